@@ -1,0 +1,24 @@
+import { z } from 'zod'
+
+export const toolCallSchema = z.object({
+  id: z.string().optional(),
+  name: z.string(),
+  arguments: z.record(z.string(), z.unknown()).default({}),
+})
+export type ToolCall = z.infer<typeof toolCallSchema>
+
+export const chatMessageSchema = z.object({
+  role: z.enum(['system', 'user', 'assistant', 'tool']),
+  content: z.string(),
+  name: z.string().optional(),
+  toolCalls: z.array(toolCallSchema).optional(),
+  toolCallId: z.string().optional(),
+})
+export type ChatMessage = z.infer<typeof chatMessageSchema>
+
+export const toolDefinitionSchema = z.object({
+  name: z.string(),
+  description: z.string().optional(),
+  parameters: z.record(z.string(), z.unknown()).optional(),
+})
+export type ToolDefinition = z.infer<typeof toolDefinitionSchema>

@@ -1,0 +1,102 @@
+import { z } from 'zod'
+import { usageError } from '../errors.js'
+import { nearest } from '../nearest.js'
+import { applyAliases, camelKeys } from './normalise.js'
+import { type TrainingConfig, trainingConfigSchema } from './schema.js'
+
+export interface ParseConfigOptions {
+  /** Named in errors. */
+  readonly file?: string
+  /** Flags: same shape as the file, they win. */
+  readonly overrides?: unknown
+}
+
+/**
+ * A training configuration from plain data, in either shape and spelling, with every default filled in.
+ *
+ * @example
+ * ```ts
+ * const config = parseConfig({ base: 'model.gguf', data: { path: 'rows.jsonl' }, training: { batch_size: 2 } })
+ * config.training.batchSize // 2
+ * config.training.learningRate // 0.0002
+ * ```
+ */
+export function parseConfig(input: unknown, options: ParseConfigOptions = {}): TrainingConfig {
+  const { file } = options
+  const merged = merge(applyAliases(camelKeys(input, '', file)), applyAliases(camelKeys(options.overrides ?? {})))
+  const parsed = trainingConfigSchema.safeParse(merged)
+  if (!parsed.success) throw configError(parsed.error.issues[0]!, file)
+  return crossCheck(parsed.data, file)
+}
+
+function merge(below: unknown, above: unknown): unknown {
+  if (!isRecord(below) || !isRecord(above)) return above === undefined ? below : above
+  const out: Record<string, unknown> = { ...below }
+  for (const [key, value] of Object.entries(above)) out[key] = merge(out[key], value)
+  return out
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function configError(issue: z.core.$ZodIssue, file: string | undefined) {
+  const field = issue.path.join('.')
+  if (issue.code === 'unrecognized_keys') {
+    const key = issue.keys[0]!
+    const known = keysAt(issue.path)
+    const near = nearest(key, known)
+    return usageError('CONFIG_UNKNOWN_KEY', `"${[field, key].filter(Boolean).join('.')}" is not a known key.`, {
+      where: { ...(file ? { file } : {}), field: [field, key].filter(Boolean).join('.') },
+      actions: [near ? `Did you mean "${near}"?` : `Known keys here: ${known.join(', ')}.`],
+    })
+  }
+  const missing = issue.code === 'invalid_type' && /undefined/.test(issue.message)
+  return usageError('CONFIG_INVALID', missing ? `"${field}" is missing.` : `"${field || 'configuration'}": ${issue.message}.`, {
+    where: { ...(file ? { file } : {}), field },
+    actions: [missing ? `Add "${field}" to the configuration.` : `Correct "${field || 'the configuration'}".`],
+  })
+}
+
+/** The keys that the schema knows at a path. */
+function keysAt(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = trainingConfigSchema
+  for (const key of path) schema = isObject(unwrap(schema)) ? (unwrap(schema) as z.ZodObject).shape[String(key)] : undefined
+  const object = unwrap(schema)
+  return isObject(object) ? Object.keys(object.shape) : []
+}
+
+const isObject = (schema: unknown): schema is z.ZodObject => schema instanceof z.ZodObject
+
+function unwrap(schema: unknown): unknown {
+  while (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
+    schema = schema.unwrap()
+  return schema
+}
+
+/** What no single field can say: either a base or an architecture, and what goes with each. */
+function crossCheck(config: TrainingConfig, file: string | undefined): TrainingConfig {
+  const fail = (field: string, message: string, action: string) => {
+    throw usageError('CONFIG_INVALID', message, { where: { ...(file ? { file } : {}), field }, actions: [action] })
+  }
+  if (config.base === undefined && config.architecture === undefined)
+    fail(
+      'base',
+      'Neither "base" nor "architecture" is given.',
+      'Name the model to start from as "base", or describe a new one as "architecture".',
+    )
+  if (config.base !== undefined && config.architecture !== undefined)
+    fail(
+      'architecture',
+      'Both "base" and "architecture" are given.',
+      'Keep "base" to fine-tune a model, "architecture" to start from nothing.',
+    )
+  if (config.architecture !== undefined && config.adapter !== undefined)
+    fail(
+      'adapter',
+      'A new model has nothing for an adapter to sit on.',
+      'Remove "adapter": a model from scratch is trained whole.',
+    )
+  if (config.training.steps !== undefined && config.training.epochs !== undefined)
+    fail('training.epochs', 'Both "steps" and "epochs" are given.', 'Keep one of them.')
+  return config
+}

@@ -1,0 +1,99 @@
+import { z } from 'zod'
+
+const count = z.number().int().nonnegative()
+const positive = z.number().int().positive()
+
+export const presets = ['5m', '15m', '30m', '60m', '135m', '360m', '500m', '1b'] as const
+
+export const architectureSchema = z.strictObject({
+  preset: z.enum(presets).optional(),
+  layers: positive.optional(),
+  dModel: positive.optional(),
+  heads: positive.optional(),
+  kvHeads: positive.optional(),
+  headDim: positive.optional(),
+  ffn: positive.optional(),
+  vocab: positive.optional(),
+  contextLength: positive.optional(),
+  ropeTheta: z.number().positive().optional(),
+  tiedEmbeddings: z.boolean().optional(),
+})
+
+export const dataFormats = ['auto', 'scenarios', 'chat', 'instructions', 'preference', 'text', 'tokens'] as const
+
+export const dataSchema = z.strictObject({
+  path: z.union([z.string(), z.array(z.string()).min(1)]),
+  format: z.enum(dataFormats).default('auto'),
+  /** A share of the rows, or a path of its own. Default 0.1; 0 for `tokens`. */
+  validation: z.union([z.number().min(0).lt(1), z.string()]).optional(),
+})
+
+export const adapterSchema = z.strictObject({
+  kind: z.enum(['lora', 'dora', 'pissa', 'lora+']).default('lora'),
+  init: z.string().optional(),
+  rank: positive.default(16),
+  alpha: z.number().positive().default(32),
+  dropout: z.number().min(0).lt(1).default(0),
+  rankStabilised: z.boolean().default(false),
+  targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).default('all-linear'),
+})
+
+export const earlyStoppingSchema = z.strictObject({
+  metric: z.enum(['loss']).default('loss'),
+  patience: positive.default(5),
+  minDelta: z.number().nonnegative().default(0.001),
+})
+
+export const trainingSchema = z.strictObject({
+  steps: positive.optional(),
+  epochs: z.number().positive().optional(),
+  batchSize: positive.default(4),
+  gradAccumulation: positive.default(1),
+  sequenceLength: positive.default(512),
+  precision: z.enum(['float32', 'bfloat16', 'float16']).default('bfloat16'),
+  optimizer: z.enum(['adamw', 'adamw8bit', 'adafactor', 'sgd', 'muon']).default('adamw'),
+  learningRate: z.number().positive().default(2e-4),
+  schedule: z.enum(['cosine', 'constant', 'linear']).default('cosine'),
+  warmupSteps: count.default(0),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  epsilon: z.number().positive().default(1e-8),
+  weightDecay: z.number().nonnegative().default(0),
+  gradClip: z.number().positive().nullable().default(1),
+  checkpointing: z.union([z.literal('auto'), z.boolean()]).default('auto'),
+  packing: z.boolean().optional(),
+  shuffle: z.boolean().optional(),
+  seed: count.max(Number.MAX_SAFE_INTEGER).default(1),
+  validateEvery: positive.default(50),
+  saveEvery: positive.default(50),
+  earlyStopping: earlyStoppingSchema.nullable().default(null),
+  optimizationFrequency: positive.default(100),
+})
+
+export const quantumSchema = z.strictObject({
+  workspace: z.string().optional(),
+  solver: z.string().default('parallel-tempering'),
+  quboSizeLimit: positive.default(1000),
+})
+
+export const trainingConfigSchema = z.strictObject({
+  base: z.string().optional(),
+  architecture: architectureSchema.optional(),
+  tokenizer: z.string().optional(),
+  quantization: z.enum(['none', '8bit', '4bit', 'nf4', 'auto']).default('none'),
+  baseStorage: z.enum(['packed', 'bfloat16', 'float32']).default('packed'),
+  profile: z.enum(['gemma', 'qwen', 'phi', 'llama', 'auto']).default('auto'),
+  target: z.enum(['mobile', 'desktop', 'server']).default('desktop'),
+  data: dataSchema,
+  adapter: adapterSchema.optional(),
+  training: trainingSchema.default(() => trainingSchema.parse({})),
+  quantum: quantumSchema.optional(),
+  /** Threads of the engine; left out: what the machine, affinity and cgroup allow. Never changes a result. */
+  threads: positive.optional(),
+  output: z.string().default('runs/run'),
+})
+
+/** A configuration with every default filled in. */
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>
+/** What a user writes. */
+export type TrainingConfigInput = z.input<typeof trainingConfigSchema>

@@ -1,0 +1,58 @@
+export {
+  type ChatMessage,
+  chatMessageSchema,
+  type ToolCall,
+  type ToolDefinition,
+  toolCallSchema,
+  toolDefinitionSchema,
+} from './chat.js'
+export { type ParseConfigOptions, parseConfig } from './config/parse.js'
+export {
+  adapterSchema,
+  architectureSchema,
+  dataFormats,
+  dataSchema,
+  presets,
+  type TrainingConfig,
+  type TrainingConfigInput,
+  trainingConfigSchema,
+  trainingSchema,
+} from './config/schema.js'
+export { type ErrorAction, type ErrorLocation, messageOf, QtError, type QtErrorOptions, usageError } from './errors.js'
+export { type EndEvent, parseEvent, type RunEvent, runEventSchema, type StepEvent, type ValidationEvent } from './events.js'
+export {
+  type ChatExample,
+  chatExampleSchema,
+  type InstructionExample,
+  ignoreLabel,
+  instructionExampleSchema,
+  type PackedRow,
+  type PreferenceExample,
+  preferenceExampleSchema,
+  type TextExample,
+  type TokenExample,
+  textExampleSchema,
+  tokenExampleSchema,
+} from './examples.js'
+export type {
+  Embedder,
+  Executor,
+  GenerateOptions,
+  Generation,
+  LanguageModel,
+  ModelEngine,
+  Prompt,
+  QuantMethod,
+  RowSource,
+  Scoring,
+  Solver,
+  Tokenizer,
+  Tool,
+  Trainer,
+  TrainResult,
+} from './interfaces.js'
+export { blockTensor, type ModelSpec, modelSpecSchema, type Projection, projectionShape, projections } from './model-spec.js'
+export { nearest } from './nearest.js'
+export { type Purpose, permutation, philox, uniform } from './philox.js'
+export { type Run, type RunContext, startRun } from './run.js'
+export { rowBytes, type TensorInfo, type TensorType, tensorTypeNames, tensorTypeOf, tensorTypes } from './tensor.js'

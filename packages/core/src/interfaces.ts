@@ -1,0 +1,123 @@
+import type { ChatMessage, ToolDefinition } from './chat.js'
+import type { TrainingConfig } from './config/schema.js'
+import type { RunEvent } from './events.js'
+import type { PackedRow } from './examples.js'
+import type { Run } from './run.js'
+import type { TensorType } from './tensor.js'
+
+/** Text ↔ token ids. */
+export interface Tokenizer {
+  readonly vocabularySize: number
+  readonly bosId: number | undefined
+  readonly eosId: number | undefined
+  /** Ids after which generation stops. */
+  readonly endIds: ReadonlySet<number>
+  readonly chatTemplate: string | undefined
+  /** Adds no special tokens and reads none in the text unless `special` is set. */
+  encode(text: string, options?: { special?: boolean }): Uint32Array
+  decode(ids: Iterable<number>, options?: { special?: boolean }): string
+  /** A decoder that holds back bytes until they are whole characters. */
+  stream(options?: { special?: boolean }): { push(id: number): string; end(): string }
+  token(id: number): string | undefined
+  id(token: string): number | undefined
+}
+
+export interface GenerateOptions {
+  readonly maxTokens?: number
+  readonly temperature?: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly minP?: number
+  readonly repetitionPenalty?: number
+  readonly stop?: readonly string[]
+  readonly seed?: number
+  readonly tools?: readonly ToolDefinition[]
+  readonly signal?: AbortSignal
+}
+
+export interface Generation {
+  readonly text: string
+  readonly tokens: number
+  readonly why: 'end' | 'length' | 'stop'
+}
+
+/** A prompt is a conversation, rendered by the model's own template, or plain text. */
+export type Prompt = string | readonly ChatMessage[]
+
+/** Must generate; the rest are capabilities that callers ask for. */
+export interface LanguageModel {
+  readonly name: string
+  generate(prompt: Prompt, options?: GenerateOptions): Promise<Generation>
+  stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<string>
+  readonly scoring?: Scoring
+  close(): Promise<void>
+}
+
+/** Natural-log probabilities of given tokens. */
+export interface Scoring {
+  readonly vocabularySize: number
+  /** log p(ids[i] | ids[<i]) for i ≥ 1; entry 0 is NaN. */
+  score(ids: ArrayLike<number>): Promise<Float32Array>
+  /** Log-probabilities of every next token after each position, [length, vocabulary]. */
+  distributions(ids: ArrayLike<number>): Promise<Float32Array>
+}
+
+/** What quantisation and pruning ask of an engine. */
+export interface ModelEngine {
+  readonly scoring: Scoring
+}
+
+export interface Embedder {
+  readonly dimensions: number
+  embed(texts: readonly string[]): Promise<Float32Array[]>
+}
+
+export interface TrainResult {
+  readonly output: string
+  readonly adapter?: { readonly path: string }
+  readonly model?: { readonly path: string }
+  readonly metrics: { readonly loss: number | null; readonly steps: number; readonly tokens: number }
+}
+
+/** Rows to train on, by index, so that order and position are data and resume is exact. */
+export interface RowSource {
+  readonly length: number
+  row(index: number): PackedRow
+}
+
+export interface Trainer {
+  train(config: TrainingConfig, options?: { signal?: AbortSignal }): Run<RunEvent, TrainResult>
+}
+
+/** Encodes rows of float32 into blocks of a type. `decode` is the definition of what the bytes mean. */
+export interface QuantMethod {
+  readonly name: string
+  readonly type: TensorType
+  readonly blockSize: number
+  readonly blockBytes: number
+  /** One row: `values.length` is a multiple of `blockSize`. */
+  encode(values: Float32Array, out: Uint8Array, importance?: Float32Array): void
+  decode(blocks: Uint8Array, out: Float32Array): void
+}
+
+/** Minimises xᵀQx over bits. */
+export interface Solver {
+  readonly name: string
+  solve(
+    problem: { readonly variables: number; readonly terms: Iterable<readonly [number, number, number]> },
+    options?: { time?: number; seed?: number; signal?: AbortSignal },
+  ): Promise<{ energy: number; solution: Uint8Array }>
+}
+
+export interface Tool {
+  readonly definition: ToolDefinition
+  run(input: Readonly<Record<string, unknown>>, options?: { signal?: AbortSignal }): Promise<string>
+}
+
+/** Runs a program where it can do no harm. */
+export interface Executor {
+  run(
+    command: readonly string[],
+    options?: { stdin?: string; files?: Readonly<Record<string, string>>; timeoutMs?: number; signal?: AbortSignal },
+  ): Promise<{ exitCode: number | null; stdout: string; stderr: string; timedOut: boolean }>
+}

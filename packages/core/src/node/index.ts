@@ -1,0 +1,2 @@
+export { loadConfig } from './load-config.js'
+export { writeFileAtomic } from './write-atomic.js'
