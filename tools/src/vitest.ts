@@ -1,0 +1,46 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { command } from './command.js'
+import { couldNotRun, type Outcome } from './outcome.js'
+
+const reportSchema = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numTodoTests: z.number(),
+  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+})
+
+/** Counts of a vitest JSON report; a file that fails outside its tests (a broken import) counts as one failure. */
+export function countVitest(name: string, report: unknown, exitCode: number): Outcome {
+  const read = reportSchema.parse(report)
+  const brokenFiles = read.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
+  ).length
+  const failed = read.numFailedTests + brokenFiles
+  const unexplained = exitCode !== 0 && failed === 0
+  return {
+    name,
+    passed: read.numPassedTests,
+    failed: unexplained ? 1 : failed,
+    skipped: read.numPendingTests + read.numTodoTests,
+    ...(unexplained ? { note: `vitest ended with ${exitCode}: an error outside the tests` } : {}),
+  }
+}
+
+/** Runs one project of vitest.config.ts. */
+export async function runVitest(project: string, args: readonly string[] = []): Promise<Outcome> {
+  const folder = await mkdtemp(join(tmpdir(), 'qt-vitest-'))
+  const file = join(folder, 'report.json')
+  try {
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+    const { code } = await command('vitest', ['run', '--project', project, ...reporters, ...args], { show: true })
+    const text = await readFile(file, 'utf8').catch(() => undefined)
+    if (text === undefined) return couldNotRun(project, `vitest ended with ${code} and left no report`)
+    return countVitest(project, JSON.parse(text), code)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,37 @@
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const slow = ['**/*.integration.test.ts', '**/*.full.test.ts']
+const exclude = [...configDefaults.exclude, '**/build/**']
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
+          exclude: [...exclude, ...slow],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['packages/*/{src,test}/**/*.integration.test.ts', 'tools/test/**/*.integration.test.ts'],
+          exclude,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
+        },
+      },
+      {
+        test: {
+          name: 'full',
+          include: ['packages/*/{src,test}/**/*.full.test.ts', 'tools/test/**/*.full.test.ts'],
+          exclude,
+          testTimeout: 1_800_000,
+          hookTimeout: 600_000,
+        },
+      },
+    ],
+  },
+})
