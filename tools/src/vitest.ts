@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { command } from './command.js'
 import { couldNotRun, type Outcome } from './outcome.js'
+import { root } from './root.js'
 
 const reportSchema = z.object({
   numPassedTests: z.number(),
@@ -30,13 +31,17 @@ export function countVitest(name: string, report: unknown, exitCode: number): Ou
   }
 }
 
-/** Runs one project of vitest.config.ts. */
+/** Runs one project of tools/vitest.config.ts, which lies here so that `vitest --root packages/x` does not find it. */
 export async function runVitest(project: string, args: readonly string[] = []): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'qt-vitest-'))
   const file = join(folder, 'report.json')
   try {
     const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-    const { code } = await command('vitest', ['run', '--project', project, ...reporters, ...args], { show: true })
+    const { code } = await command(
+      'vitest',
+      ['run', '--config', 'tools/vitest.config.ts', '--root', root, '--project', project, ...reporters, ...args],
+      { show: true },
+    )
     const text = await readFile(file, 'utf8').catch(() => undefined)
     if (text === undefined) return couldNotRun(project, `vitest ended with ${code} and left no report`)
     return countVitest(project, JSON.parse(text), code)
