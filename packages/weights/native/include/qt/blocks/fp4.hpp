@@ -1,0 +1,89 @@
+// Four bits that index a table of unevenly spaced values: IQ4_NL, IQ4_XS, MXFP4, NVFP4.
+#pragma once
+
+#include "half.hpp"
+
+namespace qt {
+
+static constexpr std::int8_t iq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+
+// E2M1, doubled: https://www.opencompute.org/documents/ocp-microscaling-formats-mx-v1-0-spec-final-pdf
+static constexpr std::int8_t e2m1Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+// 4.5 bits: x = d·value[q]
+struct BlockIQ4_NL {
+    std::uint8_t d[2];
+    std::uint8_t qs[16];  // as in Q4_0
+};
+static_assert(sizeof(BlockIQ4_NL) == 18);
+
+// 4.25 bits: 8 sub-blocks of 32, x = d·(scale − 32)·value[q]
+struct BlockIQ4_XS {
+    std::uint8_t d[2];
+    std::uint8_t scalesHigh[2];  // upper 2 bits of each of the 8 scales
+    std::uint8_t scalesLow[4];   // lower 4 bits
+    std::uint8_t qs[128];        // 32 elements per 16 bytes, as in Q4_0
+};
+static_assert(sizeof(BlockIQ4_XS) == 136);
+
+// 4.25 bits: x = 2^(e − 128)·value[q], the values doubled
+struct BlockMXFP4 {
+    std::uint8_t e;  // E8M0
+    std::uint8_t qs[16];
+};
+static_assert(sizeof(BlockMXFP4) == 17);
+
+// 4.5 bits: 4 sub-blocks of 16, x = d/2·value[q], the values doubled
+struct BlockNVFP4 {
+    std::uint8_t d[4];    // unsigned E4M3
+    std::uint8_t qs[32];  // 16 elements per 8 bytes
+};
+static_assert(sizeof(BlockNVFP4) == 36);
+
+// Scaling the 16 values once leaves one table load an element; products of equal operands are equal.
+template <int Half>
+static inline void decodeValues(const std::int8_t* QT_RESTRICT values, float d, const std::uint8_t* QT_RESTRICT qs,
+                                float* QT_RESTRICT out) {
+    float table[16];
+    for (int k = 0; k < 16; k++) table[k] = d * static_cast<float>(values[k]);
+    for (int j = 0; j < Half; j++) {
+        out[j] = table[qs[j] & 15];
+        out[j + Half] = table[qs[j] >> 4];
+    }
+}
+
+// 2^(e − 128); 0 and 1 give subnormals.
+static inline float halvedE8M0(std::uint8_t e) {
+    return floatOfBits(e < 2 ? 0x00200000u << e : static_cast<std::uint32_t>(e - 1) << 23);
+}
+
+// Half of an unsigned E4M3 of bias 7. Its NaN, 0x7F, counts as zero; the eighth bit carries nothing.
+static inline float halvedE4M3(std::uint8_t bits) {
+    if (bits == 0x7F) return 0.0f;
+    const std::uint32_t exponent = bits >> 3 & 15, fraction = bits & 7;
+    if (exponent == 0) return static_cast<float>(fraction) * 0x1.0p-10f;
+    return floatOfBits((exponent + 119) << 23 | fraction << 20);
+}
+
+static inline void decodeBlock(const BlockIQ4_NL& block, float* QT_RESTRICT out) {
+    decodeValues<16>(iq4Values, loadHalf(block.d), block.qs, out);
+}
+
+static inline void decodeBlock(const BlockIQ4_XS& block, float* QT_RESTRICT out) {
+    const float d = loadHalf(block.d);
+    const std::uint32_t high = loadU16(block.scalesHigh);
+    for (int i = 0; i < 8; i++) {
+        const int scale = (block.scalesLow[i / 2] >> (4 * (i % 2)) & 15) | static_cast<int>(high >> (2 * i) & 3) << 4;
+        decodeValues<16>(iq4Values, d * static_cast<float>(scale - 32), block.qs + 16 * i, out + 32 * i);
+    }
+}
+
+static inline void decodeBlock(const BlockMXFP4& block, float* QT_RESTRICT out) {
+    decodeValues<16>(e2m1Values, halvedE8M0(block.e), block.qs, out);
+}
+
+static inline void decodeBlock(const BlockNVFP4& block, float* QT_RESTRICT out) {
+    for (int i = 0; i < 4; i++) decodeValues<8>(e2m1Values, halvedE4M3(block.d[i]), block.qs + 8 * i, out + 16 * i);
+}
+
+}  // namespace qt
