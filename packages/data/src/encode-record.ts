@@ -1,0 +1,65 @@
+import { type ErrorLocation, QtError, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
+import type { RowFormat } from './detect-format.js'
+import { type MaskChatOptions, maskChat } from './mask-chat.js'
+import { readChat } from './read-chat.js'
+import { readInstruction } from './read-instruction.js'
+import type { DataRecord } from './read-records.js'
+import { readTokens } from './read-tokens.js'
+import { recordError } from './record-error.js'
+
+export interface EncodedRecord {
+  readonly ids: Uint32Array | Int32Array
+  /** Not shifted. */
+  readonly labels: ArrayLike<number>
+  /** False when an assistant turn lacks its end token. */
+  readonly endsTurns: boolean
+}
+
+export interface EncodeOptions {
+  readonly tokenizer: Tokenizer | undefined
+  readonly sequenceLength: number
+  readonly base?: string | undefined
+  readonly architecture?: TrainingConfig['architecture']
+}
+
+/** Templates that write today's date get this day, so that the same data gives the same rows on any day. */
+const day = new Date('2024-07-26T00:00:00Z')
+
+/** The tokens of a record and what is trained on; every error names the file and line of the record. */
+export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord {
+  if (format === 'tokens') {
+    const vocabularySize = options.tokenizer?.vocabularySize ?? options.architecture?.vocab
+    return { ...readTokens(record, { sequenceLength: options.sequenceLength, vocabularySize }), endsTurns: true }
+  }
+  const { tokenizer } = options
+  if (tokenizer === undefined)
+    throw usageError('DATA_TOKENIZER_MISSING', `Data in the format "${format}" needs a tokenizer.`, {
+      where: record.where,
+      actions: ['Name one as "tokenizer" in the configuration, or give a base that brings its own.'],
+    })
+  if (format === 'text') return encodeText(record, tokenizer)
+  const example = format === 'chat' ? readChat(record) : readInstruction(record)
+  const settings: MaskChatOptions = { date: day, ...(options.base === undefined ? {} : { templateName: `of ${options.base}` }) }
+  return located(record.where, () => maskChat(example, tokenizer, settings))
+}
+
+/** A document and its end token, all of it trained on. */
+function encodeText({ value, where }: DataRecord, tokenizer: Tokenizer): EncodedRecord {
+  if (typeof value.text !== 'string') throw recordError(where, 'text', '"text" must be text.', 'Write {"text": "…"}.')
+  const text = value.text.trim() === '' ? new Uint32Array() : tokenizer.encode(value.text)
+  const ids =
+    text.length > 0 && tokenizer.eosId !== undefined
+      ? Uint32Array.from({ length: text.length + 1 }, (_, i) => text[i] ?? tokenizer.eosId!)
+      : text
+  return { ids, labels: ids, endsTurns: true }
+}
+
+/** Runs something and gives its errors the place of the record. */
+function located<T>(where: ErrorLocation, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    if (!QtError.isInstance(error)) throw error
+    throw new QtError({ ...error.toJSON(), kind: error.kind, where: { ...where, ...error.where }, cause: error.cause })
+  }
+}

@@ -1,0 +1,98 @@
+import { type ChatExample, ignoreLabel, type Tokenizer, usageError } from '@qt/core'
+import { chatTemplateOf, templateTokens } from './chat-template.js'
+import { type RenderChatOptions, renderChat } from './render-chat.js'
+
+export interface MaskedChat {
+  readonly ids: Uint32Array
+  /** Not shifted: the id itself where the assistant speaks, `ignoreLabel` elsewhere. */
+  readonly labels: Int32Array
+  /** Every assistant turn ends in a token that stops generation; when not, the model does not learn to stop. */
+  readonly endsTurns: boolean
+}
+
+export interface MaskChatOptions extends Pick<RenderChatOptions, 'date'> {
+  /** Overrides the tokenizer's own. */
+  readonly template?: string
+  /** How errors name the template. */
+  readonly templateName?: string
+}
+
+/**
+ * The tokens of a conversation with loss on what the assistant says, its end token included.
+ *
+ * Where turn k begins and ends is found by rendering the conversation before it (with the generation prompt) and up to it, and
+ * comparing tokens with those of the whole. A template that shows an earlier turn differently once later ones follow would train
+ * on text that the model never produces, and is refused.
+ *
+ * @example
+ * ```ts
+ * const { ids, labels } = maskChat({ messages }, tokenizer)
+ * labels.filter((label) => label !== -100).length // tokens with loss
+ * ```
+ */
+export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: MaskChatOptions = {}): MaskedChat {
+  const { messages } = example
+  const template = options.template ?? chatTemplateOf(tokenizer)
+  const settings: RenderChatOptions = {
+    ...templateTokens(tokenizer),
+    ...(example.tools ? { tools: example.tools } : {}),
+    ...(options.date ? { date: options.date } : {}),
+  }
+  const render = (turns: number, addGenerationPrompt: boolean) =>
+    renderChat(messages.slice(0, turns), template, { ...settings, addGenerationPrompt })
+  const encode = (text: string) => tokenizer.encode(text, { special: true })
+
+  const whole = render(messages.length, false)
+  const ids = encode(whole)
+  const labels = new Int32Array(ids.length).fill(ignoreLabel)
+  let endsTurns = true
+  for (const [turn, message] of messages.entries()) {
+    if (message.role !== 'assistant') continue
+    const before = render(turn, true)
+    // A character of the answer may merge with the last of the prompt; the merged token is the answer's.
+    const start = whole.startsWith(before) ? common(encode(before), ids) : undefined
+    const end = turn === messages.length - 1 ? ids.length : endOf(encode(render(turn + 1, false)))
+    if (start === undefined || end === undefined || end < start) throw rewrites(turn, options.templateName)
+    const last = lastTrained(start, end)
+    endsTurns &&= last.ended
+    for (let i = start; i < last.end; i++) labels[i] = ids[i]!
+  }
+  return { ids, labels, endsTurns }
+
+  /** Where a turn ends in the whole: all of its tokens are there, but for an end token put after the last turn only. */
+  function endOf(upTo: Uint32Array): number | undefined {
+    const end = common(upTo, ids)
+    for (let i = end; i < upTo.length; i++) if (!isTail(upTo[i]!)) return undefined
+    return end
+  }
+
+  function isTail(id: number): boolean {
+    return tokenizer.endIds.has(id) || tokenizer.decode([id], { special: true }).trim() === ''
+  }
+
+  /** Generation stops at the first end token: line breaks and further end tokens after it are never produced, so not learned. */
+  function lastTrained(start: number, end: number): { end: number; ended: boolean } {
+    let first: number | undefined
+    for (let i = end - 1; i >= start && isTail(ids[i]!); i--) if (tokenizer.endIds.has(ids[i]!)) first = i
+    return first === undefined ? { end, ended: false } : { end: first + 1, ended: true }
+  }
+}
+
+/** Length of the common beginning. */
+function common(a: Uint32Array, b: Uint32Array): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i
+  return length
+}
+
+const rewrites = (turn: number, name = 'of this model') =>
+  usageError(
+    'CHAT_TEMPLATE_REWRITES',
+    `The chat template ${name} rewrites history: message ${turn + 1} reads differently once later messages follow.`,
+    {
+      actions: [
+        'Split the conversation so that each example ends with the only assistant turn that follows its last question.',
+        'Use a model whose template keeps earlier turns as they were.',
+      ],
+    },
+  )

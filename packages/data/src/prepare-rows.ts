@@ -1,0 +1,137 @@
+import { setImmediate } from 'node:timers/promises'
+import { type RowSource, type Tokenizer, type TrainingConfig, uniform, usageError } from '@qt/core'
+import { Collector } from './collector.js'
+import { describeRows } from './describe-rows.js'
+import { formatOf, type RowFormat } from './detect-format.js'
+import { findFiles } from './find-files.js'
+import { type DataRecord, readRecords } from './read-records.js'
+import { measureRows, type RowStatistics, rowSet } from './row-set.js'
+
+/** The parts of a training configuration that rows depend on. */
+export type RowsConfig = Pick<TrainingConfig, 'data' | 'training'> & Partial<Pick<TrainingConfig, 'base' | 'architecture'>>
+
+export interface PreparedRows {
+  readonly train: RowSource
+  readonly validation: RowSource | undefined
+  /** Tokens of `train` that carry loss. */
+  readonly trainableTokens: number
+  /** Tokens of `train`. */
+  readonly tokens: number
+  /** SHA-256 over what is trained on: documents, ids and labels of every row, the same on every machine. */
+  readonly hash: string
+  /** One paragraph for people. */
+  readonly description: string
+  /** What was read; `mixed` when examples of several shapes lie together. */
+  readonly format: RowFormat | 'mixed'
+  /** The configured value, or the default of the format: false for tokens. */
+  readonly packing: boolean
+  readonly shuffle: boolean
+  /** What was left out or looks wrong. */
+  readonly warnings: readonly string[]
+  readonly statistics: {
+    readonly files: number
+    readonly documents: number
+    readonly train: RowStatistics
+    readonly validation: RowStatistics | undefined
+  }
+}
+
+/**
+ * Reads, tokenises, masks, splits and packs the data of a configuration.
+ *
+ * @example
+ * ```ts
+ * const rows = await prepareRows(parseConfig({ base: 'model.gguf', data: { path: 'chats.jsonl' } }), tokenizer)
+ * rows.description // 'chat: 120 examples from 1 file …'
+ * rows.train.row(0).ids // Int32Array
+ * ```
+ */
+export async function prepareRows(
+  config: RowsConfig,
+  tokenizer: Tokenizer | undefined,
+  { signal }: { signal?: AbortSignal | undefined } = {},
+): Promise<PreparedRows> {
+  const { data, training } = config
+  const { sequenceLength } = training
+  const encoding = { tokenizer, sequenceLength, base: config.base, architecture: config.architecture }
+  const files = await findFiles(data.path)
+  const train = new Collector(encoding)
+  const held = new Collector(encoding)
+  const counts = new Map<RowFormat, number>()
+  let index = 0
+  for await (const record of records(files, signal)) {
+    const format = formatOf(record, data.format)
+    counts.set(format, (counts.get(format) ?? 0) + 1)
+    if (counts.size > 1 && counts.has('tokens')) throw mixed(record)
+    const share = data.validation ?? (format === 'tokens' ? 0 : 0.1)
+    const aside = typeof share === 'number' && uniform(training.seed, 'split', 0, index++) < share
+    ;(aside ? held : train).add(record, format)
+  }
+  const fixed = typeof data.validation === 'string'
+  const heldFiles = typeof data.validation === 'string' ? await findFiles(data.validation) : []
+  for await (const record of records(heldFiles, signal)) held.add(record, formatOf(record, data.format))
+
+  const format = counts.size === 1 ? [...counts.keys()][0]! : 'mixed'
+  const packing = training.packing ?? format !== 'tokens'
+  // A share can take every document of a little data; then there is nothing to hold out.
+  const swapped = train.documents === 0 && !fixed
+  const source = swapped ? held : train
+  const rows = rowSet(source.store, { packing, sequenceLength })
+  const validation = swapped || held.documents === 0 ? undefined : rowSet(held.store, { packing, sequenceLength })
+  const { hash, ...statistics } = measureRows(rows)
+  if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source)
+  const result = {
+    format,
+    statistics: {
+      files: files.length,
+      documents: train.documents + held.documents,
+      train: statistics,
+      validation: validation && withoutHash(measureRows(validation)),
+    },
+  } as const
+  return {
+    ...result,
+    train: rows,
+    validation,
+    trainableTokens: statistics.trainableTokens,
+    tokens: statistics.tokens,
+    hash,
+    packing,
+    shuffle: training.shuffle ?? format !== 'tokens',
+    warnings: [...new Set([train, held].flatMap((part) => part.warnings()))],
+    description: describeRows(result, sequenceLength),
+  }
+}
+
+const withoutHash = ({ rows, tokens, trainableTokens }: RowStatistics): RowStatistics => ({ rows, tokens, trainableTokens })
+
+/** Every record of the files; gives way to other work now and then, and stops when asked to. */
+async function* records(files: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<DataRecord> {
+  let pause = performance.now() + 20
+  for (const file of files)
+    for await (const record of readRecords(file)) {
+      signal?.throwIfAborted()
+      yield record
+      if (performance.now() < pause) continue
+      await setImmediate()
+      pause = performance.now() + 20
+    }
+}
+
+const mixed = ({ where }: DataRecord) =>
+  usageError('DATA_FORMATS_MIXED', 'Pre-tokenised rows and other examples lie together.', {
+    where,
+    actions: ['Train on one of the two, or tokenise the rest as well.'],
+  })
+
+function nothingToTrain({ data, training }: RowsConfig, files: readonly string[], source: Collector) {
+  const [only] = files
+  return usageError('DATA_NOTHING_TO_TRAIN', 'No token of this data carries loss, so there is nothing to learn.', {
+    where: { ...(files.length === 1 && only !== undefined ? { file: only } : {}), field: 'data.path' },
+    actions: [
+      ...source.warnings().map((warning) => `Look at this: ${warning}`),
+      'Check that conversations have assistant turns and that labels are not all -100.',
+      `Check that answers begin within training.sequenceLength (${training.sequenceLength}) tokens of ${JSON.stringify(data.path)}.`,
+    ],
+  })
+}

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto'
+import { endianness } from 'node:os'
+import { ignoreLabel, type RowSource } from '@qt/core'
+import { packRows } from './pack-rows.js'
+import type { TokenStore } from './token-store.js'
+
+export interface RowStatistics {
+  readonly rows: number
+  readonly tokens: number
+  readonly trainableTokens: number
+}
+
+/** Rows over a store: packed, or each piece a row of its own. */
+export function rowSet(store: TokenStore, options: { packing: boolean; sequenceLength: number }): RowSource {
+  const lengths = store.lengths()
+  const rows = options.packing ? packRows(lengths, options.sequenceLength) : lengths.map((_, index) => [index])
+  return {
+    length: rows.length,
+    row(index) {
+      const pieces = rows[index]
+      if (pieces === undefined) throw new RangeError(`there is no row ${index}; there are ${rows.length}`)
+      return store.row(pieces)
+    },
+  }
+}
+
+/** Counts, and the SHA-256 over every row's length, documents, ids and labels as little-endian 32-bit integers. */
+export function measureRows(source: RowSource): RowStatistics & { hash: string } {
+  const hash = createHash('sha256')
+  let tokens = 0
+  let trainableTokens = 0
+  for (let index = 0; index < source.length; index++) {
+    const { ids, labels, documents } = source.row(index)
+    for (const part of [Int32Array.of(ids.length, documents.length), documents, ids, labels]) hash.update(littleEndian(part))
+    tokens += ids.length
+    for (const label of labels) if (label !== ignoreLabel) trainableTokens++
+  }
+  return { rows: source.length, tokens, trainableTokens, hash: hash.digest('hex') }
+}
+
+function littleEndian(values: Int32Array): Uint8Array {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  return endianness() === 'LE' ? bytes : Buffer.from(bytes).swap32()
+}
