@@ -30,11 +30,8 @@ static inline bool decodable(TensorType type) {
 template <typename Block, TensorType Type>
 static inline void decodeEach(const std::uint8_t* QT_RESTRICT blocks, std::size_t count, float* QT_RESTRICT out) {
     static_assert(sizeof(Block) == blockTraits(Type).bytes && alignof(Block) == 1);
-    for (std::size_t i = 0; i < count; i++) {
-        Block block;
-        std::memcpy(&block, blocks + i * sizeof(Block), sizeof(Block));
-        decodeBlock(block, out + i * blockTraits(Type).size);
-    }
+    const auto* typed = reinterpret_cast<const Block*>(blocks);  // bytes of bytes: neither alignment nor aliasing is at stake
+    for (std::size_t i = 0; i < count; i++) decodeBlock(typed[i], out + i * blockTraits(Type).size);
 }
 
 // `count` blocks become count × size floats. `blocks` needs no alignment. Does nothing unless `decodable(type)`.

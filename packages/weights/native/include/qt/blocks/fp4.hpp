@@ -1,7 +1,11 @@
 // Four bits that index a table of unevenly spaced values: IQ4_NL, IQ4_XS, MXFP4, NVFP4.
 #pragma once
 
-#include "half.hpp"
+#include "scale.hpp"
+
+#if defined(__SSSE3__)
+#include <tmmintrin.h>
+#endif
 
 namespace qt {
 
@@ -40,16 +44,19 @@ struct BlockNVFP4 {
 };
 static_assert(sizeof(BlockNVFP4) == 36);
 
-// Scaling the 16 values once leaves one table load an element; products of equal operands are equal.
-template <int Half>
-static inline void decodeValues(const std::int8_t* QT_RESTRICT values, float d, const std::uint8_t* QT_RESTRICT qs,
-                                float* QT_RESTRICT out) {
-    float table[16];
-    for (int k = 0; k < 16; k++) table[k] = d * static_cast<float>(values[k]);
-    for (int j = 0; j < Half; j++) {
-        out[j] = table[qs[j] & 15];
-        out[j + Half] = table[qs[j] >> 4];
-    }
+// Values at the low nibbles of 16 bytes, then at the high ones.
+static inline void lookUp(const std::int8_t* QT_RESTRICT values, const std::uint8_t* QT_RESTRICT qs, std::int8_t* QT_RESTRICT q) {
+#if defined(__SSSE3__)
+    const __m128i table = _mm_loadu_si128(reinterpret_cast<const __m128i*>(values)), mask = _mm_set1_epi8(15);
+    const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(qs));
+    const __m128i low = _mm_shuffle_epi8(table, _mm_and_si128(packed, mask));
+    const __m128i high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(packed, 4), mask));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q), low);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), high);
+#else
+    for (int j = 0; j < 16; j++) q[j] = values[qs[j] & 15];
+    for (int j = 0; j < 16; j++) q[j + 16] = values[qs[j] >> 4];
+#endif
 }
 
 // 2^(e − 128); 0 and 1 give subnormals.
@@ -66,24 +73,37 @@ static inline float halvedE4M3(std::uint8_t bits) {
 }
 
 static inline void decodeBlock(const BlockIQ4_NL& block, float* QT_RESTRICT out) {
-    decodeValues<16>(iq4Values, loadHalf(block.d), block.qs, out);
+    std::int8_t q[32];
+    lookUp(iq4Values, block.qs, q);
+    scaleBytes<32>(q, loadHalf(block.d), out);
 }
 
 static inline void decodeBlock(const BlockIQ4_XS& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
     const std::uint32_t high = loadU16(block.scalesHigh);
     for (int i = 0; i < 8; i++) {
+        std::int8_t q[32];
+        lookUp(iq4Values, block.qs + 16 * i, q);
         const int scale = (block.scalesLow[i / 2] >> (4 * (i % 2)) & 15) | static_cast<int>(high >> (2 * i) & 3) << 4;
-        decodeValues<16>(iq4Values, d * static_cast<float>(scale - 32), block.qs + 16 * i, out + 32 * i);
+        scaleBytes<32>(q, d * static_cast<float>(scale - 32), out + 32 * i);
     }
 }
 
 static inline void decodeBlock(const BlockMXFP4& block, float* QT_RESTRICT out) {
-    decodeValues<16>(e2m1Values, halvedE8M0(block.e), block.qs, out);
+    std::int8_t q[32];
+    lookUp(e2m1Values, block.qs, q);
+    scaleBytes<32>(q, halvedE8M0(block.e), out);
 }
 
 static inline void decodeBlock(const BlockNVFP4& block, float* QT_RESTRICT out) {
-    for (int i = 0; i < 4; i++) decodeValues<8>(e2m1Values, halvedE4M3(block.d[i]), block.qs + 8 * i, out + 16 * i);
+    for (int i = 0; i < 2; i++) {
+        std::int8_t q[32], ordered[32];
+        lookUp(e2m1Values, block.qs + 16 * i, q);
+        // A sub-block is 8 bytes: its low nibbles and its high ones lie 16 apart here.
+        for (int k = 0; k < 4; k++) std::memcpy(ordered + 8 * k, q + 8 * (k / 2) + 16 * (k % 2), 8);
+        for (int k = 0; k < 2; k++)
+            scaleBytes<16>(ordered + 16 * k, halvedE4M3(block.d[2 * i + k]), out + 32 * i + 16 * k);
+    }
 }
 
 }  // namespace qt

@@ -42,8 +42,8 @@ static inline float halfToFloat(std::uint16_t half) {
     const std::uint32_t magnitude = wide + wide;
     const float normal = floatOfBits((magnitude >> 4) + (0xE0u << 23)) * 0x1.0p-112f;
     const float subnormal = floatOfBits((magnitude >> 17) | (126u << 23)) - 0.5f;
-    const std::uint32_t bits = magnitude < (1u << 27) ? bitsOfFloat(subnormal) : bitsOfFloat(normal);
-    return floatOfBits(sign | bits);
+    const std::uint32_t isSubnormal = 0u - static_cast<std::uint32_t>(magnitude < (1u << 27));
+    return floatOfBits(sign | (bitsOfFloat(subnormal) & isSubnormal) | (bitsOfFloat(normal) & ~isSubnormal));
 }
 
 static inline float loadHalf(const std::uint8_t* at) {

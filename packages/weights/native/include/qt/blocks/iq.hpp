@@ -2,7 +2,7 @@
 #pragma once
 
 #include "codebooks.hpp"
-#include "half.hpp"
+#include "scale.hpp"
 
 namespace qt {
 
@@ -65,17 +65,25 @@ struct BlockIQ1_M {
 };
 static_assert(sizeof(BlockIQ1_M) == 56);
 
-// Flips the sign bit of element j where bit j of `signs` is set.
-template <int Width>
-static inline void decodeSigned(const std::int8_t* QT_RESTRICT point, std::uint32_t signs, float d, float* QT_RESTRICT out) {
-    for (int j = 0; j < Width; j++) {
-        const std::uint32_t flip = (signs << (31 - j)) & 0x80000000u;
-        out[j] = floatOfBits(bitsOfFloat(d * static_cast<float>(point[j])) ^ flip);
-    }
+// Stores eight bytes, byte j negated where bit j of `signs` is set. Codebooks hold no
+// zero and no −128, so negation carries into no neighbour.
+static inline void negateWhere(std::uint64_t point, std::uint32_t signs, std::int8_t* QT_RESTRICT q) {
+    const std::uint64_t mask = spreadBits(signs);
+    point = (point ^ mask) + (mask & 0x0101010101010101u);
+    std::memcpy(q, &point, 8);
 }
 
-static inline void decodeShifted(const std::int8_t* QT_RESTRICT point, float delta, float d, float* QT_RESTRICT out) {
-    for (int j = 0; j < 8; j++) out[j] = d * (static_cast<float>(point[j]) + delta);
+static inline std::uint64_t loadPoint(const std::int8_t (&point)[8]) {
+    std::uint64_t value;
+    std::memcpy(&value, point, 8);
+    return value;
+}
+
+static inline std::uint64_t loadPoints(const std::int8_t (&first)[4], const std::int8_t (&second)[4]) {
+    std::uint64_t value;
+    std::memcpy(&value, first, 4);
+    std::memcpy(reinterpret_cast<char*>(&value) + 4, second, 4);
+    return value;
 }
 
 static inline void decodeBlock(const BlockIQ2_XXS& block, float* QT_RESTRICT out) {
@@ -83,32 +91,36 @@ static inline void decodeBlock(const BlockIQ2_XXS& block, float* QT_RESTRICT out
     for (int i = 0; i < 8; i++) {
         const std::uint8_t* points = block.qs + 8 * i;
         const std::uint32_t packed = loadU32(points + 4);
-        const float scale = d * (0.5f + static_cast<float>(packed >> 28)) * 0.25f;
-        for (int k = 0; k < 4; k++)
-            decodeSigned<8>(iq2xxsGrid.at[points[k]], evenSigns[packed >> 7 * k & 127], scale, out + 32 * i + 8 * k);
+        std::int8_t q[32];
+        for (int k = 0; k < 4; k++) negateWhere(loadPoint(iq2xxsGrid.at[points[k]]), evenSigns[packed >> 7 * k & 127], q + 8 * k);
+        scaleBytes<32>(q, d * (0.5f + static_cast<float>(packed >> 28)) * 0.25f, out + 32 * i);
     }
 }
 
 static inline void decodeBlock(const BlockIQ2_XS& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
     for (int i = 0; i < 16; i++) {
-        const float scale = d * (0.5f + static_cast<float>(block.scales[i / 2] >> 4 * (i % 2) & 15)) * 0.25f;
+        std::int8_t q[16];
         for (int k = 0; k < 2; k++) {
             const std::uint32_t packed = loadU16(block.qs + 4 * i + 2 * k);
-            decodeSigned<8>(iq2xsGrid.at[packed & 511], evenSigns[packed >> 9], scale, out + 16 * i + 8 * k);
+            negateWhere(loadPoint(iq2xsGrid.at[packed & 511]), evenSigns[packed >> 9], q + 8 * k);
         }
+        const int scale = block.scales[i / 2] >> 4 * (i % 2) & 15;
+        scaleBytes<16>(q, d * (0.5f + static_cast<float>(scale)) * 0.25f, out + 16 * i);
     }
 }
 
 static inline void decodeBlock(const BlockIQ2_S& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
     for (int i = 0; i < 16; i++) {
-        const float scale = d * (0.5f + static_cast<float>(block.scales[i / 2] >> 4 * (i % 2) & 15)) * 0.25f;
+        std::int8_t q[16];
         for (int k = 0; k < 2; k++) {
             const int group = 2 * i + k;
             const int point = block.qs[group] | (block.qh[group / 4] >> 2 * (group % 4) & 3) << 8;
-            decodeSigned<8>(iq2sGrid.at[point], block.signs[group], scale, out + 8 * group);
+            negateWhere(loadPoint(iq2sGrid.at[point]), block.signs[group], q + 8 * k);
         }
+        const int scale = block.scales[i / 2] >> 4 * (i % 2) & 15;
+        scaleBytes<16>(q, d * (0.5f + static_cast<float>(scale)) * 0.25f, out + 16 * i);
     }
 }
 
@@ -116,38 +128,43 @@ static inline void decodeBlock(const BlockIQ3_XXS& block, float* QT_RESTRICT out
     const float d = loadHalf(block.d);
     for (int i = 0; i < 8; i++) {
         const std::uint32_t packed = loadU32(block.scales + 4 * i);
-        const float scale = d * (0.5f + static_cast<float>(packed >> 28)) * 0.5f;
+        std::int8_t q[32];
         for (int k = 0; k < 4; k++) {
-            const std::uint32_t signs = evenSigns[packed >> 7 * k & 127];
             const std::uint8_t* points = block.qs + 8 * i + 2 * k;
-            decodeSigned<4>(iq3xxsGrid.at[points[0]], signs, scale, out + 32 * i + 8 * k);
-            decodeSigned<4>(iq3xxsGrid.at[points[1]], signs >> 4, scale, out + 32 * i + 8 * k + 4);
+            negateWhere(loadPoints(iq3xxsGrid.at[points[0]], iq3xxsGrid.at[points[1]]), evenSigns[packed >> 7 * k & 127], q + 8 * k);
         }
+        scaleBytes<32>(q, d * (0.5f + static_cast<float>(packed >> 28)) * 0.5f, out + 32 * i);
     }
 }
 
 static inline void decodeBlock(const BlockIQ3_S& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
     for (int i = 0; i < 8; i++) {
-        const float scale = d * static_cast<float>(1 + 2 * (block.scales[i / 2] >> 4 * (i % 2) & 15));
-        for (int k = 0; k < 8; k++) {
-            const int group = 8 * i + k;
-            const int point = block.qs[group] | (block.qh[i] >> k & 1) << 8;
-            decodeSigned<4>(iq3sGrid.at[point], block.signs[group / 2] >> 4 * (k % 2), scale, out + 4 * group);
+        const std::uint8_t* qs = block.qs + 8 * i;
+        const std::uint32_t high = block.qh[i];
+        std::int8_t q[32];
+        for (int k = 0; k < 4; k++) {
+            const std::uint32_t first = qs[2 * k] | (high >> 2 * k & 1) << 8, second = qs[2 * k + 1] | (high >> (2 * k + 1) & 1) << 8;
+            negateWhere(loadPoints(iq3sGrid.at[first], iq3sGrid.at[second]), block.signs[4 * i + k], q + 8 * k);
         }
+        scaleBytes<32>(q, d * static_cast<float>(1 + 2 * (block.scales[i / 2] >> 4 * (i % 2) & 15)), out + 32 * i);
     }
 }
 
+// The IQ1 codebook holds eighths, so that point ± ⅛ is an integer too; d/8 is exact.
+static inline void shiftPoint(const std::int8_t (&point)[8], int delta, std::int8_t* QT_RESTRICT q) {
+    for (int j = 0; j < 8; j++) q[j] = static_cast<std::int8_t>(point[j] + delta);
+}
+
 static inline void decodeBlock(const BlockIQ1_S& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d);
+    const float d = loadHalf(block.d) * 0.125f;
     for (int i = 0; i < 8; i++) {
         const std::uint32_t packed = loadU16(block.qh + 2 * i);
-        const float scale = d * static_cast<float>(2 * (packed >> 12 & 7) + 1);
-        const float delta = packed & 0x8000u ? -0.125f : 0.125f;
-        for (int k = 0; k < 4; k++) {
-            const std::uint32_t point = block.qs[4 * i + k] | (packed >> 3 * k & 7) << 8;
-            decodeShifted(iq1sGrid.at[point], delta, scale, out + 32 * i + 8 * k);
-        }
+        const int delta = packed & 0x8000u ? -1 : 1;
+        std::int8_t q[32];
+        for (int k = 0; k < 4; k++)
+            shiftPoint(iq1sGrid.at[block.qs[4 * i + k] | (packed >> 3 * k & 7) << 8], delta, q + 8 * k);
+        scaleBytes<32>(q, d * static_cast<float>(2 * (packed >> 12 & 7) + 1), out + 32 * i);
     }
 }
 
@@ -155,14 +172,14 @@ static inline void decodeBlock(const BlockIQ1_M& block, float* QT_RESTRICT out) 
     const std::uint32_t scales[4] = {loadU16(block.scales), loadU16(block.scales + 2), loadU16(block.scales + 4),
                                      loadU16(block.scales + 6)};
     const std::uint32_t bits = scales[0] >> 12 | (scales[1] >> 12) << 4 | (scales[2] >> 12) << 8 | (scales[3] >> 12) << 12;
-    const float d = halfToFloat(static_cast<std::uint16_t>(bits));
+    const float d = halfToFloat(static_cast<std::uint16_t>(bits)) * 0.125f;
     for (int i = 0; i < 16; i++) {
-        const float scale = d * static_cast<float>(2 * (scales[i / 4] >> 3 * (i % 4) & 7) + 1);
+        std::int8_t q[16];
         for (int k = 0; k < 2; k++) {
             const std::uint32_t high = block.qh[i] >> 4 * k;
-            const float delta = high & 8 ? -0.125f : 0.125f;
-            decodeShifted(iq1sGrid.at[block.qs[2 * i + k] | (high & 7) << 8], delta, scale, out + 16 * i + 8 * k);
+            shiftPoint(iq1sGrid.at[block.qs[2 * i + k] | (high & 7) << 8], high & 8 ? -1 : 1, q + 8 * k);
         }
+        scaleBytes<16>(q, d * static_cast<float>(2 * (scales[i / 4] >> 3 * (i % 4) & 7) + 1), out + 16 * i);
     }
 }
 

@@ -2,7 +2,7 @@
 // d·scale·q is exact in float32 (11 + 6 + 5 bits at most), so fused multiply-add cannot change a result.
 #pragma once
 
-#include "half.hpp"
+#include "scale.hpp"
 
 namespace qt {
 
@@ -73,26 +73,32 @@ static inline void unpackScaleMin(const std::uint8_t* QT_RESTRICT packed, std::u
 
 static inline void decodeBlock(const BlockQ2_K& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d), dmin = loadHalf(block.dmin);
-    for (int i = 0; i < 16; i++) {
-        const float scale = d * static_cast<float>(block.scales[i] & 15);
-        const float min = dmin * static_cast<float>(block.scales[i] >> 4);
-        const std::uint8_t* qs = block.qs + 32 * (i / 8) + 16 * (i % 2);
-        const int shift = 2 * (i % 8 / 2);
-        for (int j = 0; j < 16; j++) out[16 * i + j] = scale * static_cast<float>(qs[j] >> shift & 3) - min;
+    for (int i = 0; i < 8; i++) {
+        std::int8_t q[32];
+        const std::uint8_t* qs = block.qs + 32 * (i / 4);
+        const int shift = 2 * (i % 4);
+        for (int j = 0; j < 32; j++) q[j] = static_cast<std::int8_t>(qs[j] >> shift & 3);
+        for (int k = 0; k < 2; k++) {
+            const int scale = block.scales[2 * i + k];
+            const float min = dmin * static_cast<float>(scale >> 4);
+            scaleBytes<16>(q + 16 * k, d * static_cast<float>(scale & 15), -min, out + 32 * i + 16 * k);
+        }
     }
 }
 
 static inline void decodeBlock(const BlockQ3_K& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
-    for (int i = 0; i < 16; i++) {
-        const int low = block.scales[i % 8] >> (i / 8 * 4) & 15;
-        const int high = block.scales[8 + i % 4] >> (i / 4 * 2) & 3;
-        const float scale = d * static_cast<float>((low | high << 4) - 32);
-        const std::uint8_t* qs = block.qs + 32 * (i / 8) + 16 * (i % 2);
-        const std::uint8_t* mask = block.hmask + 16 * (i % 2);
-        const int shift = 2 * (i % 8 / 2), bit = i / 2;
-        for (int j = 0; j < 16; j++)
-            out[16 * i + j] = scale * static_cast<float>((qs[j] >> shift & 3) + ((mask[j] >> bit & 1) << 2) - 4);
+    for (int i = 0; i < 8; i++) {
+        std::int8_t q[32];
+        const std::uint8_t* qs = block.qs + 32 * (i / 4);
+        const int shift = 2 * (i % 4);
+        for (int j = 0; j < 32; j++)
+            q[j] = static_cast<std::int8_t>((qs[j] >> shift & 3) + ((block.hmask[j] >> i & 1) << 2) - 4);
+        for (int k = 0; k < 2; k++) {
+            const int s = 2 * i + k;
+            const int low = block.scales[s % 8] >> (s / 8 * 4) & 15, high = block.scales[8 + s % 4] >> (s / 4 * 2) & 3;
+            scaleBytes<16>(q + 16 * k, d * static_cast<float>((low | high << 4) - 32), out + 16 * s);
+        }
     }
 }
 
@@ -101,11 +107,12 @@ static inline void decodeBlock(const BlockQ4_K& block, float* QT_RESTRICT out) {
     std::uint8_t scales[8], mins[8];
     unpackScaleMin(block.scales, scales, mins);
     for (int i = 0; i < 4; i++) {
-        const std::uint8_t* qs = block.qs + 32 * i;
-        const float scale0 = d * static_cast<float>(scales[2 * i]), min0 = dmin * static_cast<float>(mins[2 * i]);
-        const float scale1 = d * static_cast<float>(scales[2 * i + 1]), min1 = dmin * static_cast<float>(mins[2 * i + 1]);
-        for (int j = 0; j < 32; j++) out[64 * i + j] = scale0 * static_cast<float>(qs[j] & 15) - min0;
-        for (int j = 0; j < 32; j++) out[64 * i + 32 + j] = scale1 * static_cast<float>(qs[j] >> 4) - min1;
+        std::int8_t q[64];
+        splitNibbles<32>(block.qs + 32 * i, 0, q);
+        for (int k = 0; k < 2; k++) {
+            const float min = dmin * static_cast<float>(mins[2 * i + k]);
+            scaleBytes<32>(q + 32 * k, d * static_cast<float>(scales[2 * i + k]), -min, out + 64 * i + 32 * k);
+        }
     }
 }
 
@@ -114,33 +121,32 @@ static inline void decodeBlock(const BlockQ5_K& block, float* QT_RESTRICT out) {
     std::uint8_t scales[8], mins[8];
     unpackScaleMin(block.scales, scales, mins);
     for (int i = 0; i < 8; i++) {
+        std::int8_t q[32];
         const std::uint8_t* qs = block.qs + 32 * (i / 2);
-        const float scale = d * static_cast<float>(scales[i]), min = dmin * static_cast<float>(mins[i]);
         const int shift = 4 * (i % 2);
-        for (int j = 0; j < 32; j++) {
-            const int q = (qs[j] >> shift & 15) | (block.qh[j] >> i & 1) << 4;
-            out[32 * i + j] = scale * static_cast<float>(q) - min;
-        }
+        for (int j = 0; j < 32; j++)
+            q[j] = static_cast<std::int8_t>((qs[j] >> shift & 15) | (block.qh[j] >> i & 1) << 4);
+        const float min = dmin * static_cast<float>(mins[i]);
+        scaleBytes<32>(q, d * static_cast<float>(scales[i]), -min, out + 32 * i);
     }
 }
 
 static inline void decodeBlock(const BlockQ6_K& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d);
-    for (int i = 0; i < 16; i++) {
-        const float scale = d * static_cast<float>(block.scales[i]);
-        const std::uint8_t* ql = block.ql + 64 * (i / 8) + 16 * (i % 4);
-        const std::uint8_t* qh = block.qh + 32 * (i / 8) + 16 * (i % 2);
-        const int lowShift = i % 8 / 4 * 4, highShift = i % 8 / 2 * 2;
-        for (int j = 0; j < 16; j++) {
-            const int q = (ql[j] >> lowShift & 15) | (qh[j] >> highShift & 3) << 4;
-            out[16 * i + j] = scale * static_cast<float>(q - 32);
-        }
+    for (int i = 0; i < 8; i++) {
+        std::int8_t q[32];
+        const std::uint8_t* ql = block.ql + 64 * (i / 4) + 32 * (i % 2);
+        const std::uint8_t* qh = block.qh + 32 * (i / 4);
+        const int lowShift = i % 4 / 2 * 4, highShift = i % 4 * 2;
+        for (int j = 0; j < 32; j++)
+            q[j] = static_cast<std::int8_t>(((ql[j] >> lowShift & 15) | (qh[j] >> highShift & 3) << 4) - 32);
+        for (int k = 0; k < 2; k++)
+            scaleBytes<16>(q + 16 * k, d * static_cast<float>(block.scales[2 * i + k]), out + 32 * i + 16 * k);
     }
 }
 
 static inline void decodeBlock(const BlockQ8_K& block, float* QT_RESTRICT out) {
-    const float d = floatOfBits(loadU32(block.d));
-    for (int j = 0; j < 256; j++) out[j] = d * static_cast<float>(block.qs[j]);
+    scaleBytes<256>(block.qs, floatOfBits(loadU32(block.d)), out);
 }
 
 }  // namespace qt

@@ -2,7 +2,7 @@
 // Every product d·q is exact in float32 (11 + 8 bits), so fused multiply-add cannot change a result.
 #pragma once
 
-#include "half.hpp"
+#include "scale.hpp"
 
 namespace qt {
 
@@ -54,40 +54,46 @@ struct BlockQ8_1 {
 static_assert(sizeof(BlockQ8_1) == 36);
 
 static inline void decodeBlock(const BlockQ4_0& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d);
-    for (int j = 0; j < 16; j++) out[j] = d * static_cast<float>((block.qs[j] & 15) - 8);
-    for (int j = 0; j < 16; j++) out[j + 16] = d * static_cast<float>((block.qs[j] >> 4) - 8);
+    std::int8_t q[32];
+    splitNibbles<16>(block.qs, -8, q);
+    scaleBytes<32>(q, loadHalf(block.d), out);
 }
 
 static inline void decodeBlock(const BlockQ4_1& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d), m = loadHalf(block.m);
-    for (int j = 0; j < 16; j++) out[j] = d * static_cast<float>(block.qs[j] & 15) + m;
-    for (int j = 0; j < 16; j++) out[j + 16] = d * static_cast<float>(block.qs[j] >> 4) + m;
+    std::int8_t q[32];
+    splitNibbles<16>(block.qs, 0, q);
+    scaleBytes<32>(q, loadHalf(block.d), loadHalf(block.m), out);
 }
 
-// Bit j of word at bit 4, without a shift that depends on j where that would not vectorise.
-static inline int fifthBit(const std::uint8_t* qh, int j) { return (qh[j >> 3] >> (j & 7) & 1) << 4; }
+// Nibbles and their fifth bits, each plus `offset`.
+static inline void unpackFiveBits(const std::uint8_t* QT_RESTRICT qs, const std::uint8_t* QT_RESTRICT qh, int offset,
+                                  std::int8_t* QT_RESTRICT q) {
+    std::uint64_t high[4];
+    for (int k = 0; k < 4; k++) high[k] = spreadBits(qh[k]) & 0x1010101010101010u;
+    std::int8_t fifth[32];
+    std::memcpy(fifth, high, sizeof fifth);
+    splitNibbles<16>(qs, offset, q);
+    for (int j = 0; j < 32; j++) q[j] = static_cast<std::int8_t>(q[j] + fifth[j]);
+}
 
 static inline void decodeBlock(const BlockQ5_0& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d);
-    for (int j = 0; j < 16; j++) out[j] = d * static_cast<float>(((block.qs[j] & 15) | fifthBit(block.qh, j)) - 16);
-    for (int j = 0; j < 16; j++) out[j + 16] = d * static_cast<float>(((block.qs[j] >> 4) | fifthBit(block.qh, j + 16)) - 16);
+    std::int8_t q[32];
+    unpackFiveBits(block.qs, block.qh, -16, q);
+    scaleBytes<32>(q, loadHalf(block.d), out);
 }
 
 static inline void decodeBlock(const BlockQ5_1& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d), m = loadHalf(block.m);
-    for (int j = 0; j < 16; j++) out[j] = d * static_cast<float>((block.qs[j] & 15) | fifthBit(block.qh, j)) + m;
-    for (int j = 0; j < 16; j++) out[j + 16] = d * static_cast<float>((block.qs[j] >> 4) | fifthBit(block.qh, j + 16)) + m;
+    std::int8_t q[32];
+    unpackFiveBits(block.qs, block.qh, 0, q);
+    scaleBytes<32>(q, loadHalf(block.d), loadHalf(block.m), out);
 }
 
 static inline void decodeBlock(const BlockQ8_0& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d);
-    for (int j = 0; j < 32; j++) out[j] = d * static_cast<float>(block.qs[j]);
+    scaleBytes<32>(block.qs, loadHalf(block.d), out);
 }
 
 static inline void decodeBlock(const BlockQ8_1& block, float* QT_RESTRICT out) {
-    const float d = loadHalf(block.d);
-    for (int j = 0; j < 32; j++) out[j] = d * static_cast<float>(block.qs[j]);
+    scaleBytes<32>(block.qs, loadHalf(block.d), out);
 }
 
 }  // namespace qt

@@ -1,0 +1,29 @@
+/** The two factors of one projection. Rows of `b` of q and k are in the order of the model's file (spec.rope.layout). */
+export interface AdapterModule {
+  /** [rank, inputs], row by row. */
+  readonly a: Float32Array
+  /** [outputs, rank], row by row. */
+  readonly b: Float32Array
+  readonly rank: number
+  readonly alpha: number
+  /** alpha / rank, or alpha / √rank when rank-stabilised: W + scale · b · a. */
+  readonly scale: number
+  /** DoRA's norm of each output row. */
+  readonly magnitude?: Float32Array
+}
+
+/** A PEFT adapter in memory. */
+export interface Adapter {
+  readonly kind: 'lora'
+  readonly rank: number
+  readonly alpha: number
+  readonly dropout: number
+  readonly rankStabilised: boolean
+  /** As in adapter_config.json: q_proj, v_proj … */
+  readonly targets: readonly string[]
+  /** By canonical name: `blk.0.attn_q.weight`. */
+  readonly modules: ReadonlyMap<string, AdapterModule>
+}
+
+export const adapterScale = (rank: number, alpha: number, rankStabilised: boolean): number =>
+  alpha / (rankStabilised ? Math.sqrt(rank) : rank)

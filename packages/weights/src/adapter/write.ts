@@ -1,0 +1,122 @@
+import { type ModelSpec, type Projection, projectionShape, projections, QtError } from '@qt/core'
+import { architectureNamed } from '../architectures/index.js'
+import { encodeFloats } from '../blocks/encode.js'
+import { joinPath } from '../io/paths.js'
+import { writeFolder } from '../io/write-folder.js'
+import { toHuggingFaceName } from '../model/names.js'
+import { separateRows } from '../model/permute-rows.js'
+import { type SafetensorsTensor, writeSafetensors } from '../safetensors/write.js'
+import type { Adapter, AdapterModule } from './adapter.js'
+import { rotaryHeads } from './read.js'
+
+/**
+ * Writes an adapter as a folder that PEFT loads: float32, rows in Hugging Face's order, whole or not at all.
+ *
+ * @example
+ * ```ts
+ * await writeAdapter('out/adapter', adapter, model.spec, { baseName: 'HuggingFaceTB/SmolLM2-135M-Instruct' })
+ * ```
+ */
+export async function writeAdapter(
+  folder: string,
+  adapter: Adapter,
+  spec: ModelSpec,
+  options: { baseName?: string | undefined } = {},
+): Promise<void> {
+  const modules = [...adapter.modules].map(([name, module]) => ({ ...placed(name, spec), module }))
+  const config = adapterConfig(
+    adapter,
+    modules.map(({ path, module }) => ({ path, module })),
+    spec,
+    options.baseName,
+  )
+  const tensors = modules.flatMap(({ path, projection, module }) => moduleTensors(path, projection, module, spec))
+  tensors.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const { writeFileAtomic } = await import('@qt/core/node')
+  await writeFolder(folder, async (temporary) => {
+    await writeSafetensors(joinPath(temporary, 'adapter_model.safetensors'), tensors)
+    await writeFileAtomic(joinPath(temporary, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  })
+}
+
+const broken = (message: string) => new QtError({ code: 'ADAPTER_INVALID', message })
+
+/** The Hugging Face path (`model.layers.0.self_attn.q_proj`) and projection of a canonical name. */
+function placed(name: string, spec: ModelSpec): { path: string; projection: Projection } {
+  const path = toHuggingFaceName(architectureNamed(spec.architecture), name)?.replace(/\.weight$/, '')
+  const projection = projections.find((candidate) => name.endsWith(`.${candidate}.weight`))
+  if (path === undefined || projection === undefined) throw broken(`An adapter cannot be written for ${name}.`)
+  return { path, projection }
+}
+
+function moduleTensors(path: string, projection: Projection, module: AdapterModule, spec: ModelSpec): SafetensorsTensor[] {
+  const [outputs, inputs] = projectionShape(spec, projection)
+  const { a, b, rank } = module
+  if (module.magnitude) throw broken(`${path} has DoRA magnitudes, which cannot be written yet.`)
+  if (a.length !== rank * inputs || b.length !== outputs * rank)
+    throw broken(
+      `${path} has ${a.length} and ${b.length} numbers where [${rank}, ${inputs}] and [${outputs}, ${rank}] were expected.`,
+    )
+  const heads = rotaryHeads(spec, projection)
+  const rows = heads === undefined ? b : separateRows(b, heads, spec.headDim)
+  const prefix = `base_model.model.${path}`
+  return [
+    { name: `${prefix}.lora_A.weight`, dtype: 'F32', shape: [rank, inputs], data: encodeFloats('F32', a) },
+    { name: `${prefix}.lora_B.weight`, dtype: 'F32', shape: [outputs, rank], data: encodeFloats('F32', rows) },
+  ]
+}
+
+interface PlacedModule {
+  readonly path: string
+  readonly module: AdapterModule
+}
+
+/** adapter_config.json as PEFT 0.21 writes it; what differs from the defaults of `r` and `lora_alpha` goes into patterns. */
+function adapterConfig(adapter: Adapter, modules: readonly PlacedModule[], spec: ModelSpec, baseName: string | undefined) {
+  const { rank, alpha, dropout, rankStabilised } = adapter
+  const different = (of: (module: AdapterModule) => number, usual: number) =>
+    Object.fromEntries(modules.filter(({ module }) => of(module) !== usual).map(({ path, module }) => [path, of(module)]))
+  return {
+    alora_invocation_tokens: null,
+    alpha_pattern: different((module) => module.alpha, alpha),
+    arrow_config: null,
+    auto_mapping: null,
+    base_model_name_or_path: baseName ?? null,
+    bias: 'none',
+    corda_config: null,
+    ensure_weight_tying: false,
+    eva_config: null,
+    exclude_modules: null,
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: null,
+    loftq_config: {},
+    lora_alpha: alpha,
+    lora_bias: false,
+    lora_dropout: dropout,
+    megatron_config: null,
+    megatron_core: 'megatron.core',
+    modules_to_save: null,
+    peft_type: 'LORA',
+    qalora_group_size: 16,
+    r: rank,
+    rank_pattern: different((module) => module.rank, rank),
+    revision: null,
+    target_modules: targetModules(modules, spec),
+    target_parameters: null,
+    task_type: 'CAUSAL_LM',
+    trainable_token_indices: null,
+    use_dora: false,
+    use_qalora: false,
+    use_rslora: rankStabilised,
+  }
+}
+
+/** Plain names (q_proj) when they mean exactly these modules, else full paths. */
+function targetModules(modules: readonly PlacedModule[], spec: ModelSpec): string[] {
+  const names = [...new Set(modules.map(({ path }) => path.split('.').at(-1)!))].sort()
+  return names.length * spec.layers === modules.length ? names : modules.map(({ path }) => path)
+}

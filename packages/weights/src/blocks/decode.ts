@@ -1,0 +1,49 @@
+import { type TensorType, tensorTypes, usageError } from '@qt/core'
+import { decodeBF16 } from './bf16.js'
+import type { BlockDecoder } from './decoder.js'
+import { decodeF16 } from './f16.js'
+import { decodeF32 } from './f32.js'
+import { decodeQ4_0 } from './q4_0.js'
+import { decodeQ4_1 } from './q4_1.js'
+import { decodeQ5_0 } from './q5_0.js'
+import { decodeQ5_1 } from './q5_1.js'
+import { decodeQ8_0 } from './q8_0.js'
+
+const decoders: Partial<Record<TensorType, BlockDecoder>> = {
+  F32: decodeF32,
+  F16: decodeF16,
+  BF16: decodeBF16,
+  Q4_0: decodeQ4_0,
+  Q4_1: decodeQ4_1,
+  Q5_0: decodeQ5_0,
+  Q5_1: decodeQ5_1,
+  Q8_0: decodeQ8_0,
+}
+
+export const decodableTypes = Object.keys(decoders) as readonly TensorType[]
+
+/**
+ * The numbers that whole blocks of a tensor type stand for.
+ *
+ * @example
+ * ```ts
+ * const values = decodeBlocks('Q4_1', await gguf.read('blk.0.attn_q.weight')) // Float32Array
+ * ```
+ */
+export function decodeBlocks(type: TensorType, bytes: Uint8Array): Float32Array<ArrayBuffer> {
+  const decode = decoders[type]
+  if (decode === undefined)
+    throw usageError(
+      'TYPE_UNSUPPORTED',
+      `Tensors of type ${type} cannot be decoded here yet; ${decodableTypes.join(', ')} can.`,
+      {
+        actions: ['Use a float, Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0 file of the same model.'],
+      },
+    )
+  const { blockSize, blockBytes } = tensorTypes[type]
+  const blocks = bytes.length / blockBytes
+  if (!Number.isInteger(blocks)) throw usageError('TYPE_LENGTH', `${bytes.length} bytes are not whole blocks of ${type}.`)
+  const out = new Float32Array(blocks * blockSize)
+  decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, blocks, out, 0)
+  return out
+}

@@ -1,0 +1,33 @@
+export { type Adapter, type AdapterModule, adapterScale } from './adapter/adapter.js'
+export { readAdapter } from './adapter/read.js'
+export { writeAdapter } from './adapter/write.js'
+export type { Architecture, TensorEntry } from './architectures/architecture.js'
+export { architectureNamed, architectures } from './architectures/index.js'
+export { decodableTypes, decodeBlocks } from './blocks/decode.js'
+export { encodeFloats, type FloatType, floatTypes } from './blocks/encode.js'
+export type { GgufHeader } from './gguf/header.js'
+export {
+  type Metadata,
+  type MetadataArray,
+  type MetadataType,
+  type MetadataValue,
+  metadataBoolean,
+  metadataNumber,
+  metadataNumbers,
+  metadataString,
+  metadataStrings,
+} from './gguf/metadata.js'
+export { type Gguf, readGguf } from './gguf/read.js'
+export type { SourceInput } from './io/source.js'
+export type { TensorData } from './io/write-file.js'
+export type { Model } from './model/model.js'
+export { toGgufName, toHuggingFaceName } from './model/names.js'
+export { openModel } from './model/open-model.js'
+export { interleaveRows, separateRows } from './model/permute-rows.js'
+export { type RopeScaling, ropeFrequencies } from './model/rope.js'
+export { type Config, type ModelDescription, specFromConfig } from './model/spec-from-config.js'
+export { specFromGguf } from './model/spec-from-gguf.js'
+export type { Dtype } from './safetensors/dtypes.js'
+export type { SafetensorsEntry, SafetensorsHeader } from './safetensors/header.js'
+export { readSafetensors, type Safetensors } from './safetensors/read.js'
+export { type SafetensorsTensor, writeSafetensors } from './safetensors/write.js'

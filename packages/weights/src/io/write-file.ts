@@ -1,0 +1,63 @@
+import { folderOf } from './paths.js'
+
+/** What a writer of a large file needs: bytes in order. */
+export interface ByteSink {
+  readonly position: number
+  write(bytes: Uint8Array): Promise<void>
+}
+
+/** Writes a large file in pieces under a temporary name, then fsyncs and renames it: a reader sees nothing or all of it. */
+export async function writeFileStreamed(path: string, produce: (sink: ByteSink) => Promise<void>): Promise<void> {
+  const { open, rename, rm } = await import('node:fs/promises')
+  const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
+  try {
+    const handle = await open(temporary, 'wx')
+    try {
+      let position = 0
+      await produce({
+        get position() {
+          return position
+        },
+        async write(bytes) {
+          for (let done = 0; done < bytes.length; ) {
+            const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position)
+            done += bytesWritten
+            position += bytesWritten
+          }
+        },
+      })
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
+  }
+  await syncFolder(folderOf(path))
+}
+
+/** Makes renames inside a folder durable, where the platform lets a folder be opened. */
+export async function syncFolder(folder: string): Promise<void> {
+  const { open } = await import('node:fs/promises')
+  const handle = await open(folder, 'r').catch(() => undefined)
+  if (handle === undefined) return
+  try {
+    await handle.sync().catch(() => undefined)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The data of one tensor: in memory, or made piece by piece when its turn comes. */
+export type TensorData = Uint8Array | (() => AsyncIterable<Uint8Array>)
+
+/** Writes data and checks that it is exactly as long as announced. */
+export async function writeExactly(sink: ByteSink, data: TensorData, bytes: number, name: string): Promise<void> {
+  const start = sink.position
+  if (data instanceof Uint8Array) await sink.write(data)
+  else for await (const piece of data()) await sink.write(piece)
+  const written = sink.position - start
+  if (written !== bytes) throw new Error(`the data of ${name} has ${written} bytes where ${bytes} were announced`)
+}

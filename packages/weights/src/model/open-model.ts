@@ -1,0 +1,97 @@
+import { messageOf, type TensorInfo, usageError } from '@qt/core'
+import { metadataNumber, metadataString } from '../gguf/metadata.js'
+import { readGguf } from '../gguf/read.js'
+import { baseName, joinPath } from '../io/paths.js'
+import { tensorTypeOfDtype } from '../safetensors/dtypes.js'
+import { readSharded } from '../safetensors/read-sharded.js'
+import { checkTensors } from './check-tensors.js'
+import type { Model } from './model.js'
+import { fileExists, readJsonObject } from './read-json.js'
+import { refuse } from './refuse.js'
+import { specFromConfig } from './spec-from-config.js'
+import { specFromGguf } from './spec-from-gguf.js'
+
+/**
+ * Opens a GGUF file or a Hugging Face folder: reads headers only, and checks that every tensor the model needs is
+ * there with the right shape.
+ *
+ * @example
+ * ```ts
+ * const model = await openModel('SmolLM2-135M-Instruct.Q4_1.gguf')
+ * model.spec.layers // 30
+ * model.tensors.get('blk.0.attn_q.weight') // { type: 'Q4_1', shape: [576, 576], file, offset, bytes, … }
+ * ```
+ */
+export async function openModel(path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Model> {
+  options.signal?.throwIfAborted()
+  const { readdir, stat } = await import('node:fs/promises')
+  const status = await stat(path).catch((cause: unknown) => {
+    throw usageError('MODEL_MISSING', `There is no model at ${path}: ${messageOf(cause)}.`, {
+      where: { file: path },
+      actions: ['Check the path.', 'Download the model first: qt inspect owner/name does that for a hub id.'],
+      cause,
+    })
+  })
+  if (status.isDirectory()) {
+    if (await fileExists(joinPath(path, 'config.json'))) return openFolder(path)
+    const files = (await readdir(path)).filter((name) => name.endsWith('.gguf'))
+    if (files.length === 1) return openGguf(joinPath(path, files[0]!))
+    throw usageError(
+      'NOT_A_MODEL',
+      `The folder ${path} has no config.json${files.length > 1 ? ' and more than one GGUF file' : ''}.`,
+      {
+        where: { file: path },
+        actions: ['Give a GGUF file, or a folder with config.json and model.safetensors.'],
+      },
+    )
+  }
+  if (path.endsWith('.safetensors'))
+    throw usageError('NOT_A_MODEL', `${path} holds weights only; how to use them stands in config.json beside it.`, {
+      where: { file: path },
+      actions: ['Give the folder instead.'],
+    })
+  return openGguf(path)
+}
+
+async function openGguf(path: string): Promise<Model> {
+  const gguf = await readGguf(path)
+  const { metadata } = gguf
+  const splits = metadataNumber(metadata, 'split.count') ?? 1
+  if (splits > 1)
+    throw refuse(path, 'split.count', splits, 'means that it lies in several files; join them first (llama-gguf-split --merge)')
+  const description = await specFromGguf(gguf)
+  return {
+    path,
+    kind: 'gguf',
+    name: metadataString(metadata, 'general.name') ?? baseName(path).replace(/\.gguf$/, ''),
+    spec: description.spec,
+    tensors: checkTensors(description, gguf.tensors, path, 'name', description.architecture.gguf.ignored),
+    metadata,
+    tokenizerFile: metadata.has('tokenizer.ggml.tokens') ? path : undefined,
+    description,
+  }
+}
+
+async function openFolder(path: string): Promise<Model> {
+  const configFile = joinPath(path, 'config.json')
+  const description = specFromConfig(await readJsonObject(configFile), configFile)
+  const { huggingFace } = description.architecture
+  const found = new Map<string, TensorInfo>()
+  for (const [name, { file }] of await readSharded(path)) {
+    const entry = file.tensors.get(name)!
+    if (huggingFace.ignored.some((pattern) => pattern.test(name))) continue
+    const type = tensorTypeOfDtype(entry.dtype)
+    if (type === undefined) throw refuse(file.name, name, entry.dtype, 'is a type of numbers that is not supported yet')
+    found.set(name, { name, type, shape: entry.shape, file: file.name, offset: entry.offset, bytes: entry.bytes })
+  }
+  const tokenizerFile = joinPath(path, 'tokenizer.json')
+  return {
+    path,
+    kind: 'hf',
+    name: baseName(path),
+    spec: description.spec,
+    tensors: checkTensors(description, found, path, 'huggingFace', huggingFace.ignored),
+    tokenizerFile: (await fileExists(tokenizerFile)) ? tokenizerFile : undefined,
+    description,
+  }
+}
