@@ -37,7 +37,11 @@ export function byteTokenizer(
     decode,
     stream: () => {
       const list: number[] = []
-      return { push: (id) => decode(list.splice(0, list.length, id)), end: () => decode(list) }
+      const push = (id: number) => {
+        list.push(id)
+        return ''
+      }
+      return { push, end: () => decode(list) }
     },
     token: (id) => tokenOf(id) ?? (id < 256 ? String.fromCharCode(id) : undefined),
     id: (token) => ids.get(token),
