@@ -36,12 +36,13 @@ def book(name, cls):
     points, width = cls.grid_shape
     bits = 16 // width
     cls.init_grid()
-    eighths = 8 if name == 'iq1s' else 1  # its points are moved by ± 1/8: in eighths everything is an integer
     values = [int(v) for v in cls.grid_map]
     # ⌈log2⌉ of three values is two bits, of eight three bits: both lists are padded to the index range.
     listed = values + [0] * ((1 << bits) - len(values))
+    # The points of IQ1 are moved by ± 1/8: as eighths plus 8 they stay small positive integers.
+    stored = [8 * v + 8 for v in listed[:3]] + [0] if name == 'iq1s' else listed
     packed = [sum(values.index(int(v)) << (j * bits) for j, v in enumerate(row)) for row in cls.grid.reshape(points, width)]
-    return (f'\nstatic constexpr std::int8_t {name}Values[{len(listed)}] = {{{", ".join(str(v * eighths) for v in listed)}}};\n'
+    return (f'\nstatic constexpr std::int8_t {name}Values[{len(listed)}] = {{{", ".join(map(str, stored))}}};\n'
             f'static constexpr std::uint16_t {name}Packed[{points}] = {{\n{rows(packed, "0x{:04x}", 16)}}};\n'
             f'static constexpr auto {name}Grid = unpackCodebook<{points}, {width}>({name}Packed, {name}Values);\n')
 

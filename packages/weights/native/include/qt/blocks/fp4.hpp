@@ -3,10 +3,6 @@
 
 #include "scale.hpp"
 
-#if defined(__SSSE3__)
-#include <tmmintrin.h>
-#endif
-
 namespace qt {
 
 static constexpr std::int8_t iq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -53,6 +49,11 @@ static inline void lookUp(const std::int8_t* QT_RESTRICT values, const std::uint
     const __m128i high = _mm_shuffle_epi8(table, _mm_and_si128(_mm_srli_epi16(packed, 4), mask));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q), low);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(q + 16), high);
+#elif defined(__aarch64__)
+    const int8x16_t table = vld1q_s8(values);
+    const uint8x16_t packed = vld1q_u8(qs);
+    vst1q_s8(q, vqtbl1q_s8(table, vandq_u8(packed, vdupq_n_u8(15))));
+    vst1q_s8(q + 16, vqtbl1q_s8(table, vshrq_n_u8(packed, 4)));
 #else
     for (int j = 0; j < 16; j++) q[j] = values[qs[j] & 15];
     for (int j = 0; j < 16; j++) q[j + 16] = values[qs[j] >> 4];

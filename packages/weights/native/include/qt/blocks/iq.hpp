@@ -69,8 +69,7 @@ static_assert(sizeof(BlockIQ1_M) == 56);
 // zero and no −128, so negation carries into no neighbour.
 static inline void negateWhere(std::uint64_t point, std::uint32_t signs, std::int8_t* QT_RESTRICT q) {
     const std::uint64_t mask = spreadBits(signs);
-    point = (point ^ mask) + (mask & 0x0101010101010101u);
-    std::memcpy(q, &point, 8);
+    storeU64((point ^ mask) + (mask & everyByte), q);
 }
 
 static inline std::uint64_t loadPoint(const std::int8_t (&point)[8]) {
@@ -151,19 +150,19 @@ static inline void decodeBlock(const BlockIQ3_S& block, float* QT_RESTRICT out) 
     }
 }
 
-// The IQ1 codebook holds eighths, so that point ± ⅛ is an integer too; d/8 is exact.
-static inline void shiftPoint(const std::int8_t (&point)[8], int delta, std::int8_t* QT_RESTRICT q) {
-    for (int j = 0; j < 8; j++) q[j] = static_cast<std::int8_t>(point[j] + delta);
+// The IQ1 codebook holds eighths plus 8, so that point ± ⅛ is an integer too; d/8 is exact.
+static inline void shiftPoint(const std::int8_t (&point)[8], bool down, std::int8_t* QT_RESTRICT q) {
+    storeU64(lessEach(loadPoint(point), down ? 9 : 7), q);
 }
 
 static inline void decodeBlock(const BlockIQ1_S& block, float* QT_RESTRICT out) {
     const float d = loadHalf(block.d) * 0.125f;
     for (int i = 0; i < 8; i++) {
         const std::uint32_t packed = loadU16(block.qh + 2 * i);
-        const int delta = packed & 0x8000u ? -1 : 1;
+        const bool down = packed >> 15;
         std::int8_t q[32];
         for (int k = 0; k < 4; k++)
-            shiftPoint(iq1sGrid.at[block.qs[4 * i + k] | (packed >> 3 * k & 7) << 8], delta, q + 8 * k);
+            shiftPoint(iq1sGrid.at[block.qs[4 * i + k] | (packed >> 3 * k & 7) << 8], down, q + 8 * k);
         scaleBytes<32>(q, d * static_cast<float>(2 * (packed >> 12 & 7) + 1), out + 32 * i);
     }
 }
@@ -177,7 +176,7 @@ static inline void decodeBlock(const BlockIQ1_M& block, float* QT_RESTRICT out) 
         std::int8_t q[16];
         for (int k = 0; k < 2; k++) {
             const std::uint32_t high = block.qh[i] >> 4 * k;
-            shiftPoint(iq1sGrid.at[block.qs[2 * i + k] | (high & 7) << 8], high & 8 ? -1 : 1, q + 8 * k);
+            shiftPoint(iq1sGrid.at[block.qs[2 * i + k] | (high & 7) << 8], high & 8, q + 8 * k);
         }
         scaleBytes<16>(q, d * static_cast<float>(2 * (scales[i / 4] >> 3 * (i % 4) & 7) + 1), out + 16 * i);
     }

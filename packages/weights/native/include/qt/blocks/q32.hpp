@@ -55,7 +55,7 @@ static_assert(sizeof(BlockQ8_1) == 36);
 
 static inline void decodeBlock(const BlockQ4_0& block, float* QT_RESTRICT out) {
     std::int8_t q[32];
-    splitNibbles<16>(block.qs, -8, q);
+    splitNibbles<16>(block.qs, 8, q);
     scaleBytes<32>(q, loadHalf(block.d), out);
 }
 
@@ -65,20 +65,21 @@ static inline void decodeBlock(const BlockQ4_1& block, float* QT_RESTRICT out) {
     scaleBytes<32>(q, loadHalf(block.d), loadHalf(block.m), out);
 }
 
-// Nibbles and their fifth bits, each plus `offset`.
-static inline void unpackFiveBits(const std::uint8_t* QT_RESTRICT qs, const std::uint8_t* QT_RESTRICT qh, int offset,
+// Nibbles and their fifth bits, each minus `less`.
+static inline void unpackFiveBits(const std::uint8_t* QT_RESTRICT qs, const std::uint8_t* QT_RESTRICT qh, unsigned less,
                                   std::int8_t* QT_RESTRICT q) {
-    std::uint64_t high[4];
-    for (int k = 0; k < 4; k++) high[k] = spreadBits(qh[k]) & 0x1010101010101010u;
-    std::int8_t fifth[32];
-    std::memcpy(fifth, high, sizeof fifth);
-    splitNibbles<16>(qs, offset, q);
-    for (int j = 0; j < 32; j++) q[j] = static_cast<std::int8_t>(q[j] + fifth[j]);
+    for (int k = 0; k < 2; k++) {
+        const std::uint64_t bytes = loadU64(qs + 8 * k);
+        const std::uint64_t low = (bytes & 15 * everyByte) | (spreadBits(qh[k]) & 16 * everyByte);
+        const std::uint64_t high = (bytes >> 4 & 15 * everyByte) | (spreadBits(qh[k + 2]) & 16 * everyByte);
+        storeU64(lessEach(low, less), q + 8 * k);
+        storeU64(lessEach(high, less), q + 8 * k + 16);
+    }
 }
 
 static inline void decodeBlock(const BlockQ5_0& block, float* QT_RESTRICT out) {
     std::int8_t q[32];
-    unpackFiveBits(block.qs, block.qh, -16, q);
+    unpackFiveBits(block.qs, block.qh, 16, q);
     scaleBytes<32>(q, loadHalf(block.d), out);
 }
 
