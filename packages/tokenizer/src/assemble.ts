@@ -1,0 +1,153 @@
+import { QtError, type Tokenizer } from '@qt/core'
+import { type AddedToken, findTokens } from './added-tokens.js'
+import { bytesOfPiece, type Detokenizer } from './detokenize.js'
+import { Ids } from './ids.js'
+import type { Model } from './models/model.js'
+import type { Frame } from './post-process.js'
+import type { PreTokenizer } from './pre-tokenize.js'
+import { wellFormed } from './unicode.js'
+import type { Vocabulary } from './vocabulary.js'
+
+/** Everything a tokenizer consists of, whatever file it came from. */
+export interface Parts {
+  readonly vocabulary: Vocabulary
+  readonly added: readonly AddedToken[]
+  /** `leading`: the stretch begins the text or follows an added token. */
+  readonly normalize: ((text: string, leading: boolean) => string) | undefined
+  readonly cut: PreTokenizer | undefined
+  readonly model: Model
+  readonly frame: Frame
+  readonly detokenizer: Detokenizer
+  readonly bosId: number | undefined
+  readonly eosId: number | undefined
+  readonly endIds: ReadonlySet<number>
+  readonly chatTemplate: string | undefined
+}
+
+type Segment = (text: string, leading: boolean, first: boolean, out: Ids) => void
+
+/** From one stretch of text between added tokens to ids; tokens to be found after normalisation are found here. */
+function segmentEncoder({ normalize, cut, model }: Parts, added: readonly AddedToken[]): Segment {
+  const words: Segment = (text, _leading, first, out) => {
+    if (cut === undefined) {
+      if (text !== '') model.encode(text, 0, text.length, out)
+      return
+    }
+    cut(text, 0, text.length, first, (word, from, to) => {
+      if (to > from) model.encode(word, from, to, out)
+    })
+  }
+  const late = added.filter((token) => token.normalized && normalize !== undefined)
+  if (normalize === undefined) return words
+  if (late.length === 0) return (text, leading, first, out) => words(normalize(text, leading), leading, first, out)
+  const find = findTokens(late, (token) => normalize(token.content, false))
+  return (text, leading, first, out) => {
+    const normal = normalize(text, leading)
+    find(normal, {
+      text: (from, to) => words(normal.slice(from, to), leading && from === 0, first && from === 0, out),
+      token: (id) => out.push(id),
+    })
+  }
+}
+
+function encoderFor(parts: Parts, added: readonly AddedToken[]): (text: string, out: Ids) => void {
+  const segment = segmentEncoder(parts, added)
+  const find = findTokens(added.filter((token) => !token.normalized || parts.normalize === undefined))
+  return (text, out) => {
+    let leading = true
+    find(text, {
+      text(from, to) {
+        segment(from === 0 && to === text.length ? text : text.slice(from, to), leading, from === 0, out)
+        leading = false
+      },
+      token(id) {
+        out.push(id)
+        leading = true
+      },
+    })
+  }
+}
+
+/** Puts the parts together. */
+export function assemble(parts: Parts): Tokenizer {
+  const { vocabulary, added, frame, detokenizer } = parts
+  const { tokens, ids } = vocabulary
+  const encodePlain = encoderFor(
+    parts,
+    added.filter((token) => !token.special),
+  )
+  const encodeSpecial = encoderFor(parts, added)
+  const addedIds = new Set(added.map((token) => token.id))
+  const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id))
+
+  /** The bytes of each token in turn; nothing for special tokens that are not wanted. */
+  function pieces(special: boolean): (id: number) => Uint8Array | undefined {
+    const next = detokenizer()
+    return (id) => {
+      if (!special && specialIds.has(id)) return undefined
+      const token = tokens[id]
+      if (token === undefined) throw unknownId(id, tokens.length)
+      return bytesOfPiece(next(token, addedIds.has(id)))
+    }
+  }
+
+  return {
+    vocabularySize: tokens.length,
+    bosId: parts.bosId,
+    eosId: parts.eosId,
+    endIds: parts.endIds,
+    chatTemplate: parts.chatTemplate,
+
+    encode(text, { special = false } = {}) {
+      const out = new Ids(text.length >> 1)
+      if (special) for (const id of frame.before) out.push(id)
+      const encode = special ? encodeSpecial : encodePlain
+      encode(wellFormed(text), out)
+      if (special) for (const id of frame.after) out.push(id)
+      return out.toArray()
+    },
+
+    decode(list, { special = false } = {}) {
+      const next = pieces(special)
+      let bytes = new Uint8Array(256)
+      let length = 0
+      for (const id of list) {
+        const piece = next(id)
+        if (piece === undefined) continue
+        if (length + piece.length > bytes.length) {
+          const grown = new Uint8Array(Math.max(bytes.length * 2, length + piece.length))
+          grown.set(bytes)
+          bytes = grown
+        }
+        bytes.set(piece, length)
+        length += piece.length
+      }
+      return textDecoder().decode(bytes.subarray(0, length))
+    },
+
+    stream({ special = false } = {}) {
+      const next = pieces(special)
+      const decoder = textDecoder()
+      return {
+        push(id) {
+          const piece = next(id)
+          return piece === undefined ? '' : decoder.decode(piece, { stream: true })
+        },
+        end: () => decoder.decode(),
+      }
+    },
+
+    token: (id) => tokens[id],
+    id: (token) => ids.get(token),
+  }
+}
+
+// A byte order mark is a character like any other here.
+const textDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true })
+
+const unknownId = (id: number, size: number) =>
+  new QtError({
+    code: 'TOKENIZER_UNKNOWN_ID',
+    message: `There is no token with the id ${id}; the vocabulary has ids 0 to ${size - 1}.`,
+    actions: ['Decode with the tokenizer of the model that made these ids.'],
+  })

@@ -1,0 +1,2 @@
+export type { FromJsonOptions } from './from-json.js'
+export { Tokenizer } from './tokenizer.js'

@@ -1,0 +1,132 @@
+import { invalid, unsupported } from './errors.js'
+import { type Fields, flagAt, isObject, listAt, numberAt, objectAt, textAt } from './fields.js'
+import { bpe } from './models/bpe.js'
+import { cached } from './models/cached.js'
+import type { Model } from './models/model.js'
+import { unigram } from './models/unigram.js'
+import { wordPiece } from './models/word-piece.js'
+import type { Scan } from './scan.js'
+import { type Vocabulary, vocabularyFrom } from './vocabulary.js'
+import { wordBoundaries } from './word-boundaries.js'
+
+/** The `model` of a tokenizer.json. */
+export interface JsonModel {
+  readonly vocabulary: Vocabulary
+  readonly model: Model
+  /** Where words may be cut although the pre-tokenizer does not. */
+  readonly boundaries?: Scan
+}
+
+/** `["a", "b"]`, or `"a b"` in older files. */
+export function mergeAt(value: unknown, i: number): readonly [string, string] {
+  const parts: unknown = typeof value === 'string' ? value.split(' ') : value
+  if (Array.isArray(parts) && parts.length === 2) {
+    const [left, right]: unknown[] = parts
+    if (typeof left === 'string' && typeof right === 'string' && left !== '' && right !== '') return [left, right]
+  }
+  throw invalid(`model.merges[${i}]`, `Merge ${i} of the tokenizer is not a pair of tokens.`)
+}
+
+function unknownId(fields: Fields, vocabulary: Vocabulary, required: boolean): number | undefined {
+  const name = fields.unk_token
+  if (name === undefined || name === null) return undefined
+  const id = vocabulary.ids.get(textAt(name, 'model.unk_token'))
+  if (id === undefined && required)
+    throw invalid('model.unk_token', `The unknown token ${JSON.stringify(name)} is not in the vocabulary.`)
+  return id
+}
+
+const vocabularyAt = (fields: Fields) => vocabularyFrom(Object.entries(objectAt(fields.vocab, 'model.vocab')), 'model.vocab')
+const textOr = (value: unknown, field: string, otherwise: string) =>
+  value === undefined || value === null ? otherwise : textAt(value, field)
+
+function parseBpe(fields: Fields, byteLevel: boolean): JsonModel {
+  const { dropout } = fields
+  if (dropout !== undefined && dropout !== null && dropout !== 0) throw unsupported('model.dropout', 'BPE with dropout')
+  const vocabulary = vocabularyAt(fields)
+  const merges = listAt(fields.merges, 'model.merges').map(mergeAt)
+  const continuingPrefix = textOr(fields.continuing_subword_prefix, 'model.continuing_subword_prefix', '')
+  const wordSuffix = textOr(fields.end_of_word_suffix, 'model.end_of_word_suffix', '')
+  if (byteLevel && (continuingPrefix !== '' || wordSuffix !== ''))
+    throw unsupported('model', 'byte-level BPE with prefixes or suffixes of words')
+  const ignoreMerges = flagAt(fields.ignore_merges, 'model.ignore_merges', false)
+  const model = cached(
+    bpe({
+      vocabulary,
+      merges,
+      field: 'model.merges',
+      byteLevel,
+      ignoreMerges,
+      byteFallback: flagAt(fields.byte_fallback, 'model.byte_fallback', false),
+      unknown: unknownId(fields, vocabulary, false),
+      fuseUnknown: flagAt(fields.fuse_unk, 'model.fuse_unk', false),
+      continuingPrefix,
+      wordSuffix,
+    }),
+  )
+  const cuttable = !byteLevel && !ignoreMerges && continuingPrefix === '' && wordSuffix === '' && vocabulary.ids.has('▁')
+  return cuttable ? { vocabulary, model, boundaries: wordBoundaries(merged(merges)) } : { vocabulary, model }
+}
+
+function* merged(merges: readonly (readonly [string, string])[]): Generator<string> {
+  for (const [left, right] of merges) yield left + right
+}
+
+function parseUnigram(fields: Fields): JsonModel {
+  const scores: number[] = []
+  const names = listAt(fields.vocab, 'model.vocab').map((entry, id) => {
+    const [token, score] = listAt(entry, `model.vocab[${id}]`)
+    scores.push(numberAt(score, `model.vocab[${id}][1]`))
+    return [textAt(token, `model.vocab[${id}][0]`), id] as const
+  })
+  const vocabulary = vocabularyFrom(names, 'model.vocab')
+  const unknown = fields.unk_id === undefined || fields.unk_id === null ? undefined : numberAt(fields.unk_id, 'model.unk_id')
+  if (unknown !== undefined && vocabulary.tokens[unknown] === undefined) {
+    throw invalid('model.unk_id', `The unknown token has the id ${unknown}, which the vocabulary lacks.`)
+  }
+  const byteFallback = flagAt(fields.byte_fallback, 'model.byte_fallback', false)
+  return { vocabulary, model: cached(unigram({ vocabulary, scores, unknown, byteFallback })) }
+}
+
+function parseWordPiece(fields: Fields): JsonModel {
+  const vocabulary = vocabularyAt(fields)
+  return {
+    vocabulary,
+    model: cached(
+      wordPiece({
+        vocabulary,
+        unknown: unknownId({ unk_token: '[UNK]', ...fields }, vocabulary, true),
+        initialPrefix: '',
+        continuingPrefix: textOr(fields.continuing_subword_prefix, 'model.continuing_subword_prefix', '##'),
+        maxCharacters: numberAt(fields.max_input_chars_per_word ?? 100, 'model.max_input_chars_per_word'),
+      }),
+    ),
+  }
+}
+
+/** Older files do not name the type. */
+const typeOf = (fields: Fields): unknown =>
+  fields.type ??
+  (Array.isArray(fields.merges)
+    ? 'BPE'
+    : Array.isArray(fields.vocab)
+      ? 'Unigram'
+      : isObject(fields.vocab)
+        ? 'WordPiece'
+        : undefined)
+
+export function parseModel(value: unknown, byteLevel: boolean): JsonModel {
+  const fields = objectAt(value, 'model')
+  const type = textAt(typeOf(fields), 'model.type')
+  if (byteLevel && type !== 'BPE') throw unsupported('model', `${type} over bytes`)
+  switch (type) {
+    case 'BPE':
+      return parseBpe(fields, byteLevel)
+    case 'Unigram':
+      return parseUnigram(fields)
+    case 'WordPiece':
+      return parseWordPiece(fields)
+    default:
+      throw unsupported('model.type', `the model "${type}"`)
+  }
+}
