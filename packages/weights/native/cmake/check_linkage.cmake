@@ -1,0 +1,12 @@
+# Fails when an object defines a symbol that a linker may merge with another translation unit's.
+execute_process(COMMAND ${NM} -C ${OBJECT} OUTPUT_VARIABLE symbols RESULT_VARIABLE status)
+if(NOT status EQUAL 0)
+  message(FATAL_ERROR "nm failed on ${OBJECT}")
+endif()
+if(NOT symbols MATCHES "qt::decodeBlocks")
+  message(FATAL_ERROR "${OBJECT} holds no decoder: this test tests nothing")
+endif()
+string(REGEX MATCHALL "[^\n]* [WVu] [^\n]*" merged "${symbols}")
+if(merged)
+  message(FATAL_ERROR "These would merge between instruction sets:\n${merged}")
+endif()
