@@ -6,6 +6,7 @@ import { readInstruction } from './read-instruction.js'
 import type { DataRecord } from './read-records.js'
 import { readTokens } from './read-tokens.js'
 import { recordError } from './record-error.js'
+import { specialFrame } from './special-frame.js'
 
 export interface EncodedRecord {
   readonly ids: Uint32Array | Int32Array
@@ -43,14 +44,19 @@ export function encodeRecord(record: DataRecord, format: RowFormat, options: Enc
   return located(record.where, () => maskChat(example, tokenizer, settings))
 }
 
-/** A document and its end token, all of it trained on. */
+/** A document with the tokens that the tokenizer puts around a text, and an end token in any case; all of it trained on. */
 function encodeText({ value, where }: DataRecord, tokenizer: Tokenizer): EncodedRecord {
   if (typeof value.text !== 'string') throw recordError(where, 'text', '"text" must be text.', 'Write {"text": "…"}.')
-  const text = value.text.trim() === '' ? new Uint32Array() : tokenizer.encode(value.text)
-  const ids =
-    text.length > 0 && tokenizer.eosId !== undefined
-      ? Uint32Array.from({ length: text.length + 1 }, (_, i) => text[i] ?? tokenizer.eosId!)
-      : text
+  const { before, after } = specialFrame(tokenizer)
+  const { eosId } = tokenizer
+  const end = eosId === undefined || after.includes(eosId) ? after : [...after, eosId]
+  const text = value.text.trim() === '' ? undefined : tokenizer.encode(value.text)
+  const ids = new Uint32Array(text === undefined ? 0 : before.length + text.length + end.length)
+  if (text !== undefined) {
+    ids.set(before)
+    ids.set(text, before.length)
+    ids.set(end, before.length + text.length)
+  }
   return { ids, labels: ids, endsTurns: true }
 }
 

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { ChatMessage } from '@qt/core'
 import { expect, test } from 'vitest'
 import { byteTokenizer } from '../test/byte-tokenizer.js'
+import { encodeChat } from './encode-chat.js'
 import { maskChat } from './mask-chat.js'
 
 const messages: ChatMessage[] = [
@@ -26,6 +27,14 @@ test('learns every assistant turn with its end token and nothing else', () => {
   expect(ids.length).toBe(labels.length)
   for (const [index, label] of labels.entries()) if (label !== -100) expect(label).toBe(ids[index])
   expect(endsTurns).toBe(true)
+})
+
+test('adds no tokens of the tokenizer around what the template wrote', () => {
+  const special = ['<|im_start|>', '<|im_end|>', '<s>', '</s>']
+  const plain = maskChat({ messages }, byteTokenizer(special))
+  const framing = byteTokenizer(special, { frame: ['<s>', '</s>'] })
+  expect(maskChat({ messages }, framing)).toEqual(plain)
+  expect(encodeChat(messages, framing)).toEqual(plain.ids)
 })
 
 test('an answer whose first character merges with the prompt is learned from the merged token on', () => {

@@ -1,6 +1,7 @@
 import { type ChatExample, ignoreLabel, type Tokenizer, usageError } from '@qt/core'
 import { chatTemplateOf, templateTokens } from './chat-template.js'
 import { type RenderChatOptions, renderChat } from './render-chat.js'
+import { encodeRendered } from './special-frame.js'
 
 export interface MaskedChat {
   readonly ids: Uint32Array
@@ -40,7 +41,7 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
   }
   const render = (turns: number, addGenerationPrompt: boolean) =>
     renderChat(messages.slice(0, turns), template, { ...settings, addGenerationPrompt })
-  const encode = (text: string) => tokenizer.encode(text, { special: true })
+  const encode = (text: string) => encodeRendered(text, tokenizer)
 
   const whole = render(messages.length, false)
   const ids = encode(whole)

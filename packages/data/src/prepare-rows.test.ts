@@ -121,6 +121,13 @@ test('ends each text with the end token, cuts long ones and predicts every token
   expect(last.labels[22]).toBe(-100)
 })
 
+test('puts the tokens around a text that its tokenizer puts there', async () => {
+  const framing = byteTokenizer(['<s>', '</s>', '<|im_end|>'], { frame: ['<s>', '</s>'], eos: '</s>' })
+  const path = await file('framed.jsonl', lines({ text: 'ab' }))
+  const rows = await prepareRows(config(path, {}, { validation: 0 }), framing)
+  expect([...rows.train.row(0).ids]).toEqual([256, 97, 98, 257])
+})
+
 test('reads folders, globs, lists, JSON arrays and gzip, and leaves the README of a dataset out', async () => {
   await file('many/a.jsonl', lines({ text: 'one' }))
   await file('many/deep/b.jsonl.gz', gzipSync(lines({ text: 'two' })))

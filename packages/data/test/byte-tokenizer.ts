@@ -3,7 +3,7 @@ import type { Tokenizer } from '@qt/core'
 /** A real tokenizer small enough to check by eye: ids 0 to 255 are bytes, the special tokens follow. */
 export function byteTokenizer(
   special: readonly string[] = ['<|im_start|>', '<|im_end|>', '<|endoftext|>'],
-  more: { end?: readonly string[]; eos?: string; bos?: string; chatTemplate?: string } = {},
+  more: { end?: readonly string[]; eos?: string; bos?: string; frame?: readonly [string, string]; chatTemplate?: string } = {},
 ): Tokenizer {
   const ids = new Map(special.map((token, index) => [token, 256 + index]))
   const pattern = new RegExp(`(${special.map((token) => token.replace(/[|[\]()\\.*+?^$]/g, '\\$&')).join('|')})`)
@@ -26,6 +26,7 @@ export function byteTokenizer(
     flush()
     return text
   }
+  const framed = (list: number[]) => (more.frame ? [ids.get(more.frame[0])!, ...list, ids.get(more.frame[1])!] : list)
   return {
     vocabularySize: 256 + special.length,
     bosId: more.bos === undefined ? undefined : ids.get(more.bos),
@@ -33,7 +34,9 @@ export function byteTokenizer(
     endIds: new Set((more.end ?? ['<|im_end|>', '<|endoftext|>']).flatMap((token) => ids.get(token) ?? [])),
     chatTemplate: more.chatTemplate,
     encode: (text, options) =>
-      Uint32Array.from(options?.special ? text.split(pattern).flatMap((part) => ids.get(part) ?? bytes(part)) : bytes(text)),
+      Uint32Array.from(
+        options?.special ? framed(text.split(pattern).flatMap((part) => ids.get(part) ?? bytes(part))) : bytes(text),
+      ),
     decode,
     stream: () => {
       const list: number[] = []
