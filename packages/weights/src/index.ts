@@ -5,6 +5,8 @@ export type { Architecture, TensorEntry } from './architectures/architecture.js'
 export { architectureNamed, architectures } from './architectures/index.js'
 export { decodableTypes, decodeBlocks } from './blocks/decode.js'
 export { encodeFloats, type FloatType, floatTypes } from './blocks/encode.js'
+export { type ConvertOptions, convert } from './convert/convert.js'
+export type { WriteProgress, WrittenModel } from './convert/write-model.js'
 export type { GgufHeader } from './gguf/header.js'
 export {
   type Metadata,
@@ -18,8 +20,10 @@ export {
   metadataStrings,
 } from './gguf/metadata.js'
 export { type Gguf, readGguf } from './gguf/read.js'
+export { type GgufContent, type GgufTensor, writeGguf } from './gguf/write.js'
 export type { SourceInput } from './io/source.js'
 export type { TensorData } from './io/write-file.js'
+export { type MergeOptions, type MergeReport, merge } from './merge/merge.js'
 export type { Model } from './model/model.js'
 export { toGgufName, toHuggingFaceName } from './model/names.js'
 export { openModel } from './model/open-model.js'

@@ -2,8 +2,8 @@ import { baseName, folderOf, joinPath } from './paths.js'
 import { syncFolder } from './write-file.js'
 
 /**
- * Fills a temporary folder, then puts it in place by renaming. Files of an older folder that the new one
- * does not have are kept.
+ * Fills a temporary folder, then puts it in place by renaming. A folder that is there already is replaced whole when it
+ * holds nothing else; otherwise it stays, and the new files replace those of the same names one by one.
  */
 export async function writeFolder(folder: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const { mkdir, readdir, rename, rm } = await import('node:fs/promises')
@@ -15,18 +15,19 @@ export async function writeFolder(folder: string, fill: (temporary: string) => P
   try {
     await fill(temporary)
     await syncFolder(temporary)
+    const written = await readdir(temporary)
     const existing = await readdir(folder).catch(() => undefined)
     if (existing === undefined) await rename(temporary, folder)
-    else {
+    else if (existing.every((name) => written.includes(name))) {
       await rename(folder, old)
       await rename(temporary, folder)
-      const written = new Set(await readdir(folder))
-      for (const name of existing) if (!written.has(name)) await rename(joinPath(old, name), joinPath(folder, name))
       await rm(old, { recursive: true, force: true })
+    } else {
+      for (const name of written) await rename(joinPath(temporary, name), joinPath(folder, name))
+      await syncFolder(folder)
     }
     await syncFolder(parent)
-  } catch (error) {
+  } finally {
     await rm(temporary, { recursive: true, force: true })
-    throw error
   }
 }

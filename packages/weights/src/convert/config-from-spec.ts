@@ -1,0 +1,78 @@
+import { QtError } from '@qt/core'
+import type { FloatType } from '../blocks/encode.js'
+import { type RopeScaling, ropeDivisors } from '../model/rope.js'
+import type { ModelDescription } from '../model/spec-from-config.js'
+
+export const torchTypes: Readonly<Record<FloatType, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }
+
+export interface SpecialIds {
+  readonly bos?: number | undefined
+  readonly eos?: number | undefined
+  readonly pad?: number | undefined
+}
+
+/** config.json of a model, for transformers 4 and 5. */
+export function configFromSpec(description: ModelDescription, type: FloatType, ids: SpecialIds): Record<string, unknown> {
+  const { architecture, spec, ropeTheta, ropeScaling } = description
+  const [activation] = Object.entries(architecture.activations).find(([, kind]) => kind === spec.activation)!
+  return {
+    architectures: [architecture.huggingFace.classes[0]],
+    model_type: architecture.huggingFace.modelType,
+    attention_bias: false,
+    attention_dropout: 0,
+    mlp_bias: false,
+    vocab_size: spec.vocabularySize,
+    hidden_size: spec.dModel,
+    intermediate_size: spec.ffn,
+    num_hidden_layers: spec.layers,
+    num_attention_heads: spec.heads,
+    num_key_value_heads: spec.kvHeads,
+    head_dim: spec.headDim,
+    hidden_act: activation,
+    max_position_embeddings: spec.contextLength,
+    rms_norm_eps: spec.norm.epsilon,
+    rope_theta: ropeTheta,
+    rope_scaling: scalingConfig(description, ropeScaling),
+    tie_word_embeddings: spec.tiedEmbeddings,
+    bos_token_id: ids.bos ?? null,
+    eos_token_id: ids.eos ?? null,
+    ...(ids.pad === undefined ? {} : { pad_token_id: ids.pad }),
+    torch_dtype: torchTypes[type],
+    use_cache: true,
+  }
+}
+
+function scalingConfig(description: ModelDescription, scaling: RopeScaling): Record<string, unknown> | null {
+  switch (scaling.kind) {
+    case 'none':
+      return null
+    case 'linear':
+      return { rope_type: 'linear', factor: scaling.factor }
+    case 'llama3':
+      return {
+        rope_type: 'llama3',
+        factor: scaling.factor,
+        low_freq_factor: scaling.lowFrequencyFactor,
+        high_freq_factor: scaling.highFrequencyFactor,
+        original_max_position_embeddings: scaling.originalContext,
+      }
+    case 'divisors':
+      return scalingConfig(description, llama3Of(description, scaling.divisors))
+  }
+}
+
+/** The llama3 settings that give a GGUF's rope_freqs; every published Llama has 1 and 4 and one of few contexts. */
+function llama3Of({ spec, ropeTheta }: ModelDescription, divisors: readonly number[]): RopeScaling {
+  if (divisors.every((divisor) => divisor === 1)) return { kind: 'none' }
+  const factor = Math.round(Math.max(...divisors) * 1000) / 1000
+  for (const originalContext of [8192, 4096, 2048, 16384, 32768]) {
+    const candidate = { kind: 'llama3', factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext } as const
+    const expected = ropeDivisors(ropeTheta, spec.rope.dimensions, candidate)
+    if (expected.every((value, pair) => Math.abs(value - divisors[pair]!) <= 1e-4 * value)) return candidate
+  }
+  throw new QtError({
+    code: 'MODEL_UNSUPPORTED',
+    message: "The file's rope_freqs.weight follows no rope scaling that config.json can name.",
+    actions: ['Keep this model as GGUF.'],
+  })
+}

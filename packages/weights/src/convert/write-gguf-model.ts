@@ -1,0 +1,44 @@
+import type { FloatType } from '../blocks/encode.js'
+import type { MetadataValue } from '../gguf/metadata.js'
+import { type GgufTensor, writeGguf } from '../gguf/write.js'
+import type { Model } from '../model/model.js'
+import { ropeDivisors } from '../model/rope.js'
+import { vocabularyMetadata } from '../vocabulary/to-gguf.js'
+import { fileTypes, metadataFromSpec, u32 } from './metadata-from-spec.js'
+import type { OutgoingTensor } from './write-model.js'
+
+export interface WriteJob {
+  readonly model: Model
+  readonly output: string
+  readonly type: FloatType
+  readonly tensors: readonly OutgoingTensor[]
+  readonly onTensor: (tensor: string) => void
+  readonly signal: AbortSignal | undefined
+}
+
+export async function writeGgufModel({ model, output, type, tensors, onTensor, signal }: WriteJob): Promise<void> {
+  const metadata = model.metadata ? copiedMetadata(model.metadata, type) : await metadataOf(model, type)
+  await writeGguf(output, { metadata, tensors: [...ropeTensor(model), ...tensors] }, { onTensor, signal })
+}
+
+/** A GGUF's own metadata, all of it, with the new file type. */
+function copiedMetadata(metadata: ReadonlyMap<string, MetadataValue>, type: FloatType): Map<string, MetadataValue> {
+  const copy = new Map(metadata)
+  copy.set('general.file_type', u32(fileTypes[type]))
+  return copy
+}
+
+async function metadataOf(model: Model, type: FloatType): Promise<Map<string, MetadataValue>> {
+  const metadata = metadataFromSpec(model.description, model.name, type)
+  if (model.tokenizerFile !== undefined)
+    for (const [key, value] of await vocabularyMetadata(model.tokenizerFile, model.spec.vocabularySize)) metadata.set(key, value)
+  return metadata
+}
+
+/** llama3 scaling is stored as the divisor of each rotary frequency. */
+function ropeTensor({ description, spec }: Model): GgufTensor[] {
+  const { ropeScaling, ropeTheta } = description
+  if (ropeScaling.kind !== 'llama3' && ropeScaling.kind !== 'divisors') return []
+  const divisors = Float32Array.from(ropeDivisors(ropeTheta, spec.rope.dimensions, ropeScaling))
+  return [{ name: 'rope_freqs.weight', type: 'F32', shape: [divisors.length], data: new Uint8Array(divisors.buffer) }]
+}

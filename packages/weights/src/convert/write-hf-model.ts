@@ -1,0 +1,65 @@
+import { metadataNumber } from '../gguf/metadata.js'
+import { joinPath } from '../io/paths.js'
+import { writeFolder } from '../io/write-folder.js'
+import type { Model } from '../model/model.js'
+import { fileExists, readJsonObject } from '../model/read-json.js'
+import { writeSafetensors } from '../safetensors/write.js'
+import { tokenizerFiles } from '../vocabulary/from-gguf.js'
+import { configFromSpec, type SpecialIds, torchTypes } from './config-from-spec.js'
+import type { WriteJob } from './write-gguf-model.js'
+
+/** Files of a folder that belong to its tokenizer and its way of generating, copied as they are. */
+const companions = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'tokenizer.model',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'vocab.json',
+  'merges.txt',
+  'chat_template.jinja',
+  'generation_config.json',
+]
+
+export async function writeHfModel({ model, output, type, tensors, onTensor, signal }: WriteJob): Promise<void> {
+  const { writeFileAtomic } = await import('@qt/core/node')
+  await writeFolder(output, async (folder) => {
+    const writeJson = (name: string, value: unknown) =>
+      writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+    await writeSafetensors(
+      joinPath(folder, 'model.safetensors'),
+      tensors.map((tensor) => ({ ...tensor, dtype: tensor.type })),
+      { onTensor, signal },
+    )
+    if (model.kind === 'hf') {
+      const config = await readJsonObject(joinPath(model.path, 'config.json'))
+      const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
+      await writeJson('config.json', { ...config, [key]: torchTypes[type] })
+      await copyCompanions(model, folder)
+      return
+    }
+    const ids = specialIds(model)
+    await writeJson('config.json', configFromSpec(model.description, type, ids))
+    await writeJson('generation_config.json', generationConfig(ids))
+    if (model.tokenizerFile === undefined || model.metadata === undefined) return
+    const { tokenizer, tokenizerConfig } = tokenizerFiles(model.metadata, model.path)
+    await writeJson('tokenizer.json', tokenizer)
+    await writeJson('tokenizer_config.json', tokenizerConfig)
+  })
+}
+
+async function copyCompanions(model: Model, folder: string): Promise<void> {
+  const { copyFile } = await import('node:fs/promises')
+  for (const name of companions)
+    if (await fileExists(joinPath(model.path, name))) await copyFile(joinPath(model.path, name), joinPath(folder, name))
+}
+
+function specialIds({ metadata }: Model): SpecialIds {
+  const id = (name: string) => metadata && metadataNumber(metadata, `tokenizer.ggml.${name}_token_id`)
+  return { bos: id('bos'), eos: id('eos'), pad: id('padding') }
+}
+
+const generationConfig = ({ bos, eos, pad }: SpecialIds) =>
+  Object.fromEntries(
+    Object.entries({ bos_token_id: bos, eos_token_id: eos, pad_token_id: pad }).filter(([, id]) => id !== undefined),
+  )

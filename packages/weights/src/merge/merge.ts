@@ -1,0 +1,102 @@
+import { type TensorType, usageError } from '@qt/core'
+import { readAdapter } from '../adapter/read.js'
+import type { FloatType } from '../blocks/encode.js'
+import { isQuantised, type WriteProgress, type WrittenModel, weightTypes, writeModel } from '../convert/write-model.js'
+import type { Model } from '../model/model.js'
+import { openModel } from '../model/open-model.js'
+import { deltaOf, type WeightedModule } from './delta.js'
+import { expectedSquaredError } from './quantisation-error.js'
+
+export interface MergeOptions {
+  /** GGUF file or Hugging Face folder. */
+  readonly base: string
+  /** PEFT folders, and how much of each. */
+  readonly adapters: readonly { readonly path: string; readonly weight?: number | undefined }[]
+  readonly method?: 'linear' | undefined
+  /** A path that ends in `.gguf`, or a folder. */
+  readonly out: string
+  readonly type?: FloatType | undefined
+  readonly onProgress?: ((progress: WriteProgress) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface MergeReport extends WrittenModel {
+  /** Tensors that an adapter changed. */
+  readonly changed: number
+  /** Frobenius norm of everything that was added. */
+  readonly adapterNorm: number
+  /** Present when the base is quantised. */
+  readonly quantisedBase?: {
+    readonly types: readonly TensorType[]
+    /** Expected Frobenius norm of the rounding errors in the changed tensors. */
+    readonly errorNorm: number | undefined
+    /** errorNorm / adapterNorm: above 1 the base's own rounding is larger than what the adapter adds. */
+    readonly ratio: number | undefined
+    readonly warning: string
+  }
+}
+
+/**
+ * Adds adapters to a model for good: W + Σ weight · scale · B · A.
+ *
+ * @example
+ * ```ts
+ * const report = await merge({ base: 'base/', adapters: [{ path: 'adapter/', weight: 1 }], method: 'linear', out: 'merged/' })
+ * report.changed // 210
+ * ```
+ */
+export async function merge(options: MergeOptions): Promise<MergeReport> {
+  const { adapters, method = 'linear', out, signal } = options
+  if (adapters.length === 0)
+    throw usageError('MERGE_EMPTY', 'There is no adapter to merge.', { actions: ['Name at least one adapter.'] })
+  if (method !== 'linear') throw usageError('MERGE_METHOD', `The method ${String(method)} is not known; linear is.`)
+  const model = await openModel(options.base, { signal })
+  const parts = new Map<string, WeightedModule[]>()
+  for (const { path, weight = 1 } of adapters) {
+    if (!Number.isFinite(weight))
+      throw usageError('MERGE_WEIGHT', `The weight of ${path} is not a number.`, { where: { file: path } })
+    const adapter = await readAdapter(path, model.spec)
+    for (const [name, module] of adapter.modules) parts.set(name, [...(parts.get(name) ?? []), { module, weight }])
+  }
+  let squares = 0
+  const written = await writeModel(model, out, {
+    ...options,
+    change: (tensor) => {
+      const modules = parts.get(tensor)
+      return (
+        modules &&
+        deltaOf(modules, (row) => {
+          squares += row
+        })
+      )
+    },
+  })
+  const adapterNorm = Math.sqrt(squares)
+  const quantisedBase = await quantisedReport(model, [...parts.keys()], adapterNorm)
+  return { ...written, changed: parts.size, adapterNorm, ...(quantisedBase === undefined ? {} : { quantisedBase }) }
+}
+
+async function quantisedReport(
+  model: Model,
+  changed: readonly string[],
+  adapterNorm: number,
+): Promise<MergeReport['quantisedBase'] | undefined> {
+  const types = weightTypes(model).filter(isQuantised)
+  if (types.length === 0) return undefined
+  let squares: number | undefined = 0
+  for (const name of changed) {
+    const info = model.tensors.get(name)!
+    if (!isQuantised(info.type)) continue
+    const error = await expectedSquaredError(info)
+    squares = squares === undefined || error === undefined ? undefined : squares + error
+  }
+  const errorNorm = squares === undefined ? undefined : Math.sqrt(squares)
+  const ratio = errorNorm === undefined || adapterNorm === 0 ? undefined : errorNorm / adapterNorm
+  return { types, errorNorm, ratio, warning: warningOf(types, ratio) }
+}
+
+function warningOf(types: readonly TensorType[], ratio: number | undefined): string {
+  const size =
+    ratio === undefined ? '' : ` Its rounding errors are about ${ratio.toPrecision(2)} times as large as what the adapter adds.`
+  return `The base is quantised (${types.join(', ')}): the adapter was added to the dequantised weights, which is right only if it was trained on this base.${size}`
+}
