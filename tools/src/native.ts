@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command, tail } from './command.js'
-import { couldNotRun, type Outcome } from './outcome.js'
+import { couldNotRun, type Outcome, single } from './outcome.js'
 import { root } from './root.js'
 
 /** Packages whose `native` folder is a CMake project of its own. */
@@ -27,23 +27,31 @@ export function countJunit(name: string, xml: string): Outcome {
   return { name, passed: tests - failed - left, failed, ...(left ? { skipped: left } : {}) }
 }
 
-/** Configures, builds and tests a native project outside Node; `sanitize` adds the address and undefined-behaviour sanitizers. */
-export async function runNative(project: string, options: { sanitize?: boolean } = {}): Promise<Outcome> {
-  const name = `ctest ${project}${options.sanitize ? ' (sanitizers)' : ''}`
+/** A sanitizer, as the `QT_SANITIZE` of every native project takes it. */
+export type Sanitizer = 'address,undefined' | 'thread'
+
+/** Builds a native project outside Node; a string says why it could not. */
+async function buildNative(project: string, flavour: string, flags: readonly string[]): Promise<{ build: string } | string> {
   const source = join(root, 'packages', project, 'native')
-  const build = join(source, options.sanitize ? 'build/sanitize' : 'build/release')
-  const sanitize = '-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
-  const flags = options.sanitize
-    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', `-DCMAKE_CXX_FLAGS=${sanitize}`]
-    : ['-DCMAKE_BUILD_TYPE=Release']
+  const build = join(source, 'build', flavour)
   const configured = await command('cmake', ['-S', source, '-B', build, ...flags])
-  if (configured.code === -1) return couldNotRun(name, 'cmake is not installed')
-  const built =
-    configured.code === 0 ? await command('cmake', ['--build', build, '--parallel', `${availableParallelism()}`]) : configured
-  if (built.code !== 0) {
-    console.error(tail(built))
-    return couldNotRun(name, 'its build failed')
-  }
+  if (configured.code === -1) return 'cmake is not installed'
+  const jobs = `${availableParallelism()}`
+  const built = configured.code === 0 ? await command('cmake', ['--build', build, '--parallel', jobs]) : configured
+  if (built.code === 0) return { build }
+  console.error(tail(built))
+  return 'its build failed'
+}
+
+/** Configures, builds and tests a native project outside Node, optionally under a sanitizer. */
+export async function runNative(project: string, sanitizer?: Sanitizer): Promise<Outcome> {
+  const name = `ctest ${project}${sanitizer ? ` (${sanitizer})` : ''}`
+  console.log(`\n── ${name}`)
+  const flavour = sanitizer ? `sanitize-${sanitizer.split(',')[0]}` : 'release'
+  const flags = sanitizer ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', `-DQT_SANITIZE=${sanitizer}`] : ['-DCMAKE_BUILD_TYPE=Release']
+  const built = await buildNative(project, flavour, flags)
+  if (typeof built === 'string') return couldNotRun(name, built)
+  const { build } = built
   const folder = await mkdtemp(join(tmpdir(), 'qt-ctest-'))
   try {
     const report = join(folder, 'report.xml')
@@ -58,4 +66,31 @@ export async function runNative(project: string, options: { sanitize?: boolean }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** Runs every libFuzzer target of a project; its folders of known inputs are where it starts from. */
+export async function runFuzz(project: string, seconds: number): Promise<Outcome[]> {
+  const source = join(root, 'packages', project, 'native')
+  const targets = (await readdir(join(source, 'test')).catch(() => [])).filter((file) => /^fuzz_.*\.cpp$/.test(file))
+  if (targets.length === 0) return []
+  const flags = ['-DQT_FUZZ=ON', '-DCMAKE_CXX_COMPILER=clang++', '-DCMAKE_BUILD_TYPE=RelWithDebInfo']
+  const built = await buildNative(project, 'fuzz', flags)
+  const seeds = ['malformed', 'wellformed'].map((name) => join(source, 'test', name)).filter(existsSync)
+  const outcomes: Outcome[] = []
+  for (const target of targets) {
+    const program = target.replace(/\.cpp$/, '')
+    const name = `${program} ${seconds} s`
+    if (typeof built === 'string') {
+      outcomes.push(couldNotRun(name, `${built} (it needs clang)`))
+      continue
+    }
+    const corpus = await mkdtemp(join(tmpdir(), 'qt-fuzz-'))
+    const result = await command(join(built.build, program), [corpus, ...seeds, `-max_total_time=${seconds}`], {
+      cwd: built.build,
+    })
+    if (result.code !== 0) console.error(tail(result))
+    await rm(corpus, { recursive: true, force: true })
+    outcomes.push(single(name, result.code === 0))
+  }
+  return outcomes
 }

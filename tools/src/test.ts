@@ -1,5 +1,5 @@
 import { build, check } from './checks.js'
-import { nativeProjects, runNative } from './native.js'
+import { nativeProjects, runFuzz, runNative } from './native.js'
 import { finish, type Outcome } from './outcome.js'
 import { runVitest } from './vitest.js'
 
@@ -9,8 +9,9 @@ const projects = await nativeProjects()
 for (const project of projects) outcomes.push(await runNative(project))
 outcomes.push(await runVitest('integration', ['--no-file-parallelism']))
 if (full) {
-  process.env.QT_FUZZ_SECONDS ??= '60'
-  for (const project of projects) outcomes.push(await runNative(project, { sanitize: true }))
+  for (const sanitizer of ['address,undefined', 'thread'] as const)
+    for (const project of projects) outcomes.push(await runNative(project, sanitizer))
+  for (const project of projects) outcomes.push(...(await runFuzz(project, 60)))
   outcomes.push(await runVitest('full', ['--no-file-parallelism', '--passWithNoTests']))
 }
 finish(outcomes)
