@@ -80,14 +80,23 @@ export function assemble(parts: Parts): Tokenizer {
   const addedIds = new Set(added.map((token) => token.id))
   const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id))
 
+  const remembered: (Uint8Array | undefined)[] = []
+  const { later } = detokenizer
   /** The bytes of each token in turn; nothing for special tokens that are not wanted. */
   function pieces(special: boolean): (id: number) => Uint8Array | undefined {
-    const next = detokenizer()
+    const begin = detokenizer.begin()
+    let begun = false
     return (id) => {
       if (!special && specialIds.has(id)) return undefined
       const token = tokens[id]
       if (token === undefined) throw unknownId(id, tokens.length)
-      return bytesOfPiece(next(token, addedIds.has(id)))
+      if (begun && later) {
+        remembered[id] ??= bytesOfPiece(later(token, addedIds.has(id)))
+        return remembered[id]
+      }
+      const piece = bytesOfPiece(begin(token, addedIds.has(id)))
+      begun ||= piece.length > 0
+      return piece
     }
   }
 

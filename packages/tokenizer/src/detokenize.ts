@@ -5,14 +5,21 @@ import { patternAt } from './normalize.js'
 
 /** Text of a token, or the one byte it stands for. */
 export type Piece = string | Uint8Array
-/** Begins a text: the result is asked for each token in order and may depend on those before. */
-export type Detokenizer = () => (token: string, added: boolean) => Piece
+export type PieceOf = (token: string, added: boolean) => Piece
+
+export interface Detokenizer {
+  /** Begins a text: the result is asked for each token in order and may depend on those before. */
+  begin(): PieceOf
+  /** What a token is once the text has begun, when that depends on nothing else: such pieces can be remembered. */
+  readonly later: PieceOf | undefined
+}
 
 const encoder = new TextEncoder()
 export const bytesOfPiece = (piece: Piece): Uint8Array => (typeof piece === 'string' ? encoder.encode(piece) : piece)
 
 /** Byte-level vocabularies: added tokens are text, all others are written in GPT-2's alphabet of bytes. */
-export const byteLevelDetokenizer: Detokenizer = () => (token, added) => (added ? token : (bytesOfToken(token) ?? token))
+const byteLevelPiece: PieceOf = (token, added) => (added ? token : (bytesOfToken(token) ?? token))
+export const byteLevelDetokenizer: Detokenizer = { begin: () => byteLevelPiece, later: byteLevelPiece }
 
 type Step = (piece: string, first: boolean) => string
 
@@ -26,25 +33,25 @@ export interface StepOptions {
 
 /** Each token through every step; bytes and stripping at the end. */
 export function stepDetokenizer({ steps, byteFallback = false, strip }: StepOptions): Detokenizer {
-  return () => {
-    let first = true
-    let fresh = strip !== undefined
-    return (token) => {
-      const byte = byteFallback ? byteOfToken(token) : -1
-      const isFirst = first
-      first = false
-      if (byte >= 0) {
+  const piece = (token: string, first: boolean): Piece => {
+    const byte = byteFallback ? byteOfToken(token) : -1
+    return byte >= 0 ? Uint8Array.of(byte) : steps.reduce((text, step) => step(text, first), token)
+  }
+  return {
+    later: (token) => piece(token, false),
+    begin() {
+      let first = true
+      let fresh = strip !== undefined
+      return (token) => {
+        let text = piece(token, first)
+        first = false
+        if (!fresh || strip === undefined || text.length === 0) return text
         fresh = false
-        return Uint8Array.of(byte)
-      }
-      let text = token
-      for (const step of steps) text = step(text, isFirst)
-      if (fresh && strip && text !== '') {
-        fresh = false
+        if (typeof text !== 'string') return text
         for (let n = 0; n < strip.count && text.startsWith(strip.content); n++) text = text.slice(strip.content.length)
+        return text
       }
-      return text
-    }
+    },
   }
 }
 
@@ -136,13 +143,16 @@ function compile(value: unknown, field: string, into: Compiled): void {
 
 /** `</w>` ends a word: the space is written before the next one. */
 function suffixDetokenizer(suffix: string): Detokenizer {
-  return () => {
-    let pending = ''
-    return (token) => {
-      const text = pending + token.replaceAll(suffix, '')
-      pending = token.endsWith(suffix) ? ' ' : ''
-      return text
-    }
+  return {
+    later: undefined,
+    begin() {
+      let pending = ''
+      return (token) => {
+        const text = pending + token.replaceAll(suffix, '')
+        pending = token.endsWith(suffix) ? ' ' : ''
+        return text
+      }
+    },
   }
 }
 

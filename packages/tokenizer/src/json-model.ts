@@ -1,3 +1,4 @@
+import { byteToken } from './bytes.js'
 import { invalid, unsupported } from './errors.js'
 import { type Fields, flagAt, isObject, listAt, numberAt, objectAt, textAt } from './fields.js'
 import { bpe } from './models/bpe.js'
@@ -49,6 +50,9 @@ function parseBpe(fields: Fields, byteLevel: boolean): JsonModel {
   const wordSuffix = textOr(fields.end_of_word_suffix, 'model.end_of_word_suffix', '')
   if (byteLevel && (continuingPrefix !== '' || wordSuffix !== ''))
     throw unsupported('model', 'byte-level BPE with prefixes or suffixes of words')
+  const byteFallback = flagAt(fields.byte_fallback, 'model.byte_fallback', false)
+  const fuseUnknown = flagAt(fields.fuse_unk, 'model.fuse_unk', false)
+  const unknown = unknownId(fields, vocabulary, false)
   const ignoreMerges = flagAt(fields.ignore_merges, 'model.ignore_merges', false)
   const model = cached(
     bpe({
@@ -57,16 +61,20 @@ function parseBpe(fields: Fields, byteLevel: boolean): JsonModel {
       field: 'model.merges',
       byteLevel,
       ignoreMerges,
-      byteFallback: flagAt(fields.byte_fallback, 'model.byte_fallback', false),
-      unknown: unknownId(fields, vocabulary, false),
-      fuseUnknown: flagAt(fields.fuse_unk, 'model.fuse_unk', false),
+      byteFallback,
+      unknown,
+      fuseUnknown,
       continuingPrefix,
       wordSuffix,
     }),
   )
-  const cuttable = !byteLevel && !ignoreMerges && continuingPrefix === '' && wordSuffix === '' && vocabulary.ids.has('▁')
-  return cuttable ? { vocabulary, model, boundaries: wordBoundaries(merged(merges)) } : { vocabulary, model }
+  // Where unknown characters fuse, a cut between two of them would show.
+  const fuses = fuseUnknown && unknown !== undefined && !(byteFallback && allBytes(vocabulary))
+  if (byteLevel || ignoreMerges || fuses || continuingPrefix !== '' || wordSuffix !== '') return { vocabulary, model }
+  return { vocabulary, model, boundaries: wordBoundaries(merged(merges)) }
 }
+
+const allBytes = ({ ids }: Vocabulary) => Array.from({ length: 256 }, (_, byte) => ids.has(byteToken(byte))).every(Boolean)
 
 function* merged(merges: readonly (readonly [string, string])[]): Generator<string> {
   for (const [left, right] of merges) yield left + right

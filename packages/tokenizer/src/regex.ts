@@ -28,7 +28,7 @@ export function translateRegex(source: string, field: string): RegExp {
   let atomic = 0
   const refuse = (what: string) => unsupported(field, `${what} in the pattern ${JSON.stringify(source)}`)
 
-  function escape(inClass: boolean): string {
+  function escapeSequence(inClass: boolean): string {
     const char = source[at + 1]
     if (char === undefined) throw invalid(field, `The pattern ${JSON.stringify(source)} ends with a lone backslash.`)
     at += 2
@@ -68,7 +68,7 @@ export function translateRegex(source: string, field: string): RegExp {
       if (char === undefined) throw invalid(field, `The pattern ${JSON.stringify(source)} has an unclosed "[".`)
       if (char === ']' && !first) break
       first = false
-      if (char === '\\') out += escape(true)
+      if (char === '\\') out += escapeSequence(true)
       else if (char === '[') throw refuse('a class within a class')
       else if (source.startsWith('&&', at)) throw refuse('an intersection of classes')
       else {
@@ -85,7 +85,7 @@ export function translateRegex(source: string, field: string): RegExp {
 
   function atom(anyCase: boolean): string {
     const char = source[at]!
-    if (char === '\\') return escape(false)
+    if (char === '\\') return escapeSequence(false)
     if (char === '[') return characterClass(anyCase)
     if (char === '(') {
       const flags = /^\(\?(i|-i|)?(:|=|!|<=|<!)/.exec(source.slice(at))
