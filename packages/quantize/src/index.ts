@@ -1,0 +1,5 @@
+export { typeForRows } from './fallback.js'
+export { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './method.js'
+export { type QuantizedTensor, type QuantizeOptions, type QuantizeResult, quantize } from './quantize.js'
+export { quantizeTensor } from './quantize-tensor.js'
+export { methodFor, quantMethods } from './registry.js'

@@ -1,0 +1,31 @@
+import { rowBytes, type TensorType, tensorTypes, usageError } from '@qt/core'
+import { typeForRows } from './fallback.js'
+import { methodFor } from './registry.js'
+
+/**
+ * Rows of float32 as blocks of a type, row after row. Rows that do not divide into whole blocks are refused with
+ * `QUANT_ROW`, whose first action names the type that fits (see `typeForRows`).
+ *
+ * @example
+ * ```ts
+ * const blocks = quantizeTensor(new Float32Array(2 * 64), 64, 'Q4_0') // 2 rows of 2 blocks of 18 bytes: 72 bytes
+ * ```
+ */
+export function quantizeTensor(values: Float32Array, columns: number, type: TensorType): Uint8Array<ArrayBuffer> {
+  const method = methodFor(type)
+  if (!Number.isSafeInteger(columns) || columns < 1 || values.length % columns !== 0)
+    throw usageError('QUANT_SHAPE', `${values.length} values are not whole rows of ${columns} columns.`, {
+      where: { field: 'columns' },
+      actions: ['Pass the length of a row, the last entry of the tensor’s shape.'],
+    })
+  const bytes = rowBytes(method.type, columns)
+  if (bytes === undefined)
+    throw usageError(
+      'QUANT_ROW',
+      `Rows of ${columns} columns do not divide into blocks of ${type}, which have ${tensorTypes[method.type].blockSize}.`,
+      { where: { field: 'columns' }, actions: [`Use ${typeForRows(method.type, columns)} for this tensor.`] },
+    )
+  const out = new Uint8Array((values.length / columns) * bytes)
+  method.encode(values, out)
+  return out
+}
