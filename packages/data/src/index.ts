@@ -8,6 +8,7 @@ export { type PreparedRows, prepareRows, type RowsConfig } from './prepare-rows.
 export { readChat } from './read-chat.js'
 export { readInstruction } from './read-instruction.js'
 export { type DataRecord, readRecords } from './read-records.js'
+export { readTexts } from './read-texts.js'
 export { type RenderChatOptions, renderChat } from './render-chat.js'
 export type { RowStatistics } from './row-set.js'
 export { encodeRendered, type SpecialFrame, specialFrame } from './special-frame.js'

@@ -1,0 +1,32 @@
+import { formatOf } from './detect-format.js'
+import { findFiles } from './find-files.js'
+import { readChat } from './read-chat.js'
+import { readInstruction } from './read-instruction.js'
+import { readRecords } from './read-records.js'
+import { recordError } from './record-error.js'
+
+/**
+ * The bare texts of data files, whatever their shape: documents, or what is said in conversations. For training a tokenizer.
+ *
+ * @example
+ * ```ts
+ * for await (const text of readTexts('data/**')) console.log(text.length)
+ * ```
+ */
+export async function* readTexts(path: string | readonly string[]): AsyncGenerator<string> {
+  for (const file of await findFiles(path))
+    for await (const record of readRecords(file)) {
+      const format = formatOf(record, 'auto')
+      const { value, where } = record
+      if (format === 'chat') yield* readChat(record).messages.map(({ content }) => content)
+      else if (format === 'instructions') yield* readInstruction(record).messages.map(({ content }) => content)
+      else if (format === 'text' && typeof value.text === 'string') yield value.text
+      else
+        throw recordError(
+          where,
+          format === 'tokens' ? 'input_ids' : 'text',
+          'This record has no text.',
+          'Give texts, not token ids.',
+        )
+    }
+}
