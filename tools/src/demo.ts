@@ -11,7 +11,7 @@ const steps = values.steps === undefined ? [] : ['--steps', values.steps]
 const folder = 'runs/demo'
 const example = 'examples/first-model'
 const prompts = { story: 'Once there was', scene: 'You stand in the' }
-const sampling = ['--max-tokens', '80', '--temperature', '0.7', '--seed', '1']
+const sampling = ['--raw', '--max-tokens', '80', '--temperature', '0.7', '--seed', '1']
 
 const say = (text: string) => console.log(`\n\u001b[1m${text}\u001b[0m`)
 
@@ -43,20 +43,12 @@ for (const [name, count] of [
 }
 
 say('2. Train a tokenizer: byte-level BPE, 1024 tokens')
-await qt(
-  'tokenizer',
-  'train',
-  `${folder}/stories.jsonl`,
-  `${folder}/scenes.jsonl`,
-  '--vocab',
-  '1024',
-  '--out',
-  `${folder}/tokenizer.json`,
-)
+const texts = ['--data', `${folder}/stories.jsonl`, '--data', `${folder}/scenes.jsonl`]
+await qt('tokenizer', 'train', ...texts, '--vocabulary-size', '1024', '--out', `${folder}/tokenizer`)
 
 say('3. Train a model from nothing')
 await qt('train', '--config', `${example}/base.yaml`, ...steps)
-await qt('generate', `${folder}/base/model`, '--prompt', prompts.story, ...sampling)
+await qt('generate', '--model', `${folder}/base/model`, '--prompt', prompts.story, ...sampling)
 
 say('4. Fine-tune it with LoRA, from stories to scenes at the table')
 await qt('train', '--config', `${example}/tune.yaml`, ...steps)
@@ -67,12 +59,12 @@ await qt('convert', `${folder}/merged`, `${folder}/model.gguf`)
 await qt('inspect', `${folder}/model.gguf`)
 
 say('6. The same prompt, before and after')
-await qt('generate', `${folder}/base/model`, '--prompt', prompts.scene, ...sampling)
-await qt('generate', `${folder}/model.gguf`, '--prompt', prompts.scene, ...sampling)
+await qt('generate', '--model', `${folder}/base/model`, '--prompt', prompts.scene, ...sampling)
+await qt('generate', '--model', `${folder}/model.gguf`, '--prompt', prompts.scene, ...sampling)
 
 say(`Done in ${Math.round((performance.now() - started) / 1000)} s. What lies where:`)
 console.log(`  ${folder}/stories.jsonl, scenes.jsonl   the texts
-  ${folder}/tokenizer.json                the tokenizer
+  ${folder}/tokenizer/                    the tokenizer
   ${folder}/base/                         the run from nothing: events.jsonl, config.yaml, model/ (Hugging Face folder)
   ${folder}/tuned/                        the LoRA run: events.jsonl, config.yaml, adapter/ (PEFT folder)
   ${folder}/model.gguf                    the result, for any program that reads GGUF
