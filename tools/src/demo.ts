@@ -5,10 +5,13 @@ import { parseArgs } from 'node:util'
 import { corpus } from '@qt/base-model'
 import { root } from './root.js'
 
-/** `npm run demo [-- --steps N]`: from nothing to a fine-tuned GGUF, by commands that a reader can type. */
-const { values } = parseArgs({ options: { steps: { type: 'string' } } })
+/** `npm run demo [-- --steps N] [--folder DIR]`: from nothing to a fine-tuned GGUF, by commands that a reader can type. */
+const { values } = parseArgs({ options: { steps: { type: 'string' }, folder: { type: 'string', default: 'runs/demo' } } })
 const steps = values.steps === undefined ? [] : ['--steps', values.steps]
-const folder = 'runs/demo'
+const { folder } = values
+// The configurations name runs/demo; another folder is told by flags.
+const moved = folder !== 'runs/demo'
+const output = (run: string) => (moved ? ['--output', `${folder}/${run}`] : [])
 const example = 'examples/first-model'
 const prompts = { story: 'Once there was', scene: 'You stand in the' }
 const sampling = ['--raw', '--max-tokens', '80', '--temperature', '0.7', '--seed', '1']
@@ -47,11 +50,13 @@ const texts = ['--data', `${folder}/stories.jsonl`, '--data', `${folder}/scenes.
 await qt('tokenizer', 'train', ...texts, '--vocabulary-size', '1024', '--out', `${folder}/tokenizer`)
 
 say('3. Train a model from nothing')
-await qt('train', '--config', `${example}/base.yaml`, ...steps)
+const nothing = moved ? ['--data', `${folder}/stories.jsonl`, '--tokenizer', `${folder}/tokenizer/tokenizer.json`] : []
+await qt('train', '--config', `${example}/base.yaml`, ...nothing, ...output('base'), ...steps)
 await qt('generate', '--model', `${folder}/base/model`, '--prompt', prompts.story, ...sampling)
 
 say('4. Fine-tune it with LoRA, from stories to scenes at the table')
-await qt('train', '--config', `${example}/tune.yaml`, ...steps)
+const tuning = moved ? ['--base', `${folder}/base/model`, '--data', `${folder}/scenes.jsonl`] : []
+await qt('train', '--config', `${example}/tune.yaml`, ...tuning, ...output('tuned'), ...steps)
 
 say('5. Merge the adapter and write one GGUF file')
 await qt('merge', '--base', `${folder}/base/model`, '--adapter', `${folder}/tuned/adapter`, '--out', `${folder}/merged`)
