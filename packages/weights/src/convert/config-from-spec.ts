@@ -61,11 +61,14 @@ function scalingConfig(description: ModelDescription, scaling: RopeScaling): Rec
   }
 }
 
-/** The llama3 settings that give a GGUF's rope_freqs; every published Llama has 1 and 4 and one of few contexts. */
+/** Llama 3.1 and 3.2 have 8192. */
+const contexts = [8192, ...Array.from({ length: 18 }, (_, power) => 16 * 2 ** power)]
+
+/** The llama3 settings that give a GGUF's rope_freqs; every published model has the factors 1 and 4. */
 function llama3Of({ spec, ropeTheta }: ModelDescription, divisors: readonly number[]): RopeScaling {
   if (divisors.every((divisor) => divisor === 1)) return { kind: 'none' }
   const factor = Math.round(Math.max(...divisors) * 1000) / 1000
-  for (const originalContext of [8192, 4096, 2048, 16384, 32768]) {
+  for (const originalContext of contexts) {
     const candidate = { kind: 'llama3', factor, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext } as const
     const expected = ropeDivisors(ropeTheta, spec.rope.dimensions, candidate)
     if (expected.every((value, pair) => Math.abs(value - divisors[pair]!) <= 1e-4 * value)) return candidate
