@@ -22,7 +22,8 @@ describe.each(packages)('$name', (item) => {
 
   test('ships its build, its README and its licence, and neither sources nor tests', () => {
     const { files } = tarball()
-    expect(files).toEqual(expect.arrayContaining(['README.md', 'LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts']))
+    const needed = ['README.md', 'LICENSE', 'package.json', 'dist/index.js', 'dist/index.d.ts']
+    expect(needed.filter((file) => !files.includes(file))).toEqual([])
     expect(files.filter((file) => /^(src|test|native\/build)\/|\.test\.|fixtures/.test(file))).toEqual([])
   })
 
