@@ -38,7 +38,11 @@ interface ByteLevel {
 }
 
 /** The file for a vocabulary in order of id, of which the first `special` tokens are special. */
-export function byteLevelJson(tokens: readonly string[], special: number, merges: readonly (readonly [string, string])[]): TokenizerJson {
+export function byteLevelJson(
+  tokens: readonly string[],
+  special: number,
+  merges: readonly (readonly [string, string])[],
+): TokenizerJson {
   // Without a prototype, so that a token called __proto__ is one like any other.
   const vocab: Record<string, number> = Object.create(null)
   for (const [id, token] of tokens.entries()) vocab[token] = id
@@ -49,7 +53,15 @@ export function byteLevelJson(tokens: readonly string[], special: number, merges
     padding: null,
     added_tokens: tokens
       .slice(0, special)
-      .map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+      .map((content, id) => ({
+        id,
+        content,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+        special: true,
+      })),
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: byteLevel,

@@ -52,10 +52,14 @@ function stopIfAborted(signal: AbortSignal | undefined): void {
 function check({ vocabularySize, specialTokens = [], minFrequency = 0 }: TrainBpeOptions): void {
   const least = 256 + new Set(specialTokens).size
   if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > maxVocabulary) {
-    throw usageError('VOCABULARY_SIZE', `vocabularySize is ${vocabularySize}; it has to be a whole number from ${least} to ${maxVocabulary}.`, {
-      where: { field: 'vocabularySize' },
-      actions: [`Ask for at least ${least}: 256 bytes and ${least - 256} special tokens; 8000 to 50000 is usual.`],
-    })
+    throw usageError(
+      'VOCABULARY_SIZE',
+      `vocabularySize is ${vocabularySize}; it has to be a whole number from ${least} to ${maxVocabulary}.`,
+      {
+        where: { field: 'vocabularySize' },
+        actions: [`Ask for at least ${least}: 256 bytes and ${least - 256} special tokens; 8000 to 50000 is usual.`],
+      },
+    )
   }
   if (specialTokens.includes('')) {
     throw usageError('SPECIAL_TOKEN_EMPTY', 'A special token is empty.', {
@@ -83,7 +87,10 @@ function check({ vocabularySize, specialTokens = [], minFrequency = 0 }: TrainBp
  * tokenizer.decode(tokenizer.encode('to be')) // 'to be'
  * ```
  */
-export async function trainBpe(texts: Iterable<string> | AsyncIterable<string>, options: TrainBpeOptions): Promise<TokenizerJson> {
+export async function trainBpe(
+  texts: Iterable<string> | AsyncIterable<string>,
+  options: TrainBpeOptions,
+): Promise<TokenizerJson> {
   check(options)
   const { vocabularySize, specialTokens = [], minFrequency = 0, signal, onProgress } = options
   stopIfAborted(signal)
