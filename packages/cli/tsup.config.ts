@@ -1,3 +1,4 @@
 import { library } from '../../tsup.shared'
 
-export default library(['src/index.ts'])
+// Packages stay outside: each is imported when its verb is used, if it is there.
+export default library(['src/index.ts', 'src/main.ts'], { external: [/^@qt\//] })

@@ -1,0 +1,36 @@
+import { QtError, usageError } from '@qt/core'
+
+const system: Readonly<Record<string, readonly [string, string]>> = {
+  ENOENT: ['does not exist', 'Check the path.'],
+  EACCES: ['may not be read or written by you', 'Change its permissions, or run as a user who may.'],
+  EPERM: ['may not be read or written by you', 'Change its permissions, or run as a user who may.'],
+  EISDIR: ['is a folder', 'Give the path of a file.'],
+  ENOTDIR: ['goes through something that is not a folder', 'Check the path.'],
+  ENOSPC: ['does not fit: the disk is full', 'Free some space and try again.'],
+  EROFS: ['lies on a read-only disk', 'Choose another place to write to.'],
+}
+
+const isSystemError = (value: unknown): value is NodeJS.ErrnoException =>
+  value instanceof Error && 'code' in value && 'syscall' in value
+
+/** Errors of the operating system in the words of this command; everything else as it is. */
+export function friendly(thrown: unknown): unknown {
+  if (QtError.isInstance(thrown) || !isSystemError(thrown)) return thrown
+  const known = system[thrown.code ?? '']
+  if (!known) return thrown
+  const [what, action] = known
+  const { path } = thrown
+  return usageError('FILE_PROBLEM', `${path ?? 'A file'} ${what}.`, {
+    ...(path === undefined ? {} : { where: { file: path } }),
+    actions: [action],
+    cause: thrown,
+  })
+}
+
+/** 0 done, 1 failed, 2 bad usage or input, 130 interrupted. */
+export function exitCodeOf(thrown: unknown): number {
+  const error = friendly(thrown)
+  if (error instanceof Error && error.name === 'AbortError') return 130
+  if (!QtError.isInstance(error)) return 1
+  return { usage: 2, failure: 1, interrupted: 130 }[error.kind]
+}

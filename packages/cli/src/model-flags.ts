@@ -1,0 +1,53 @@
+import { usageError } from '@qt/core'
+import type { Flags, Values } from './args/verb.js'
+import { need } from './need.js'
+
+/** Flags of verbs that load a model. */
+export const modelFlags = {
+  model: { type: 'text', value: 'FILE', description: 'A GGUF file or a Hugging Face folder; may also stand without --model.' },
+  adapter: { type: 'text', value: 'DIR', many: true, description: 'An adapter to lay over it; may be repeated.' },
+  system: { type: 'text', description: 'What the model is told first.' },
+  'max-tokens': { type: 'number', description: 'Longest answer, in tokens (default 256).' },
+  temperature: { type: 'number', value: 'T', description: 'Randomness: 0 always takes the likeliest token (default 0.7).' },
+  'top-k': { type: 'number', value: 'K', description: 'Choose among the K likeliest tokens.' },
+  'top-p': { type: 'number', value: 'P', description: 'Choose among the likeliest tokens that sum to P.' },
+  'min-p': { type: 'number', value: 'P', description: 'Leave out tokens less likely than P times the likeliest.' },
+  'repetition-penalty': { type: 'number', value: 'R', description: 'Above 1: say less twice.' },
+  seed: { type: 'number', description: 'The same seed gives the same answer.' },
+  threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
+  precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16.' },
+} as const satisfies Flags
+
+type ModelValues = Values<typeof modelFlags>
+
+/** The model that flags name, loaded. */
+export async function loadModel(flags: ModelValues, positionals: readonly string[], signal?: AbortSignal) {
+  const path = flags.model ?? positionals[0]
+  if (path === undefined)
+    throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
+      actions: ['Add --model FILE: a GGUF file or a Hugging Face folder.'],
+    })
+  const { precision, adapter, threads } = flags
+  if (precision !== undefined && precision !== 'float32' && precision !== 'bfloat16')
+    throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {
+      actions: ['Leave --precision out.'],
+    })
+  const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  return load(path, {
+    ...(adapter ? { adapters: [...adapter] } : {}),
+    ...(threads === undefined ? {} : { threads }),
+    ...(precision === undefined ? {} : { precision }),
+    ...(signal ? { signal } : {}),
+  })
+}
+
+/** How the model shall answer. */
+export const answerOptions = (flags: ModelValues) => ({
+  maxTokens: flags['max-tokens'] ?? 256,
+  temperature: flags.temperature ?? 0.7,
+  ...(flags['top-k'] === undefined ? {} : { topK: flags['top-k'] }),
+  ...(flags['top-p'] === undefined ? {} : { topP: flags['top-p'] }),
+  ...(flags['min-p'] === undefined ? {} : { minP: flags['min-p'] }),
+  ...(flags['repetition-penalty'] === undefined ? {} : { repetitionPenalty: flags['repetition-penalty'] }),
+  ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+})

@@ -1,0 +1,17 @@
+import type { Io } from './io.js'
+import { need } from './need.js'
+import { status } from './print/status.js'
+import { bytesText } from './print/units.js'
+
+/** The local path of what a user named: a path as it is, a model of the hub (`owner/name`) downloaded first. */
+export async function localPath(reference: string, io: Io, signal?: AbortSignal): Promise<string> {
+  const { resolve } = await need('@qt/weights', () => import('@qt/weights'))
+  const progress = status(io)
+  const path = await resolve(reference, {
+    signal,
+    onProgress: ({ file, done, total }) =>
+      progress.update(`downloading ${file}  ${bytesText(done)}${total === undefined ? '' : ` of ${bytesText(total)}`}`),
+  })
+  progress.end()
+  return path
+}

@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import { nearest, usageError } from '@qt/core'
+import { generalHelp, verbHelp } from './args/help.js'
+import { checkComplete, parseArguments } from './args/parse.js'
+import type { Flags, Values, Verb } from './args/verb.js'
+import { exitCodeOf, friendly } from './friendly-error.js'
+import { createIo } from './io.js'
+import { errorDocument, errorText } from './print/error.js'
+import { type VerbEntry, verbs } from './verbs/index.js'
+
+/**
+ * Runs the command line and returns the exit code; never throws.
+ *
+ * @example
+ * ```ts
+ * process.exitCode = await run(['inspect', 'model.gguf', '--json'])
+ * ```
+ */
+export async function run(argv: readonly string[]): Promise<number> {
+  const io = createIo(argv.includes('--json'))
+  const verbose = argv.includes('--verbose')
+  try {
+    if (argv.length === 0 || ['--help', '-h', 'help'].includes(argv[0]!)) return helpOn(argv.slice(1))
+    if (argv[0] === '--version') {
+      process.stdout.write(`${version()}\n`)
+      return 0
+    }
+    const { entry, rest } = findVerb(argv)
+    const verb: Verb = await entry.load()
+    const parsed = parseArguments(verb, rest)
+    if (parsed.flags.help === true) {
+      process.stdout.write(verbHelp(verb))
+      return 0
+    }
+    checkComplete(verb, parsed)
+    return (await verb.run({ flags: parsed.flags as Values<Flags>, positionals: parsed.positionals, argv, io })) ?? 0
+  } catch (thrown) {
+    const code = exitCodeOf(thrown)
+    const error = friendly(thrown)
+    io.document(errorDocument(error))
+    io.note(
+      code === 130 && error instanceof Error && error.name === 'AbortError'
+        ? 'Interrupted.\n'
+        : errorText(error, { verbose, color: io.color }),
+    )
+    return code
+  }
+}
+
+async function helpOn(words: readonly string[]): Promise<number> {
+  const entry = verbs.find(({ name }) => words.length > 0 && words.join(' ').startsWith(name))
+  process.stdout.write(entry ? verbHelp(await entry.load()) : generalHelp(verbs))
+  return 0
+}
+
+/** `tokenizer train` is one verb of two words; the longer name wins. */
+function findVerb(argv: readonly string[]): { entry: VerbEntry; rest: readonly string[] } {
+  for (const words of [2, 1]) {
+    const name = argv.slice(0, words).join(' ')
+    const entry = verbs.find((verb) => verb.name === name)
+    if (entry && argv.length >= words) return { entry, rest: argv.slice(words) }
+  }
+  const [word] = argv
+  const inGroup = verbs.filter(({ name }) => name.startsWith(`${word} `))
+  const help = { label: 'See all verbs.', command: 'qt --help' }
+  if (inGroup.length > 0)
+    throw usageError(
+      'USAGE_UNKNOWN_VERB',
+      `qt ${word} needs one of: ${inGroup.map(({ name }) => name.slice(word!.length + 1)).join(', ')}.`,
+      {
+        actions: inGroup.map(({ name, summary }) => ({ label: summary, command: `qt ${name} --help` })),
+      },
+    )
+  const near = nearest(
+    word ?? '',
+    verbs.map(({ name }) => name),
+  )
+  throw usageError('USAGE_UNKNOWN_VERB', `qt has no verb "${word}".`, {
+    actions: [...(near ? [`Did you mean "qt ${near}"?`] : []), help],
+  })
+}
+
+function version(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
+}

@@ -1,0 +1,72 @@
+import { createInterface } from 'node:readline'
+import type { ChatMessage } from '@qt/core'
+import { defineVerb } from '../args/verb.js'
+import { answerOptions, loadModel, modelFlags } from '../model-flags.js'
+
+const commands = '/reset  begin anew\n/help   this list\n/exit   leave (also Ctrl-D)\nCtrl-C  stop the answer, or leave\n'
+
+export const chat = defineVerb({
+  name: 'chat',
+  summary: 'Talk with a model.',
+  details: 'Ctrl-C stops an answer; /reset begins anew, /exit leaves. Reads lines from standard input, so it can be piped, too.',
+  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  flags: modelFlags,
+  examples: [
+    'qt chat --model model.gguf --system "You are a dungeon master."',
+    'qt chat --model model.gguf --adapter runs/my-run/adapter',
+  ],
+  async run({ flags, positionals, io }) {
+    const model = await loadModel(flags, positionals)
+    const begin = (): ChatMessage[] => (flags.system === undefined ? [] : [{ role: 'system', content: flags.system }])
+    let messages = begin()
+    let answering: AbortController | undefined
+    const lines = createInterface({
+      input: process.stdin,
+      output: process.stderr,
+      terminal: process.stdin.isTTY === true,
+      prompt: '> ',
+    })
+    const interrupt = () => (answering ? answering.abort() : lines.close())
+    lines.on('SIGINT', interrupt)
+    process.on('SIGINT', interrupt)
+    io.note('/help shows what you can do.\n')
+    try {
+      lines.prompt()
+      for await (const line of lines) {
+        const text = line.trim()
+        if (text === '/exit') break
+        if (text === '/help') io.note(commands)
+        else if (text === '/reset') messages = begin()
+        else if (text !== '') {
+          const question: ChatMessage = { role: 'user', content: text }
+          answering = new AbortController()
+          const answer = await say([...messages, question], answering.signal)
+          answering = undefined
+          messages.push(question, { role: 'assistant', content: answer })
+        }
+        lines.prompt()
+      }
+    } finally {
+      process.off('SIGINT', interrupt)
+      lines.close()
+      await model.close()
+    }
+    io.document({ messages })
+    return 0
+
+    /** Streams the answer; what was said until Ctrl-C stays part of the conversation. */
+    async function say(conversation: readonly ChatMessage[], signal: AbortSignal): Promise<string> {
+      let answer = ''
+      try {
+        for await (const piece of model.stream(conversation, { ...answerOptions(flags), signal })) {
+          answer += piece
+          io.out(piece)
+        }
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+      io.out('\n')
+      return answer
+    }
+  },
+})

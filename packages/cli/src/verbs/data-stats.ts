@@ -1,0 +1,89 @@
+import { parseConfig, type TrainingConfig, usageError } from '@qt/core'
+import { loadConfig } from '@qt/core/node'
+import { defineVerb, type Flags } from '../args/verb.js'
+import { withInterrupt } from '../interrupt.js'
+import type { Io } from '../io.js'
+import { need } from '../need.js'
+import { numbers } from '../print/units.js'
+import { localPath } from '../resolve.js'
+import { overridesFromFlags, trainFlags } from '../train-flags.js'
+
+const picked = ['base', 'tokenizer', 'data', 'format', 'validation', 'sequence-length', 'packing', 'seed'] as const
+
+const own = {
+  config: { type: 'text', value: 'FILE', description: 'A training configuration.' },
+  rows: { type: 'number', value: 'N', description: 'Show the first N rows, what is trained on between ⟦ and ⟧.' },
+} as const satisfies Flags
+
+export const dataStats = defineVerb({
+  name: 'data stats',
+  summary: 'Say what a training would see of your data.',
+  details: 'Rows, tokens and the share that carries loss, with the tokenizer of the base. Nothing is trained.',
+  flags: { ...own, ...Object.fromEntries(Object.entries(trainFlags).filter(([name]) => picked.some((one) => one === name))) },
+  examples: ['qt data stats --config train.yaml', 'qt data stats --data chats.jsonl --tokenizer model.gguf --rows 2'],
+  async run({ flags, io }) {
+    const overrides = overridesFromFlags(flags)
+    const file = flags.config
+    const config = typeof file === 'string' ? await loadConfig(file, overrides) : parseConfig(withBase(overrides))
+    const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
+    const tokenizer = await tokenizerOf(config, io)
+    const rows = await withInterrupt((signal) => prepareRows(config, tokenizer, { signal }))
+    for (const warning of rows.warnings) io.note(`warning: ${warning}\n`)
+    const { train, validation } = rows.statistics
+    io.out(`${rows.description}\n\n`)
+    io.out(
+      numbers([
+        ['', 'rows', 'tokens', 'trained on'],
+        ...[['training', train] as const, ...(validation ? [['validation', validation] as const] : [])].map(([name, part]) => [
+          name,
+          String(part.rows),
+          String(part.tokens),
+          String(part.trainableTokens),
+        ]),
+      ]),
+    )
+    for (let index = 0; tokenizer && index < Math.min(flags.rows ?? 0, rows.train.length); index++)
+      io.out(`\nrow ${index}\n${shown(rows.train.row(index), (ids) => tokenizer.decode(ids, { special: true }))}\n`)
+    const { format, packing, shuffle, hash, warnings, description, statistics } = rows
+    io.document({
+      format,
+      packing,
+      shuffle,
+      hash,
+      ...statistics,
+      trainableShare: train.trainableTokens / train.tokens,
+      warnings,
+      description,
+    })
+    return 0
+  },
+})
+
+/** Without a model only the tokenizer matters. */
+const withBase = (overrides: Record<string, unknown>): Record<string, unknown> =>
+  overrides.base === undefined && typeof overrides.tokenizer === 'string'
+    ? { ...overrides, base: overrides.tokenizer }
+    : overrides
+
+async function tokenizerOf(config: TrainingConfig, io: Io) {
+  const file = config.tokenizer ?? config.base
+  if (file === undefined)
+    throw usageError('DATA_TOKENIZER_MISSING', 'There is no tokenizer to count with.', {
+      where: { field: 'tokenizer' },
+      actions: ['Add --tokenizer FILE or --base MODEL.'],
+    })
+  const { Tokenizer } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
+  return Tokenizer.load(await localPath(file, io))
+}
+
+/** A row as text, runs of tokens that carry loss in brackets. Position i predicts i + 1, so the label of a token is one before it. */
+function shown({ ids, labels }: { ids: Int32Array; labels: Int32Array }, decode: (ids: Int32Array) => string): string {
+  const learned = (i: number) => i > 0 && labels[i - 1]! >= 0
+  let text = ''
+  for (let from = 0, to = 1; from < ids.length; from = to, to = from + 1) {
+    while (to < ids.length && learned(to) === learned(from)) to++
+    const part = decode(ids.subarray(from, to))
+    text += learned(from) ? `⟦${part}⟧` : part
+  }
+  return text
+}

@@ -1,0 +1,43 @@
+import type { Prompt } from '@qt/core'
+import { defineVerb } from '../args/verb.js'
+import { withInterrupt } from '../interrupt.js'
+import { answerOptions, loadModel, modelFlags } from '../model-flags.js'
+
+export const generate = defineVerb({
+  name: 'generate',
+  summary: 'Let a model answer a prompt.',
+  details: 'The prompt is put as a question, by the chat template of the model; --raw continues the text as it stands.',
+  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  flags: {
+    ...modelFlags,
+    prompt: { type: 'text', description: 'The prompt; left out: standard input.' },
+    raw: { type: 'boolean', description: 'Continue the prompt as plain text, without the chat template.' },
+  },
+  examples: [
+    'qt generate --model model.gguf --prompt "I search the altar"',
+    'qt generate --model model.gguf --adapter runs/my-run/adapter --prompt "I search the altar" --temperature 0 --json',
+  ],
+  async run({ flags, positionals, io }) {
+    const text = flags.prompt ?? (await io.input())
+    const system = flags.system === undefined ? [] : [{ role: 'system' as const, content: flags.system }]
+    const prompt: Prompt = flags.raw ? text : [...system, { role: 'user', content: text }]
+    return withInterrupt(async (signal) => {
+      const model = await loadModel(flags, positionals, signal)
+      try {
+        const options = { ...answerOptions(flags), signal }
+        if (io.json) {
+          const start = performance.now()
+          const answer = await model.generate(prompt, options)
+          const seconds = (performance.now() - start) / 1000
+          io.document({ ...answer, seconds, tokensPerSecond: answer.tokens / seconds })
+        } else {
+          for await (const piece of model.stream(prompt, options)) io.out(piece)
+          io.out('\n')
+        }
+      } finally {
+        await model.close()
+      }
+      return 0
+    })
+  },
+})

@@ -1,0 +1,32 @@
+import type { Verb } from '../args/verb.js'
+
+export interface VerbEntry {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<Verb>
+}
+
+/** Every verb; a verb's file is loaded when it is used. */
+export const verbs: readonly VerbEntry[] = [
+  { name: 'train', summary: 'Train a model or an adapter.', load: async () => (await import('./train.js')).train },
+  { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
+  { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
+  {
+    name: 'data stats',
+    summary: 'Say what a training would see of your data.',
+    load: async () => (await import('./data-stats.js')).dataStats,
+  },
+  { name: 'inspect', summary: 'Show what a model file holds.', load: async () => (await import('./inspect.js')).inspect },
+  {
+    name: 'convert',
+    summary: 'Convert between GGUF files and Hugging Face folders.',
+    load: async () => (await import('./convert.js')).convert,
+  },
+  { name: 'merge', summary: 'Merge adapters into their base model.', load: async () => (await import('./merge.js')).merge },
+  { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },
+  {
+    name: 'tokenizer train',
+    summary: 'Train a tokenizer on your text.',
+    load: async () => (await import('./tokenizer-train.js')).tokenizerTrain,
+  },
+]
