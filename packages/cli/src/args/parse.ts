@@ -36,7 +36,7 @@ export function parseArguments(verb: Shape, argv: readonly string[]): Parsed {
       const value =
         flag.type === 'boolean'
           ? switchValue(name, inline ?? spoken(queue), negated)
-          : textValue(name, flag, inline ?? queue.shift())
+          : textValue(name, flag, inline ?? wordAfter(queue))
       values.set(name, [...(values.get(name) ?? []), value])
     }
   }
@@ -88,6 +88,9 @@ function findFlag(
   })
 }
 
+/** A value does not look like another flag; `-3` and `-` are values. */
+const wordAfter = (queue: string[]): string | undefined => (queue[0]?.startsWith('--') ? undefined : queue.shift())
+
 /** `--packing false`: the word after a switch, when it is a switch's value. */
 const spoken = (queue: string[]): string | undefined => (queue[0] === 'true' || queue[0] === 'false' ? queue.shift() : undefined)
 
@@ -98,7 +101,7 @@ function switchValue(name: string, inline: string | undefined, negated: boolean)
 }
 
 function textValue(name: string, flag: Flag, text: string | undefined): string | number {
-  if (text === undefined || text.startsWith('--'))
+  if (text === undefined)
     throw usageError('USAGE_MISSING_VALUE', `--${name} needs a value.`, {
       actions: [`Write --${name} ${flag.value ?? 'VALUE'}, or --${name}=… for a value that begins with --.`],
     })

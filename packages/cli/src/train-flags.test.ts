@@ -1,0 +1,54 @@
+import { parseConfig } from '@qt/core'
+import { expect, test } from 'vitest'
+import { overridesFromFlags, trainFlags } from './train-flags.js'
+
+const config = (flags: Record<string, unknown>) =>
+  parseConfig({ base: 'b', data: { path: 'd' } }, { overrides: overridesFromFlags(flags) })
+
+test('there is a flag for every documented key, under its own name', () => {
+  const wanted = `base data format validation adapter rank alpha dropout rank-stabilised targets init steps epochs batch-size
+    grad-accumulation sequence-length precision optimizer learning-rate schedule warmup-steps beta1 beta2 epsilon weight-decay
+    grad-clip checkpointing packing shuffle seed validate-every save-every early-stopping threads output quantization base-storage
+    profile target tokenizer architecture layers d-model heads kv-heads ffn vocab solver workspace qubo-size-limit`
+  for (const name of wanted.split(/\s+/)) expect(Object.keys(trainFlags)).toContain(name)
+})
+
+test('values land where the file would have them, in the type of the schema', () => {
+  expect(
+    config({
+      'learning-rate': '1e-4',
+      'grad-clip': 'off',
+      validation: '0.2',
+      output: '7',
+      data: ['a.jsonl'],
+      adapter: 'lora',
+      targets: ['q_proj,v_proj'],
+      packing: false,
+      checkpointing: 'true',
+      quantization: 'none',
+      'early-stopping': 'on',
+      patience: '3',
+    }),
+  ).toMatchObject({
+    training: {
+      learningRate: 1e-4,
+      gradClip: null,
+      packing: false,
+      checkpointing: true,
+      earlyStopping: { patience: 3, minDelta: 0.001 },
+    },
+    data: { path: 'a.jsonl', validation: 0.2 },
+    adapter: { kind: 'lora', targets: ['q_proj', 'v_proj'] },
+    output: '7',
+    quantization: 'none',
+  })
+  expect(config({ data: ['a', 'b'], validation: 'held.jsonl' }).data).toMatchObject({
+    path: ['a', 'b'],
+    validation: 'held.jsonl',
+  })
+})
+
+test('a value that the schema refuses is named with what it may be', () => {
+  expect(() => config({ optimizer: 'adam' })).toThrow('--optimizer cannot be "adam"')
+  expect(() => config({ steps: '1.5' })).toThrow(/--steps cannot be "1.5": .*int/)
+})

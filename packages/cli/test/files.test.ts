@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fixture, qt } from './qt.js'
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-cli-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('inspect --json prints one document with tensors, totals and metadata', async () => {
+  const { code, stdout, stderr } = await qt(['inspect', tiny, '--json'])
+  expect([code, stderr]).toEqual([0, ''])
+  const found = JSON.parse(stdout)
+  expect(found).toMatchObject({
+    format: 'gguf',
+    architecture: 'llama',
+    name: 'Tiny',
+    spec: { layers: 2, dModel: 32, vocabularySize: 269 },
+  })
+  expect(found.tensors).toHaveLength(20)
+  expect(found.tensors).toContainEqual({ name: 'blk.1.attn_k.weight', type: 'F16', shape: [16, 32], bytes: 1024 })
+  expect(found.metadata['llama.block_count']).toBe(2)
+})
+
+test('inspect shows people the same', async () => {
+  const { stdout } = await qt(['inspect', tiny, '--tensors'])
+  expect(stdout).toMatch(/architecture +llama\n/)
+  expect(stdout).toMatch(/blk\.1\.attn_k\.weight +F16 +16 × 32/)
+})
+
+test('a broken file is bad input, named', async () => {
+  const broken = join(folder, 'broken.gguf')
+  await writeFile(broken, (await readFile(tiny)).subarray(0, 5000))
+  const { code, stderr } = await qt(['inspect', broken])
+  expect(code).toBe(2)
+  expect(stderr).toContain(broken)
+})
+
+test('tokenize turns a JSON array of strings into arrays of ids, and adds special tokens only when asked to', async () => {
+  const texts = ['the inner sound', '', '🎲\n', '<|im_start|>user']
+  const plain = await qt(['tokenize', '--tokenizer', tiny, '--json'], JSON.stringify(texts))
+  expect([plain.code, plain.stderr]).toEqual([0, ''])
+  const ids: number[][] = JSON.parse(plain.stdout)
+  expect(ids).toHaveLength(4)
+  expect(ids[1]).toEqual([])
+  expect(ids.flat().every((id) => Number.isInteger(id) && id >= 3 && id < 269)).toBe(true)
+  const special = await qt(['tokenize', '--tokenizer', tiny, '--json', '--special'], JSON.stringify(texts))
+  expect(JSON.parse(special.stdout)[3][0]).toBe(1)
+})
+
+test('tokenize takes lines of text, too', async () => {
+  const { stdout } = await qt(['tokenize', '--tokenizer', tiny], 'the\nthe the\n')
+  const [one, two] = stdout.trimEnd().split('\n')
+  expect(two!.startsWith(`${one} `)).toBe(true)
+})
+
+test.each(['["a"', '{"a": 1}', '["a", 1]'])('tokenize refuses %s as input', async (input) => {
+  const { code, stdout } = await qt(['tokenize', '--tokenizer', tiny, '--json'], input)
+  expect(code).toBe(2)
+  expect(JSON.parse(stdout).error.code).toBe('INPUT_NOT_TEXTS')
+})
+
+test('tokenizer train writes a tokenizer that encodes and decodes what it learned', async () => {
+  const text = join(folder, 'text.txt')
+  await writeFile(text, 'to be or not to be, that is the question. '.repeat(20))
+  const out = join(folder, 'tokenizer')
+  const made = await qt(['tokenizer', 'train', '--data', text, '--vocabulary-size', '280', '--out', out, '--json'])
+  expect(made.code).toBe(0)
+  expect(JSON.parse(made.stdout)).toMatchObject({ vocabularySize: 280, merges: 23, specialTokens: ['<|endoftext|>'] })
+  const ids = await qt(['tokenize', '--tokenizer', out, '--json'], '["to be or not to be"]')
+  expect(JSON.parse(ids.stdout)[0].length).toBeLessThan(18)
+})
+
+test('convert goes to a folder and back to the same tensors', async () => {
+  const there = join(folder, 'hf')
+  const back = join(folder, 'back.gguf')
+  const converted = await qt(['convert', tiny, there, '--type', 'f16'])
+  expect([converted.code, converted.stdout]).toEqual([0, `Wrote ${there}: 20 tensors in F16.\n`])
+  expect((await qt(['convert', there, back])).code).toBe(0)
+  const tensors = async (path: string) => JSON.parse((await qt(['inspect', path, '--json'])).stdout).tensors
+  const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
+  expect((await tensors(back)).sort(byName)).toEqual((await tensors(tiny)).sort(byName))
+})
+
+test('data stats says what training would see', async () => {
+  const data = join(folder, 'chats.jsonl')
+  const chat = {
+    messages: [
+      { role: 'user', content: 'the inn' },
+      { role: 'assistant', content: 'an other' },
+    ],
+  }
+  await writeFile(data, `${JSON.stringify(chat)}\n`.repeat(5))
+  const args = ['data', 'stats', '--data', data, '--tokenizer', tiny, '--validation', '0', '--sequence-length', '128']
+  const { code, stdout } = await qt([...args, '--json'])
+  expect(code).toBe(0)
+  const stats = JSON.parse(stdout)
+  expect(stats).toMatchObject({ format: 'chat', documents: 5, packing: true })
+  expect(stats.train.trainableTokens).toBe(Math.round(stats.trainableShare * stats.train.tokens))
+  expect((await qt([...args, '--rows', '1'])).stdout).toContain('<|im_start|>assistant\n⟦an other<|im_end|>⟧\n')
+})
+
+test('data stats names the line of a bad record', async () => {
+  const data = join(folder, 'bad.jsonl')
+  await writeFile(data, '{"text": "good"}\n{"text": 3}\n')
+  const { code, stderr } = await qt(['data', 'stats', '--data', data, '--tokenizer', tiny])
+  expect(code).toBe(2)
+  expect(stderr).toContain(`${data}:2`)
+})
