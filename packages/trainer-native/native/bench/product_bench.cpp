@@ -1,0 +1,64 @@
+// Speed of products at the shapes of a model: GFLOP/s by kernel set, multiplication and storage of the weights.
+// usage: product_bench [THREADS]
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "product.hpp"
+
+using namespace qt;
+
+int main(int argc, char** argv) {
+  ThreadPool pool(argc > 1 ? std::atoi(argv[1]) : availableProcessors());
+  const char* names[8];
+  if (argc > 2) { names[0] = argv[2]; } const int count = argc > 2 ? 1 : availableKernels(names, 8);
+  struct Case { int rows, columns, depth; bool transposed; } cases[] = {
+      {2048, 576, 576, true}, {2048, 1536, 576, true}, {2048, 576, 1536, true}, {2048, 192, 576, true}, {2048, 1536, 576, false}, {256, 49152, 576, true},
+      {2048, 2048, 2048, true}};
+  std::vector<unsigned char> weights(49152ull * 2048 * 4, 0x3c);
+  std::vector<float> out(2048ull * 49152);
+  std::vector<float> left(2048ull * 2048, 0.5f);
+  std::vector<unsigned char> packed(2056ull * 2048 * 4);
+  for (int n = 0; n < count; ++n) {
+    const KernelTable& k = kernels(names[n]);
+    for (const bool bf16 : {false, true}) {
+      if (bf16 && !k.bf16Products) continue;
+      for (const TensorType type : {TensorType::F32, TensorType::BF16, TensorType::Q4_1}) {
+        std::printf("%-11s %-8s %-5s", k.name, bf16 ? "bfloat16" : "float32", type == TensorType::F32 ? "F32" : type == TensorType::BF16 ? "BF16" : "Q4_1");
+        for (const Case& c : cases) {
+          Product p;
+          p.rows = c.rows;
+          p.columns = c.columns;
+          p.out = out.data();
+          p.outStride = c.columns;
+          p.termCount = 1;
+          ProductTerm& t = p.terms[0];
+          t.depth = c.depth;
+          t.rightTransposed = c.transposed;
+          t.right.data = weights.data();
+          t.right.type = type;
+          t.right.rows = c.transposed ? c.columns : c.depth;
+          t.right.columns = c.transposed ? c.depth : c.columns;
+          t.right.rowBytes = rowBytes(type, t.right.columns);
+          const std::size_t scratch = mostProductScratch(c.rows, c.columns, k);
+          std::vector<unsigned char> room(scratch * pool.threads() + 64);
+          ProductContext context{&k, &pool, bf16, reinterpret_cast<unsigned char*>((reinterpret_cast<std::uintptr_t>(room.data()) + 63) / 64 * 64), scratch};
+          const MatrixView l = dense(left.data(), bf16 ? DType::BF16 : DType::F32, c.rows, c.depth);
+          double best = 1e9;
+          for (int repeat = 0; repeat < (std::getenv("QUICK") ? 1 : 5); ++repeat) {
+            const auto begin = std::chrono::steady_clock::now();
+            packLeft(context, l, c.rows, c.depth, packed.data());
+            t.packedLeft = packed.data();
+            multiply(context, p);
+            const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+            best = seconds < best ? seconds : best;
+          }
+          std::printf("  %d×%d×%d%s %.0f", c.rows, c.columns, c.depth, c.transposed ? "" : "ᵗ", 2.0 * c.rows * c.columns * c.depth / best / 1e9);
+        }
+        std::printf("\n");
+        std::fflush(stdout);
+      }
+    }
+  }
+}

@@ -1,0 +1,300 @@
+// Causal attention in 64×64 tiles (Dao et al., FlashAttention-2, arXiv 2307.08691): forward keeps only the output and the
+// log-sum-exp of each row; backward repeats the scores in two passes, one over tiles of queries for dQ and one over tiles
+// of keys for dK and dV, so that every sum belongs to one task. Query heads that share a key head are done together.
+//   S = scale·Q·Kᵀ   P = exp(S − lse)   O = P·V   dP = dO·Vᵀ   dS = scale·P∘(dP − delta)   delta = rowsum(dO∘O)
+
+namespace qt {
+namespace {
+
+constexpr int tileSide = attentionTileRows;
+constexpr int tileLeftRows = (tileSide + panelRows - 1) / panelRows * panelRows;
+
+// Carves a scratch buffer into aligned pieces.
+struct Carver {
+  unsigned char* at;
+  template <class T>
+  T* take(std::size_t count) {
+    auto* out = reinterpret_cast<T*>(at);
+    at += align64(count * sizeof(T));
+    return out;
+  }
+};
+
+// Room for one packed operand of a tile: 64 rows or columns by headDim, or 64 by 64; float32 is the larger element.
+static std::size_t packedTile(const AttentionShape& s) {
+  const int wide = s.headDim > tileSide ? s.headDim : tileSide;
+  return static_cast<std::size_t>(tileLeftRows + lanes) * paddedColumns(wide);
+}
+
+static std::size_t attentionScratch(const AttentionShape& s) {
+  const std::size_t group = s.heads / s.kvHeads;
+  const std::size_t width = paddedColumns(s.headDim);
+  const std::size_t floats = packedTile(s) * (6 + 2 * group) + 3 * static_cast<std::size_t>(tileSide) * tileSide +
+                             (group + 2) * tileSide * width + 2 * group * tileSide;
+  return floats * sizeof(float) + 64 * 32;
+}
+
+template <class M>
+static std::size_t leftPanelOf(int depth) { return static_cast<std::size_t>(stepsOf<M>(depth)) * panelRows * M::perStep; }
+template <class M>
+static std::size_t rightPanelOf(int depth) { return static_cast<std::size_t>(stepsOf<M>(depth)) * lanes * M::perStep; }
+
+template <class M, class T>
+static void attentionForward(const AttentionForward& a, const AttentionTile& tile, void* scratch) {
+  using Element = typename M::Element;
+  const AttentionShape& s = a.shape;
+  const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
+  const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
+  const int row0 = tile.begin + tile.tile * tileSide;
+  const int rows = tile.end - row0 < tileSide ? tile.end - row0 : tileSide;
+  const auto* q = static_cast<const T*>(a.q);
+  const auto* k = static_cast<const T*>(a.k) + tile.kvHead * d;
+  const auto* v = static_cast<const T*>(a.v) + tile.kvHead * d;
+
+  Carver carve{static_cast<unsigned char*>(scratch)};
+  auto* keys = carve.take<Element>(packedTile(s));
+  auto* values = carve.take<Element>(packedTile(s));
+  auto* weights = carve.take<Element>(packedTile(s));
+  auto* queries = carve.take<Element>(packedTile(s) * group);
+  float* scores = carve.take<float>(tileSide * tileSide);
+  float* out = carve.take<float>(static_cast<std::size_t>(group) * tileSide * width);
+  float* rowMax = carve.take<float>(group * tileSide);
+  float* rowSum = carve.take<float>(group * tileSide);
+
+  for (int g = 0; g < group; ++g)
+    packLeftRows<M, T>(q + row0 * qStride + (tile.kvHead * group + g) * d, qStride, rows, d, queries + packedTile(s) * g);
+  for (int i = 0; i < group * tileSide; ++i) {
+    rowMax[i] = -1e30f;
+    rowSum[i] = 0.0f;
+  }
+  std::memset(out, 0, sizeof(float) * group * tileSide * width);
+
+  for (int t = 0; t <= tile.tile; ++t) {
+    const int key0 = tile.begin + t * tileSide;
+    const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
+    const int keyPanels = (count + lanes - 1) / lanes;
+    packRightRows<M, T>(k + key0 * kStride, kStride, count, d, keys, rightPanelOf<M>(d));
+    packRightSteps<M, T>(v + key0 * kStride, kStride, d, count, values, rightPanelOf<M>(count));
+    for (int g = 0; g < group; ++g) {
+      multiplyPacked<M>(queries + packedTile(s) * g, leftPanelOf<M>(d), rows, keys, rightPanelOf<M>(d), keyPanels, stepsOf<M>(d), scores, tileSide,
+                        false);
+      for (int r = 0; r < rows; ++r) {
+        float* row = scores + r * tileSide;
+        const int seen = t == tile.tile ? (r + 1 < count ? r + 1 : count) : count;  // causal: only the diagonal tile is cut
+        f32x16 high = splat(-1e30f);
+        for (int c = 0; c < keyPanels * lanes; c += lanes) {
+          f32x16 x = load(row + c) * s.scale;
+          if (c + lanes > seen) x = loadSome(row + c, seen - c, -1e30f / s.scale) * s.scale;
+          store(row + c, x);
+          high = maximum(high, x);
+        }
+        const int i = g * tileSide + r;
+        const float before = rowMax[i];
+        const float now = before > highest(high) ? before : highest(high);
+        f32x16 sum{};
+        for (int c = 0; c < keyPanels * lanes; c += lanes) {
+          const f32x16 p = exponential(load(row + c) - now);
+          store(row + c, p);
+          sum += p;
+        }
+        const float shrink = std::exp(before - now);
+        rowMax[i] = now;
+        rowSum[i] = rowSum[i] * shrink + total(sum);
+        if (shrink != 1.0f) {
+          float* o = out + static_cast<std::size_t>(i) * width;
+          for (int c = 0; c < width; c += lanes) store(o + c, load(o + c) * shrink);
+        }
+      }
+      packLeftRows<M, float>(scores, tileSide, rows, count, weights);
+      multiplyPacked<M>(weights, leftPanelOf<M>(count), rows, values, rightPanelOf<M>(count), width / lanes, stepsOf<M>(count),
+                        out + static_cast<std::size_t>(g) * tileSide * width, width, true);
+    }
+  }
+  for (int g = 0; g < group; ++g)
+    for (int r = 0; r < rows; ++r) {
+      const int i = g * tileSide + r, head = tile.kvHead * group + g;
+      const float inverse = 1.0f / rowSum[i];
+      T* to = static_cast<T*>(a.out) + (row0 + r) * qStride + head * d;
+      const float* o = out + static_cast<std::size_t>(i) * width;
+      for (int c = 0; c < d; c += lanes) {
+        if (d - c >= lanes) store(to + c, load(o + c) * inverse);
+        else storeSome(to + c, load(o + c) * inverse, d - c);
+      }
+      a.logSumExp[static_cast<std::int64_t>(row0 + r) * s.heads + head] = rowMax[i] + std::log(rowSum[i]);
+    }
+}
+
+template <class T>
+static void attentionDelta(const AttentionBackward& a, std::int64_t rowBegin, std::int64_t rowEnd) {
+  const int heads = a.shape.heads, d = a.shape.headDim;
+  for (std::int64_t r = rowBegin; r < rowEnd; ++r)
+    for (int h = 0; h < heads; ++h) {
+      const T* o = static_cast<const T*>(a.out) + (r * heads + h) * d;
+      const T* g = static_cast<const T*>(a.dOut) + (r * heads + h) * d;
+      f32x16 sum{};
+      int c = 0;
+      for (; c + lanes <= d; c += lanes) sum += load(o + c) * load(g + c);
+      if (c < d) sum += loadSome(o + c, d - c) * loadSome(g + c, d - c);
+      a.delta[r * heads + h] = total(sum);
+    }
+}
+
+// Scores and their gradients of one 64×64 tile; P goes to `p`, dS to `ds`.
+template <class M>
+static void scoreGradients(const AttentionBackward& a, int head, int row0, int rows, int key0, int count, const typename M::Element* queries,
+                           const typename M::Element* keys, const typename M::Element* dOut, const typename M::Element* values, float* p,
+                           float* ds) {
+  const int d = a.shape.headDim, panels = (count + lanes - 1) / lanes;
+  multiplyPacked<M>(queries, leftPanelOf<M>(d), rows, keys, rightPanelOf<M>(d), panels, stepsOf<M>(d), p, tileSide, false);
+  multiplyPacked<M>(dOut, leftPanelOf<M>(d), rows, values, rightPanelOf<M>(d), panels, stepsOf<M>(d), ds, tileSide, false);
+  for (int r = 0; r < rows; ++r) {
+    const std::int64_t i = static_cast<std::int64_t>(row0 + r) * a.shape.heads + head;
+    const float lse = a.logSumExp[i], delta = a.delta[i];
+    const int seen = row0 + r - key0 + 1 < count ? row0 + r - key0 + 1 : count;
+    for (int c = 0; c < panels * lanes; c += lanes) {
+      f32x16 x = exponential(load(p + r * tileSide + c) * a.shape.scale - lse);
+      if (c + lanes > seen) {
+        float t[lanes];
+        store(t, x);
+        for (int j = 0; j < lanes; ++j)
+          if (c + j >= seen) t[j] = 0.0f;
+        x = load(t);
+      }
+      store(p + r * tileSide + c, x);
+      store(ds + r * tileSide + c, x * (load(ds + r * tileSide + c) - delta) * a.shape.scale);
+    }
+  }
+}
+
+template <class T>
+static void storeTile(T* to, std::int64_t stride, const float* from, int fromStride, int rows, int columns) {
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < columns; c += lanes) {
+      const f32x16 x = load(from + r * fromStride + c);
+      if (columns - c >= lanes) store(to + r * stride + c, x);
+      else storeSome(to + r * stride + c, x, columns - c);
+    }
+}
+
+template <class M, class T>
+static void attentionBackwardQuery(const AttentionBackward& a, const AttentionTile& tile, void* scratch) {
+  using Element = typename M::Element;
+  const AttentionShape& s = a.shape;
+  const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
+  const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
+  const int row0 = tile.begin + tile.tile * tileSide;
+  const int rows = tile.end - row0 < tileSide ? tile.end - row0 : tileSide;
+  const auto* k = static_cast<const T*>(a.k) + tile.kvHead * d;
+  const auto* v = static_cast<const T*>(a.v) + tile.kvHead * d;
+
+  Carver carve{static_cast<unsigned char*>(scratch)};
+  auto* keys = carve.take<Element>(packedTile(s));
+  auto* keySteps = carve.take<Element>(packedTile(s));
+  auto* values = carve.take<Element>(packedTile(s));
+  auto* packedScores = carve.take<Element>(packedTile(s));
+  auto* queries = carve.take<Element>(packedTile(s) * group);
+  auto* dOut = carve.take<Element>(packedTile(s) * group);
+  float* p = carve.take<float>(tileSide * tileSide);
+  float* ds = carve.take<float>(tileSide * tileSide);
+  float* dq = carve.take<float>(static_cast<std::size_t>(group) * tileSide * width);
+
+  for (int g = 0; g < group; ++g) {
+    const std::int64_t at = row0 * qStride + (tile.kvHead * group + g) * d;
+    packLeftRows<M, T>(static_cast<const T*>(a.q) + at, qStride, rows, d, queries + packedTile(s) * g);
+    packLeftRows<M, T>(static_cast<const T*>(a.dOut) + at, qStride, rows, d, dOut + packedTile(s) * g);
+  }
+  for (int t = 0; t <= tile.tile; ++t) {
+    const int key0 = tile.begin + t * tileSide;
+    const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
+    packRightRows<M, T>(k + key0 * kStride, kStride, count, d, keys, rightPanelOf<M>(d));
+    packRightRows<M, T>(v + key0 * kStride, kStride, count, d, values, rightPanelOf<M>(d));
+    packRightSteps<M, T>(k + key0 * kStride, kStride, d, count, keySteps, rightPanelOf<M>(count));
+    for (int g = 0; g < group; ++g) {
+      scoreGradients<M>(a, tile.kvHead * group + g, row0, rows, key0, count, queries + packedTile(s) * g, keys, dOut + packedTile(s) * g, values, p,
+                        ds);
+      packLeftRows<M, float>(ds, tileSide, rows, count, packedScores);
+      multiplyPacked<M>(packedScores, leftPanelOf<M>(count), rows, keySteps, rightPanelOf<M>(count), width / lanes, stepsOf<M>(count),
+                        dq + static_cast<std::size_t>(g) * tileSide * width, width, t > 0);
+    }
+  }
+  for (int g = 0; g < group; ++g)
+    storeTile(static_cast<T*>(a.dq) + row0 * qStride + (tile.kvHead * group + g) * d, qStride,
+              dq + static_cast<std::size_t>(g) * tileSide * width, width, rows, d);
+}
+
+template <class M, class T>
+static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile& tile, void* scratch) {
+  using Element = typename M::Element;
+  const AttentionShape& s = a.shape;
+  const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
+  const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
+  const int key0 = tile.begin + tile.tile * tileSide;
+  const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
+  const int tiles = (tile.end - tile.begin + tileSide - 1) / tileSide;
+
+  Carver carve{static_cast<unsigned char*>(scratch)};
+  auto* keys = carve.take<Element>(packedTile(s));
+  auto* values = carve.take<Element>(packedTile(s));
+  auto* queries = carve.take<Element>(packedTile(s));
+  auto* dOut = carve.take<Element>(packedTile(s));
+  auto* steps = carve.take<Element>(packedTile(s));
+  auto* transposed = carve.take<Element>(packedTile(s));
+  float* p = carve.take<float>(tileSide * tileSide);
+  float* ds = carve.take<float>(tileSide * tileSide);
+  float* dk = carve.take<float>(static_cast<std::size_t>(tileSide) * width);
+  float* dv = carve.take<float>(static_cast<std::size_t>(tileSide) * width);
+
+  packRightRows<M, T>(static_cast<const T*>(a.k) + key0 * kStride + tile.kvHead * d, kStride, count, d, keys, rightPanelOf<M>(d));
+  packRightRows<M, T>(static_cast<const T*>(a.v) + key0 * kStride + tile.kvHead * d, kStride, count, d, values, rightPanelOf<M>(d));
+  bool begun = false;
+  for (int t = tile.tile; t < tiles; ++t) {
+    const int row0 = tile.begin + t * tileSide;
+    const int rows = tile.end - row0 < tileSide ? tile.end - row0 : tileSide;
+    for (int g = 0; g < group; ++g) {
+      const std::int64_t at = row0 * qStride + (tile.kvHead * group + g) * d;
+      const T* q = static_cast<const T*>(a.q) + at;
+      const T* go = static_cast<const T*>(a.dOut) + at;
+      packLeftRows<M, T>(q, qStride, rows, d, queries);
+      packLeftRows<M, T>(go, qStride, rows, d, dOut);
+      scoreGradients<M>(a, tile.kvHead * group + g, row0, rows, key0, count, queries, keys, dOut, values, p, ds);
+      const auto add = [&](const float* left, const T* right, float* sum) {
+        packLeftColumns<M, float>(left, tileSide, count, rows, transposed);
+        packRightSteps<M, T>(right, qStride, d, rows, steps, rightPanelOf<M>(rows));
+        multiplyPacked<M>(transposed, leftPanelOf<M>(rows), count, steps, rightPanelOf<M>(rows), width / lanes, stepsOf<M>(rows), sum, width, begun);
+      };
+      add(p, go, dv);
+      add(ds, q, dk);
+      begun = true;
+    }
+  }
+  storeTile(static_cast<T*>(a.dk) + key0 * kStride + tile.kvHead * d, kStride, dk, width, count, d);
+  storeTile(static_cast<T*>(a.dv) + key0 * kStride + tile.kvHead * d, kStride, dv, width, count, d);
+}
+
+static void attendCache(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
+                        float scale, float* out, float* scores) {
+  float high = -1e30f;
+  for (std::int64_t i = 0; i < length; ++i) {
+    const float* k = keys + i * stride;
+    f32x16 sum{};
+    int c = 0;
+    for (; c + lanes <= headDim; c += lanes) sum += load(q + c) * load(k + c);
+    if (c < headDim) sum += loadSome(q + c, headDim - c) * loadSome(k + c, headDim - c);
+    scores[i] = total(sum) * scale;
+    high = scores[i] > high ? scores[i] : high;
+  }
+  float sum = 0.0f;
+  for (std::int64_t i = 0; i < length; ++i) {
+    scores[i] = std::exp(scores[i] - high);
+    sum += scores[i];
+  }
+  for (int c = 0; c < headDim; c += lanes) {
+    const int width = headDim - c < lanes ? headDim - c : lanes;
+    f32x16 o{};
+    for (std::int64_t i = 0; i < length; ++i) o += scores[i] * loadSome(values + i * stride + c, width);
+    storeSome(out + c, o / sum, width);
+  }
+}
+
+}  // namespace
+}  // namespace qt

@@ -1,0 +1,215 @@
+// The inner loop of every product: an R×(16·V) block of float32 sums kept in registers.
+//   packed left:  panels of `panelRows` rows,  [step][row] (bfloat16: pairs of consecutive depth, [step][row][2])
+//   packed right: panels of 16 columns,        [step][column] (likewise)
+// A step is one index of depth for float32 and two for bfloat16.
+
+namespace qt {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int panelRows = 8;
+constexpr int panelsAtOnce = 3;
+constexpr int registerLanes = 16;
+#elif defined(__AVX2__)
+constexpr int panelRows = 6;
+constexpr int panelsAtOnce = 1;
+constexpr int registerLanes = 8;
+#elif defined(__aarch64__)
+constexpr int panelRows = 6;
+constexpr int panelsAtOnce = 1;
+constexpr int registerLanes = 4;
+#else
+constexpr int panelRows = 2;
+constexpr int panelsAtOnce = 1;
+constexpr int registerLanes = 4;
+#endif
+
+// Sums are held in registers of the processor's own width: split vectors would be spilled.
+typedef float Register __attribute__((vector_size(registerLanes * 4)));
+typedef float LooseRegister __attribute__((vector_size(registerLanes * 4), aligned(4), may_alias));
+constexpr int registersPerPanel = lanes / registerLanes;
+
+struct MultiplyF32 {
+  using Element = float;
+  static constexpr int perStep = 1;
+  static void put(Element* slot, float v) { *slot = v; }
+  QT_INLINE Register spread(const Element* left) { return *left - Register{}; }
+  QT_INLINE Register multiply(Register sum, Register left, Register right) { return sum + left * right; }
+};
+
+#if defined(__AVX512BF16__)
+struct MultiplyBF16 {
+  using Element = bf16;
+  static constexpr int perStep = 2;
+  static void put(Element* slot, float v) { *slot = narrow(v); }
+  QT_INLINE Register spread(const Element* left) {
+    std::int32_t pair;
+    std::memcpy(&pair, left, 4);
+    return (Register)_mm512_set1_epi32(pair);
+  }
+  QT_INLINE Register multiply(Register sum, Register left, Register right) {
+    return (Register)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
+  }
+};
+#else
+using MultiplyBF16 = MultiplyF32;  // without the instruction, bfloat16 is widened when packed
+#endif
+
+template <class M, int R, int P>
+static void multiplyBlock(const typename M::Element* left, const typename M::Element* right, std::size_t rightPanel, int steps, float* out,
+                          std::int64_t outStride, bool accumulate) {
+  constexpr int V = P * registersPerPanel;
+  Register sum[R][V];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v)
+      sum[r][v] = accumulate ? *reinterpret_cast<const LooseRegister*>(out + r * outStride + v * registerLanes) : Register{};
+  for (int s = 0; s < steps; ++s) {
+    Register b[V];
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v)
+      b[v] = *reinterpret_cast<const LooseRegister*>(right + (v / registersPerPanel) * rightPanel +
+                                                     (s * lanes + v % registersPerPanel * registerLanes) * M::perStep);
+#pragma GCC unroll 8
+    for (int r = 0; r < R; ++r) {
+      const Register a = M::spread(left + (s * panelRows + r) * M::perStep);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) sum[r][v] = M::multiply(sum[r][v], a, b[v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) *reinterpret_cast<LooseRegister*>(out + r * outStride + v * registerLanes) = sum[r][v];
+}
+
+template <class M, int V>
+static void multiplyRows(int rows, const typename M::Element* left, const typename M::Element* right, std::size_t rightPanel, int steps,
+                         float* out, std::int64_t outStride, bool accumulate) {
+  switch (rows) {
+#define QT_ROWS(R) \
+  case R: return multiplyBlock<M, (R <= panelRows ? R : panelRows), V>(left, right, rightPanel, steps, out, outStride, accumulate)
+    QT_ROWS(1);
+    QT_ROWS(2);
+    QT_ROWS(3);
+    QT_ROWS(4);
+    QT_ROWS(5);
+    QT_ROWS(6);
+    QT_ROWS(7);
+    QT_ROWS(8);
+#undef QT_ROWS
+  }
+}
+
+// out[rows, 16·panels] (+)= left·right, both packed; `leftPanel` and `rightPanel` are the elements from one panel to the next.
+template <class M>
+static void multiplyPacked(const typename M::Element* left, std::size_t leftPanel, int rows, const typename M::Element* right,
+                           std::size_t rightPanel, int panels, int steps, float* out, std::int64_t outStride, bool accumulate) {
+  for (int p = 0; p < panels; p += panelsAtOnce) {
+    const int width = panels - p < panelsAtOnce ? panels - p : panelsAtOnce;
+    for (int r = 0; r < rows; r += panelRows) {
+      const int height = rows - r < panelRows ? rows - r : panelRows;
+      const auto* l = left + (r / panelRows) * leftPanel;
+      const auto* b = right + p * rightPanel;
+      float* o = out + r * outStride + p * lanes;
+      if constexpr (panelsAtOnce == 3) {
+        if (width == 3) multiplyRows<M, 3>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+        else if (width == 2) multiplyRows<M, 2>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+        else multiplyRows<M, 1>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+      } else {
+        multiplyRows<M, 1>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+      }
+    }
+  }
+}
+
+template <class M>
+QT_INLINE int stepsOf(int depth) { return (depth + M::perStep - 1) / M::perStep; }
+
+// ---- packing ----
+
+// Rows [0, rows) of a matrix given by `row(r) → const T*` with `depth` contiguous values: into left panels, zero-padded.
+template <class M, class T>
+static void packLeftRows(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
+  const int steps = stepsOf<M>(depth);
+  for (int r0 = 0; r0 < rows; r0 += panelRows, out += static_cast<std::size_t>(steps) * panelRows * M::perStep) {
+    const int height = rows - r0 < panelRows ? rows - r0 : panelRows;
+    for (int r = 0; r < panelRows; ++r) {
+      typename M::Element* slot = out + r * M::perStep;
+      if (r >= height) {
+        for (int s = 0; s < steps; ++s)
+          for (int e = 0; e < M::perStep; ++e) slot[s * panelRows * M::perStep + e] = 0;
+        continue;
+      }
+      const T* row = data + (r0 + r) * stride;
+      if constexpr (M::perStep == 2 && sizeof(T) == 2) {  // bfloat16 pairs move as they are
+        for (int s = 0; s < depth / 2; ++s) std::memcpy(slot + s * panelRows * 2, row + 2 * s, 4);
+        if (depth & 1) {
+          slot[(steps - 1) * panelRows * 2] = row[depth - 1];
+          slot[(steps - 1) * panelRows * 2 + 1] = 0;
+        }
+      } else {
+        for (int k = 0; k < depth; ++k) M::put(slot + (k / M::perStep) * panelRows * M::perStep + k % M::perStep, value(row + k));
+        if (M::perStep == 2 && (depth & 1)) slot[(steps - 1) * panelRows * 2 + 1] = 0;
+      }
+    }
+  }
+}
+
+// The same from a matrix stored [depth, rows].
+template <class M, class T>
+static void packLeftColumns(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
+  const int steps = stepsOf<M>(depth);
+  for (int r0 = 0; r0 < rows; r0 += panelRows, out += static_cast<std::size_t>(steps) * panelRows * M::perStep) {
+    const int height = rows - r0 < panelRows ? rows - r0 : panelRows;
+    for (int k = 0; k < steps * M::perStep; ++k) {
+      typename M::Element* slot = out + (k / M::perStep) * panelRows * M::perStep + k % M::perStep;
+      const T* row = data + k * stride + r0;
+      for (int r = 0; r < panelRows; ++r) M::put(slot + r * M::perStep, k < depth && r < height ? value(row + r) : 0.0f);
+    }
+  }
+}
+
+// `columns` rows of `depth` values (stride in elements): transposed into right panels of 16 columns, zero-padded.
+template <class M, class T>
+static void packRightRows(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
+  const int padded = stepsOf<M>(depth) * M::perStep;
+  for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
+    const int width = columns - c0 < lanes ? columns - c0 : lanes;
+    for (int c = 0; c < lanes; ++c) {
+      typename M::Element* slot = out + c * M::perStep;
+      const T* row = data + (c0 + c) * stride;
+      for (int k = 0; k < padded; ++k)
+        M::put(slot + (k / M::perStep) * lanes * M::perStep + k % M::perStep, c < width && k < depth ? value(row + k) : 0.0f);
+    }
+  }
+}
+
+// One row of depth k (two for bfloat16; `second` may be null at an odd end) with `columns` values: into right panels.
+template <class M, class T>
+static void packRightStep(const T* first, const T* second, int columns, int step, typename M::Element* out, std::size_t panel) {
+  const auto take = [&](const T* row, int c0) { return columns - c0 >= lanes ? load(row + c0) : loadSome(row + c0, columns - c0); };
+  for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
+    typename M::Element* slot = out + step * lanes * M::perStep;
+    if constexpr (M::perStep == 1) {
+      store(slot, take(first, c0));
+    } else {
+      const u32x16 low = __builtin_convertvector(narrow(take(first, c0)), u32x16);
+      const u32x16 high = second == nullptr ? u32x16{} : __builtin_convertvector(narrow(take(second, c0)), u32x16);
+      const u32x16 pairs = low | (high << 16);
+      std::memcpy(slot, &pairs, 64);
+    }
+  }
+}
+
+// `depth` rows of `columns` values.
+template <class M, class T>
+static void packRightSteps(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
+  for (int k = 0; k < depth; k += M::perStep)
+    packRightStep<M, T>(data + k * stride, M::perStep == 2 && k + 1 < depth ? data + (k + 1) * stride : nullptr, columns, k / M::perStep, out,
+                        panel);
+}
+
+}  // namespace
+}  // namespace qt

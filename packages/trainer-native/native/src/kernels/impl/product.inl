@@ -1,0 +1,207 @@
+// One tile of a product: for each term and each 256 of depth, the right side is decoded from whatever it is stored as
+// into packed panels that stay in the second-level cache, then met by all left panels of the tile.
+#include <qt/blocks.hpp>
+
+namespace qt {
+namespace {
+
+constexpr int depthChunk = 256;  // a multiple of every block size
+
+template <class M>
+static std::size_t packedLeftBytes(std::int64_t rows, std::int64_t depth) {
+  const std::int64_t panels = (rows + panelRows - 1) / panelRows;
+  return static_cast<std::size_t>(panels) * panelRows * stepsOf<M>(static_cast<int>(depth)) * M::perStep * sizeof(typename M::Element);
+}
+
+template <class M>
+static void packLeft(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, std::int64_t panelBegin,
+                     std::int64_t panelEnd, void* out) {
+  const std::size_t panel = static_cast<std::size_t>(stepsOf<M>(static_cast<int>(depth))) * panelRows * M::perStep;
+  auto* to = static_cast<typename M::Element*>(out) + panelBegin * panel;
+  const std::int64_t first = panelBegin * panelRows;
+  const int count = static_cast<int>((panelEnd * panelRows < rows ? panelEnd * panelRows : rows) - first);
+  const auto pack = [&](auto* data) {
+    using T = std::remove_const_t<std::remove_pointer_t<decltype(data)>>;
+    const std::int64_t stride = static_cast<std::int64_t>(left.rowBytes / sizeof(T));
+    if (transposed) packLeftColumns<M, T>(data + first, stride, count, static_cast<int>(depth), to);
+    else packLeftRows<M, T>(data + first * stride, stride, count, static_cast<int>(depth), to);
+  };
+  if (left.type == TensorType::F32) pack(static_cast<const float*>(left.data));
+  else pack(static_cast<const bf16*>(left.data));
+}
+
+struct TileScratch {
+  float* sums;      // [tileRows, paddedColumns]
+  void* right;      // packed panels of one depth chunk
+  void* left;       // the same for a left side that is not packed ahead
+  float* decoded;   // 16 rows of a chunk, or one row of a tile
+};
+
+static int paddedColumns(int columns) { return (columns + lanes - 1) / lanes * lanes; }
+
+static std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static std::size_t productScratch(const Product& p) {
+  const int columns = paddedColumns(p.tileColumns);
+  const int rows = (p.tileRows + panelRows - 1) / panelRows * panelRows;
+  const int wide = columns > depthChunk ? columns : depthChunk;
+  return align64(sizeof(float) * rows * columns) + align64(sizeof(float) * depthChunk * columns) + align64(sizeof(float) * depthChunk * rows) +
+         align64(sizeof(float) * lanes * wide);
+}
+
+static TileScratch layTile(const Product& p, void* scratch) {
+  const int columns = paddedColumns(p.tileColumns);
+  const int rows = (p.tileRows + panelRows - 1) / panelRows * panelRows;
+  auto* at = static_cast<unsigned char*>(scratch);
+  TileScratch s{};
+  s.sums = reinterpret_cast<float*>(at);
+  at += align64(sizeof(float) * rows * columns);
+  s.right = at;
+  at += align64(sizeof(float) * depthChunk * columns);
+  s.left = at;
+  at += align64(sizeof(float) * depthChunk * rows);
+  s.decoded = reinterpret_cast<float*>(at);
+  return s;
+}
+
+// Values [begin, begin + count) of a row; both are whole blocks, or the end of the row.
+QT_INLINE const float* decodePart(const MatrixView& m, std::int64_t row, std::int64_t begin, std::int64_t count, float* buffer) {
+  const auto* data = static_cast<const unsigned char*>(m.data) + row * m.rowBytes;
+  if (m.type == TensorType::F32) return reinterpret_cast<const float*>(data) + begin;
+  const BlockTraits traits = blockTraits(m.type);
+  decodeBlocks(m.type, data + begin / traits.size * traits.bytes, (count + traits.size - 1) / traits.size, buffer);
+  return buffer;
+}
+
+template <class M>
+static void packRight(const ProductTerm& term, int column, int columns, int depthBegin, int depth, typename M::Element* out, std::size_t panel,
+                      float* buffer) {
+  if (term.rightTransposed) {
+    for (int c0 = 0; c0 < columns; c0 += lanes) {
+      const int width = columns - c0 < lanes ? columns - c0 : lanes;
+      if (term.right.type == TensorType::F32) {
+        const std::int64_t stride = static_cast<std::int64_t>(term.right.rowBytes / sizeof(float));
+        packRightRows<M, float>(static_cast<const float*>(term.right.data) + (column + c0) * stride + depthBegin, stride, width, depth,
+                         out + c0 / lanes * panel, panel);
+        continue;
+      }
+      for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * depthChunk);
+      packRightRows<M, float>(buffer, depthChunk, width, depth, out + c0 / lanes * panel, panel);
+    }
+    return;
+  }
+  // Rows of the stored matrix run along depth; a tile's columns begin on a block border (planTiles).
+  float* secondBuffer = buffer + paddedColumns(columns);
+  for (int k = 0; k < depth; k += M::perStep) {
+    const float* first = decodePart(term.right, depthBegin + k, column, columns, buffer);
+    const float* second = M::perStep == 2 && k + 1 < depth ? decodePart(term.right, depthBegin + k + 1, column, columns, secondBuffer) : nullptr;
+    packRightStep<M, float>(first, second, columns, k / M::perStep, out, panel);
+  }
+}
+
+template <class Out>
+static void finishTile(const Product& p, const float* sums, int stride, int row, int rows, int column, int columns) {
+  Out* out = static_cast<Out*>(p.out);
+  if (p.outTransposed) {
+    for (int c = 0; c < columns; ++c)
+      for (int r = 0; r < rows; ++r) {
+        Out* to = out + (column + c) * p.outStride + row + r;
+        put(to, sums[r * stride + c] * p.scale + (p.accumulate ? value(to) : 0.0f));
+      }
+    return;
+  }
+  for (int r = 0; r < rows; ++r) {
+    Out* to = out + (row + r) * p.outStride + column;
+    const std::int64_t at = static_cast<std::int64_t>(row + r) * p.outStride + column;
+    for (int c = 0; c < columns; c += lanes) {
+      const int width = columns - c < lanes ? columns - c : lanes;
+      f32x16 v = load(sums + r * stride + c) * p.scale;
+      if (p.residual != nullptr) {
+        if (p.residualType == DType::F32) v += loadSome(static_cast<const float*>(p.residual) + at + c, width);
+        else v += loadSome(static_cast<const bf16*>(p.residual) + at + c, width);
+      }
+      if (width == lanes) {
+        if (p.accumulate) v += load(to + c);
+        store(to + c, v);
+      } else {
+        if (p.accumulate) v += loadSome(to + c, width);
+        storeSome(to + c, v, width);
+      }
+    }
+  }
+}
+
+template <class M>
+static void productTile(const Product& p, std::int64_t tileRow, std::int64_t tileColumn, void* scratch) {
+  using Element = typename M::Element;
+  const TileScratch s = layTile(p, scratch);
+  const int row = static_cast<int>(tileRow) * p.tileRows;
+  const int rows = p.rows - row < p.tileRows ? p.rows - row : p.tileRows;
+  const int column = static_cast<int>(tileColumn) * p.tileColumns;
+  const int columns = p.columns - column < p.tileColumns ? p.columns - column : p.tileColumns;
+  const int panels = (columns + lanes - 1) / lanes;
+  const int stride = panels * lanes;
+  bool begun = false;
+  for (int t = 0; t < p.termCount; ++t) {
+    const ProductTerm& term = p.terms[t];
+    const std::size_t wholePanel = static_cast<std::size_t>(stepsOf<M>(term.depth)) * panelRows * M::perStep;
+    for (int depthBegin = 0; depthBegin < term.depth; depthBegin += depthChunk) {
+      const int depth = term.depth - depthBegin < depthChunk ? term.depth - depthBegin : depthChunk;
+      const int steps = stepsOf<M>(depth);
+      const std::size_t rightPanel = static_cast<std::size_t>(steps) * lanes * M::perStep;
+      packRight<M>(term, column, columns, depthBegin, depth, static_cast<Element*>(s.right), rightPanel, s.decoded);
+      const Element* left;
+      std::size_t leftPanel;
+      if (term.packedLeft != nullptr) {
+        left = static_cast<const Element*>(term.packedLeft) + row / panelRows * wholePanel +
+               static_cast<std::size_t>(depthBegin) * panelRows;
+        leftPanel = wholePanel;
+      } else {
+        MatrixView part = term.left;
+        const std::size_t element = part.type == TensorType::F32 ? 4 : 2;
+        const std::size_t offset = term.leftTransposed ? depthBegin * part.rowBytes + row * element : row * part.rowBytes + depthBegin * element;
+        part.data = static_cast<const unsigned char*>(part.data) + offset;
+        packLeft<M>(part, term.leftTransposed, rows, depth, 0, (rows + panelRows - 1) / panelRows, s.left);
+        left = static_cast<const Element*>(s.left);
+        leftPanel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+      }
+      multiplyPacked<M>(left, leftPanel, rows, static_cast<const Element*>(s.right), rightPanel, panels, steps, s.sums, stride, begun);
+      begun = true;
+    }
+  }
+  if (p.outType == DType::F32) finishTile<float>(p, s.sums, stride, row, rows, column, columns);
+  else finishTile<bf16>(p, s.sums, stride, row, rows, column, columns);
+}
+
+static void rowsTimes(const MatrixView& weights, const float* x, std::int32_t inputs, std::int64_t begin, std::int64_t end, float* y,
+                      std::int64_t yStride) {
+  float buffer[depthChunk];
+  constexpr int most = 8;
+  for (std::int64_t row = begin; row < end; ++row) {
+    for (int i0 = 0; i0 < inputs; i0 += most) {
+      const int count = inputs - i0 < most ? inputs - i0 : most;
+      f32x16 sum[most] = {};
+      for (std::int64_t k0 = 0; k0 < weights.columns; k0 += depthChunk) {
+        const int depth = static_cast<int>(weights.columns - k0 < depthChunk ? weights.columns - k0 : depthChunk);
+        const float* w = decodePart(weights, row, k0, depth, buffer);
+        for (int i = 0; i < count; ++i) {
+          const float* xi = x + (i0 + i) * weights.columns + k0;
+          f32x16 a = sum[i];
+          int k = 0;
+          for (; k + lanes <= depth; k += lanes) a += load(w + k) * load(xi + k);
+          if (k < depth) a += loadSome(w + k, depth - k) * loadSome(xi + k, depth - k);
+          sum[i] = a;
+        }
+      }
+      for (int i = 0; i < count; ++i) y[(i0 + i) * yStride + row] = total(sum[i]);
+    }
+  }
+}
+
+static void decodeRow(const MatrixView& m, std::int64_t row, float* out) {
+  const float* decoded = decodePart(m, row, 0, m.columns, out);
+  if (decoded != out) std::memcpy(out, decoded, sizeof(float) * m.columns);
+}
+
+}  // namespace
+}  // namespace qt

@@ -1,0 +1,150 @@
+// Operations on rows of activations: RMS norm, rotary embedding, SwiGLU, conversion, dropout.
+//   rmsNorm    y = x·i·w,  i = 1/√(mean x² + ε)                                  (Zhang & Sennrich, arXiv 1910.07467)
+//   backward   dx = i·(dy∘w) − x·i³·mean(x∘dy∘w)
+//   swiglu     y = silu(g)·u,  silu(g) = g·σ(g)                                   (Shazeer, arXiv 2002.05202)
+
+namespace qt {
+namespace {
+
+// Calls body(column, width) over a row, whole registers first.
+template <class Body>
+QT_INLINE void overColumns(std::int64_t columns, const Body& body) {
+  std::int64_t c = 0;
+  for (; c + lanes <= columns; c += lanes) body(c, static_cast<std::int64_t>(lanes));
+  if (c < columns) body(c, columns - c);
+}
+template <class T>
+QT_INLINE f32x16 take(const T* p, std::int64_t width) { return width == lanes ? load(p) : loadSome(p, width); }
+template <class T>
+QT_INLINE void give(T* p, f32x16 v, std::int64_t width) {
+  if (width == lanes) store(p, v);
+  else storeSome(p, v, width);
+}
+
+template <class T>
+static void rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns;
+    T* to = static_cast<T*>(out) + r * columns;
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) { give(to + c, take(row + c, w) * inverse[r] * take(weight + c, w), w); });
+  }
+}
+
+template <class T>
+static void rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns;
+    f32x16 sum{};
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) {
+      const f32x16 v = take(row + c, w);
+      sum += v * v;
+    });
+    inverse[r] = 1.0f / std::sqrt(total(sum) / static_cast<float>(columns) + epsilon);
+  }
+  rmsNormApply<T>(x, weight, out, inverse, rows, columns);
+}
+
+template <class T>
+static void rmsNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
+                            std::int64_t columns) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns;
+    const T* gradient = static_cast<const T*>(dy) + r * columns;
+    float* to = dx + r * columns;
+    f32x16 sum{};
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) { sum += take(row + c, w) * take(gradient + c, w) * take(weight + c, w); });
+    const float i = inverse[r];
+    const float pull = i * i * i * total(sum) / static_cast<float>(columns);
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) {
+      give(to + c, take(to + c, w) + take(gradient + c, w) * take(weight + c, w) * i - take(row + c, w) * pull, w);
+    });
+  }
+}
+
+// dw[c] += Σ rows dy·x·i, for columns [columnBegin, columnEnd): rows in order, so the caller may cut by columns only.
+template <class T>
+static void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns,
+                              std::int64_t columnBegin, std::int64_t columnEnd) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns + columnBegin;
+    const T* gradient = static_cast<const T*>(dy) + r * columns + columnBegin;
+    float* to = dWeight + columnBegin;
+    overColumns(columnEnd - columnBegin, [&](std::int64_t c, std::int64_t w) {
+      give(to + c, take(to + c, w) + take(row + c, w) * take(gradient + c, w) * inverse[r], w);
+    });
+  }
+}
+
+// direction +1 rotates, −1 rotates back (the transpose, for gradients).
+template <class T>
+static void rotate(void* x, const std::int32_t* positions, std::int64_t rows, std::int32_t heads, std::int32_t headDim, RotaryTable table,
+                   float direction) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* cosine = table.cosine + static_cast<std::int64_t>(positions[r]) * table.pairs;
+    const float* sine = table.sine + static_cast<std::int64_t>(positions[r]) * table.pairs;
+    for (int h = 0; h < heads; ++h) {
+      T* head = static_cast<T*>(x) + (r * heads + h) * headDim;
+      for (int i = 0; i < table.pairs; ++i) {
+        T* a = table.interleaved ? head + 2 * i : head + i;
+        T* b = table.interleaved ? head + 2 * i + 1 : head + i + table.pairs;
+        const float va = value(a), vb = value(b), c = cosine[i], s = sine[i] * direction;
+        put(a, va * c - vb * s);
+        put(b, vb * c + va * s);
+      }
+    }
+  }
+}
+
+template <class T>
+static void swiglu(const void* gate, const void* up, void* out, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) {
+    const f32x16 g = take(static_cast<const T*>(gate) + c, w);
+    const f32x16 u = take(static_cast<const T*>(up) + c, w);
+    give(static_cast<T*>(out) + c, g / (exponential(-g) + 1.0f) * u, w);
+  });
+}
+
+// In place: gate becomes dGate and up becomes dUp.  d silu = σ·(1 + g·(1 − σ))
+template <class T>
+static void swigluBackward(void* gate, void* up, const void* dOut, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) {
+    const f32x16 g = take(static_cast<const T*>(gate) + c, w);
+    const f32x16 u = take(static_cast<const T*>(up) + c, w);
+    const f32x16 d = take(static_cast<const T*>(dOut) + c, w);
+    const f32x16 sigmoid = 1.0f / (exponential(-g) + 1.0f);
+    give(static_cast<T*>(gate) + c, d * u * sigmoid * (g * (1.0f - sigmoid) + 1.0f), w);
+    give(static_cast<T*>(up) + c, d * g * sigmoid, w);
+  });
+}
+
+template <class T>
+static void addRows(void* out, const void* x, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) {
+    T* to = static_cast<T*>(out) + c;
+    give(to, take(to, w) + take(static_cast<const T*>(x) + c, w), w);
+  });
+}
+
+template <class T>
+static void widenRow(const void* x, float* out, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) { give(out + c, take(static_cast<const T*>(x) + c, w), w); });
+}
+template <class T>
+static void narrowRow(const float* x, void* out, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) { give(static_cast<T*>(out) + c, take(x + c, w), w); });
+}
+
+template <class T>
+static void dropout(const void* x, void* out, std::int64_t count, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose) {
+  const auto limit = static_cast<std::uint32_t>(static_cast<double>(p) * 4294967296.0);
+  const float keep = 1.0f / (1.0f - p);
+  for (std::int64_t i = 0; i < count; i += 4) {
+    std::uint32_t word[4];
+    philox(static_cast<std::uint64_t>(i) / 4, step, purpose, seed, word);
+    for (int j = 0; j < 4 && i + j < count; ++j)
+      put(static_cast<T*>(out) + i + j, word[j] < limit ? 0.0f : value(static_cast<const T*>(x) + i + j) * keep);
+  }
+}
+
+}  // namespace
+}  // namespace qt

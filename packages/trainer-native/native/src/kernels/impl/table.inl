@@ -1,0 +1,57 @@
+// The functions of one instruction set, gathered. The including file names it and declares its flags in CMakeLists.txt.
+#include "../../philox.hpp"
+#include "../table.hpp"
+#include "vec.inl"
+#include "micro.inl"
+#include "product.inl"
+#include "attention.inl"
+#include "rows.inl"
+#include "loss.inl"
+
+namespace qt {
+namespace {
+
+template <class M, class T>
+static ActivationOps activationOps() {
+  return {
+      .rmsNorm = rmsNorm<T>,
+      .rmsNormApply = rmsNormApply<T>,
+      .rmsNormBackward = rmsNormBackward<T>,
+      .rmsNormWeightGrad = rmsNormWeightGrad<T>,
+      .rotate = rotate<T>,
+      .swiglu = swiglu<T>,
+      .swigluBackward = swigluBackward<T>,
+      .attention = attentionForward<M, T>,
+      .attentionDelta = attentionDelta<T>,
+      .attentionBackwardQuery = attentionBackwardQuery<M, T>,
+      .attentionBackwardKey = attentionBackwardKey<M, T>,
+      .add = addRows<T>,
+      .widen = widenRow<T>,
+      .narrow = narrowRow<T>,
+      .dropout = dropout<T>,
+  };
+}
+
+static KernelTable makeTable(const char* name) {
+  return {
+      .name = name,
+      .panelRows = panelRows,
+      .bf16Products = MultiplyBF16::perStep == 2,
+      .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
+      .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
+      .productTile = {productTile<MultiplyF32>, productTile<MultiplyBF16>},
+      .productScratch = productScratch,
+      .attentionScratch = attentionScratch,
+      .rowsTimes = rowsTimes,
+      .attendCache = attendCache,
+      .decodeRow = decodeRow,
+      .crossEntropy = crossEntropy,
+      .sumOfSquares = sumOfSquares,
+      .adamw = adamw,
+      .addScaled = addScaled,
+      .ops = {activationOps<MultiplyF32, float>(), activationOps<MultiplyBF16, bf16>()},
+  };
+}
+
+}  // namespace
+}  // namespace qt

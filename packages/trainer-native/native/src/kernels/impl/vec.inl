@@ -1,0 +1,117 @@
+// Sixteen float32 lanes, whatever the registers of the processor: the compiler splits them, so every instruction set
+// sums in the same order. Internal linkage: this file is compiled several times under different flags.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace qt {
+namespace {
+
+typedef float f32x16 __attribute__((vector_size(64)));
+typedef std::int32_t i32x16 __attribute__((vector_size(64)));
+typedef std::uint32_t u32x16 __attribute__((vector_size(64)));
+typedef std::uint16_t u16x16 __attribute__((vector_size(32)));
+typedef float f32x16u __attribute__((vector_size(64), aligned(4), may_alias));
+typedef std::uint16_t u16x16u __attribute__((vector_size(32), aligned(2), may_alias));
+
+constexpr int lanes = 16;
+using bf16 = std::uint16_t;
+
+#define QT_INLINE static inline __attribute__((always_inline))
+
+QT_INLINE f32x16 splat(float x) { return x - f32x16{}; }
+QT_INLINE f32x16 load(const float* p) { return *reinterpret_cast<const f32x16u*>(p); }
+QT_INLINE void store(float* p, f32x16 v) { *reinterpret_cast<f32x16u*>(p) = v; }
+
+QT_INLINE float widen(bf16 x) {
+  const std::uint32_t bits = static_cast<std::uint32_t>(x) << 16;
+  float out;
+  std::memcpy(&out, &bits, 4);
+  return out;
+}
+// To nearest, ties to even; NaN stays NaN.
+QT_INLINE bf16 narrow(float x) {
+  std::uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  if (x != x) return static_cast<bf16>((bits >> 16) | 0x40);
+  return static_cast<bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+}
+
+QT_INLINE f32x16 load(const bf16* p) {
+  const u16x16 raw = *reinterpret_cast<const u16x16u*>(p);
+  return (f32x16)(__builtin_convertvector(raw, u32x16) << 16);
+}
+QT_INLINE u16x16 narrow(f32x16 v) {
+#if defined(__AVX512BF16__)
+  return (u16x16)_mm512_cvtneps_pbh((__m512)v);
+#else
+  const u32x16 bits = (u32x16)v;
+  const u32x16 rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  const u32x16 quiet = (bits >> 16) | 0x40;
+  return __builtin_convertvector((v != v) ? quiet : rounded, u16x16);
+#endif
+}
+QT_INLINE void store(bf16* p, f32x16 v) { *reinterpret_cast<u16x16u*>(p) = narrow(v); }
+
+QT_INLINE float value(const float* p) { return *p; }
+QT_INLINE float value(const bf16* p) { return widen(*p); }
+QT_INLINE void put(float* p, float v) { *p = v; }
+QT_INLINE void put(bf16* p, float v) { *p = narrow(v); }
+
+QT_INLINE f32x16 maximum(f32x16 a, f32x16 b) { return a > b ? a : b; }
+QT_INLINE f32x16 minimum(f32x16 a, f32x16 b) { return a < b ? a : b; }
+
+// A fixed tree: 16 → 8 → 4 → 2 → 1.
+QT_INLINE float total(f32x16 v) {
+  float t[16];
+  store(t, v);
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) t[i] += t[i + width];
+  return t[0];
+}
+QT_INLINE float highest(f32x16 v) {
+  float t[16];
+  store(t, v);
+  for (int width = 8; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) t[i] = t[i] > t[i + width] ? t[i] : t[i + width];
+  return t[0];
+}
+
+// eˣ to about 1 ulp (Cephes): x = n·ln2 + r, a polynomial in r, then the exponent. Below −87 it is exactly 0.
+QT_INLINE f32x16 exponential(f32x16 x) {
+  const f32x16 clamped = minimum(maximum(x, splat(-87.3f)), splat(88.3f));
+  const f32x16 magic = splat(12582912.0f);  // 1.5·2²³: adding it rounds to an integer
+  const f32x16 n = (clamped * 1.44269504088896341f + magic) - magic;
+  const f32x16 r = clamped - n * 0.693359375f + n * 2.12194440e-4f;
+  f32x16 p = splat(1.9875691500e-4f);
+  p = p * r + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  const f32x16 y = p * r * r + r + 1.0f;
+  const i32x16 scale = (__builtin_convertvector(n, i32x16) + 127) << 23;
+  const f32x16 result = y * (f32x16)scale;
+  return x < -87.3f ? f32x16{} : (x != x ? x : result);
+}
+
+// A tail of fewer than 16 elements goes through a padded register, so that it computes as the rest does.
+template <class T>
+QT_INLINE f32x16 loadSome(const T* p, std::int64_t count, float fill = 0.0f) {
+  float t[lanes];
+  for (int i = 0; i < lanes; ++i) t[i] = i < count ? value(p + i) : fill;
+  return load(t);
+}
+template <class T>
+QT_INLINE void storeSome(T* p, f32x16 v, std::int64_t count) {
+  float t[lanes];
+  store(t, v);
+  for (int i = 0; i < count; ++i) put(p + i, t[i]);
+}
+
+}  // namespace
+}  // namespace qt

@@ -1,0 +1,188 @@
+// Everything that is compiled once for each instruction set: one table of functions, chosen at start (dispatch.cpp).
+// Kernels know shapes and numbers, nothing of models, threads or memory.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace qt {
+
+enum class TensorType : std::uint32_t;
+
+// How activations are stored. Sums are always float32.
+enum class DType : std::uint8_t { F32 = 0, BF16 = 1 };
+inline constexpr std::size_t bytesOf(DType t) { return t == DType::F32 ? 4 : 2; }
+
+// A matrix as it lies in memory: rows of whole blocks.
+struct MatrixView {
+  const void* data = nullptr;
+  TensorType type{};
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  std::size_t rowBytes = 0;
+};
+
+// One term of a product: L·R, contracted over `depth`.
+//   L is [rows, depth], or stored [depth, rows] when leftTransposed.
+//   R is [depth, columns], or stored [columns, depth] when rightTransposed (as weights are for y = x·Wᵀ).
+struct ProductTerm {
+  const void* packedLeft = nullptr;  // from packLeft; null: `left` is packed tile by tile
+  MatrixView left;                   // F32 or BF16
+  bool leftTransposed = false;
+  MatrixView right;
+  bool rightTransposed = false;
+  std::int32_t depth = 0;
+};
+
+inline constexpr int maxTerms = 16;
+
+// out[rows, columns] = Σ terms (+ residual) (+ out when accumulating); summed in float32, rounded once.
+struct Product {
+  std::int32_t rows = 0;
+  std::int32_t columns = 0;
+  ProductTerm terms[maxTerms];
+  int termCount = 0;
+  void* out = nullptr;
+  DType outType = DType::F32;
+  std::int64_t outStride = 0;    // elements
+  bool outTransposed = false;    // out is [columns, rows]
+  bool accumulate = false;
+  float scale = 1.0f;            // on the sum of the terms
+  const void* residual = nullptr;
+  DType residualType = DType::F32;
+  // Filled by planTiles:
+  std::int32_t tileRows = 0;
+  std::int32_t tileColumns = 0;
+
+  // Adds a term whose left side is packed.
+  ProductTerm& add(const void* packedLeft, const MatrixView& right, bool rightTransposed, std::int32_t depth) {
+    ProductTerm& t = terms[termCount++];
+    t.packedLeft = packedLeft;
+    t.right = right;
+    t.rightTransposed = rightTransposed;
+    t.depth = depth;
+    return t;
+  }
+  // Adds a term whose left side is packed as it is used.
+  ProductTerm& addPlain(const MatrixView& left, bool leftTransposed, const MatrixView& right, bool rightTransposed, std::int32_t depth) {
+    ProductTerm& t = add(nullptr, right, rightTransposed, depth);
+    t.left = left;
+    t.leftTransposed = leftTransposed;
+    return t;
+  }
+};
+
+struct RotaryTable {
+  const float* cosine;  // [position, pairs]
+  const float* sine;
+  std::int32_t pairs;
+  bool interleaved;
+};
+
+// Causal attention of one document: rows [begin, end) of q, k, v; `heads` and `kvHeads` side by side in a row.
+struct AttentionShape {
+  std::int32_t heads;
+  std::int32_t kvHeads;
+  std::int32_t headDim;
+  float scale;
+};
+
+struct AttentionForward {
+  AttentionShape shape;
+  const void* q;
+  const void* k;
+  const void* v;
+  void* out;
+  float* logSumExp;  // [tokens, heads]
+};
+
+struct AttentionBackward {
+  AttentionShape shape;
+  const void* q;
+  const void* k;
+  const void* v;
+  const void* out;
+  const void* dOut;
+  const float* logSumExp;
+  float* delta;  // [tokens, heads]: rowsum(dOut ∘ out)
+  void* dq;
+  void* dk;
+  void* dv;
+};
+
+// One tile of a document's attention for one key head.
+struct AttentionTile {
+  std::int32_t begin;  // first row of the document
+  std::int32_t end;
+  std::int32_t tile;   // index of the tile of queries (forward, dQ) or keys (dK, dV)
+  std::int32_t kvHead;
+};
+
+inline constexpr int attentionTileRows = 64;
+
+struct AdamStep {
+  float learningRate, beta1, beta2, epsilon, weightDecay;
+  float correction1, correction2;  // 1 − βᵗ
+  float gradScale;                 // from clipping
+};
+
+// Operations on stored activations; one set for float32, one for bfloat16.
+struct ActivationOps {
+  void (*rmsNorm)(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon);
+  // The same from a known inverse: cheaper to repeat than to keep.
+  void (*rmsNormApply)(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns);
+  void (*rmsNormBackward)(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
+                          std::int64_t columns);
+  void (*rmsNormWeightGrad)(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns,
+                            std::int64_t columnBegin, std::int64_t columnEnd);
+  void (*rotate)(void* x, const std::int32_t* positions, std::int64_t rows, std::int32_t heads, std::int32_t headDim, RotaryTable table,
+                 float direction);
+  void (*swiglu)(const void* gate, const void* up, void* out, std::int64_t count);
+  void (*swigluBackward)(void* gate, void* up, const void* dOut, std::int64_t count);
+  void (*attention)(const AttentionForward&, const AttentionTile&, void* scratch);
+  void (*attentionDelta)(const AttentionBackward&, std::int64_t rowBegin, std::int64_t rowEnd);
+  void (*attentionBackwardQuery)(const AttentionBackward&, const AttentionTile&, void* scratch);
+  void (*attentionBackwardKey)(const AttentionBackward&, const AttentionTile&, void* scratch);
+  void (*add)(void* out, const void* x, std::int64_t count);
+  void (*widen)(const void* x, float* out, std::int64_t count);
+  void (*narrow)(const float* x, void* out, std::int64_t count);
+  // y = x/(1 − p) where the element's random number (Philox) is at least p, else 0.
+  void (*dropout)(const void* x, void* out, std::int64_t count, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose);
+};
+
+struct KernelTable {
+  const char* name;
+  std::int32_t panelRows;  // rows of a packed left panel
+  bool bf16Products;       // products of bfloat16 activations multiply bfloat16 (else they widen to float32)
+
+  // Products; the index is whether bfloat16 multiplication is wanted.
+  std::size_t (*packedLeftBytes[2])(std::int64_t rows, std::int64_t depth);
+  void (*packLeft[2])(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, std::int64_t panelBegin,
+                      std::int64_t panelEnd, void* out);
+  void (*productTile[2])(const Product&, std::int64_t tileRow, std::int64_t tileColumn, void* scratch);
+  std::size_t (*productScratch)(const Product&);
+  std::size_t (*attentionScratch)(const AttentionShape&);
+
+  // y[i, row] = Σ x[i]·W[row] for rows [begin, end): few inputs, W read once.
+  void (*rowsTimes)(const MatrixView& weights, const float* x, std::int32_t inputs, std::int64_t begin, std::int64_t end, float* y,
+                    std::int64_t yStride);
+  // One query against a cache of keys and values.
+  void (*attendCache)(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
+                      float scale, float* out, float* scores);
+
+  void (*decodeRow)(const MatrixView&, std::int64_t row, float* out);
+  // A row of logits becomes its gradient (softmax − target)·weight; returns −log p(target). Weight 0 leaves the logits alone.
+  float (*crossEntropy)(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, bool gradient, bool* correct);
+  double (*sumOfSquares)(const float* x, std::int64_t count);
+  void (*adamw)(float* parameter, const float* gradient, float* m, float* v, std::int64_t count, const AdamStep&);
+  void (*addScaled)(float* out, const float* x, float scale, std::int64_t count);
+
+  ActivationOps ops[2];
+};
+
+// The best table this processor has, after its self-test; `wanted` (a name, or null) forces one.
+const KernelTable& kernels(const char* wanted = nullptr);
+
+// Names of the tables that this build has and this processor can run, best first.
+int availableKernels(const char** names, int most);
+
+}  // namespace qt

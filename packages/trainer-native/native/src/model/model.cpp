@@ -1,0 +1,114 @@
+#include "model.hpp"
+
+#include <map>
+#include <stdexcept>
+#include <unordered_map>
+
+#include <qt/mapped_file.hpp>
+
+namespace qt {
+namespace {
+
+class Loader {
+ public:
+  Loader(const std::vector<TensorSource>& tensors, BaseStorage storage, Model& model) : storage_(storage), model_(model) {
+    for (const TensorSource& t : tensors) byName_.emplace(t.name, &t);
+  }
+
+  bool has(const std::string& name) const { return byName_.contains(name); }
+
+  // A weight as it lies in its file, or decoded into memory of its own when the caller asked for that.
+  MatrixView matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
+    MatrixView view = mapped(name, rows, columns);
+    if (storage_ == BaseStorage::Packed || view.type == TensorType::F32) return view;
+    const bool wide = storage_ == BaseStorage::Float32;
+    auto copy = std::make_shared<Arena>(static_cast<std::size_t>(rows * columns) * (wide ? 4 : 2));
+    std::vector<float> row(static_cast<std::size_t>(columns) + 256);
+    const KernelTable& k = kernels();
+    for (std::int64_t r = 0; r < rows; ++r) {
+      k.decodeRow(view, r, row.data());
+      k.ops[wide ? 0 : 1].narrow(row.data(), copy->data() + r * columns * (wide ? 4 : 2), columns);
+    }
+    view = {copy->data(), wide ? TensorType::F32 : TensorType::BF16, rows, columns, static_cast<std::size_t>(columns) * (wide ? 4 : 2)};
+    model_.owners.push_back(copy);
+    return view;
+  }
+
+  // A norm's weights as aligned float32.
+  const float* vector(const std::string& name, std::int64_t count) {
+    const MatrixView view = mapped(name, 1, count);
+    auto copy = std::make_shared<Arena>(static_cast<std::size_t>(count + 256) * sizeof(float));
+    auto* out = reinterpret_cast<float*>(copy->data());
+    kernels().decodeRow(view, 0, out);
+    model_.owners.push_back(copy);
+    return out;
+  }
+
+ private:
+  MatrixView mapped(const std::string& name, std::int64_t rows, std::int64_t columns) {
+    const auto found = byName_.find(name);
+    if (found == byName_.end()) throw std::runtime_error("the model has no tensor " + name);
+    const TensorSource& t = *found->second;
+    if (t.rows != rows || t.columns != columns)
+      throw std::runtime_error(name + " is " + std::to_string(t.rows) + " × " + std::to_string(t.columns) + ", expected " + std::to_string(rows) +
+                               " × " + std::to_string(columns));
+    if (!decodable(t.type)) throw std::runtime_error(name + " is stored in a type that cannot be computed with");
+    const BlockTraits traits = blockTraits(t.type);
+    if (columns % traits.size != 0) throw std::runtime_error("rows of " + name + " are not whole blocks");
+    const std::size_t row = static_cast<std::size_t>(columns / traits.size) * traits.bytes;
+    const std::size_t bytes = row * static_cast<std::size_t>(rows);
+    auto& file = files_[t.file];
+    if (!file) {
+      file = std::make_shared<MappedFile>(t.file);
+      model_.owners.push_back(file);
+    }
+    const std::size_t size = file->bytes().size();
+    if (t.offset > size || bytes > size - t.offset) throw std::runtime_error(name + " reaches beyond the end of " + t.file);
+    const std::byte* data = file->bytes().data() + t.offset;
+    // Blocks are read byte by byte; plain numbers are read as numbers and must be aligned.
+    if (t.type == TensorType::F32 && reinterpret_cast<std::uintptr_t>(data) % 4 != 0) throw std::runtime_error(name + " is not aligned in its file");
+    return {data, t.type, rows, columns, row};
+  }
+
+  std::unordered_map<std::string, const TensorSource*> byName_;
+  std::map<std::string, std::shared_ptr<MappedFile>> files_;
+  BaseStorage storage_;
+  Model& model_;
+};
+
+constexpr const char* projectionNames[projectionCount] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
+}  // namespace
+
+Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage) {
+  Model model;
+  model.spec = spec;
+  Loader load(tensors, storage, model);
+  model.embedding = load.matrix("token_embd.weight", spec.vocabulary, spec.dModel);
+  model.output = spec.tiedEmbeddings ? model.embedding : load.matrix("output.weight", spec.vocabulary, spec.dModel);
+  model.outputNorm = load.vector("output_norm.weight", spec.dModel);
+  for (int l = 0; l < spec.layers; ++l) {
+    const std::string prefix = "blk." + std::to_string(l) + ".";
+    BlockWeights block;
+    block.attentionNorm = load.vector(prefix + "attn_norm.weight", spec.dModel);
+    block.ffnNorm = load.vector(prefix + "ffn_norm.weight", spec.dModel);
+    for (int p = 0; p < projectionCount; ++p) {
+      const Shape shape = projectionShape(spec, p);
+      block.projections[p] = load.matrix(prefix + projectionNames[p] + ".weight", shape.rows, shape.columns);
+    }
+    model.blocks.push_back(block);
+  }
+  return model;
+}
+
+std::size_t Model::weightBytes() const {
+  const auto bytes = [](const MatrixView& m) { return m.rowBytes * static_cast<std::size_t>(m.rows); };
+  std::size_t sum = bytes(embedding) + (output.data == embedding.data ? 0 : bytes(output)) + static_cast<std::size_t>(spec.dModel) * 4;
+  for (const BlockWeights& b : blocks) {
+    sum += static_cast<std::size_t>(spec.dModel) * 8;
+    for (const MatrixView& m : b.projections) sum += bytes(m);
+  }
+  return sum;
+}
+
+}  // namespace qt

@@ -1,0 +1,50 @@
+// A model in memory: its spec and a view of every weight, wherever the bytes lie (a mapped file, or memory of our own).
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <qt/blocks.hpp>
+
+#include "../kernels/table.hpp"
+#include "../memory.hpp"
+#include "../spec.hpp"
+
+namespace qt {
+
+struct BlockWeights {
+  const float* attentionNorm = nullptr;
+  const float* ffnNorm = nullptr;
+  MatrixView projections[projectionCount];
+};
+
+struct Model {
+  ModelSpec spec;
+  MatrixView embedding;
+  MatrixView output;  // the embedding again when they are tied
+  const float* outputNorm = nullptr;
+  std::vector<BlockWeights> blocks;
+
+  // Whatever keeps the views alive: mapped files, decoded copies.
+  std::vector<std::shared_ptr<const void>> owners;
+
+  std::size_t weightBytes() const;
+};
+
+// Where one tensor lies in a file.
+struct TensorSource {
+  std::string name;  // GGUF's: blk.0.attn_q.weight …
+  std::string file;
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+  TensorType type{};
+  std::int64_t rows = 1;
+  std::int64_t columns = 0;
+};
+
+enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32 };
+
+// Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words.
+Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage);
+
+}  // namespace qt

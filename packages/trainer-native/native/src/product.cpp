@@ -1,0 +1,58 @@
+#include "product.hpp"
+
+#include <algorithm>
+
+namespace qt {
+namespace {
+
+// Rows of a tile are many, so that a decoded weight is used often; the sums of a tile stay in the second-level cache.
+constexpr std::int32_t mostTileRows = 512;
+constexpr std::int32_t narrowColumns = 96;   // whole blocks of 32, and two sweeps of three 16-column panels
+constexpr std::int32_t wideColumns = 256;    // whole blocks of 256, when rows of the stored matrix run along depth
+
+std::int32_t roundUp(std::int32_t value, std::int32_t to) { return (value + to - 1) / to * to; }
+
+}  // namespace
+
+void planTiles(Product& p, const KernelTable& kernels) {
+  bool wide = false;
+  for (int t = 0; t < p.termCount; ++t)
+    wide = wide || (!p.terms[t].rightTransposed && blockTraits(p.terms[t].right.type).size > 32);
+  const std::int32_t most = wide ? mostTileRows / 2 : mostTileRows;
+  const std::int32_t rowTiles = std::max(1, (p.rows + most - 1) / most);
+  p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows);
+  p.tileColumns = std::min(wide ? wideColumns : narrowColumns, roundUp(p.columns, 16));
+}
+
+std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels) {
+  std::size_t most = 0;
+  for (const std::int32_t width : {narrowColumns, wideColumns}) {
+    Product p;
+    p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? mostTileRows / 2 : mostTileRows),
+                         kernels.panelRows);
+    p.tileColumns = std::min<std::int32_t>(width, roundUp(static_cast<std::int32_t>(columns), 16));
+    most = std::max(most, kernels.productScratch(p));
+  }
+  return most;
+}
+
+void packLeft(const ProductContext& context, const MatrixView& left, std::int64_t rows, std::int64_t depth, void* packed) {
+  const KernelTable& k = *context.kernels;
+  const std::int64_t panels = (rows + k.panelRows - 1) / k.panelRows;
+  const std::int64_t together = std::max<std::int64_t>(1, 64 / k.panelRows);
+  context.pool->run((panels + together - 1) / together, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * together;
+    k.packLeft[context.bf16](left, false, rows, depth, begin, std::min(panels, begin + together), packed);
+  });
+}
+
+void multiply(const ProductContext& context, Product& p) {
+  planTiles(p, *context.kernels);
+  const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns;
+  const std::int64_t tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
+  context.pool->run(tileRows * tileColumns, [&](std::int64_t task, int thread) {
+    context.kernels->productTile[context.bf16](p, task / tileColumns, task % tileColumns, context.scratch + thread * context.scratchBytes);
+  });
+}
+
+}  // namespace qt

@@ -1,0 +1,36 @@
+// Products over the thread pool: packs the left side once, cuts the output into tiles, hands the tiles out.
+#pragma once
+#include <cstdint>
+
+#include <qt/blocks.hpp>
+
+#include "kernels/table.hpp"
+#include "threads.hpp"
+
+namespace qt {
+
+inline MatrixView dense(const void* data, DType type, std::int64_t rows, std::int64_t columns) {
+  return {data, type == DType::F32 ? TensorType::F32 : TensorType::BF16, rows, columns, static_cast<std::size_t>(columns) * bytesOf(type)};
+}
+
+// What products need besides their operands: the kernels, the threads, and room for one tile for each thread.
+struct ProductContext {
+  const KernelTable* kernels;
+  ThreadPool* pool;
+  bool bf16;                    // multiply bfloat16 where the processor can
+  unsigned char* scratch;       // [threads, scratchBytes], 64-byte aligned
+  std::size_t scratchBytes;     // of one thread
+};
+
+// Chooses tile sizes from the shape alone, so that the result does not depend on the machine's threads.
+void planTiles(Product& product, const KernelTable& kernels);
+
+// The most scratch that any product of up to `rows` × `columns` asks of one thread.
+std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels);
+
+// Packs a [rows, depth] left side for use in several products.
+void packLeft(const ProductContext& context, const MatrixView& left, std::int64_t rows, std::int64_t depth, void* packed);
+
+void multiply(const ProductContext& context, Product& product);
+
+}  // namespace qt

@@ -1,0 +1,162 @@
+// The training reference: every operation of a block in double precision and straight loops, forward and backward.
+// It is the specification that the fast kernels are compared with; finite differences check it in turn (test/reference_test.cpp).
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace qt::reference {
+
+using Values = std::vector<double>;
+
+// y[T,n] = x[T,k]·W[n,k]ᵀ
+inline Values linear(const Values& x, const Values& w, int tokens, int n, int k) {
+  Values y(static_cast<std::size_t>(tokens) * n);
+  for (int t = 0; t < tokens; ++t)
+    for (int i = 0; i < n; ++i) {
+      double sum = 0;
+      for (int j = 0; j < k; ++j) sum += x[t * k + j] * w[i * k + j];
+      y[t * n + i] = sum;
+    }
+  return y;
+}
+// dx += dy·W, dw += dyᵀ·x
+inline void linearBackward(const Values& x, const Values& w, const Values& dy, Values& dx, Values& dw, int tokens, int n, int k) {
+  for (int t = 0; t < tokens; ++t)
+    for (int i = 0; i < n; ++i)
+      for (int j = 0; j < k; ++j) {
+        dx[t * k + j] += dy[t * n + i] * w[i * k + j];
+        dw[i * k + j] += dy[t * n + i] * x[t * k + j];
+      }
+}
+
+inline Values rmsNorm(const Values& x, const Values& w, int tokens, int d, double epsilon) {
+  Values y(x.size());
+  for (int t = 0; t < tokens; ++t) {
+    double squares = 0;
+    for (int i = 0; i < d; ++i) squares += x[t * d + i] * x[t * d + i];
+    const double inverse = 1 / std::sqrt(squares / d + epsilon);
+    for (int i = 0; i < d; ++i) y[t * d + i] = x[t * d + i] * inverse * w[i];
+  }
+  return y;
+}
+inline void rmsNormBackward(const Values& x, const Values& w, const Values& dy, Values& dx, Values& dw, int tokens, int d, double epsilon) {
+  for (int t = 0; t < tokens; ++t) {
+    double squares = 0, dot = 0;
+    for (int i = 0; i < d; ++i) {
+      squares += x[t * d + i] * x[t * d + i];
+      dot += x[t * d + i] * dy[t * d + i] * w[i];
+    }
+    const double inverse = 1 / std::sqrt(squares / d + epsilon);
+    for (int i = 0; i < d; ++i) {
+      dw[i] += dy[t * d + i] * x[t * d + i] * inverse;
+      dx[t * d + i] += dy[t * d + i] * w[i] * inverse - x[t * d + i] * inverse * inverse * inverse * dot / d;
+    }
+  }
+}
+
+// Rotates pairs of each head by position·frequency; direction −1 is the transpose.
+inline void rotate(Values& x, const std::vector<int>& positions, const std::vector<double>& frequencies, bool interleaved, int heads, int headDim,
+                   int direction) {
+  const int pairs = static_cast<int>(frequencies.size());
+  for (std::size_t t = 0; t < positions.size(); ++t)
+    for (int h = 0; h < heads; ++h)
+      for (int i = 0; i < pairs; ++i) {
+        double* head = x.data() + (t * heads + h) * headDim;
+        double& a = head[interleaved ? 2 * i : i];
+        double& b = head[interleaved ? 2 * i + 1 : i + pairs];
+        const double angle = positions[t] * frequencies[i], c = std::cos(angle), s = std::sin(angle) * direction, before = a;
+        a = before * c - b * s;
+        b = b * c + before * s;
+      }
+}
+
+struct AttentionSizes {
+  int heads, kvHeads, headDim;
+  double scale;
+};
+
+// Softmax over the positions of the same document up to one's own.
+inline Values attentionWeights(const Values& q, const Values& k, const std::vector<int>& document, const AttentionSizes& s, int t, int head) {
+  const int kvHead = head / (s.heads / s.kvHeads);
+  Values p(t + 1, 0.0);
+  double high = -1e300, sum = 0;
+  for (int u = 0; u <= t; ++u) {
+    if (document[u] != document[t]) continue;
+    for (int i = 0; i < s.headDim; ++i) p[u] += q[(t * s.heads + head) * s.headDim + i] * k[(u * s.kvHeads + kvHead) * s.headDim + i];
+    p[u] *= s.scale;
+    high = std::max(high, p[u]);
+  }
+  for (int u = 0; u <= t; ++u) sum += p[u] = document[u] == document[t] ? std::exp(p[u] - high) : 0;
+  for (double& x : p) x /= sum;
+  return p;
+}
+
+inline Values attention(const Values& q, const Values& k, const Values& v, const std::vector<int>& document, const AttentionSizes& s) {
+  Values out(q.size());
+  for (int t = 0; t < static_cast<int>(document.size()); ++t)
+    for (int h = 0; h < s.heads; ++h) {
+      const Values p = attentionWeights(q, k, document, s, t, h);
+      for (int u = 0; u <= t; ++u)
+        for (int i = 0; i < s.headDim; ++i)
+          out[(t * s.heads + h) * s.headDim + i] += p[u] * v[(u * s.kvHeads + h / (s.heads / s.kvHeads)) * s.headDim + i];
+    }
+  return out;
+}
+
+inline void attentionBackward(const Values& q, const Values& k, const Values& v, const Values& dOut, const std::vector<int>& document,
+                              const AttentionSizes& s, Values& dq, Values& dk, Values& dv) {
+  for (int t = 0; t < static_cast<int>(document.size()); ++t)
+    for (int h = 0; h < s.heads; ++h) {
+      const int kvHead = h / (s.heads / s.kvHeads);
+      const Values p = attentionWeights(q, k, document, s, t, h);
+      const double* go = dOut.data() + (t * s.heads + h) * s.headDim;
+      Values dp(p.size());
+      double dot = 0;
+      for (int u = 0; u <= t; ++u) {
+        for (int i = 0; i < s.headDim; ++i) {
+          dp[u] += go[i] * v[(u * s.kvHeads + kvHead) * s.headDim + i];
+          dv[(u * s.kvHeads + kvHead) * s.headDim + i] += p[u] * go[i];
+        }
+        dot += p[u] * dp[u];
+      }
+      for (int u = 0; u <= t; ++u) {
+        const double ds = p[u] * (dp[u] - dot) * s.scale;
+        for (int i = 0; i < s.headDim; ++i) {
+          dq[(t * s.heads + h) * s.headDim + i] += ds * k[(u * s.kvHeads + kvHead) * s.headDim + i];
+          dk[(u * s.kvHeads + kvHead) * s.headDim + i] += ds * q[(t * s.heads + h) * s.headDim + i];
+        }
+      }
+    }
+}
+
+inline Values swiglu(const Values& gate, const Values& up) {
+  Values y(gate.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = gate[i] / (1 + std::exp(-gate[i])) * up[i];
+  return y;
+}
+inline void swigluBackward(const Values& gate, const Values& up, const Values& dy, Values& dGate, Values& dUp) {
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const double sigmoid = 1 / (1 + std::exp(-gate[i]));
+    dGate[i] += dy[i] * up[i] * sigmoid * (1 + gate[i] * (1 - sigmoid));
+    dUp[i] += dy[i] * gate[i] * sigmoid;
+  }
+}
+
+// Σ −log p(label)·weight over the tokens with a label; dLogits is written.
+inline double crossEntropy(const Values& logits, const std::vector<int>& labels, int vocabulary, double weight, Values& dLogits) {
+  double loss = 0;
+  dLogits.assign(logits.size(), 0.0);
+  for (std::size_t t = 0; t < labels.size(); ++t) {
+    if (labels[t] < 0) continue;
+    const double* z = logits.data() + t * vocabulary;
+    double high = z[0], sum = 0;
+    for (int i = 1; i < vocabulary; ++i) high = std::max(high, z[i]);
+    for (int i = 0; i < vocabulary; ++i) sum += std::exp(z[i] - high);
+    loss += (high + std::log(sum) - z[labels[t]]) * weight;
+    for (int i = 0; i < vocabulary; ++i) dLogits[t * vocabulary + i] = (std::exp(z[i] - high) / sum - (i == labels[t])) * weight;
+  }
+  return loss;
+}
+
+}  // namespace qt::reference

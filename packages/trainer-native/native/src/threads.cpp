@@ -1,0 +1,91 @@
+#include "threads.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace qt {
+namespace {
+
+// A short spin keeps the gaps between products cheap; a longer wait sleeps.
+constexpr int spins = 20000;
+
+inline void pauseProcessor() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+int cgroupProcessors() {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  std::string quota;
+  double period = 0;
+  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 1 << 20;
+  return std::max(1, static_cast<int>(std::stod(quota) / period));
+}
+
+}  // namespace
+
+int availableProcessors() {
+  int count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+#if defined(__linux__)
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
+  count = std::min(count, cgroupProcessors());
+#endif
+  return count;
+}
+
+ThreadPool::ThreadPool(int threads) {
+  for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+}
+
+ThreadPool::~ThreadPool() {
+  stop_.store(true);
+  round_.fetch_add(1);
+  round_.notify_all();
+  for (auto& worker : workers_) worker.join();
+}
+
+void ThreadPool::dispatch(std::int64_t tasks, Call call, const void* body) {
+  tasks_ = tasks;
+  call_ = call;
+  body_ = body;
+  next_.store(0, std::memory_order_relaxed);
+  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  drain(0);
+  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
+    if (i < spins) {
+      pauseProcessor();
+    } else {
+      const int left = busy_.load(std::memory_order_acquire);
+      if (left != 0) busy_.wait(left, std::memory_order_acquire);
+    }
+  }
+}
+
+void ThreadPool::drain(int thread) {
+  for (std::int64_t t; (t = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) call_(body_, t, thread);
+}
+
+void ThreadPool::work(int thread) {
+  std::uint32_t seen = 0;
+  for (;;) {
+    for (int i = 0; i < spins && round_.load(std::memory_order_acquire) == seen; ++i) pauseProcessor();
+    round_.wait(seen, std::memory_order_acquire);
+    seen = round_.load(std::memory_order_acquire);
+    if (stop_.load(std::memory_order_acquire)) return;
+    drain(thread);
+    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+  }
+}
+
+}  // namespace qt

@@ -1,0 +1,121 @@
+#include "layout.hpp"
+
+#include <algorithm>
+
+#include "../product.hpp"
+
+namespace qt {
+
+StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const KernelTable& kernels, int threads) {
+  const std::size_t tokens = o.maxTokens, element = bytesOf(o.precision);
+  const std::size_t d = spec.dModel, attention = spec.attentionWidth(), kv = spec.kvWidth(), ffn = spec.ffn;
+  const bool bf16 = o.precision == DType::BF16;
+  const int layers = spec.layers;
+  // Stages: 0 embedding, 1 … L blocks, L+1 loss, L+2 … 2L+1 blocks backwards, 2L+2 embedding's gradient.
+  const int lossStage = layers + 1, last = 2 * layers + 2;
+  const auto forwardStage = [&](int l) { return 1 + l; };
+  const auto backwardStage = [&](int l) { return 2 * layers + 1 - l; };
+  const auto rankOf = [&](int l, int p) { return o.adapters.empty() ? 0 : o.adapters[l][p].rank; };
+  int mostRank = 0;
+  for (const auto& block : o.adapters)
+    for (const AdapterModule& m : block) mostRank = std::max(mostRank, m.rank);
+
+  const char* kept = "activations kept";
+  const char* working = "working buffers";
+
+  BlockBuffers shared{};
+  for (int l = 0; l < layers; ++l) {
+    const bool own = !o.checkpointing || l == 0;
+    const int begin = o.checkpointing ? 1 : forwardStage(l), end = o.checkpointing ? last : backwardStage(l);
+    BlockBuffers b = shared;
+    // A block's input is written by the stage before it.
+    b.input = plan.add(kept, tokens * d * element, forwardStage(l) - 1, backwardStage(l));
+    if (own) {
+      b.middle = plan.add(kept, tokens * d * element, begin, end);
+      b.q = plan.add(kept, tokens * attention * element, begin, end);
+      b.k = plan.add(kept, tokens * kv * element, begin, end);
+      b.v = plan.add(kept, tokens * kv * element, begin, end);
+      b.attention = plan.add(kept, tokens * attention * element, begin, end);
+      b.gate = plan.add(kept, tokens * ffn * element, begin, end);
+      b.up = plan.add(kept, tokens * ffn * element, begin, end);
+      b.logSumExp = plan.add(kept, tokens * spec.heads * sizeof(float), begin, end);
+      for (auto& inverse : b.inverse) inverse = plan.add(kept, tokens * sizeof(float), begin, end);
+      for (int p = 0; p < projectionCount; ++p) {
+        int rank = rankOf(l, p);
+        if (o.checkpointing)
+          for (int other = 0; other < layers; ++other) rank = std::max(rank, rankOf(other, p));
+        b.low[p] = rank > 0 ? plan.add(kept, tokens * rank * element, begin, end) : -1;
+      }
+      shared = b;
+    }
+    blocks.push_back(b);
+  }
+  finalInput = plan.add(kept, tokens * d * element, layers, lossStage);
+
+  // The most that lies packed at once: the input and the adapters' low-rank inputs of a group, or its gradients.
+  const auto packedOf = [&](std::size_t depth) { return roundUpBytes(kernels.packedLeftBytes[bf16](o.maxTokens, static_cast<std::int64_t>(depth))); };
+  const std::size_t low = mostRank > 0 ? packedOf(mostRank) : 0;
+  const std::size_t forwardMost = std::max({packedOf(d), packedOf(attention), packedOf(ffn)}) + low + (o.dropout > 0 ? packedOf(std::max({d, attention, ffn})) : 0);
+  const std::size_t backwardMost = std::max({packedOf(d) + low, packedOf(attention) + 2 * packedOf(kv) + 3 * low, 2 * packedOf(ffn) + 2 * low});
+  packedBytes = std::max(forwardMost, backwardMost);
+  packed = plan.add(working, packedBytes, 0, last);
+
+  const std::size_t widest = std::max({d, attention, ffn});
+  hidden = plan.add(working, tokens * widest * element, 0, last);
+  dropped = o.dropout > 0 ? plan.add(working, tokens * widest * element, 0, last) : -1;
+  dx = plan.add(working, tokens * d * sizeof(float), lossStage, last);
+  const int back = lossStage + 1;
+  dHidden = plan.add(working, tokens * std::max(d, attention) * element, back, last);
+  dAct = plan.add(working, tokens * ffn * element, back, last);
+  dAttention = plan.add(working, tokens * attention * element, back, last);
+  dq = plan.add(working, tokens * attention * element, back, last);
+  dk = plan.add(working, tokens * kv * element, back, last);
+  dv = plan.add(working, tokens * kv * element, back, last);
+  delta = plan.add(working, tokens * spec.heads * sizeof(float), back, last);
+  dLow = mostRank > 0 ? plan.add(working, tokens * mostRank * 3 * element, back, last) : -1;
+
+  const std::size_t chunk = std::min<std::size_t>(o.lossChunk, tokens);
+  logits = plan.add("logits of a chunk", chunk * spec.vocabulary * sizeof(float), lossStage, lossStage);
+  lossHidden = plan.add(working, chunk * d * element, lossStage, lossStage);
+  lossInverse = plan.add(working, chunk * sizeof(float), lossStage, lossStage);
+  dLossHidden = plan.add(working, chunk * d * element * 2, lossStage, lossStage);
+
+  const std::size_t product = mostProductScratch(std::max<std::int64_t>(o.maxTokens, std::max<std::int64_t>(spec.vocabulary, ffn)), 1 << 20, kernels);
+  scratchBytes = roundUpBytes(std::max({product, kernels.attentionScratch({spec.heads, spec.kvHeads, spec.headDim, 1.0f}), d * sizeof(float) * 2}));
+  scratch = plan.add("threads' scratch", scratchBytes * threads, 0, last);
+  plan.place();
+}
+
+TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
+  const auto add = [&](std::int32_t layer, std::int32_t kind, std::int64_t rows, std::int64_t columns, bool decays) {
+    tensors.push_back({layer, kind, rows, columns, count, decays});
+    count += (static_cast<std::size_t>(rows * columns) + 15) / 16 * 16;
+  };
+  if (o.full) add(-1, Embedding, spec.vocabulary, spec.dModel, true);
+  for (int l = 0; l < spec.layers; ++l) {
+    if (o.full) {
+      add(l, AttentionNorm, 1, spec.dModel, false);
+      add(l, FfnNorm, 1, spec.dModel, false);
+    }
+    for (int p = 0; p < projectionCount; ++p) {
+      const Shape shape = projectionShape(spec, p);
+      if (o.full) add(l, Weight + p, shape.rows, shape.columns, true);
+      const int rank = o.adapters.empty() ? 0 : o.adapters[l][p].rank;
+      if (rank == 0) continue;
+      add(l, AdapterA + p, rank, shape.columns, true);
+      add(l, AdapterB + p, shape.rows, rank, true);
+    }
+  }
+  if (o.full) {
+    add(-1, OutputNorm, 1, spec.dModel, false);
+    if (!spec.tiedEmbeddings) add(-1, OutputWeight, spec.vocabulary, spec.dModel, true);
+  }
+}
+
+const TrainedTensor* TrainedLayout::find(std::int32_t layer, std::int32_t kind) const {
+  for (const TrainedTensor& t : tensors)
+    if (t.layer == layer && t.kind == kind) return &t;
+  return nullptr;
+}
+
+}  // namespace qt

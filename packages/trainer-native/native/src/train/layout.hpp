@@ -1,0 +1,66 @@
+// Which buffers a training step needs, and for how long: the memory plan, and the places that the step then uses.
+#pragma once
+#include <vector>
+
+#include "../memory.hpp"
+#include "options.hpp"
+
+namespace qt {
+
+// What is kept of a block from its forward to its backward pass.
+struct BlockBuffers {
+  BufferId input;       // x            [T, dModel]
+  BufferId middle;      // x + attention [T, dModel]
+  BufferId q, k, v;     // after rotation
+  BufferId attention;   // heads' outputs side by side
+  BufferId gate, up;
+  BufferId logSumExp;   // float32 [T, heads]
+  BufferId inverse[2];  // float32 [T]: of the two norms
+  BufferId low[projectionCount];  // scale·x·Aᵀ [T, rank]; −1 without adapter
+};
+
+struct StepLayout {
+  ArenaPlan plan;
+  std::vector<BlockBuffers> blocks;
+  BufferId finalInput;     // the last block's output
+  BufferId hidden;         // a norm's or SwiGLU's output, input of the products
+  BufferId packed;         // packed left sides
+  BufferId dropped;        // hidden after dropout; −1 without
+  BufferId dx;             // float32 gradient of the residual stream
+  BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
+  BufferId logits, lossHidden, lossInverse, dLossHidden;
+  BufferId scratch;        // one piece for each thread
+  std::size_t packedBytes = 0;
+  std::size_t scratchBytes = 0;  // of one thread
+
+  StepLayout(const ModelSpec& spec, const TrainerOptions& options, const KernelTable& kernels, int threads);
+};
+
+// Trained numbers: offsets into flat float32 arrays (parameters, gradients and moments lie alike).
+struct TrainedTensor {
+  std::int32_t layer;       // −1: not of a block
+  std::int32_t kind;        // see TensorKind
+  std::int64_t rows, columns;
+  std::size_t offset;       // in floats
+  bool decays;              // matrices do, norms do not
+};
+
+enum TensorKind : std::int32_t {
+  AdapterA = 0,    // + projection
+  AdapterB = 16,   // + projection
+  Weight = 32,     // + projection
+  AttentionNorm = 48,
+  FfnNorm = 49,
+  Embedding = 50,
+  OutputNorm = 51,
+  OutputWeight = 52,
+};
+
+struct TrainedLayout {
+  std::vector<TrainedTensor> tensors;
+  std::size_t count = 0;  // floats, padded
+  TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
+  const TrainedTensor* find(std::int32_t layer, std::int32_t kind) const;
+};
+
+}  // namespace qt

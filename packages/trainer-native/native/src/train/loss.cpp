@@ -1,0 +1,84 @@
+// Output layer and cross-entropy in chunks of the tokens that carry loss: logits → loss → their gradient in place → the
+// gradient of the hidden state, then forgotten. There is never a tensor of all tokens by the vocabulary.
+#include <algorithm>
+#include <cstring>
+
+#include "trainer.hpp"
+
+namespace qt {
+
+LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient) {
+  const std::int64_t d = spec_.dModel, vocabulary = spec_.vocabulary;
+  const std::size_t element = bytesOf(options_.precision), row = static_cast<std::size_t>(d) * element;
+  const std::int64_t chunk = std::min<std::int64_t>(options_.lossChunk, options_.maxTokens);
+  const auto* x = at<unsigned char>(layout_.finalInput);
+  float* dx = at<float>(layout_.dx);
+  if (gradient) std::memset(dx, 0, sizeof(float) * tokens_ * d);
+  std::vector<std::int32_t> carrying;
+  for (std::int32_t t = 0; t < tokens_; ++t)
+    if (batch.labels[t] >= 0) carrying.push_back(t);
+
+  auto* gathered = at<unsigned char>(layout_.dLossHidden) + chunk * row;
+  auto* dHidden = at<unsigned char>(layout_.dLossHidden);
+  auto* hidden = at<unsigned char>(layout_.lossHidden);
+  float* inverse = at<float>(layout_.lossInverse);
+  float* logits = at<float>(layout_.logits);
+  std::vector<float> losses(carrying.size());
+  std::vector<unsigned char> correct(carrying.size());
+
+  for (std::size_t first = 0; first < carrying.size(); first += chunk) {
+    const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
+    for (std::int32_t r = 0; r < rows; ++r) std::memcpy(gathered + r * row, x + carrying[first + r] * row, row);
+    ops_.rmsNorm(gathered, outputNorm_, hidden, inverse, rows, d, spec_.normEpsilon);
+    const MatrixView hiddenView = dense(hidden, options_.precision, rows, d);
+    const MatrixView logitsView = dense(logits, DType::F32, rows, vocabulary);
+
+    Product forward;
+    forward.rows = rows;
+    forward.columns = static_cast<std::int32_t>(vocabulary);
+    forward.out = logits;
+    forward.outStride = vocabulary;
+    forward.addPlain(hiddenView, false, output_, true, static_cast<std::int32_t>(d));
+    multiply(products_, forward);
+
+    pool_.run(rows, [&](std::int64_t r, int) {
+      bool right = false;
+      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[carrying[first + r]], weight, gradient, &right);
+      correct[first + r] = right;
+    });
+    if (!gradient) continue;
+
+    Product backward;
+    backward.rows = rows;
+    backward.columns = static_cast<std::int32_t>(d);
+    backward.out = dHidden;
+    backward.outType = options_.precision;
+    backward.outStride = d;
+    backward.addPlain(logitsView, false, output_, false, static_cast<std::int32_t>(vocabulary));
+    multiply(products_, backward);
+
+    if (options_.full) {
+      Product dWeight;
+      dWeight.rows = static_cast<std::int32_t>(vocabulary);
+      dWeight.columns = static_cast<std::int32_t>(d);
+      dWeight.out = this->gradient(-1, spec_.tiedEmbeddings ? Embedding : OutputWeight);
+      dWeight.outStride = d;
+      dWeight.accumulate = true;
+      dWeight.addPlain(logitsView, true, hiddenView, false, rows);
+      multiply(products_, dWeight);
+      ops_.rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(-1, OutputNorm), rows, d, 0, d);
+    }
+    for (std::int32_t r = 0; r < rows; ++r)
+      ops_.rmsNormBackward(gathered + r * row, outputNorm_, inverse + r, dHidden + r * row, dx + static_cast<std::int64_t>(carrying[first + r]) * d, 1, d);
+  }
+
+  LossSum sum;
+  sum.tokens = static_cast<std::int64_t>(carrying.size());
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    sum.loss += losses[i];
+    sum.correct += correct[i];
+  }
+  return sum;
+}
+
+}  // namespace qt

@@ -1,0 +1,38 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "../kernels/table.hpp"
+#include "../spec.hpp"
+
+namespace qt {
+
+// Rank 0: no adapter on this projection.
+struct AdapterModule {
+  std::int32_t rank = 0;
+  float scale = 1.0f;
+};
+
+struct TrainerOptions {
+  DType precision = DType::F32;
+  bool checkpointing = false;         // keep block inputs only, repeat the rest in the backward pass
+  bool full = false;                  // every weight is trained; else the adapters are
+  std::int32_t maxTokens = 0;         // of one micro-batch
+  std::int32_t maxPositions = 0;      // of one document
+  std::int32_t lossChunk = 256;       // rows of logits at once
+  float dropout = 0.0f;               // on the adapters' input
+  std::uint64_t seed = 1;
+  std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
+};
+
+// One micro-batch: rows of token ids side by side; a token predicts `labels` of its position, −100 for none.
+struct Batch {
+  const std::int32_t* ids = nullptr;
+  const std::int32_t* labels = nullptr;
+  const std::int32_t* borders = nullptr;  // of documents: first 0, last `tokens`
+  std::int32_t tokens = 0;
+  std::int32_t documents = 0;
+};
+
+}  // namespace qt

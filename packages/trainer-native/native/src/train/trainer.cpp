@@ -1,0 +1,227 @@
+#include "trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <stdexcept>
+
+#include "../model/rotary.hpp"
+
+namespace qt {
+namespace {
+
+// Rows, or elements, of one task: large enough to be worth handing out, fixed so that sums do not depend on threads.
+constexpr std::int64_t rowsPerTask = 64;
+constexpr std::int64_t elementsPerTask = 1 << 15;
+
+template <class Body>
+void overRows(ThreadPool& pool, std::int64_t rows, std::int64_t together, const Body& body) {
+  pool.run((rows + together - 1) / together, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * together;
+    body(begin, std::min(rows, begin + together));
+  });
+}
+
+const void* rowOf(const void* data, std::int64_t row, std::int64_t columns, DType type) {
+  return static_cast<const unsigned char*>(data) + row * columns * bytesOf(type);
+}
+void* rowOf(void* data, std::int64_t row, std::int64_t columns, DType type) {
+  return static_cast<unsigned char*>(data) + row * columns * bytesOf(type);
+}
+
+}  // namespace
+
+Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& pool, const KernelTable& kernels)
+    : spec_(model.spec),
+      model_(model),
+      options_(options),
+      pool_(pool),
+      kernels_(kernels),
+      ops_(kernels.ops[options.precision == DType::BF16]),
+      layout_(spec_, options_, kernels, pool.threads()),
+      trained_(spec_, options_),
+      arena_(layout_.plan.size()),
+      state_(trained_.count * 4 * sizeof(float)),
+      weights_(model.blocks),
+      embedding_(model.embedding),
+      output_(model.output),
+      outputNorm_(model.outputNorm) {
+  parameters_ = reinterpret_cast<float*>(state_.data());
+  gradients_ = parameters_ + trained_.count;
+  firstMoments_ = gradients_ + trained_.count;
+  secondMoments_ = firstMoments_ + trained_.count;
+  products_ = {&kernels_, &pool_, options_.precision == DType::BF16, at<unsigned char>(layout_.scratch), layout_.scratchBytes};
+  makeRotaryTables(spec_, options_.maxPositions, cosine_, sine_);
+  rotary_ = {cosine_.data(), sine_.data(), static_cast<std::int32_t>(spec_.ropeFrequencies.size()), spec_.ropeLayout == RopeLayout::Interleaved};
+
+  if (!options_.full) return;
+  const auto own = [&](const TrainedTensor& t, const MatrixView& from) {
+    float* to = parameters_ + t.offset;
+    if (from.data != nullptr)
+      pool_.run(from.rows, [&](std::int64_t row, int) { kernels_.decodeRow(from, row, to + row * from.columns); });
+    return MatrixView{to, TensorType::F32, t.rows, t.columns, static_cast<std::size_t>(t.columns) * sizeof(float)};
+  };
+  const auto vector = [&](const TrainedTensor& t, const float* from) {
+    if (from != nullptr) std::memcpy(parameters_ + t.offset, from, sizeof(float) * t.columns);
+    return parameters_ + t.offset;
+  };
+  weights_.resize(spec_.layers);
+  for (const TrainedTensor& t : trained_.tensors) {
+    if (t.kind == Embedding) embedding_ = own(t, model.embedding);
+    else if (t.kind == OutputWeight) output_ = own(t, model.output);
+    else if (t.kind == OutputNorm) outputNorm_ = vector(t, model.outputNorm);
+    else if (t.kind == AttentionNorm) weights_[t.layer].attentionNorm = vector(t, weights_[t.layer].attentionNorm);
+    else if (t.kind == FfnNorm) weights_[t.layer].ffnNorm = vector(t, weights_[t.layer].ffnNorm);
+    else if (t.kind >= Weight) weights_[t.layer].projections[t.kind - Weight] = own(t, weights_[t.layer].projections[t.kind - Weight]);
+  }
+  if (spec_.tiedEmbeddings) output_ = embedding_;
+}
+
+float* Trainer::parameter(int layer, int kind) {
+  const TrainedTensor* t = trained_.find(layer, kind);
+  return t == nullptr ? nullptr : parameters_ + t->offset;
+}
+
+float* Trainer::gradient(int layer, int kind) {
+  const TrainedTensor* t = trained_.find(layer, kind);
+  return t == nullptr ? nullptr : gradients_ + t->offset;
+}
+
+MatrixView Trainer::adapter(int layer, int kind) {
+  const TrainedTensor* t = trained_.find(layer, kind);
+  return {parameters_ + t->offset, TensorType::F32, t->rows, t->columns, static_cast<std::size_t>(t->columns) * sizeof(float)};
+}
+
+// Positions within documents, and the tiles of attention: documents in order, long tiles first within each.
+void Trainer::prepare(const Batch& batch) {
+  if (batch.tokens > options_.maxTokens) throw std::runtime_error("the batch has more tokens than were planned");
+  tokens_ = batch.tokens;
+  positions_.resize(batch.tokens);
+  tiles_.clear();
+  for (int d = 0; d < batch.documents; ++d) {
+    const std::int32_t begin = batch.borders[d], end = batch.borders[d + 1];
+    if (begin < 0 || end < begin || end > batch.tokens || end - begin > options_.maxPositions)
+      throw std::runtime_error("a document's borders are out of order, or it is longer than planned");
+    for (std::int32_t i = begin; i < end; ++i) positions_[i] = i - begin;
+    for (int tile = (end - begin + attentionTileRows - 1) / attentionTileRows - 1; tile >= 0; --tile)
+      for (int head = 0; head < spec_.kvHeads; ++head) tiles_.push_back({begin, end, tile, head});
+  }
+  for (int i = 0; i < batch.tokens; ++i)
+    if (batch.ids[i] < 0 || batch.ids[i] >= spec_.vocabulary || batch.labels[i] >= spec_.vocabulary)
+      throw std::runtime_error("a token id lies outside the vocabulary");
+}
+
+void Trainer::embed(const Batch& batch) {
+  void* out = at(layout_.blocks[0].input);
+  overRows(pool_, tokens_, rowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    std::vector<float> row(static_cast<std::size_t>(spec_.dModel) + 256);
+    for (std::int64_t t = begin; t < end; ++t) {
+      kernels_.decodeRow(embedding_, batch.ids[t], row.data());
+      ops_.narrow(row.data(), rowOf(out, t, spec_.dModel, options_.precision), spec_.dModel);
+    }
+  });
+}
+
+void* Trainer::pack(const MatrixView& left, std::int64_t depth) {
+  auto* out = at<unsigned char>(layout_.packed) + packedUsed_;
+  packedUsed_ += roundUpBytes(kernels_.packedLeftBytes[products_.bf16](tokens_, depth));
+  if (packedUsed_ > layout_.packedBytes) throw std::logic_error("packed operands outgrew their plan");
+  packLeft(products_, left, tokens_, depth, out);
+  return out;
+}
+
+void Trainer::normalise(const void* x, const float* weight, void* out, float* inverse) {
+  const std::int64_t d = spec_.dModel;
+  overRows(pool_, tokens_, rowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    ops_.rmsNorm(rowOf(x, begin, d, options_.precision), weight, rowOf(out, begin, d, options_.precision), inverse + begin, end - begin, d,
+                 spec_.normEpsilon);
+  });
+}
+
+void Trainer::renormalise(const void* x, const float* weight, void* out, const float* inverse) {
+  const std::int64_t d = spec_.dModel;
+  overRows(pool_, tokens_, rowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    ops_.rmsNormApply(rowOf(x, begin, d, options_.precision), weight, rowOf(out, begin, d, options_.precision), inverse + begin, end - begin, d);
+  });
+}
+
+void Trainer::drop(int layer, int projection, const void* input, void* out, std::int64_t columns) {
+  const auto purpose = static_cast<std::uint32_t>(3 + 256 * (layer * projectionCount + projection));
+  overRows(pool_, tokens_, rowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    // Every row draws its own numbers: the seed and the row are the key, so that cutting rows changes nothing.
+    for (std::int64_t t = begin; t < end; ++t)
+      ops_.dropout(rowOf(input, t, columns, options_.precision), rowOf(out, t, columns, options_.precision), columns, options_.dropout,
+                   options_.seed ^ (static_cast<std::uint64_t>(t) << 32), micro_, purpose);
+  });
+}
+
+LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
+  training_ = true;
+  micro_ = micro;
+  prepare(batch);
+  embed(batch);
+  LossSum stopped;
+  stopped.finished = false;
+  for (int l = 0; l < spec_.layers; ++l) {
+    if (abort.load(std::memory_order_relaxed)) return stopped;
+    forwardBlock(l, true);
+  }
+  const LossSum sum = lossAndGradient(batch, weight, true);
+  for (int l = spec_.layers - 1; l >= 0; --l) {
+    if (abort.load(std::memory_order_relaxed)) return stopped;
+    if (options_.checkpointing) forwardBlock(l, false);
+    backwardBlock(l);
+  }
+  if (options_.full) embeddingGradient(batch);
+  return sum;
+}
+
+LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort) {
+  training_ = false;
+  prepare(batch);
+  embed(batch);
+  for (int l = 0; l < spec_.layers; ++l) {
+    if (abort.load(std::memory_order_relaxed)) {
+      LossSum stopped;
+      stopped.finished = false;
+      return stopped;
+    }
+    forwardBlock(l, true);
+  }
+  return lossAndGradient(batch, 0.0f, false);
+}
+
+void Trainer::zeroGradients() {
+  const auto count = static_cast<std::int64_t>(trained_.count);
+  overRows(pool_, count, elementsPerTask, [&](std::int64_t begin, std::int64_t end) { std::memset(gradients_ + begin, 0, sizeof(float) * (end - begin)); });
+}
+
+double Trainer::update(const AdamOptions& o) {
+  const auto count = static_cast<std::int64_t>(trained_.count);
+  std::vector<double> parts(static_cast<std::size_t>((count + elementsPerTask - 1) / elementsPerTask));
+  overRows(pool_, count, elementsPerTask,
+           [&](std::int64_t begin, std::int64_t end) { parts[begin / elementsPerTask] = kernels_.sumOfSquares(gradients_ + begin, end - begin); });
+  double squares = 0;
+  for (const double p : parts) squares += p;
+  const double norm = std::sqrt(squares);
+  if (!std::isfinite(norm)) return norm;
+  AdamStep step{};
+  step.learningRate = o.learningRate;
+  step.beta1 = o.beta1;
+  step.beta2 = o.beta2;
+  step.epsilon = o.epsilon;
+  step.correction1 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta1), static_cast<double>(o.step)));
+  step.correction2 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta2), static_cast<double>(o.step)));
+  step.gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
+  for (const TrainedTensor& t : trained_.tensors) {
+    step.weightDecay = t.decays ? o.weightDecay : 0.0f;
+    overRows(pool_, t.rows * t.columns, elementsPerTask, [&](std::int64_t begin, std::int64_t end) {
+      const std::size_t i = t.offset + begin;
+      kernels_.adamw(parameters_ + i, gradients_ + i, firstMoments_ + i, secondMoments_ + i, end - begin, step);
+    });
+  }
+  zeroGradients();
+  return norm;
+}
+
+}  // namespace qt

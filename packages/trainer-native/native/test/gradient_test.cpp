@@ -1,0 +1,56 @@
+// Loss and every gradient of whole models against the double-precision reference: each kernel set, float32 and bfloat16,
+// adapters and full training, both rotary layouts, with and without checkpointing.
+#include <cstring>
+
+#include "check.hpp"
+#include "tiny.hpp"
+
+using namespace qt;
+using namespace qt::test;
+
+int main() {
+  const char* names[8];
+  const int count = availableKernels(names, 8);
+  std::atomic<bool> abort{false};
+  ThreadPool pool(3);
+  for (int full = 0; full < 2; ++full)
+    for (const RopeLayout layout : {RopeLayout::Interleaved, RopeLayout::Halves}) {
+      const bool tied = layout == RopeLayout::Halves;
+      Tiny tiny = makeTiny(full, tied, layout);
+      reference::Tensors expected;
+      const double weight = 1.0 / 137;
+      const double expectedLoss = tiny.decoder.lossAndGradients(tiny.ids, tiny.labels, tiny.borders, weight, expected);
+      for (int n = 0; n < count; ++n)
+        for (const DType precision : {DType::F32, DType::BF16})
+          for (const bool checkpointing : {false, true}) {
+            TrainerOptions options = tiny.options;
+            options.precision = precision;
+            options.checkpointing = checkpointing;
+            Trainer trainer(tiny.model, options, pool, kernels(names[n]));
+            loadParameters(tiny, trainer);
+            const LossSum sum = trainer.forwardBackward(tiny.batch(), static_cast<float>(weight), 0, abort);
+            const double tolerance = precision == DType::F32 ? 2e-5 : 5e-2;
+            CHECK_NEAR(sum.loss * weight / expectedLoss, 1.0, tolerance / 2);
+            for (const TrainedTensor& t : trainer.trained().tensors) {
+              const reference::Values& e = expected.at({t.layer, t.kind});
+              double error = 0, size = 0;
+              for (std::size_t i = 0; i < e.size(); ++i) {
+                const double difference = trainer.gradients()[t.offset + i] - e[i];
+                error += difference * difference;
+                size += e[i] * e[i];
+              }
+              if (!(std::sqrt(error / size) <= tolerance)) {
+                std::printf("%s %s full %d layout %d checkpointing %d: layer %d kind %d is off by %.3g\n", names[n],
+                            precision == DType::F32 ? "float32" : "bfloat16", full, static_cast<int>(layout), checkpointing, t.layer, t.kind,
+                            std::sqrt(error / size));
+                ++failures;
+              }
+            }
+            // The same batch again adds the same gradients.
+            const float before = trainer.gradients()[0];
+            trainer.forwardBackward(tiny.batch(), static_cast<float>(weight), 0, abort);
+            CHECK_NEAR(trainer.gradients()[0], 2 * before, std::fabs(before) * 1e-5);
+          }
+    }
+  return report("gradient_test");
+}

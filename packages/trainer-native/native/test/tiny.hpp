@@ -1,0 +1,108 @@
+// Small random models for tests: the engine's and the reference's view of the same numbers.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "model/model.hpp"
+#include "philox.hpp"
+#include "reference/model.hpp"
+#include "train/trainer.hpp"
+
+namespace qt::test {
+
+inline double random(std::uint64_t index, std::uint32_t purpose) {
+  std::uint32_t word[4];
+  philox(index, 0, purpose, 42, word);
+  return word[0] / 2147483648.0 - 1.0;
+}
+
+inline ModelSpec tinySpec(bool tied, RopeLayout layout) {
+  ModelSpec s;
+  s.vocabulary = 97;
+  s.layers = 2;
+  s.dModel = 40;
+  s.heads = 4;
+  s.kvHeads = 2;
+  s.headDim = 12;
+  s.ffn = 56;
+  s.ropeLayout = layout;
+  s.ropeDimensions = 12;
+  for (int i = 0; i < 6; ++i) s.ropeFrequencies.push_back(std::pow(10000.0, -i / 6.0));
+  s.attentionScale = 1.0f / std::sqrt(12.0f);
+  s.tiedEmbeddings = tied;
+  return s;
+}
+
+struct Tiny {
+  Model model;
+  reference::Decoder decoder;
+  TrainerOptions options;
+  std::vector<std::vector<float>> storage;
+  std::vector<int> ids, labels, borders;
+
+  Batch batch() const { return {ids.data(), labels.data(), borders.data(), static_cast<std::int32_t>(ids.size()), static_cast<std::int32_t>(borders.size()) - 1}; }
+};
+
+// Random weights, adapters of several ranks on some projections, three documents of uneven length, some labels masked.
+inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
+  Tiny t;
+  const ModelSpec spec = tinySpec(tied, layout);
+  t.model.spec = t.decoder.spec = spec;
+  std::uint32_t purpose = 100;
+  const auto fill = [&](int layer, int kind, std::int64_t rows, std::int64_t columns, double size, double centre) {
+    std::vector<float> data(static_cast<std::size_t>(rows * columns));
+    for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>(centre + size * random(i, purpose));
+    ++purpose;
+    t.decoder.weights[{layer, kind}] = reference::Values(data.begin(), data.end());
+    t.storage.push_back(std::move(data));
+    return MatrixView{t.storage.back().data(), TensorType::F32, rows, columns, static_cast<std::size_t>(columns) * 4};
+  };
+  t.storage.reserve(64);
+  t.model.embedding = t.model.output = fill(-1, Embedding, spec.vocabulary, spec.dModel, 1.0, 0);
+  if (!tied) t.model.output = fill(-1, OutputWeight, spec.vocabulary, spec.dModel, 0.3, 0);
+  t.model.outputNorm = static_cast<const float*>(fill(-1, OutputNorm, 1, spec.dModel, 0.2, 1).data);
+  for (int l = 0; l < spec.layers; ++l) {
+    BlockWeights b;
+    b.attentionNorm = static_cast<const float*>(fill(l, AttentionNorm, 1, spec.dModel, 0.2, 1).data);
+    b.ffnNorm = static_cast<const float*>(fill(l, FfnNorm, 1, spec.dModel, 0.2, 1).data);
+    for (int p = 0; p < projectionCount; ++p) {
+      const Shape s = projectionShape(spec, p);
+      b.projections[p] = fill(l, Weight + p, s.rows, s.columns, 0.3, 0);
+    }
+    t.model.blocks.push_back(b);
+  }
+  t.options.full = full;
+  if (!full) {
+    t.options.adapters.resize(spec.layers);
+    t.decoder.adapters.resize(spec.layers);
+    for (int l = 0; l < spec.layers; ++l)
+      for (int p = 0; p < projectionCount; ++p) {
+        const int rank = (l + p) % 4 == 3 ? 0 : 3 + 2 * p + l;
+        if (rank == 0) continue;
+        const Shape s = projectionShape(spec, p);
+        t.options.adapters[l][p] = {rank, 0.5f + 0.25f * p};
+        t.decoder.adapters[l][p] = {rank, 0.5 + 0.25 * p};
+        fill(l, AdapterA + p, rank, s.columns, 0.3, 0);
+        fill(l, AdapterB + p, s.rows, rank, 0.3, 0);
+      }
+  }
+  t.borders = {0, 70, 71, 150};
+  for (int i = 0; i < 150; ++i) {
+    t.ids.push_back(static_cast<int>((random(i, 7) + 1) / 2 * spec.vocabulary));
+    t.labels.push_back(i % 11 == 3 ? -100 : static_cast<int>((random(i, 8) + 1) / 2 * spec.vocabulary));
+  }
+  t.options.maxTokens = 150;
+  t.options.maxPositions = 100;
+  t.options.lossChunk = 48;
+  return t;
+}
+
+// Copies the reference's trained tensors into the trainer's parameters (adapters; full training has copied its own).
+inline void loadParameters(const Tiny& tiny, Trainer& trainer) {
+  for (const TrainedTensor& tensor : trainer.trained().tensors) {
+    const reference::Values& from = tiny.decoder.weights.at({tensor.layer, tensor.kind});
+    for (std::size_t i = 0; i < from.size(); ++i) trainer.parameters()[tensor.offset + i] = static_cast<float>(from[i]);
+  }
+}
+
+}  // namespace qt::test
