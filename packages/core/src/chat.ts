@@ -13,6 +13,8 @@ export const chatMessageSchema = z.object({
   name: z.string().optional(),
   toolCalls: z.array(toolCallSchema).optional(),
   toolCallId: z.string().optional(),
+  /** 0: this turn is not trained on (OpenAI's fine-tuning format). */
+  weight: z.union([z.literal(0), z.literal(1)]).optional(),
 })
 export type ChatMessage = z.infer<typeof chatMessageSchema>
 
