@@ -29,6 +29,12 @@ test('learns every assistant turn with its end token and nothing else', () => {
   expect(endsTurns).toBe(true)
 })
 
+test('leaves out a turn whose weight is 0', () => {
+  const tokenizer = byteTokenizer()
+  const weighted = messages.map((message, index): ChatMessage => (index === 2 ? { ...message, weight: 0 } : message))
+  expect(learned(tokenizer, maskChat({ messages: weighted }, tokenizer).labels)).toBe('Four.<|im_end|>')
+})
+
 test('adds no tokens of the tokenizer around what the template wrote', () => {
   const special = ['<|im_start|>', '<|im_end|>', '<s>', '</s>']
   const plain = maskChat({ messages }, byteTokenizer(special))

@@ -48,7 +48,7 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
   const labels = new Int32Array(ids.length).fill(ignoreLabel)
   let endsTurns = true
   for (const [turn, message] of messages.entries()) {
-    if (message.role !== 'assistant') continue
+    if (message.role !== 'assistant' || message.weight === 0) continue
     const before = render(turn, true)
     // A character of the answer may merge with the last of the prompt; the merged token is the answer's.
     const start = whole.startsWith(before) ? common(encode(before), ids) : undefined

@@ -56,12 +56,21 @@ function readMessage(item: unknown, where: ErrorLocation, field: string): ChatMe
     : []
   const content = readContent(item.content ?? item.value ?? (toolCalls.length > 0 ? '' : undefined), where, `${field}.content`)
   const callId = item.tool_call_id ?? item.toolCallId
+  const { weight } = item
+  if (weight !== undefined && weight !== 0 && weight !== 1)
+    throw recordError(
+      where,
+      `${field}.weight`,
+      `The weight of a message is 0 or 1, not ${JSON.stringify(weight)}.`,
+      'Use 0 for a turn that is not trained on.',
+    )
   return {
     role,
     content,
     ...(typeof item.name === 'string' ? { name: item.name } : {}),
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
     ...(typeof callId === 'string' ? { toolCallId: callId } : {}),
+    ...(weight === undefined ? {} : { weight }),
   }
 }
 
