@@ -6,9 +6,9 @@ const addedTokenSchema = z.looseObject({ id: z.number().int().nonnegative(), con
 /** The parts of tokenizer.json that GGUF has a place for. */
 const tokenizerJsonSchema = z.looseObject({
   added_tokens: z.array(addedTokenSchema).default([]),
-  normalizer: z.unknown(),
-  pre_tokenizer: z.unknown(),
-  post_processor: z.unknown(),
+  normalizer: z.unknown().optional(),
+  pre_tokenizer: z.unknown().optional(),
+  post_processor: z.unknown().optional(),
   model: z.looseObject({
     type: z.string().default('BPE'),
     vocab: z.record(z.string(), z.number().int().nonnegative()),
