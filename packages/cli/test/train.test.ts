@@ -1,0 +1,134 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseEvent } from '@qt/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fixture, qt, start } from './qt.js'
+
+const engine = existsSync(new URL('../../trainer-native/dist/index.js', import.meta.url))
+if (!engine) console.log('skipped: qt train, generate and chat (@qt/trainer-native is not built)')
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+let rows = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-train-'))
+  rows = join(folder, 'rows.jsonl')
+  const row = (i: number) => JSON.stringify({ input_ids: Array.from({ length: 32 }, (_, j) => 3 + ((i * 7 + j * 5) % 256)) })
+  await writeFile(rows, Array.from({ length: 8 }, (_, i) => row(i)).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const lora = (output: string, ...more: string[]): string[] => loraOn(rows, output, ...more)
+const loraOn = (data: string, output: string, ...more: string[]): string[] => [
+  'train',
+  ...['--base', tiny, '--data', data, '--adapter', 'lora', '--rank', '4', '--precision', 'float32', '--threads', '1'],
+  ...['--sequence-length', '32', '--batch-size', '2', '--learning-rate', '1e-2', '--schedule', 'constant', '--output', output],
+  ...more,
+]
+const stepsOf = async (output: string) =>
+  (await readFile(join(output, 'events.jsonl'), 'utf8')).split('\n').flatMap((line) => {
+    const event = parseEvent(line)
+    return event?.type === 'step' ? [event] : []
+  })
+
+describe.skipIf(!engine)('qt train', () => {
+  test('trains an adapter that lowers the loss, and says where it lies', async () => {
+    const output = join(folder, 'plain')
+    const { code, stdout, stderr } = await qt(lora(output, '--steps', '12', '--json'))
+    expect([code, stderr]).toEqual([0, expect.stringMatching(/step 12\/12 .*tokens\/s/)])
+    const result = JSON.parse(stdout)
+    expect(result).toMatchObject({ output, steps: 12, tokens: 12 * 2 * 31, loss: expect.any(Number) })
+    expect((await stat(join(result.adapter, 'adapter_model.safetensors'))).size).toBeGreaterThan(1000)
+    const steps = await stepsOf(output)
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
+    expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss)
+  })
+
+  test('--plan prints the parts of the memory, which sum to the total, and trains nothing', async () => {
+    const output = join(folder, 'planned')
+    const { code, stdout } = await qt(lora(output, '--plan', '--json'))
+    expect(code).toBe(0)
+    const plan: { parts: { part: string; bytes: number }[]; total: number } = JSON.parse(stdout)
+    expect(plan.parts.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(plan.total)
+    expect((await qt(lora(output, '--plan'))).stdout).toMatch(/\ntotal +[\d.]+ [KM]iB\n$/)
+    expect(existsSync(output)).toBe(false)
+  })
+
+  test('--dry-run estimates the whole and writes nothing', async () => {
+    const output = join(folder, 'dry')
+    const { code, stdout } = await qt(lora(output, '--steps', '100', '--dry-run', '2', '--json'))
+    expect(code).toBe(0)
+    const { estimate } = JSON.parse(stdout)
+    expect(estimate.secondsPerStep).toBeGreaterThan(0)
+    expect(estimate.totalSeconds).toBeGreaterThan(estimate.secondsPerStep * 50)
+    expect(estimate.peakMemory).toBeGreaterThan(1000)
+    expect(existsSync(join(output, 'adapter'))).toBe(false)
+  })
+
+  test('Ctrl-C pauses with 130 and the command to go on, which ends with the same bytes as a run never stopped', async () => {
+    const [whole, stopped] = [join(folder, 'whole'), join(folder, 'stopped')]
+    const steps = ['--steps', '400', '--save-every', '1000']
+    expect((await qt(lora(whole, ...steps))).code).toBe(0)
+    const { child, ended } = start(lora(stopped, ...steps))
+    while ((await stepsOf(stopped).catch(() => [])).length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+    child.kill('SIGINT')
+    const paused = await ended
+    expect(paused.code).toBe(130)
+    expect(paused.stderr).toMatch(/Go on with:\n {2}qt train --base .* --resume\n/)
+    expect((await stepsOf(stopped)).length).toBeLessThan(400)
+    const resumed = await qt(lora(stopped, ...steps, '--resume'))
+    expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('Resuming after step')])
+    const adapter = (run: string) => readFile(join(run, 'adapter', 'adapter_model.safetensors'))
+    expect((await adapter(stopped)).equals(await adapter(whole))).toBe(true)
+  })
+
+  test('an id beyond the vocabulary is bad input with file and line', async () => {
+    const bad = join(folder, 'bad.jsonl')
+    await writeFile(bad, '{"input_ids":[1,2]}\n{"input_ids":[1,269]}\n')
+    const { code, stderr } = await qt(loraOn(bad, join(folder, 'bad')))
+    expect(code).toBe(2)
+    expect(stderr).toContain(`${bad}:2`)
+  })
+})
+
+describe.skipIf(!engine)('qt generate and qt chat', () => {
+  const prompt = ['--model', tiny, '--max-tokens', '8', '--threads', '1']
+
+  test('generate answers the same twice at temperature 0, as a document and as text', async () => {
+    const args = ['generate', ...prompt, '--prompt', 'the inn', '--temperature', '0']
+    const { code, stdout } = await qt([...args, '--json'])
+    expect(code).toBe(0)
+    const answer = JSON.parse(stdout)
+    expect(answer).toMatchObject({
+      text: expect.any(String),
+      tokens: expect.any(Number),
+      why: expect.stringMatching(/end|length/),
+    })
+    expect(answer.tokens).toBeLessThanOrEqual(8)
+    expect((await qt(args)).stdout).toBe(`${answer.text}\n`)
+  })
+
+  test('generate draws by the seed, takes the model by position and the prompt from standard input', async () => {
+    const draw = async (seed: string) =>
+      (await qt(['generate', tiny, '--max-tokens', '8', '--temperature', '2', '--seed', seed, '--raw'], 'the inn')).stdout
+    expect(await draw('1')).toBe(await draw('1'))
+    expect(await draw('1')).not.toBe(await draw('2'))
+  })
+
+  test('chat answers lines, keeps the conversation until /reset, and leaves with /exit', async () => {
+    const { code, stdout } = await qt(
+      ['chat', ...prompt, '--system', 'Be brief.', '--json'],
+      'one\n/reset\ntwo\nthree\n/exit\nfour\n',
+    )
+    expect(code).toBe(0)
+    const { messages } = JSON.parse(stdout)
+    expect(messages.map(({ role }: { role: string }) => role)).toEqual(['system', 'user', 'assistant', 'user', 'assistant'])
+    expect(messages[1].content).toBe('two')
+  })
+
+  test('a missing model is bad usage', async () => {
+    expect(await qt(['generate', '--prompt', 'x'])).toMatchObject({ code: 2, stdout: '' })
+  })
+})
