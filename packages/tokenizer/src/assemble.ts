@@ -128,8 +128,8 @@ export function assemble(parts: Parts): Tokenizer {
           grown.set(bytes)
           bytes = grown
         }
-        bytes.set(piece, length)
-        length += piece.length
+        // Pieces are a few bytes long, for which a loop beats set().
+        for (let i = 0; i < piece.length; i++) bytes[length++] = piece[i]!
       }
       return textDecoder().decode(bytes.subarray(0, length))
     },

@@ -50,4 +50,4 @@ export const characterClasses = (): Uint8Array => {
 }
 
 /** Lone surrogates become U+FFFD, as they would on the way to UTF-8. */
-export const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\ufffd')
+export const wellFormed = (text: string): string => (text.isWellFormed() ? text : text.toWellFormed())

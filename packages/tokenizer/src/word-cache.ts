@@ -1,9 +1,10 @@
 import type { Ids } from './ids.js'
 
-const slots = 1 << 16
+// About 13 MB when full: fewer words are forgotten too often in 20 MB of source code.
+const slots = 1 << 18
 const maxEntries = slots >> 1
-const maxCharacters = 1 << 20
-const maxIds = 1 << 19
+const maxCharacters = 1 << 21
+const maxIds = 1 << 20
 
 /** Longer words are rare: they are not worth their room. */
 export const longestCachedWord = 64

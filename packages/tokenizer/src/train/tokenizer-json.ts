@@ -51,17 +51,15 @@ export function byteLevelJson(
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: tokens
-      .slice(0, special)
-      .map((content, id) => ({
-        id,
-        content,
-        single_word: false,
-        lstrip: false,
-        rstrip: false,
-        normalized: false,
-        special: true,
-      })),
+    added_tokens: tokens.slice(0, special).map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     normalizer: null,
     pre_tokenizer: byteLevel,
     post_processor: byteLevel,
