@@ -23,7 +23,8 @@ export interface Perplexity {
  *
  * @example
  * ```ts
- * const { perplexity, tokens } = await perplexity(model.scoring, tokenizer.encode(text), { window: 512, stride: 256 })
+ * const result = await perplexity(model.scoring, tokenizer.encode(text), { window: 512, stride: 256 })
+ * result.perplexity // 17.2
  * ```
  */
 export async function perplexity(model: Scoring, ids: ArrayLike<number>, options: PerplexityOptions = {}): Promise<Perplexity> {
