@@ -7,6 +7,7 @@ import { QtError } from '@qt/core'
  *
  * @example
  * ```ts
+ * import { load } from '@qt/trainer-native'
  * const model = await load(baseModelPath())
  * ```
  */
