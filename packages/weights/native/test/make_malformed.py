@@ -30,6 +30,19 @@ arch = value('general.architecture', STRING, string('llama'))
 F32, Q4_0, Q4_K = 0, 2, 12
 MAX = 2**64 - 1
 
+# id: (elements, bytes) of a block
+TYPES = {0: (1, 4), 1: (1, 2), 2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34), 9: (32, 36), 10: (256, 84), 11: (256, 110),
+         12: (256, 144), 13: (256, 176), 14: (256, 210), 15: (256, 292), 16: (256, 66), 17: (256, 74), 18: (256, 98), 19: (256, 50),
+         20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2), 26: (1, 4), 27: (1, 8), 28: (1, 8),
+         29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17), 40: (64, 36)}
+def every_type():
+    tensors, data = [], b''
+    for kind, (size, width) in TYPES.items():
+        tensors.append(tensor(f't{kind}', [size], kind, len(data)))
+        data += bytes((7 * i + kind) % 256 for i in range(width))
+        data += bytes(-len(data) % 32)
+    return file([], tensors, data)
+
 plain = file([arch], [tensor('t', [32, 2], Q4_0, 0)], bytes(36))
 well = {
     'empty': file(),
@@ -41,6 +54,7 @@ well = {
     'nested-arrays': file([value('a', ARRAY, u32(ARRAY) + u64(2) + (u32(STRING) + u64(1) + string('x')) + (u32(0) + u64(3) + b'abc'))]),
     'every-number': file([value(f'v{kind}', kind, bytes(width)) for kind, width in
                           [(0, 1), (1, 1), (2, 2), (3, 2), (4, 4), (5, 4), (6, 4), (7, 1), (10, 8), (11, 8), (12, 8)]]),
+    'every-type': every_type(),
     'integers': file([], [tensor('i', [3], 26, 0)], bytes(12)),
 }
 deep = b''.join(u32(ARRAY) + u64(1) for _ in range(64)) + u32(0) + u64(0)
