@@ -17,7 +17,7 @@ import { type VerbEntry, verbs } from './verbs/index.js'
  * ```
  */
 export async function run(argv: readonly string[]): Promise<number> {
-  const io = createIo(argv.includes('--json'))
+  const io = createIo(argv.some((word) => word === '--json' || word === '--json=true'))
   const verbose = argv.includes('--verbose')
   try {
     if (argv.length === 0 || ['--help', '-h', 'help'].includes(argv[0]!)) return helpOn(argv.slice(1))
