@@ -71,9 +71,12 @@ describe('encode and decode', () => {
 
   it('forgets words when there are too many, and stays right', () => {
     const tokenizer = load('gpt2')
-    const text = Array.from({ length: 40_000 }, (_, i) => `w${i.toString(36).replaceAll(/\d/g, 'z')}q`).join(' ')
+    const digits = 'abcdefghij'
+    const word = (i: number) => [...String(i)].map((digit) => digits[Number(digit)]).join('')
+    const text = Array.from({ length: 150_000 }, (_, i) => word(i)).join(' ')
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text)
-    expect(tokenizer.encode('the altar')).toEqual(load('gpt2').encode('the altar'))
+    for (const again of ['the altar', ` ${word(5)} ${word(149_999)}`])
+      expect(tokenizer.encode(again)).toEqual(load('gpt2').encode(again))
   })
 
   it('says which id it does not know', () => {
@@ -88,23 +91,26 @@ describe('encode and decode', () => {
   })
 })
 
-describe('long input', () => {
-  const quick = kinds.filter((kind) => kind !== 'gpt2-prefix-space')
-  it.each(quick)('%s encodes a megabyte without spaces in linear time', (kind) => {
-    const tokenizer = load(kind)
-    for (const text of ['a'.repeat(1e6), '!'.repeat(5e5), 'ab'.repeat(2.5e5)]) {
-      const start = performance.now()
-      tokenizer.encode(text)
-      expect(performance.now() - start).toBeLessThan(2000)
-    }
-  })
+/** Processor time, which does not depend on what else the machine does. */
+function milliseconds(work: () => void): number {
+  const before = process.cpuUsage()
+  work()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1000
+}
 
-  it.each(kinds)('%s encodes much white space in linear time', (kind) => {
-    const tokenizer = load(kind)
-    for (const text of [' '.repeat(5e5), '\n'.repeat(5e5), ' \n'.repeat(2.5e5)]) {
-      const start = performance.now()
-      tokenizer.encode(text)
-      expect(performance.now() - start).toBeLessThan(2000)
-    }
-  })
+describe('long input', () => {
+  const long = ['a'.repeat(1e6), '!'.repeat(5e5), 'ab'.repeat(2.5e5), ' '.repeat(5e5), '\n'.repeat(5e5), ' \n'.repeat(2.5e5)]
+  it.each(kinds)(
+    '%s encodes a megabyte of one word, or of white space, within two seconds',
+    (kind) => {
+      const tokenizer = load(kind)
+      for (const text of long)
+        expect(
+          milliseconds(() => tokenizer.encode(text)),
+          JSON.stringify(text.slice(0, 2)),
+        ).toBeLessThan(2000)
+    },
+    60_000,
+  )
 })

@@ -17,5 +17,5 @@ describe.skipIf(vocabularies.length === 0)('llama.cpp vectors', () => {
       const ids = [...tokenizer.encode(input)]
       expect(ids, JSON.stringify(input)).toEqual((expected[i] ?? '').trim().split(/\s+/).filter(Boolean).map(Number))
     }
-  })
+  }, 60_000)
 })
