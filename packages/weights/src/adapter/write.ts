@@ -14,7 +14,9 @@ import { rotaryHeads } from './read.js'
  *
  * @example
  * ```ts
- * await writeAdapter('out/adapter', adapter, model.spec, { baseName: 'HuggingFaceTB/SmolLM2-135M-Instruct' })
+ * const { spec } = await openModel('base.gguf')
+ * const adapter = await readAdapter('adapter/', spec)
+ * await writeAdapter('out/adapter', adapter, spec, { baseName: 'HuggingFaceTB/SmolLM2-135M-Instruct' })
  * ```
  */
 export async function writeAdapter(

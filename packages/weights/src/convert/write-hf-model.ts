@@ -21,31 +21,34 @@ const companions = [
   'generation_config.json',
 ]
 
-export async function writeHfModel({ model, output, type, tensors, onTensor, signal }: WriteJob): Promise<void> {
+export async function writeHfModel(job: WriteJob): Promise<void> {
   const { writeFileAtomic } = await import('@qt/core/node')
-  await writeFolder(output, async (folder) => {
-    const writeJson = (name: string, value: unknown) =>
-      writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+  // Before the weights, which take long: whatever cannot be expressed is refused at once.
+  const files = await jsonFiles(job)
+  await writeFolder(job.output, async (folder) => {
     await writeSafetensors(
       joinPath(folder, 'model.safetensors'),
-      tensors.map((tensor) => ({ ...tensor, dtype: tensor.type })),
-      { onTensor, signal },
+      job.tensors.map((tensor) => ({ ...tensor, dtype: tensor.type })),
+      { onTensor: job.onTensor, signal: job.signal },
     )
-    if (model.kind === 'hf') {
-      const config = await readJsonObject(joinPath(model.path, 'config.json'))
-      const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
-      await writeJson('config.json', { ...config, [key]: torchTypes[type] })
-      await copyCompanions(model, folder)
-      return
-    }
-    const ids = specialIds(model)
-    await writeJson('config.json', configFromSpec(model.description, type, ids))
-    await writeJson('generation_config.json', generationConfig(ids))
-    if (model.tokenizerFile === undefined || model.metadata === undefined) return
-    const { tokenizer, tokenizerConfig } = tokenizerFiles(model.metadata, model.path)
-    await writeJson('tokenizer.json', tokenizer)
-    await writeJson('tokenizer_config.json', tokenizerConfig)
+    if (job.model.kind === 'hf') await copyCompanions(job.model, folder)
+    for (const [name, value] of Object.entries(files))
+      await writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
   })
+}
+
+/** config.json and, from a GGUF, the files that say the same as its metadata. */
+async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, unknown>> {
+  if (model.kind === 'hf') {
+    const config = await readJsonObject(joinPath(model.path, 'config.json'))
+    const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
+    return { 'config.json': { ...config, [key]: torchTypes[type] } }
+  }
+  const ids = specialIds(model)
+  const files = { 'config.json': configFromSpec(model.description, type, ids), 'generation_config.json': generationConfig(ids) }
+  if (model.tokenizerFile === undefined || model.metadata === undefined) return files
+  const { tokenizer, tokenizerConfig } = tokenizerFiles(model.metadata, model.path)
+  return { ...files, 'tokenizer.json': tokenizer, 'tokenizer_config.json': tokenizerConfig }
 }
 
 async function copyCompanions(model: Model, folder: string): Promise<void> {

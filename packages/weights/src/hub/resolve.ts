@@ -31,8 +31,8 @@ export interface ResolveOptions {
  *
  * @example
  * ```ts
- * const file = await resolve('bartowski/SmolLM2-135M-Instruct-GGUF:SmolLM2-135M-Instruct-Q4_K_M.gguf')
- * const folder = await resolve('HuggingFaceTB/SmolLM2-135M-Instruct@main')
+ * const file = await resolve('owner/name:model.gguf')
+ * const folder = await resolve('owner/name@main')
  * ```
  */
 export async function resolve(reference: string, options: ResolveOptions = {}): Promise<string> {

@@ -1,3 +1,4 @@
+import { QtError } from '@qt/core'
 import { folderOf } from './paths.js'
 
 /** What a writer of a large file needs: bytes in order. */
@@ -8,9 +9,10 @@ export interface ByteSink {
 
 /** Writes a large file in pieces under a temporary name, then fsyncs and renames it: a reader sees nothing or all of it. */
 export async function writeFileStreamed(path: string, produce: (sink: ByteSink) => Promise<void>): Promise<void> {
-  const { open, rename, rm } = await import('node:fs/promises')
+  const { mkdir, open, rename, rm } = await import('node:fs/promises')
   const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
   try {
+    await mkdir(folderOf(path), { recursive: true })
     const handle = await open(temporary, 'wx')
     try {
       let position = 0
@@ -33,9 +35,21 @@ export async function writeFileStreamed(path: string, produce: (sink: ByteSink) 
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    throw error
+    throw writeError(path, error)
   }
   await syncFolder(folderOf(path))
+}
+
+/** What the operating system refused, as an error for people; anything else as it is. */
+export function writeError(path: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error
+  return new QtError({
+    code: 'WRITE_FAILED',
+    message: `${path} cannot be written: ${error.message}.`,
+    where: { file: path },
+    actions: ['Check the path, its permissions and the free space of the disk.'],
+    cause: error,
+  })
 }
 
 /** Makes renames inside a folder durable, where the platform lets a folder be opened. */

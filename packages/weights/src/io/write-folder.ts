@@ -1,5 +1,5 @@
 import { baseName, folderOf, joinPath } from './paths.js'
-import { syncFolder } from './write-file.js'
+import { syncFolder, writeError } from './write-file.js'
 
 /**
  * Fills a temporary folder, then puts it in place by renaming. A folder that is there already is replaced whole when it
@@ -11,8 +11,8 @@ export async function writeFolder(folder: string, fill: (temporary: string) => P
   const id = globalThis.crypto.randomUUID()
   const temporary = joinPath(parent, `.${baseName(folder)}.${id}.tmp`)
   const old = joinPath(parent, `.${baseName(folder)}.${id}.old`)
-  await mkdir(temporary, { recursive: true })
   try {
+    await mkdir(temporary, { recursive: true })
     await fill(temporary)
     await syncFolder(temporary)
     const written = await readdir(temporary)
@@ -27,6 +27,8 @@ export async function writeFolder(folder: string, fill: (temporary: string) => P
       await syncFolder(folder)
     }
     await syncFolder(parent)
+  } catch (error) {
+    throw writeError(folder, error)
   } finally {
     await rm(temporary, { recursive: true, force: true })
   }

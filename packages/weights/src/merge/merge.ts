@@ -97,6 +97,8 @@ async function quantisedReport(
 
 function warningOf(types: readonly TensorType[], ratio: number | undefined): string {
   const size =
-    ratio === undefined ? '' : ` Its rounding errors are about ${ratio.toPrecision(2)} times as large as what the adapter adds.`
+    ratio === undefined
+      ? ''
+      : ` Its rounding errors are about ${Number(ratio.toPrecision(2))} times as large as what the adapter adds.`
   return `The base is quantised (${types.join(', ')}): the adapter was added to the dequantised weights, which is right only if it was trained on this base.${size}`
 }

@@ -17,7 +17,7 @@ import { specFromGguf } from './spec-from-gguf.js'
  *
  * @example
  * ```ts
- * const model = await openModel('SmolLM2-135M-Instruct.Q4_1.gguf')
+ * const model = await openModel('model.gguf')
  * model.spec.layers // 30
  * model.tensors.get('blk.0.attn_q.weight') // { type: 'Q4_1', shape: [576, 576], file, offset, bytes, … }
  * ```
@@ -28,7 +28,7 @@ export async function openModel(path: string, options: { signal?: AbortSignal | 
   const status = await stat(path).catch((cause: unknown) => {
     throw usageError('MODEL_MISSING', `There is no model at ${path}: ${messageOf(cause)}.`, {
       where: { file: path },
-      actions: ['Check the path.', 'Download the model first: qt inspect owner/name does that for a hub id.'],
+      actions: ['Check the path.', 'Download a model of the hub first (resolve), then give the path it lies at.'],
       cause,
     })
   })
