@@ -192,6 +192,14 @@ test('holds the share of examples out by seed, and a path of its own whole', asy
   expect([fixed.train.length, fixed.validation!.length]).toEqual([400, 1])
 })
 
+test('does not validate on rows without loss', async () => {
+  const path = await file('ids.jsonl', lines({ input_ids: [1, 2] }))
+  const held = await file('held.jsonl', lines({ input_ids: [1, 2], labels: [-100, -100] }))
+  const rows = await prepareRows(config(path, {}, { validation: held }), undefined)
+  expect(rows.validation).toBeUndefined()
+  expect(rows.warnings).toEqual(['The validation data has no token with loss: nothing is validated.'])
+})
+
 test('never holds out all of the data', async () => {
   const path = await file('few.jsonl', lines({ text: 'only one' }))
   for (let seed = 0; seed < 20; seed++) {

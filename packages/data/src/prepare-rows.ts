@@ -77,33 +77,40 @@ export async function prepareRows(
   const swapped = train.documents === 0 && !fixed
   const source = swapped ? held : train
   const rows = rowSet(source.store, { packing, sequenceLength })
-  const validation = swapped || held.documents === 0 ? undefined : rowSet(held.store, { packing, sequenceLength })
   const { hash, ...statistics } = measureRows(rows)
   if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source)
+  const validation = swapped ? undefined : heldRows(held, { packing, sequenceLength })
+  const nothingHeld =
+    fixed && validation === undefined ? ['The validation data has no token with loss: nothing is validated.'] : []
   const result = {
     format,
     statistics: {
       files: files.length,
       documents: train.documents + held.documents,
       train: statistics,
-      validation: validation && withoutHash(measureRows(validation)),
+      validation: validation?.statistics,
     },
   } as const
   return {
     ...result,
     train: rows,
-    validation,
+    validation: validation?.rows,
     trainableTokens: statistics.trainableTokens,
     tokens: statistics.tokens,
     hash,
     packing,
     shuffle: training.shuffle ?? format !== 'tokens',
-    warnings: [...new Set([train, held].flatMap((part) => part.warnings()))],
+    warnings: [...new Set([...[train, held].flatMap((part) => part.warnings()), ...nothingHeld])],
     description: describeRows(result, sequenceLength),
   }
 }
 
-const withoutHash = ({ rows, tokens, trainableTokens }: RowStatistics): RowStatistics => ({ rows, tokens, trainableTokens })
+/** Rows to validate on, unless no token of theirs carries loss: a mean over nothing is no number. */
+function heldRows(held: Collector, options: { packing: boolean; sequenceLength: number }) {
+  const rows = rowSet(held.store, options)
+  const { hash: _, ...statistics } = measureRows(rows)
+  return statistics.trainableTokens > 0 ? { rows, statistics } : undefined
+}
 
 /** Every record of the files; gives way to other work now and then, and stops when asked to. */
 async function* records(files: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<DataRecord> {
