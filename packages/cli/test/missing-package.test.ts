@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
@@ -16,10 +17,9 @@ beforeAll(() => {
       if (name === 'core' && part === 'bin') continue
       cpSync(join(root, 'packages', name, part), join(folder, 'node_modules/@qt', name, part), { recursive: true })
     }
-  for (const name of ['zod', 'yaml']) {
-    mkdirSync(join(folder, 'node_modules'), { recursive: true })
-    cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
-  }
+  const core = createRequire(join(root, 'packages/core/package.json'))
+  for (const name of ['zod', 'yaml'])
+    cpSync(dirname(core.resolve(`${name}/package.json`)), join(folder, 'node_modules', name), { recursive: true })
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
