@@ -162,7 +162,7 @@ describe('malformed files', () => {
         { numRuns: 100 },
       )
     }
-  })
+  }, 60_000)
 })
 
 function replaced(tree: unknown, path: readonly string[], value: unknown): unknown {
