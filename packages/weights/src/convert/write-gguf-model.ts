@@ -21,9 +21,9 @@ export async function writeGgufModel({ model, output, type, tensors, onTensor, s
   await writeGguf(output, { metadata, tensors: [...ropeTensor(model), ...tensors] }, { onTensor, signal })
 }
 
-/** A GGUF's own metadata, all of it, with the new file type. */
+/** A GGUF's own metadata with the new file type; what was in parts becomes whole. */
 function copiedMetadata(metadata: ReadonlyMap<string, MetadataValue>, type: FloatType): Map<string, MetadataValue> {
-  const copy = new Map(metadata)
+  const copy = new Map([...metadata].filter(([key]) => !key.startsWith('split.')))
   copy.set('general.file_type', u32(fileTypes[type]))
   return copy
 }

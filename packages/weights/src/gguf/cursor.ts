@@ -28,6 +28,9 @@ const deepestArray = 4
 /** Of strings, numbers and entries in one header; the largest vocabularies need a tenth. Bounds time and memory on hostile files. */
 const mostItems = 2 ** 22
 
+/** Of one string; the longest in real files are chat templates of a few hundred kilobytes. */
+const longestString = 2 ** 24
+
 const bytesOf: Readonly<Record<MetadataType, number>> = {
   UINT8: 1,
   INT8: 1,
@@ -90,6 +93,7 @@ export class Cursor {
     const length = this.count(`the length of ${what}`)
     if (length > this.size - this.at)
       throw malformed(this.file, `${what} is ${length} bytes long, more than the rest of the file`)
+    if (length > longestString) throw malformed(this.file, `${what} is ${length} bytes long, which no real file needs`)
     const start = this.take(length, what)
     return decodeText(this.bytes.subarray(start, start + length))
   }

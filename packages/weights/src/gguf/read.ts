@@ -16,7 +16,7 @@ export interface Gguf extends GgufHeader {
 
 const firstRead = 256 * 1024
 /** Real headers with the largest vocabularies stay below 40 MB. */
-const largestHeader = 256 * 2 ** 20
+const largestHeader = 128 * 2 ** 20
 
 /**
  * Reads the header of a GGUF file (version 2 or 3) from a path, a Blob or bytes; tensors are read on demand.

@@ -2,6 +2,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { fixture, optional, temporaryFolder } from '../../test/files.js'
 import { decodeBlocks } from '../blocks/decode.js'
+import { convert } from '../convert/convert.js'
 import { readGguf } from '../gguf/read.js'
 import { writeGguf } from '../gguf/write.js'
 import { openModel } from './open-model.js'
@@ -119,6 +120,25 @@ describe('openModel', () => {
     expect(old.spec).toEqual(now.spec)
     expect(old.spec.rope.frequencies[0]).toBe(0.5)
     expect(old.spec.rope.frequencies[1]).toBeCloseTo(500 ** -0.25 / 2, 12)
+  })
+
+  it('opens a GGUF that was split into parts, from any of them or from their folder', async () => {
+    const folder = temporaryFolder()
+    const source = await readGguf(fixture('tiny-llama.gguf'))
+    const all = [...source.tensors.values()].map((tensor) => ({ ...tensor, data: () => source.stream(tensor.name) }))
+    const count = { type: 'UINT16', value: 2 } as const
+    const write = (part: number, tensors: typeof all, metadata = source.metadata) =>
+      writeGguf(`${folder}/m-0000${part}-of-00002.gguf`, { metadata: new Map([...metadata, ['split.count', count]]), tensors })
+    await write(1, all.slice(0, 9))
+    await write(2, all.slice(9))
+    const model = await openModel(folder)
+    expect(model.spec).toEqual((await openModel(fixture('tiny-llama.gguf'))).spec)
+    expect(await openModel(`${folder}/m-00002-of-00002.gguf`)).toMatchObject({ tokenizerFile: `${folder}/m-00001-of-00002.gguf` })
+    expect(new Set([...model.tensors.values()].map(({ file }) => file)).size).toBe(2)
+    await convert(folder, `${folder}/whole.gguf`, { type: 'F32' })
+    const whole = await readGguf(`${folder}/whole.gguf`)
+    expect(whole.metadata.has('split.count')).toBe(false)
+    expect(await whole.read('blk.1.ffn_down.weight')).toEqual(await source.read('blk.1.ffn_down.weight'))
   })
 
   it('opens a real model', async () => {

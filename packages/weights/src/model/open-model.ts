@@ -1,6 +1,6 @@
 import { messageOf, type TensorInfo, usageError } from '@qt/core'
-import { metadataNumber, metadataString } from '../gguf/metadata.js'
-import { readGguf } from '../gguf/read.js'
+import { metadataString } from '../gguf/metadata.js'
+import { isLaterPart, readWholeGguf } from '../gguf/read-split.js'
 import { baseName, joinPath } from '../io/paths.js'
 import { tensorTypeOfDtype } from '../safetensors/dtypes.js'
 import { readSharded } from '../safetensors/read-sharded.js'
@@ -34,7 +34,7 @@ export async function openModel(path: string, options: { signal?: AbortSignal | 
   })
   if (status.isDirectory()) {
     if (await fileExists(joinPath(path, 'config.json'))) return openFolder(path)
-    const files = (await readdir(path)).filter((name) => name.endsWith('.gguf'))
+    const files = (await readdir(path)).filter((name) => name.endsWith('.gguf') && !isLaterPart(name))
     if (files.length === 1) return openGguf(joinPath(path, files[0]!))
     throw usageError(
       'NOT_A_MODEL',
@@ -54,11 +54,8 @@ export async function openModel(path: string, options: { signal?: AbortSignal | 
 }
 
 async function openGguf(path: string): Promise<Model> {
-  const gguf = await readGguf(path)
+  const gguf = await readWholeGguf(path)
   const { metadata } = gguf
-  const splits = metadataNumber(metadata, 'split.count') ?? 1
-  if (splits > 1)
-    throw refuse(path, 'split.count', splits, 'means that it lies in several files; join them first (llama-gguf-split --merge)')
   const description = await specFromGguf(gguf)
   return {
     path,
@@ -67,7 +64,7 @@ async function openGguf(path: string): Promise<Model> {
     spec: description.spec,
     tensors: checkTensors(description, gguf.tensors, path, 'name', description.architecture.gguf.ignored),
     metadata,
-    tokenizerFile: metadata.has('tokenizer.ggml.tokens') ? path : undefined,
+    tokenizerFile: metadata.has('tokenizer.ggml.tokens') ? gguf.name : undefined,
     description,
   }
 }

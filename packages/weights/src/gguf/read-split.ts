@@ -1,0 +1,56 @@
+import { usageError } from '@qt/core'
+import { baseName, folderOf, joinPath } from '../io/paths.js'
+import { malformed } from './cursor.js'
+import { metadataNumber } from './metadata.js'
+import { type Gguf, readGguf } from './read.js'
+
+/** More than any published model; bounds the files that a hostile header makes us look for. */
+const mostParts = 1000
+
+const partName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/
+
+/** True for the second and following parts of a split file. */
+export const isLaterPart = (name: string): boolean => Number(partName.exec(name)?.[2] ?? 1) > 1
+
+/**
+ * Reads a GGUF file, or all parts of one that llama.cpp's gguf-split has cut (`name-00001-of-00003.gguf`): the metadata of the
+ * first part and the tensors of all, each with the file that it lies in.
+ */
+export async function readWholeGguf(path: string): Promise<Gguf> {
+  const first = await readGguf(path)
+  const count = metadataNumber(first.metadata, 'split.count') ?? 1
+  if (count <= 1) return first
+  const [, stem, , total] = partName.exec(baseName(path)) ?? []
+  if (Number(total) !== count || count > mostParts)
+    throw usageError(
+      'GGUF_SPLIT',
+      `${path} is one of ${count} parts, but its name does not end in -NNNNN-of-${String(count).padStart(5, '0')}.gguf.`,
+      {
+        where: { file: path },
+        actions: ['Give the parts the names they were downloaded with.'],
+      },
+    )
+  const parts: Gguf[] = []
+  for (let part = 1; part <= count; part++)
+    parts.push(await readGguf(joinPath(folderOf(path), `${stem}-${String(part).padStart(5, '0')}-of-${total}.gguf`)))
+  return joined(parts)
+}
+
+function joined(parts: readonly Gguf[]): Gguf {
+  const [first] = parts
+  if (first === undefined) throw new Error('no parts')
+  const owners = new Map<string, Gguf>()
+  for (const part of parts)
+    for (const name of part.tensors.keys()) {
+      if (owners.has(name)) throw malformed(part.name, `the tensor ${name} is in another part too`, name)
+      owners.set(name, part)
+    }
+  const owner = (name: string): Gguf => owners.get(name) ?? first
+  return {
+    ...first,
+    tensors: new Map([...owners].map(([name, part]) => [name, part.tensors.get(name)!])),
+    size: parts.reduce((sum, part) => sum + part.size, 0),
+    read: (name) => owner(name).read(name),
+    stream: (name) => owner(name).stream(name),
+  }
+}
