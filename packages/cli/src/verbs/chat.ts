@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline'
 import type { ChatMessage } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { answerOptions, loadModel, modelFlags } from '../model-flags.js'
+import { errorText } from '../print/error.js'
 
 const commands = '/reset  begin anew\n/help   this list\n/exit   leave (also Ctrl-D)\nCtrl-C  stop the answer, or leave\n'
 
@@ -42,7 +43,7 @@ export const chat = defineVerb({
           answering = new AbortController()
           const answer = await say([...messages, question], answering.signal)
           answering = undefined
-          messages.push(question, { role: 'assistant', content: answer })
+          if (answer !== undefined) messages.push(question, { role: 'assistant', content: answer })
         }
         lines.prompt()
       }
@@ -54,8 +55,8 @@ export const chat = defineVerb({
     io.document({ messages })
     return 0
 
-    /** Streams the answer; what was said until Ctrl-C stays part of the conversation. */
-    async function say(conversation: readonly ChatMessage[], signal: AbortSignal): Promise<string> {
+    /** Streams the answer; what was said until Ctrl-C stays part of the conversation. A person at a terminal may go on after an error. */
+    async function say(conversation: readonly ChatMessage[], signal: AbortSignal): Promise<string | undefined> {
       let answer = ''
       try {
         for await (const piece of model.stream(conversation, { ...answerOptions(flags), signal })) {
@@ -63,7 +64,11 @@ export const chat = defineVerb({
           io.out(piece)
         }
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (!signal.aborted && process.stdin.isTTY !== true) throw error
+        if (!signal.aborted) {
+          io.note(`\n${errorText(error, { verbose: false, color: io.color })}`)
+          return undefined
+        }
       }
       io.out('\n')
       return answer
