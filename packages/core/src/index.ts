@@ -8,6 +8,7 @@ export {
 } from './chat.js'
 export { type ParseConfigOptions, parseConfig } from './config/parse.js'
 export {
+  adapterDefaults,
   adapterSchema,
   architectureSchema,
   dataFormats,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { usageError } from '../errors.js'
 import { nearest } from '../nearest.js'
 import { applyAliases, camelKeys } from './normalise.js'
-import { type TrainingConfig, trainingConfigSchema } from './schema.js'
+import { adapterDefaults, type TrainingConfig, trainingConfigSchema } from './schema.js'
 
 export interface ParseConfigOptions {
   /** Named in errors. */
@@ -98,5 +98,6 @@ function crossCheck(config: TrainingConfig, file: string | undefined): TrainingC
     )
   if (config.training.steps !== undefined && config.training.epochs !== undefined)
     fail('training.epochs', 'Both "steps" and "epochs" are given.', 'Keep one of them.')
-  return config
+  // With `init` the folder decides; what is written beside it stays apart from defaults, so that a contradiction can be told.
+  return config.adapter && config.adapter.init === undefined ? { ...config, adapter: { ...adapterDefaults, ...config.adapter } } : config
 }

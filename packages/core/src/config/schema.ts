@@ -28,14 +28,17 @@ export const dataSchema = z.strictObject({
   validation: z.union([z.number().min(0).lt(1), z.string()]).optional(),
 })
 
+/** What an adapter is unless it is said otherwise, or `init` decides. */
+export const adapterDefaults = { rank: 16, alpha: 32, dropout: 0, rankStabilised: false, targets: 'all-linear' } as const
+
 export const adapterSchema = z.strictObject({
   kind: z.enum(['lora', 'dora', 'pissa', 'lora+']).default('lora'),
   init: z.string().optional(),
-  rank: positive.default(16),
-  alpha: z.number().positive().default(32),
-  dropout: z.number().min(0).lt(1).default(0),
-  rankStabilised: z.boolean().default(false),
-  targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).default('all-linear'),
+  rank: positive.optional(),
+  alpha: z.number().positive().optional(),
+  dropout: z.number().min(0).lt(1).optional(),
+  rankStabilised: z.boolean().optional(),
+  targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).optional(),
 })
 
 export const earlyStoppingSchema = z.strictObject({
