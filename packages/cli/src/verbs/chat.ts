@@ -28,6 +28,11 @@ export const chat = defineVerb({
       prompt: '> ',
     })
     const interrupt = () => (answering ? answering.abort() : lines.close())
+    // Piped input ends before its last lines are answered.
+    let closed = false
+    lines.once('close', () => {
+      closed = true
+    })
     lines.on('SIGINT', interrupt)
     process.on('SIGINT', interrupt)
     io.note('/help shows what you can do.\n')
@@ -45,7 +50,7 @@ export const chat = defineVerb({
           answering = undefined
           if (answer !== undefined) messages.push(question, { role: 'assistant', content: answer })
         }
-        lines.prompt()
+        if (!closed) lines.prompt()
       }
     } finally {
       process.off('SIGINT', interrupt)
