@@ -20,14 +20,22 @@ export interface BertNormalizerOptions {
 
 /** https://github.com/google-research/bert/blob/master/tokenization.py */
 export function bertNormalizer(options: BertNormalizerOptions): Normalizer {
-  return (text) => {
+  return byLine(options.lowercase, (text) => {
     let out = text
     if (options.cleanText)
       out = out.replace(/[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu, '').replace(/\p{White_Space}/gu, ' ')
     if (options.chineseCharacters) out = out.replace(chinese, ' $& ')
     if (options.stripAccents) out = out.normalize('NFD').replace(/\p{Mn}/gu, '')
     return options.lowercase ? lowercase(out) : out
-  }
+  })
+}
+
+const printableAscii = /^[ -~]*$/
+
+/** What BERT does to a line of plain ASCII is to lower its case: only other lines need the full treatment. */
+function byLine(lower: boolean, normalize: Normalizer): Normalizer {
+  const line = (text: string) => (printableAscii.test(text) ? (lower ? text.toLowerCase() : text) : normalize(text))
+  return (text) => text.split('\n').map(line).join(normalize('\n'))
 }
 
 /** The `pattern` of Split and Replace: {"String": …} or {"Regex": …}. */
@@ -99,11 +107,11 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
 
 /** BERT's normalisation as llama.cpp has it: all marks go, and control characters that are white space part words. */
 export function ggmlBertNormalizer(lower: boolean, stripAccents: boolean): Normalizer {
-  return (text) => {
+  return byLine(lower, (text) => {
     let out = stripAccents ? text.normalize('NFD') : text
     out = out.replace(/\p{White_Space}/gu, ' ').replace(/[\0\ufffd\p{Cc}\p{Cf}\p{Co}]/gu, '')
     if (stripAccents) out = out.replace(/\p{M}/gu, '')
     if (lower) out = lowercase(out)
     return out.replace(chinese, ' $& ')
-  }
+  })
 }

@@ -3,7 +3,7 @@ import { component, type Fields, flagAt, isObject, listAt, textAt } from './fiel
 import { handWritten } from './known-patterns.js'
 import { patternAt } from './normalize.js'
 import { type Scan, type SplitBehavior, splitScan } from './scan.js'
-import { digitsScan, gpt2Scan } from './scanners.js'
+import { bertScan, digitsScan, gpt2Scan } from './scanners.js'
 
 export type EmitWord = (text: string, from: number, to: number, first: boolean) => void
 /** Cuts `text[from, to)` into words, perhaps rewriting it; `first` marks the piece that begins the whole text. */
@@ -55,10 +55,14 @@ const asciiOrUnicodePunctuation = /[\p{P}!-/:-@[-`{-~]/gu
 const wordsAndSymbols =
   /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu
 
-export const bertPreTokenizer: PreTokenizer = sequence([
+/** The definition of `bertPreTokenizer`, which a test holds equal to it. */
+export const bertReference: PreTokenizer = sequence([
   fromScan(splitScan(whitespace, 'Removed')),
   fromScan(splitScan(asciiOrUnicodePunctuation)),
 ])
+
+/** Words between white space, and every punctuation character by itself. */
+export const bertPreTokenizer: PreTokenizer = fromScan(bertScan)
 
 const behaviors: readonly string[] = ['Isolated', 'Removed', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']
 const isBehavior = (text: string): text is SplitBehavior => behaviors.includes(text)

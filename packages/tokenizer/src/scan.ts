@@ -1,4 +1,4 @@
-/** Cuts `text[from, to)` into consecutive pieces that cover all of it. */
+/** Cuts `text[from, to)` into consecutive pieces; some scans leave parts of it out. */
 export type Scan = (text: string, from: number, to: number, emit: Emit) => void
 export type Emit = (from: number, to: number) => void
 

@@ -1,5 +1,5 @@
 import type { Scan } from './scan.js'
-import { characterClasses, letter, mark, number, space } from './unicode.js'
+import { characterClasses, letter, mark, number, punctuation, space } from './unicode.js'
 
 /** The end of the run of characters from `i` whose class has (or, negated, lacks) one of the bits. */
 function runEnd(classes: Uint8Array, text: string, from: number, to: number, bits: number, wanted: boolean): number {
@@ -150,4 +150,19 @@ export const digitsScan: Scan = (text, from, to, emit) => {
     i = next
   }
   if (start < to) emit(start, to)
+}
+
+/** Words between white space, which is left out, and every punctuation character by itself (BERT). */
+export const bertScan: Scan = (text, from, to, emit) => {
+  const classes = characterClasses()
+  let i = from
+  while (i < to) {
+    i = runEnd(classes, text, i, to, space, true)
+    if (i >= to) return
+    const point = text.codePointAt(i)!
+    const end =
+      classes[point]! & punctuation ? i + (point > 0xffff ? 2 : 1) : runEnd(classes, text, i, to, space | punctuation, false)
+    emit(i, end)
+    i = end
+  }
 }

@@ -3,12 +3,15 @@ export const letter = 1
 export const number = 2
 export const space = 4
 export const mark = 8
+/** As BERT has it: Unicode's punctuation and ASCII's symbols. */
+export const punctuation = 16
 
 const properties: readonly (readonly [number, string])[] = [
   [letter, 'L'],
   [number, 'N'],
   [space, 'White_Space'],
   [mark, 'M'],
+  [punctuation, 'P'],
 ]
 
 // Planes 4 to 13 are unassigned, 15 and 16 private: none of their characters has a class.
@@ -38,6 +41,7 @@ function build(): Uint8Array {
       }
     }
   }
+  for (const symbol of '$+<=>^`|~') table[symbol.charCodeAt(0)]! |= punctuation
   return table
 }
 
