@@ -28,8 +28,7 @@ export const decodableTypes = Object.keys(decoders) as readonly TensorType[]
  * @example
  * ```ts
  * const gguf = await readGguf('model.gguf')
- * const { type } = gguf.tensors.get('blk.0.attn_q.weight')
- * const values = decodeBlocks(type, await gguf.read('blk.0.attn_q.weight')) // Float32Array
+ * for (const { name, type } of gguf.tensors.values()) decodeBlocks(type, await gguf.read(name)) // Float32Array
  * ```
  */
 export function decodeBlocks(type: TensorType, bytes: Uint8Array): Float32Array<ArrayBuffer> {
