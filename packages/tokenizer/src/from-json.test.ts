@@ -66,6 +66,9 @@ describe('gaps between ids', () => {
   })
 })
 
+let abyss: unknown = null
+for (let depth = 0; depth < 50_000; depth++) abyss = { type: 'Sequence', normalizers: [abyss] }
+
 describe('malformed files', () => {
   const template = (single: unknown, special_tokens: unknown = {}) => ({
     post_processor: { type: 'TemplateProcessing', single, special_tokens },

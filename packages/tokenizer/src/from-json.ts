@@ -64,6 +64,16 @@ const numbersIn = (value: unknown): number[] => (Array.isArray(value) ? value : 
  * ```
  */
 export function tokenizerFromJson(json: unknown, options: FromJsonOptions = {}): Tokenizer {
+  try {
+    return parse(json, options)
+  } catch (thrown) {
+    // The stack is as deep as the file is nested.
+    if (thrown instanceof RangeError) throw invalid('tokenizer.json', 'The tokenizer is nested too deeply to be read.')
+    throw thrown
+  }
+}
+
+function parse(json: unknown, options: FromJsonOptions): Tokenizer {
   const file = objectAt(json, 'tokenizer.json')
   const config: Fields = isObject(options.config) ? options.config : {}
   const generation: Fields = isObject(options.generation) ? options.generation : {}
@@ -75,7 +85,7 @@ export function tokenizerFromJson(json: unknown, options: FromJsonOptions = {}):
   const idOf = (token: string | undefined) => (token === undefined ? undefined : vocabulary.ids.get(token))
   const normalizer = parseNormalizer(file.normalizer)
   const detokenizer = parseDecoder(file.decoder)
-  const framed = parsePostProcessor(file.post_processor, idOf)
+  const framed = parsePostProcessor(file.post_processor, (id) => vocabulary.tokens[id] !== undefined)
 
   const specials = new Set(added.filter((token) => token.special).map((token) => token.content))
   const usual = (names: readonly string[]) => idOf(names.find((name) => specials.has(name)))

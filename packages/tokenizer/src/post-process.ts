@@ -9,15 +9,15 @@ export interface Frame {
 
 export const noFrame: Frame = { before: [], after: [] }
 
-type IdOf = (token: string) => number | undefined
+type HasId = (id: number) => boolean
 
-function known(token: string, id: number, idOf: IdOf, field: string): number {
-  if (idOf(token) === undefined)
-    throw invalid(field, `The post-processor names the token ${JSON.stringify(token)}, which the vocabulary lacks.`)
-  return id
+function known(value: unknown, hasId: HasId, field: string): number {
+  const id = numberAt(value, field)
+  if (hasId(id)) return id
+  throw invalid(field, `The post-processor names the id ${id}, which the vocabulary lacks.`)
 }
 
-function template(single: unknown, specials: unknown, idOf: IdOf, field: string): Frame {
+function template(single: unknown, specials: unknown, hasId: HasId, field: string): Frame {
   const before: number[] = []
   const after: number[] = []
   let seen = false
@@ -32,19 +32,19 @@ function template(single: unknown, specials: unknown, idOf: IdOf, field: string)
     }
     const name = textAt(objectAt(item.SpecialToken, `${at}.SpecialToken`).id, `${at}.SpecialToken.id`)
     const ids = listAt(objectAt(table[name], `${field}.special_tokens.${name}`).ids, `${field}.special_tokens.${name}.ids`)
-    for (const id of ids) (seen ? after : before).push(known(name, numberAt(id, `${field}.special_tokens.${name}.ids`), idOf, at))
+    for (const id of ids) (seen ? after : before).push(known(id, hasId, `${field}.special_tokens.${name}.ids`))
   }
   if (!seen) throw invalid(`${field}.single`, 'The template of the post-processor has no place for the text.')
   return { before, after }
 }
 
-function pair(value: unknown, idOf: IdOf, field: string): number {
-  const [token, id] = listAt(value, field)
-  return known(textAt(token, `${field}[0]`), numberAt(id, `${field}[1]`), idOf, field)
+function pair(value: unknown, hasId: HasId, field: string): number {
+  const [, id] = listAt(value, field)
+  return known(id, hasId, `${field}[1]`)
 }
 
 /** The `post_processor` of a tokenizer.json, for one text. */
-export function parsePostProcessor(value: unknown, idOf: IdOf, field = 'post_processor'): Frame {
+export function parsePostProcessor(value: unknown, hasId: HasId, field = 'post_processor'): Frame {
   const part = component(value, field)
   if (part === undefined) return noFrame
   const { type, fields } = part
@@ -52,13 +52,13 @@ export function parsePostProcessor(value: unknown, idOf: IdOf, field = 'post_pro
     case 'ByteLevel':
       return noFrame
     case 'TemplateProcessing':
-      return template(fields.single, fields.special_tokens, idOf, field)
+      return template(fields.single, fields.special_tokens, hasId, field)
     case 'BertProcessing':
     case 'RobertaProcessing':
-      return { before: [pair(fields.cls, idOf, `${field}.cls`)], after: [pair(fields.sep, idOf, `${field}.sep`)] }
+      return { before: [pair(fields.cls, hasId, `${field}.cls`)], after: [pair(fields.sep, hasId, `${field}.sep`)] }
     case 'Sequence':
       return listAt(fields.processors, `${field}.processors`)
-        .map((step, i) => parsePostProcessor(step, idOf, `${field}.processors[${i}]`))
+        .map((step, i) => parsePostProcessor(step, hasId, `${field}.processors[${i}]`))
         .reduce(
           (inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }),
           noFrame,
