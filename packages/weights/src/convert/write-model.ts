@@ -40,8 +40,8 @@ export interface OutgoingTensor {
 /** Writes an opened model as GGUF or as a Hugging Face folder, tensor by tensor; `output` decides which. */
 export async function writeModel(model: Model, output: string, options: WriteModelOptions = {}): Promise<WrittenModel> {
   options.signal?.throwIfAborted()
-  const kind = output.endsWith('.gguf') ? 'gguf' : 'hf'
-  const type = options.type ?? defaultType(model, kind)
+  const kind = kindOf(output)
+  const type = options.type ?? defaultType(model, output)
   const { description, spec } = model
   const tensors = expectedTensors(description.architecture, spec).map((expected): OutgoingTensor => {
     const info = model.tensors.get(expected.name)!
@@ -67,11 +67,13 @@ export async function writeModel(model: Model, output: string, options: WriteMod
   return { output, kind, type, tensors: tensors.length }
 }
 
+const kindOf = (output: string): 'gguf' | 'hf' => (output.endsWith('.gguf') ? 'gguf' : 'hf')
+
 /** The type of the weights themselves; quantised ones become F16 in GGUF and F32 in a folder, where nothing is lost. */
-function defaultType(model: Model, kind: 'gguf' | 'hf'): FloatType {
+export function defaultType(model: Model, output: string): FloatType {
   const types = weightTypes(model)
   const only = types.length === 1 ? types[0] : undefined
-  if (kind === 'gguf') return only === 'BF16' ? 'BF16' : 'F16'
+  if (kindOf(output) === 'gguf') return only === 'BF16' ? 'BF16' : 'F16'
   return only !== undefined && isFloatType(only) ? only : 'F32'
 }
 

@@ -41,7 +41,7 @@ const wanted = [
   /^special_tokens_map\.json$/,
   /^added_tokens\.json$/,
 ]
-const wantedToo = [/^vocab\.json$/, /^merges\.txt$/, /^chat_template\.(jinja|json)$/, /^adapter_config\.json$/]
+const wantedToo = [/^vocab\.(json|txt)$/, /^merges\.txt$/, /^chat_template\.(jinja|json)$/, /^adapter_config\.json$/]
 const weights = [/^model(-\d+-of-\d+)?\.safetensors$/, /^model\.safetensors\.index\.json$/, /^adapter_model\.safetensors$/]
 
 /** What a model or an adapter needs of a repository: no pickles, no copies in other formats. A lone GGUF is taken itself. */

@@ -8,19 +8,13 @@ export interface WeightedModule {
 }
 
 /** Adds Σ weight · scale · B · A to rows of W. Sums in float64, so that the order of adapters does not matter much. */
-export function deltaOf(parts: readonly WeightedModule[], onRow: (squares: number) => void): RowChange {
+export function deltaOf(parts: readonly WeightedModule[]): RowChange {
   return (values, firstRow, columns) => {
     const delta = new Float64Array(columns)
     for (let row = 0; row < values.length / columns; row++) {
       delta.fill(0)
       for (const { module, weight } of parts) addRow(delta, module, weight, firstRow + row)
-      let squares = 0
-      for (let column = 0; column < columns; column++) {
-        const change = delta[column]!
-        squares += change * change
-        values[row * columns + column]! += change
-      }
-      onRow(squares)
+      for (let column = 0; column < columns; column++) values[row * columns + column]! += delta[column]!
     }
   }
 }

@@ -74,8 +74,19 @@ describe('merge', () => {
     expect(report).toMatchObject({ kind: 'gguf', type: 'F16', changed: 210 })
     expect(report.quantisedBase?.types).toContain('Q4_1')
     expect(report.quantisedBase?.ratio).toBeGreaterThan(1)
-    expect(report.quantisedBase?.warning).toContain('quantised')
+    expect(report.warnings[0]).toContain('quantised')
   }, 60_000)
+
+  it('says when rounding takes away what the adapter adds', async () => {
+    const out = `${temporaryFolder()}/merged`
+    const whole = await merge({ base, adapters: [{ path: adapter }], out, type: 'BF16' })
+    expect(whole.warnings).toEqual([])
+    expect(whole.roundingNorm).toBeGreaterThan(0)
+    const little = await merge({ base, adapters: [{ path: adapter, weight: 1e-4 }], out, type: 'BF16' })
+    expect(little.roundingNorm).toBeGreaterThan(little.adapterNorm)
+    expect(little.warnings).toEqual([expect.stringContaining('Rounding to BF16')])
+    expect((await merge({ base, adapters: [{ path: adapter, weight: 1e-4 }], out, type: 'F32' })).roundingNorm).toBe(0)
+  })
 
   it('needs an adapter', async () => {
     await expect(merge({ base, adapters: [], out: 'nowhere' })).rejects.toMatchObject({ code: 'MERGE_EMPTY' })

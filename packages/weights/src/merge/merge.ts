@@ -1,7 +1,16 @@
 import { type TensorType, usageError } from '@qt/core'
 import { readAdapter } from '../adapter/read.js'
-import type { FloatType } from '../blocks/encode.js'
-import { isQuantised, type WriteProgress, type WrittenModel, weightTypes, writeModel } from '../convert/write-model.js'
+import { decodeBlocks } from '../blocks/decode.js'
+import { encodeFloats, type FloatType } from '../blocks/encode.js'
+import type { RowChange } from '../convert/tensor-stream.js'
+import {
+  defaultType,
+  isQuantised,
+  type WriteProgress,
+  type WrittenModel,
+  weightTypes,
+  writeModel,
+} from '../convert/write-model.js'
 import type { Model } from '../model/model.js'
 import { openModel } from '../model/open-model.js'
 import { deltaOf, type WeightedModule } from './delta.js'
@@ -25,6 +34,10 @@ export interface MergeReport extends WrittenModel {
   readonly changed: number
   /** Frobenius norm of everything that was added. */
   readonly adapterNorm: number
+  /** Frobenius norm of what rounding to the output's type took from the changed tensors. */
+  readonly roundingNorm: number
+  /** Sentences for the user: a quantised base, an adapter that rounding would erase. */
+  readonly warnings: readonly string[]
   /** Present when the base is quantised. */
   readonly quantisedBase?: {
     readonly types: readonly TensorType[]
@@ -58,22 +71,41 @@ export async function merge(options: MergeOptions): Promise<MergeReport> {
     const adapter = await readAdapter(path, model.spec)
     for (const [name, module] of adapter.modules) parts.set(name, [...(parts.get(name) ?? []), { module, weight }])
   }
-  let squares = 0
+  const type = options.type ?? defaultType(model, out)
+  const sums = { added: 0, lost: 0 }
   const written = await writeModel(model, out, {
     ...options,
+    type,
     change: (tensor) => {
       const modules = parts.get(tensor)
-      return (
-        modules &&
-        deltaOf(modules, (row) => {
-          squares += row
-        })
-      )
+      return modules && measured(deltaOf(modules), type, sums)
     },
   })
-  const adapterNorm = Math.sqrt(squares)
+  const adapterNorm = Math.sqrt(sums.added)
+  const roundingNorm = Math.sqrt(sums.lost)
   const quantisedBase = await quantisedReport(model, [...parts.keys()], adapterNorm)
-  return { ...written, changed: parts.size, adapterNorm, ...(quantisedBase === undefined ? {} : { quantisedBase }) }
+  const warnings = [
+    ...(quantisedBase === undefined ? [] : [quantisedBase.warning]),
+    ...(roundingNorm > 0.5 * adapterNorm ? [roundingWarning(type, roundingNorm / adapterNorm)] : []),
+  ]
+  const report = { ...written, changed: parts.size, adapterNorm, roundingNorm, warnings }
+  return quantisedBase === undefined ? report : { ...report, quantisedBase }
+}
+
+/** A change that also sums the squares of what it adds, and of what rounding to the output's type then takes away. */
+function measured(change: RowChange, type: FloatType, sums: { added: number; lost: number }): RowChange {
+  return (values, firstRow, columns) => {
+    const before = values.slice()
+    change(values, firstRow, columns)
+    sums.added += squaredDistance(values, before)
+    if (type !== 'F32') sums.lost += squaredDistance(values, decodeBlocks(type, encodeFloats(type, values)))
+  }
+}
+
+function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2
+  return sum
 }
 
 async function quantisedReport(
@@ -92,13 +124,15 @@ async function quantisedReport(
   }
   const errorNorm = squares === undefined ? undefined : Math.sqrt(squares)
   const ratio = errorNorm === undefined || adapterNorm === 0 ? undefined : errorNorm / adapterNorm
-  return { types, errorNorm, ratio, warning: warningOf(types, ratio) }
+  return { types, errorNorm, ratio, warning: quantisedWarning(types, ratio) }
 }
 
-function warningOf(types: readonly TensorType[], ratio: number | undefined): string {
-  const size =
-    ratio === undefined
-      ? ''
-      : ` Its rounding errors are about ${Number(ratio.toPrecision(2))} times as large as what the adapter adds.`
+function quantisedWarning(types: readonly TensorType[], ratio: number | undefined): string {
+  const size = ratio === undefined ? '' : ` Its rounding errors are about ${times(ratio)} as large as what the adapter adds.`
   return `The base is quantised (${types.join(', ')}): the adapter was added to the dequantised weights, which is right only if it was trained on this base.${size}`
 }
+
+const roundingWarning = (type: FloatType, ratio: number): string =>
+  `Rounding to ${type} takes away ${times(ratio)} as much as the adapter adds; write F32 to keep it whole.`
+
+const times = (ratio: number): string => `${Number(ratio.toPrecision(2))} times`

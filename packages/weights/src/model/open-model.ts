@@ -69,6 +69,10 @@ async function openGguf(path: string): Promise<Model> {
   }
 }
 
+/** A snapshot in the hub's cache is named after its commit; the repository's name is what people know. */
+const folderName = (path: string): string =>
+  /models--[^/\\]+--([^/\\]+)[/\\]snapshots[/\\][0-9a-f]{40}[/\\]?$/.exec(path)?.[1] ?? baseName(path)
+
 async function openFolder(path: string): Promise<Model> {
   const configFile = joinPath(path, 'config.json')
   const description = specFromConfig(await readJsonObject(configFile), configFile)
@@ -85,7 +89,7 @@ async function openFolder(path: string): Promise<Model> {
   return {
     path,
     kind: 'hf',
-    name: baseName(path),
+    name: folderName(path),
     spec: description.spec,
     tensors: checkTensors(description, found, path, 'huggingFace', huggingFace.ignored),
     tokenizerFile: (await fileExists(tokenizerFile)) ? tokenizerFile : undefined,
