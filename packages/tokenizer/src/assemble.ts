@@ -109,11 +109,9 @@ export function assemble(parts: Parts): Tokenizer {
 
     encode(text, { special = false } = {}) {
       const out = new Ids(text.length >> 1)
-      if (special) for (const id of frame.before) out.push(id)
       const encode = special ? encodeSpecial : encodePlain
       encode(wellFormed(text), out)
-      if (special) for (const id of frame.after) out.push(id)
-      return out.toArray()
+      return special ? framed(out.toArray(), frame) : out.toArray()
     },
 
     decode(list, { special = false } = {}) {
@@ -149,6 +147,14 @@ export function assemble(parts: Parts): Tokenizer {
     token: (id) => tokens[id],
     id: (token) => ids.get(token),
   }
+}
+
+/** Adds BOS and EOS unless the text has them: many chat templates write them themselves. */
+function framed(ids: Uint32Array, { before, after }: Frame): Uint32Array {
+  const begins = before.every((id, i) => ids[i] === id)
+  const ends = after.every((id, i) => ids[ids.length - after.length + i] === id)
+  if (begins && ends) return ids
+  return Uint32Array.from([...(begins ? [] : before), ...ids, ...(ends ? [] : after)])
 }
 
 // A byte order mark is a character like any other here.

@@ -16,6 +16,8 @@ export interface KindExpected {
   readonly plain: readonly (readonly number[])[]
   readonly decoded: readonly string[]
   readonly special: readonly (readonly number[])[]
+  /** How many tokens the post-processor writes before and after a text. */
+  readonly frame: readonly [before: number, after: number]
   readonly specialDecoded: readonly string[]
   readonly skippedDecoded: readonly string[]
 }
