@@ -8,7 +8,7 @@ import {
   metadataStrings,
 } from '../gguf/metadata.js'
 import { mergesFromScores } from './merges-from-scores.js'
-import { preTokenizerJson } from './pre-tokenizers.js'
+import { isLlama3, preTokenizerJson } from './pre-tokenizers.js'
 import { tokenKinds } from './to-gguf.js'
 
 export interface TokenizerFiles {
@@ -32,7 +32,7 @@ export function tokenizerFiles(metadata: Metadata, file: string): TokenizerFiles
   const bos = tokenOf('bos')
   const eos = tokenOf('eos')
   // llama.cpp's defaults where the file says nothing: SentencePiece vocabularies and Llama 3's start with BOS.
-  const startsWithBos = model === 'llama' || metadataString(metadata, 'tokenizer.ggml.pre') === 'llama-bpe'
+  const startsWithBos = model === 'llama' || isLlama3(metadataString(metadata, 'tokenizer.ggml.pre') ?? '')
   const addBos = metadataBoolean(metadata, 'tokenizer.ggml.add_bos_token') ?? startsWithBos
   const addEos = metadataBoolean(metadata, 'tokenizer.ggml.add_eos_token') ?? false
   const core = model === 'gpt2' ? byteLevel(metadata, tokens, file) : sentencePiece(metadata, tokens)
@@ -57,7 +57,7 @@ export function tokenizerFiles(metadata: Metadata, file: string): TokenizerFiles
 }
 
 function byteLevel(metadata: Metadata, tokens: readonly string[], file: string) {
-  const pre = metadataString(metadata, 'tokenizer.ggml.pre') ?? 'gpt-2'
+  const pre = metadataString(metadata, 'tokenizer.ggml.pre') ?? 'default'
   const preTokenizer = preTokenizerJson(pre)
   if (preTokenizer === undefined)
     throw usageError(
@@ -73,8 +73,7 @@ function byteLevel(metadata: Metadata, tokens: readonly string[], file: string) 
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
       ...bpe,
-      // Llama 3 takes a word that is a token whole, whatever the merges say; llama.cpp knows that by the name.
-      ignore_merges: pre === 'llama-bpe',
+      ignore_merges: isLlama3(pre),
       vocab: vocabulary(tokens),
       merges: metadataStrings(metadata, 'tokenizer.ggml.merges') ?? [],
     },

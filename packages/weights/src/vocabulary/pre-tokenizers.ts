@@ -41,8 +41,13 @@ export function preTokenizerName(json: unknown): string | undefined {
   return preTokenizers.find((candidate) => essence(candidate.json) === wanted)?.names[0]
 }
 
+const named = (name: string) => preTokenizers.find((candidate) => candidate.names.includes(name))
+
 /** The `pre_tokenizer` of a name of GGUF's, or undefined. */
-export const preTokenizerJson = (name: string): unknown => preTokenizers.find((candidate) => candidate.names.includes(name))?.json
+export const preTokenizerJson = (name: string): unknown => named(name)?.json
+
+/** Llama 3's vocabularies take a word that is a token whole, whatever the merges say, and start with BOS; llama.cpp knows by the name. */
+export const isLlama3 = (name: string): boolean => named(name)?.names[0] === 'llama-bpe'
 
 /** What decides how text is cut; offsets do not. */
 function essence(json: unknown): string {

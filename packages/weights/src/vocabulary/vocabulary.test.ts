@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { optional, temporaryFolder } from '../../test/files.js'
-import { metadataNumbers, metadataString, metadataStrings } from '../gguf/metadata.js'
+import { type MetadataValue, metadataNumbers, metadataString, metadataStrings } from '../gguf/metadata.js'
 import { readGguf } from '../gguf/read.js'
 import { tokenizerFiles } from './from-gguf.js'
 import { mergesFromScores } from './merges-from-scores.js'
@@ -54,6 +54,17 @@ describe('vocabularies', () => {
     for (let i = 1; i < merged.length; i++) expect(before![merged[i - 1]!.id]!).toBeGreaterThanOrEqual(before![merged[i]!.id]!)
     expect(merged.length).toBeGreaterThan(20_000)
     expect(metadataString(again, 'tokenizer.ggml.model')).toBe('llama')
+  })
+
+  it('refuses a vocabulary whose word rule was lost, rather than guess', () => {
+    const tokens = { type: 'ARRAY', of: 'STRING', value: ['a', 'b'] } as const
+    const metadata = new Map<string, MetadataValue>([
+      ['tokenizer.ggml.model', { type: 'STRING', value: 'gpt2' }],
+      ['tokenizer.ggml.tokens', tokens],
+    ])
+    expect(() => tokenizerFiles(metadata, 'old.gguf')).toThrow('word rule default')
+    metadata.set('tokenizer.ggml.pre', { type: 'STRING', value: 'llama3' })
+    expect(tokenizerFiles(metadata, 'old.gguf').tokenizer).toMatchObject({ model: { ignore_merges: true } })
   })
 
   it('merges come from scores, best first', () => {
