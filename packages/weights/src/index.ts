@@ -7,6 +7,7 @@ export { decodableTypes, decodeBlocks } from './blocks/decode.js'
 export { encodeFloats, type FloatType, floatTypes } from './blocks/encode.js'
 export { type ConvertOptions, convert } from './convert/convert.js'
 export type { WriteProgress, WrittenModel } from './convert/write-model.js'
+export { type ModelInMemory, writeModelFolder } from './convert/write-model-folder.js'
 export type { GgufHeader } from './gguf/header.js'
 export {
   type Metadata,

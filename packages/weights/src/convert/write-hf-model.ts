@@ -51,7 +51,7 @@ async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, unkn
   return { ...files, 'tokenizer.json': tokenizer, 'tokenizer_config.json': tokenizerConfig }
 }
 
-async function copyCompanions(model: Model, folder: string): Promise<void> {
+export async function copyCompanions(model: Model, folder: string): Promise<void> {
   const { copyFile } = await import('node:fs/promises')
   for (const name of companions)
     if (await fileExists(joinPath(model.path, name))) await copyFile(joinPath(model.path, name), joinPath(folder, name))
