@@ -5,7 +5,7 @@ import { patternAt } from './normalize.js'
 
 /** Text of a token, or the one byte it stands for. */
 export type Piece = string | Uint8Array
-export type PieceOf = (token: string, added: boolean) => Piece
+type PieceOf = (token: string, added: boolean) => Piece
 
 export interface Detokenizer {
   /** Begins a text: the result is asked for each token in order and may depend on those before. */
@@ -70,7 +70,7 @@ const cleanup: Step = (text) =>
     .replaceAll(" 've", "'ve")
     .replaceAll(" 're", "'re")
 
-export const wordPieceSteps = (prefix: string, clean: boolean): Step[] => [
+const wordPieceSteps = (prefix: string, clean: boolean): Step[] => [
   (token, first) => (first ? token : token.startsWith(prefix) ? token.slice(prefix.length) : ` ${token}`),
   ...(clean ? [cleanup] : []),
 ]

@@ -19,7 +19,7 @@ export interface JsonModel {
 }
 
 /** `["a", "b"]`, or `"a b"` in older files. */
-export function mergeAt(value: unknown, i: number): readonly [string, string] {
+function mergeAt(value: unknown, i: number): readonly [string, string] {
   const parts: unknown = typeof value === 'string' ? value.split(' ') : value
   if (Array.isArray(parts) && parts.length === 2) {
     const [left, right]: unknown[] = parts

@@ -11,7 +11,7 @@ const lowercase: Normalizer = (text) => text.replaceAll('Σ', 'σ').toLowerCase(
 const chinese =
   /[\u4e00-\u9fff\u3400-\u4dbf\u{20000}-\u{2a6df}\u{2a700}-\u{2b73f}\u{2b740}-\u{2b81f}\u{2b920}-\u{2ceaf}\uf900-\ufaff\u{2f800}-\u{2fa1f}]/gu
 
-export interface BertNormalizerOptions {
+interface BertNormalizerOptions {
   readonly cleanText: boolean
   readonly chineseCharacters: boolean
   readonly stripAccents: boolean
@@ -19,7 +19,7 @@ export interface BertNormalizerOptions {
 }
 
 /** https://github.com/google-research/bert/blob/master/tokenization.py */
-export function bertNormalizer(options: BertNormalizerOptions): Normalizer {
+function bertNormalizer(options: BertNormalizerOptions): Normalizer {
   return byLine(options.lowercase, (text) => {
     let out = text
     if (options.cleanText)

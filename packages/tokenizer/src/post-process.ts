@@ -7,7 +7,7 @@ export interface Frame {
   readonly after: readonly number[]
 }
 
-export const noFrame: Frame = { before: [], after: [] }
+const noFrame: Frame = { before: [], after: [] }
 
 type HasId = (id: number) => boolean
 
