@@ -1,0 +1,55 @@
+#include <napi.h>
+
+#include "convert.hpp"
+#include "objects.hpp"
+#include "threads.hpp"
+
+namespace qt {
+namespace {
+
+Napi::Value listKernels(const Napi::CallbackInfo& info) {
+  const char* names[8];
+  const int count = availableKernels(names, 8);
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (int i = 0; i < count; ++i) list.Set(i, Napi::String::New(info.Env(), names[i]));
+  return list;
+}
+
+Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
+
+// (spec, options, threads, kernels?) → { arena, state, parts: [{ part, bytes }] }
+Napi::Value planStep(const Napi::CallbackInfo& info) {
+  const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
+  const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
+  const StepLayout layout(spec, options, toKernels(info[3]), std::max(1, info[2].ToNumber().Int32Value()));
+  const TrainedLayout trained(spec, options);
+  Napi::Object out = Napi::Object::New(info.Env());
+  out.Set("arena", static_cast<double>(layout.plan.size()));
+  out.Set("trained", static_cast<double>(trained.count * sizeof(float)));
+  Napi::Array parts = Napi::Array::New(info.Env());
+  for (const ArenaPlan::Part& part : layout.plan.fullest()) {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("part", part.name);
+    o.Set("bytes", static_cast<double>(part.bytes));
+    parts.Set(parts.Length(), o);
+  }
+  out.Set("parts", parts);
+  return out;
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  exports.Set("availableKernels", Napi::Function::New(env, listKernels));
+  exports.Set("availableProcessors", Napi::Function::New(env, processors));
+  exports.Set("planStep", Napi::Function::New(env, planStep));
+  exports.Set("Model", ModelObject::define(env));
+  exports.Set("Trainer", TrainerObject::define(env));
+  exports.Set("Session", SessionObject::define(env));
+  return exports;
+}
+
+}  // namespace
+}  // namespace qt
+
+Napi::Object startAddon(Napi::Env env, Napi::Object exports) { return qt::start(env, exports); }
+
+NODE_API_MODULE(qt_trainer, startAddon)

@@ -1,0 +1,104 @@
+#include "convert.hpp"
+
+#include <cstring>
+
+namespace qt {
+
+ModelSpec toSpec(const Napi::Object& o) {
+  ModelSpec s;
+  s.vocabulary = integer(o, "vocabularySize");
+  s.layers = integer(o, "layers");
+  s.dModel = integer(o, "dModel");
+  s.heads = integer(o, "heads");
+  s.kvHeads = integer(o, "kvHeads");
+  s.headDim = integer(o, "headDim");
+  s.ffn = integer(o, "ffn");
+  s.normEpsilon = static_cast<float>(number(object(o, "norm"), "epsilon"));
+  const Napi::Object rope = object(o, "rope");
+  s.ropeLayout = text(rope, "layout") == "halves" ? RopeLayout::Halves : RopeLayout::Interleaved;
+  s.ropeDimensions = integer(rope, "dimensions");
+  const Napi::Array frequencies = array(rope, "frequencies");
+  for (std::uint32_t i = 0; i < frequencies.Length(); ++i) s.ropeFrequencies.push_back(frequencies.Get(i).ToNumber().DoubleValue());
+  s.ropeFactor = static_cast<float>(number(rope, "attentionFactor"));
+  s.attentionScale = static_cast<float>(number(object(o, "attention"), "scale"));
+  s.tiedEmbeddings = boolean(o, "tiedEmbeddings");
+  const bool sane = s.vocabulary > 0 && s.layers > 0 && s.dModel > 0 && s.heads > 0 && s.kvHeads > 0 && s.headDim > 0 && s.ffn > 0 &&
+                    s.heads % s.kvHeads == 0 && s.ropeFrequencies.size() * 2 <= static_cast<std::size_t>(s.headDim);
+  if (!sane) throw Napi::RangeError::New(o.Env(), "the model's sizes contradict each other");
+  return s;
+}
+
+std::vector<TensorSource> toTensors(const Napi::Array& list) {
+  std::vector<TensorSource> tensors;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = list.Get(i).As<Napi::Object>();
+    TensorSource t;
+    t.name = text(o, "name");
+    t.file = text(o, "file");
+    t.offset = static_cast<std::uint64_t>(number(o, "offset"));
+    t.bytes = static_cast<std::uint64_t>(number(o, "bytes"));
+    t.type = static_cast<TensorType>(integer(o, "type"));
+    t.rows = static_cast<std::int64_t>(number(o, "rows"));
+    t.columns = static_cast<std::int64_t>(number(o, "columns"));
+    tensors.push_back(t);
+  }
+  return tensors;
+}
+
+TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
+  TrainerOptions t;
+  t.precision = text(o, "precision") == "bfloat16" ? DType::BF16 : DType::F32;
+  t.checkpointing = boolean(o, "checkpointing");
+  t.full = boolean(o, "full");
+  t.maxTokens = integer(o, "maxTokens");
+  t.maxPositions = integer(o, "maxPositions");
+  t.lossChunk = integer(o, "lossChunk");
+  t.dropout = static_cast<float>(number(o, "dropout"));
+  t.seed = static_cast<std::uint64_t>(number(o, "seed"));
+  if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
+  const Napi::Array modules = array(o, "adapters");
+  if (modules.Length() > 0) t.adapters.resize(spec.layers);
+  for (std::uint32_t i = 0; i < modules.Length(); ++i) {
+    const Napi::Object m = modules.Get(i).As<Napi::Object>();
+    const std::int32_t layer = integer(m, "layer"), projection = integer(m, "projection"), rank = integer(m, "rank");
+    if (layer < 0 || layer >= spec.layers || projection < 0 || projection >= projectionCount || rank < 1)
+      throw Napi::RangeError::New(o.Env(), "an adapter sits where the model has no projection");
+    t.adapters[layer][projection] = {rank, static_cast<float>(number(m, "scale"))};
+  }
+  return t;
+}
+
+std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec& spec) {
+  std::vector<AppliedAdapter> adapters;
+  for (std::uint32_t i = 0; i < list.Length(); ++i) {
+    const Napi::Object o = list.Get(i).As<Napi::Object>();
+    AppliedAdapter a;
+    a.layer = integer(o, "layer");
+    a.projection = integer(o, "projection");
+    a.rank = integer(o, "rank");
+    a.scale = static_cast<float>(number(o, "scale"));
+    const Napi::Float32Array low = floats(o.Get("a")), high = floats(o.Get("b"));
+    if (a.layer < 0 || a.layer >= spec.layers || a.projection < 0 || a.projection >= projectionCount)
+      throw Napi::RangeError::New(o.Env(), "an adapter sits where the model has no projection");
+    const Shape shape = projectionShape(spec, a.projection);
+    if (a.rank < 1 || low.ElementLength() != static_cast<std::size_t>(a.rank) * shape.columns ||
+        high.ElementLength() != static_cast<std::size_t>(a.rank) * shape.rows)
+      throw Napi::RangeError::New(o.Env(), "an adapter's matrices do not fit its projection");
+    a.a.assign(low.Data(), low.Data() + low.ElementLength());
+    a.b.assign(high.Data(), high.Data() + high.ElementLength());
+    adapters.push_back(std::move(a));
+  }
+  return adapters;
+}
+
+const KernelTable& toKernels(const Napi::Value& name) {
+  if (!name.IsString()) return kernels();
+  const std::string wanted = name.ToString().Utf8Value();
+  const char* names[8];
+  const int count = availableKernels(names, 8);
+  for (int i = 0; i < count; ++i)
+    if (wanted == names[i]) return kernels(names[i]);
+  throw Napi::RangeError::New(name.Env(), "this machine has no kernels named " + wanted);
+}
+
+}  // namespace qt

@@ -1,0 +1,48 @@
+// JavaScript's plain objects to the engine's plain structs, and back. No decision is taken here.
+#pragma once
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <napi.h>
+
+#include "generate/session.hpp"
+#include "model/model.hpp"
+#include "train/options.hpp"
+
+namespace qt {
+
+inline double number(const Napi::Object& o, const char* key) {
+  const Napi::Value v = o.Get(key);
+  if (!v.IsNumber()) throw Napi::TypeError::New(o.Env(), std::string(key) + " must be a number");
+  return v.As<Napi::Number>().DoubleValue();
+}
+inline std::int32_t integer(const Napi::Object& o, const char* key) { return static_cast<std::int32_t>(number(o, key)); }
+inline bool boolean(const Napi::Object& o, const char* key) { return o.Get(key).ToBoolean(); }
+inline std::string text(const Napi::Object& o, const char* key) { return o.Get(key).ToString().Utf8Value(); }
+inline Napi::Object object(const Napi::Object& o, const char* key) {
+  const Napi::Value v = o.Get(key);
+  if (!v.IsObject()) throw Napi::TypeError::New(o.Env(), std::string(key) + " must be an object");
+  return v.As<Napi::Object>();
+}
+inline Napi::Array array(const Napi::Object& o, const char* key) { return object(o, key).As<Napi::Array>(); }
+
+inline std::vector<std::int32_t> integers(const Napi::Value& v) {
+  if (!v.IsTypedArray() || v.As<Napi::TypedArray>().TypedArrayType() != napi_int32_array) throw Napi::TypeError::New(v.Env(), "an Int32Array is expected");
+  const auto typed = v.As<Napi::Int32Array>();
+  return {typed.Data(), typed.Data() + typed.ElementLength()};
+}
+inline Napi::Float32Array floats(const Napi::Value& v) {
+  if (!v.IsTypedArray() || v.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) throw Napi::TypeError::New(v.Env(), "a Float32Array is expected");
+  return v.As<Napi::Float32Array>();
+}
+
+ModelSpec toSpec(const Napi::Object& o);
+std::vector<TensorSource> toTensors(const Napi::Array& list);
+TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);
+std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec& spec);
+
+// The kernels named, or the best this machine has.
+const KernelTable& toKernels(const Napi::Value& name);
+
+}  // namespace qt

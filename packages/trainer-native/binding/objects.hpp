@@ -1,0 +1,78 @@
+// The three things JavaScript holds: a model, a trainer of it, a session with it.
+#pragma once
+#include <atomic>
+#include <memory>
+
+#include <napi.h>
+
+#include "driver.hpp"
+#include "generate/session.hpp"
+#include "model/model.hpp"
+#include "train/trainer.hpp"
+
+namespace qt {
+
+class ModelObject : public Napi::ObjectWrap<ModelObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit ModelObject(const Napi::CallbackInfo& info);
+  std::shared_ptr<const Model> model() const { return model_; }
+
+ private:
+  Napi::Value weightBytes(const Napi::CallbackInfo& info);
+  std::shared_ptr<const Model> model_;
+};
+
+class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit TrainerObject(const Napi::CallbackInfo& info);
+  ~TrainerObject() override { shut(); }
+
+ private:
+  Napi::Value tensors(const Napi::CallbackInfo& info);
+  Napi::Value forwardBackward(const Napi::CallbackInfo& info);
+  Napi::Value evaluate(const Napi::CallbackInfo& info);
+  Napi::Value update(const Napi::CallbackInfo& info);
+  Napi::Value read(const Napi::CallbackInfo& info);
+  void write(const Napi::CallbackInfo& info);
+  void initialise(const Napi::CallbackInfo& info);
+  void zeroGradients(const Napi::CallbackInfo& info);
+  void setAbort(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  void shut();
+  Trainer& open(Napi::Env env);
+  Napi::Value pass(const Napi::CallbackInfo& info, bool gradients);
+  std::span<float> region(const Napi::CallbackInfo& info);
+
+  std::shared_ptr<const Model> model_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Trainer> trainer_;
+  std::atomic<bool> abort_{false};
+  std::unique_ptr<Driver> driver_;
+};
+
+class SessionObject : public Napi::ObjectWrap<SessionObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit SessionObject(const Napi::CallbackInfo& info);
+  ~SessionObject() override { shut(); }
+
+ private:
+  Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value length(const Napi::CallbackInfo& info);
+  void truncate(const Napi::CallbackInfo& info);
+  void setAbort(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  void shut();
+  Session& open(Napi::Env env);
+
+  std::shared_ptr<const Model> model_;
+  std::vector<AppliedAdapter> adapters_;
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Session> session_;
+  std::atomic<bool> abort_{false};
+  std::unique_ptr<Driver> driver_;
+};
+
+}  // namespace qt

@@ -1,0 +1,160 @@
+#include <cmath>
+#include <cstring>
+
+#include "convert.hpp"
+#include "objects.hpp"
+#include "philox.hpp"
+
+namespace qt {
+
+Napi::Function TrainerObject::define(Napi::Env env) {
+  return DefineClass(env, "Trainer",
+                     {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
+                      InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
+                      InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
+                      InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::zeroGradients>("zeroGradients"),
+                      InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
+}
+
+// new Trainer(model, options, threads, kernels?)
+TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TrainerObject>(info) {
+  model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
+  const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
+  pool_ = std::make_unique<ThreadPool>(std::max(1, info[2].ToNumber().Int32Value()));
+  try {
+    trainer_ = std::make_unique<Trainer>(*model_, options, *pool_, toKernels(info[3]));
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(info.Env(), "the system gave no memory for the planned step");
+  }
+  driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
+}
+
+Trainer& TrainerObject::open(Napi::Env env) {
+  if (!driver_) throw Napi::Error::New(env, "the trainer is closed");
+  return *trainer_;
+}
+
+Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
+  const Trainer& trainer = open(info.Env());
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const TrainedTensor& t : trainer.trained().tensors) {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("layer", t.layer);
+    o.Set("kind", t.kind);
+    o.Set("rows", static_cast<double>(t.rows));
+    o.Set("columns", static_cast<double>(t.columns));
+    o.Set("offset", static_cast<double>(t.offset));
+    list.Set(list.Length(), o);
+  }
+  return list;
+}
+
+// (ids, labels, borders, weight, micro) → { loss, tokens, correct, finished }
+Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) {
+  Trainer& trainer = open(info.Env());
+  struct Call {
+    std::vector<std::int32_t> ids, labels, borders;
+    LossSum sum;
+  };
+  auto call = std::make_shared<Call>(Call{integers(info[0]), integers(info[1]), integers(info[2]), {}});
+  if (call->ids.size() != call->labels.size() || call->borders.size() < 2 || call->borders.front() != 0 ||
+      call->borders.back() != static_cast<std::int32_t>(call->ids.size()))
+    throw Napi::RangeError::New(info.Env(), "ids, labels and borders do not fit each other");
+  const float weight = gradients ? info[3].ToNumber().FloatValue() : 0.0f;
+  const auto micro = gradients ? info[4].ToNumber().Uint32Value() : 0u;
+  return driver_->submit(
+      info.Env(),
+      [this, &trainer, call, gradients, weight, micro] {
+        const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
+                          static_cast<std::int32_t>(call->borders.size()) - 1};
+        call->sum = gradients ? trainer.forwardBackward(batch, weight, micro, abort_) : trainer.evaluate(batch, abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value {
+        Napi::Object o = Napi::Object::New(env);
+        o.Set("loss", call->sum.loss);
+        o.Set("tokens", static_cast<double>(call->sum.tokens));
+        o.Set("correct", static_cast<double>(call->sum.correct));
+        o.Set("finished", call->sum.finished);
+        return o;
+      });
+}
+
+Napi::Value TrainerObject::forwardBackward(const Napi::CallbackInfo& info) { return pass(info, true); }
+Napi::Value TrainerObject::evaluate(const Napi::CallbackInfo& info) { return pass(info, false); }
+
+// ({ learningRate, beta1, beta2, epsilon, weightDecay, clip, step }) → norm of the gradient
+Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  const Napi::Object o = info[0].As<Napi::Object>();
+  const auto real = [&](const char* key) { return static_cast<float>(number(o, key)); };
+  const AdamOptions options{real("learningRate"), real("beta1"), real("beta2"), real("epsilon"), real("weightDecay"), real("clip"),
+                            static_cast<std::int64_t>(number(o, "step"))};
+  auto norm = std::make_shared<double>(0);
+  return driver_->submit(
+      info.Env(), [&trainer, options, norm] { *norm = trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
+}
+
+// The caller waits for pending work before it reads or writes.
+std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<float> all = which == "parameters" ? trainer.parameters() : which == "gradients" ? trainer.gradients()
+                             : which == "firstMoments" ? trainer.firstMoments() : trainer.secondMoments();
+  const auto offset = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
+  const std::size_t count = info[2].IsTypedArray() ? info[2].As<Napi::TypedArray>().ElementLength() : static_cast<std::size_t>(info[2].ToNumber().Int64Value());
+  if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the trained numbers");
+  return all.subspan(offset, count);
+}
+
+// read(which, offset, count) → Float32Array
+Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
+  const std::span<float> from = region(info);
+  Napi::Float32Array out = Napi::Float32Array::New(info.Env(), from.size());
+  std::memcpy(out.Data(), from.data(), from.size_bytes());
+  return out;
+}
+
+// write(which, offset, Float32Array)
+void TrainerObject::write(const Napi::CallbackInfo& info) {
+  const Napi::Float32Array from = floats(info[2]);
+  const std::span<float> to = region(info);
+  std::memcpy(to.data(), from.Data(), to.size_bytes());
+}
+
+// initialise("parameters", offset, count, { kind: 'normal' | 'uniform' | 'ones', size, seed, stream })
+void TrainerObject::initialise(const Napi::CallbackInfo& info) {
+  const std::span<float> to = region(info);
+  const Napi::Object o = info[3].As<Napi::Object>();
+  const std::string kind = text(o, "kind");
+  const double size = number(o, "size");
+  const auto seed = static_cast<std::uint64_t>(number(o, "seed"));
+  const auto stream = static_cast<std::uint32_t>(number(o, "stream"));
+  constexpr std::uint32_t purpose = 1;  // core's purposes.initialise
+  pool_->run(static_cast<std::int64_t>((to.size() + 4095) / 4096), [&](std::int64_t task, int) {
+    const std::size_t begin = task * 4096, end = std::min(to.size(), begin + 4096);
+    for (std::size_t i = begin; i < end; i += 2) {
+      std::uint32_t word[4];
+      philox(i / 2, stream, purpose, seed, word);
+      // Box–Muller gives a pair; uniform takes the words as they are.
+      const double u = (word[0] + 1.0) / 4294967296.0, v = word[1] / 4294967296.0;
+      const double radius = std::sqrt(-2 * std::log(u)), angle = 6.283185307179586 * v;
+      const double pair[2] = {kind == "normal" ? radius * std::cos(angle) : kind == "ones" ? 1.0 : 2 * u - 1,
+                              kind == "normal" ? radius * std::sin(angle) : kind == "ones" ? 1.0 : 2 * v - 1};
+      for (std::size_t j = 0; j < 2 && i + j < end; ++j) to[i + j] = static_cast<float>(pair[j] * size);
+    }
+  });
+}
+
+void TrainerObject::zeroGradients(const Napi::CallbackInfo& info) { open(info.Env()).zeroGradients(); }
+void TrainerObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }
+void TrainerObject::close(const Napi::CallbackInfo&) { shut(); }
+
+void TrainerObject::shut() {
+  abort_.store(true);
+  driver_.reset();
+  trainer_.reset();
+  pool_.reset();
+  model_.reset();
+}
+
+}  // namespace qt

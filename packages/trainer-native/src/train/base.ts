@@ -1,0 +1,53 @@
+import { type ModelSpec, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
+import { type Model, type ModelDescription, openModel, resolve, specFromConfig } from '@qt/weights'
+import type { TensorSource } from '../binding.js'
+import { requireSupportedModel } from '../supported.js'
+import { architectureConfig } from './presets.js'
+
+/** What training starts from: a model on disk, or a description of a new one. */
+export interface Base {
+  readonly spec: ModelSpec
+  readonly description: ModelDescription
+  readonly model: Model | undefined
+  /** For PEFT's adapter_config.json. */
+  readonly name: string
+}
+
+export async function openBase(
+  config: TrainingConfig,
+  vocabularySize: number | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Base> {
+  if (config.base !== undefined) {
+    const model = await openModel(await resolve(config.base, { signal }), { signal })
+    requireSupportedModel(model.spec, model.path)
+    return { spec: model.spec, description: model.description, model, name: model.name }
+  }
+  const description = specFromConfig(
+    architectureConfig(config.architecture ?? {}, vocabularySize, config.training.sequenceLength),
+    'architecture',
+  )
+  if (vocabularySize !== undefined && vocabularySize > description.spec.vocabularySize)
+    throw usageError(
+      'CONFIG_INVALID',
+      `The tokenizer has ${vocabularySize} tokens, architecture.vocab only ${description.spec.vocabularySize}.`,
+      {
+        where: { field: 'architecture.vocab' },
+        actions: ['Leave "vocab" out: it then follows the tokenizer.'],
+      },
+    )
+  return { spec: description.spec, description, model: undefined, name: 'a new model' }
+}
+
+/** Where the engine finds each tensor. */
+export function tensorSources(model: Model): TensorSource[] {
+  return [...model.tensors].map(([name, { file, offset, bytes, type, shape }]) => ({
+    name,
+    file,
+    offset,
+    bytes,
+    type: tensorTypes[type].id,
+    rows: shape.length > 1 ? shape[0]! : 1,
+    columns: shape.at(-1)!,
+  }))
+}

@@ -1,0 +1,137 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { messageOf, QtError } from '@qt/core'
+import { writeFileAtomic } from '@qt/core/node'
+import { readSafetensors, writeSafetensors } from '@qt/weights'
+import { z } from 'zod'
+import type { NativeTrainer, Region } from '../binding.js'
+import { trainedName } from './kinds.js'
+
+const stateSchema = z.object({
+  version: z.literal(1),
+  step: z.number().int().nonnegative(),
+  /** What of this step is done: its update, its validation, its checkpoint. */
+  stage: z.enum(['stepped', 'validated', 'saved']),
+  tokens: z.number().int().nonnegative(),
+  loss: z.number().nullable(),
+  /** Of everything that decides what is computed: configuration and data. */
+  configuration: z.string(),
+  /** Length of events.jsonl when the checkpoint was made. */
+  logLength: z.number().int().nonnegative(),
+  earlyStopping: z.object({ best: z.number().nullable(), since: z.number().int() }),
+})
+
+export type CheckpointState = z.infer<typeof stateSchema>
+
+const regions: readonly (readonly [Region, string, string])[] = [
+  ['parameters', 'parameters.safetensors', ''],
+  ['firstMoments', 'optimizer.safetensors', '.first_moment'],
+  ['secondMoments', 'optimizer.safetensors', '.second_moment'],
+]
+
+const kept = 2
+
+const folderName = (step: number) => `step-${String(step).padStart(6, '0')}`
+
+/**
+ * Writes parameters, optimiser state and position as public files, whole or not at all: temporary folder, fsync, rename.
+ * The two newest checkpoints are kept.
+ */
+export async function writeCheckpoint(folder: string, trainer: NativeTrainer, state: CheckpointState): Promise<string> {
+  const path = join(folder, folderName(state.step))
+  const temporary = join(folder, `.${folderName(state.step)}.tmp`)
+  await rm(temporary, { recursive: true, force: true })
+  await mkdir(temporary, { recursive: true })
+  for (const file of new Set(regions.map(([, file]) => file)))
+    await writeSafetensors(
+      join(temporary, file),
+      regions
+        .filter(([, into]) => into === file)
+        .flatMap(([region, , suffix]) =>
+          trainer.tensors().map((tensor) => ({
+            name: trainedName(tensor) + suffix,
+            dtype: 'F32' as const,
+            shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
+            data: bytesOf(trainer.read(region, tensor.offset, tensor.rows * tensor.columns)),
+          })),
+        ),
+    )
+  await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
+  await sync(temporary)
+  await rm(path, { recursive: true, force: true })
+  await rename(temporary, path)
+  await sync(folder)
+  for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
+  return path
+}
+
+const bytesOf = (values: Float32Array<ArrayBuffer>): Uint8Array =>
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+
+async function sync(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Steps that have a checkpoint, newest first. */
+async function steps(folder: string): Promise<number[]> {
+  const names = await readdir(folder).catch(() => [])
+  return names
+    .map((name) => /^step-(\d+)$/.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number)
+    .sort((a, b) => b - a)
+}
+
+export interface FoundCheckpoint {
+  readonly path: string
+  readonly state: CheckpointState
+}
+
+/** The newest checkpoint of a run, or undefined when it has none. */
+export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
+  const [step] = await steps(folder)
+  if (step === undefined) return undefined
+  const path = join(folder, folderName(step))
+  const file = join(path, 'state.json')
+  try {
+    return { path, state: stateSchema.parse(JSON.parse(await readFile(file, 'utf8'))) }
+  } catch (cause) {
+    throw damaged(file, cause)
+  }
+}
+
+const damaged = (file: string, cause: unknown) =>
+  new QtError({
+    code: 'CHECKPOINT_DAMAGED',
+    message: `The checkpoint cannot be read: ${messageOf(cause)}`,
+    where: { file },
+    actions: [`Delete ${dirname(file)} to go on from the checkpoint before it.`],
+    cause,
+  })
+
+/** Puts a checkpoint's numbers back into the trainer. */
+export async function restoreCheckpoint({ path }: FoundCheckpoint, trainer: NativeTrainer): Promise<void> {
+  for (const [region, name, suffix] of regions) {
+    const file = join(path, name)
+    try {
+      const tensors = await readSafetensors(file)
+      for (const tensor of trainer.tensors()) {
+        const bytes = await tensors.read(trainedName(tensor) + suffix)
+        if (bytes.byteLength !== tensor.rows * tensor.columns * 4)
+          throw new Error(`${trainedName(tensor)} has another size than the model's`)
+        trainer.write(
+          region,
+          tensor.offset,
+          new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)),
+        )
+      }
+    } catch (cause) {
+      throw damaged(file, cause)
+    }
+  }
+}

@@ -1,0 +1,31 @@
+import { mkdir, open } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { RunEvent } from '@qt/core'
+
+/** events.jsonl: append-only, the truth about a run. */
+export interface EventLog {
+  append(event: RunEvent): Promise<void>
+  /** Makes what was appended durable and returns the file's length. */
+  sync(): Promise<number>
+  close(): Promise<void>
+}
+
+/** Opens the log; what lies beyond `length` (a torn line, or steps after the checkpoint) is cut off. */
+export async function openEventLog(file: string, length: number): Promise<EventLog> {
+  await mkdir(dirname(file), { recursive: true })
+  const handle = await open(file, 'a')
+  await handle.truncate(length)
+  let size = length
+  return {
+    async append(event) {
+      const line = Buffer.from(`${JSON.stringify(event)}\n`)
+      await handle.appendFile(line)
+      size += line.length
+    },
+    async sync() {
+      await handle.sync()
+      return size
+    },
+    close: () => handle.close(),
+  }
+}

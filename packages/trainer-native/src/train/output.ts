@@ -1,0 +1,37 @@
+import { join } from 'node:path'
+import { writeAdapter, writeModelFolder } from '@qt/weights'
+import type { NativeTrainer } from '../binding.js'
+import { trainedAdapter } from './adapter-plan.js'
+import { trainedName } from './kinds.js'
+import type { Prepared } from './prepare.js'
+
+export interface WrittenOutput {
+  readonly adapter?: { readonly path: string }
+  readonly model?: { readonly path: string }
+}
+
+/** What training made, in public formats: a PEFT folder, or a Hugging Face folder of the whole model. */
+export async function writeOutput(
+  folder: string,
+  trainer: NativeTrainer,
+  { base, adapter, config, tokenizer }: Prepared,
+): Promise<WrittenOutput> {
+  if (adapter) {
+    const path = join(folder, 'adapter')
+    await writeAdapter(path, trainedAdapter(trainer, adapter, base.spec), base.spec, { baseName: base.name })
+    return { adapter: { path } }
+  }
+  const path = join(folder, 'model')
+  await writeModelFolder(path, {
+    description: base.description,
+    source: base.model,
+    tokenizerFile: config.tokenizer,
+    ids: { bos: tokenizer?.bosId, eos: tokenizer?.eosId },
+    tensors: trainer.tensors().map((tensor) => ({
+      name: trainedName(tensor),
+      shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
+      values: () => trainer.read('parameters', tensor.offset, tensor.rows * tensor.columns),
+    })),
+  })
+  return { model: { path } }
+}

@@ -1,0 +1,64 @@
+import type { ModelSpec, TrainingConfig } from '@qt/core'
+import { binding, forcedKernels, type StepOptions, type StepPlan } from '../binding.js'
+
+export interface MemoryPlan {
+  readonly parts: readonly { part: string; bytes: number }[]
+  readonly total: number
+  /** Whether block activations are recomputed in the backward pass. */
+  readonly checkpointing: boolean
+}
+
+/** Rows of logits that are computed at once. */
+const lossChunk = 256
+
+export interface PlanInput {
+  readonly spec: ModelSpec
+  readonly config: TrainingConfig
+  readonly extent: { maxTokens: number; maxPositions: number }
+  readonly adapters: StepOptions['adapters']
+  readonly dropout: number
+  readonly weightBytes: number
+  readonly threads: number
+  /** Memory that may be used before `checkpointing: auto` turns it on. */
+  readonly available: number
+}
+
+export interface PlannedStep {
+  readonly options: StepOptions
+  readonly plan: MemoryPlan
+}
+
+/** The exact memory of a step, and the options that it follows from. The engine allocates just this. */
+export function planStep(input: PlanInput): PlannedStep {
+  const { config, extent, adapters, dropout } = input
+  const { checkpointing, precision, seed } = config.training
+  const options = (recompute: boolean): StepOptions => ({
+    precision: precision === 'float32' ? 'float32' : 'bfloat16',
+    checkpointing: recompute,
+    full: adapters.length === 0,
+    ...extent,
+    lossChunk,
+    dropout,
+    seed,
+    adapters,
+  })
+  const planned = (recompute: boolean): PlannedStep => {
+    const chosen = options(recompute)
+    const native = binding().planStep(input.spec, chosen, input.threads, forcedKernels())
+    return { options: chosen, plan: memoryPlan(native, input.weightBytes, recompute) }
+  }
+  if (checkpointing !== 'auto') return planned(checkpointing)
+  const without = planned(false)
+  return without.plan.total <= input.available ? without : planned(true)
+}
+
+function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolean): MemoryPlan {
+  const parts = [
+    { part: 'base weights (mapped file)', bytes: weightBytes },
+    { part: 'trained parameters', bytes: native.trained },
+    { part: 'gradients', bytes: native.trained },
+    { part: 'optimiser state', bytes: 2 * native.trained },
+    ...native.parts,
+  ].filter(({ bytes }) => bytes > 0)
+  return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }
+}

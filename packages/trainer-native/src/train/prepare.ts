@@ -1,0 +1,76 @@
+import { freemem } from 'node:os'
+import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
+import { type PreparedRows, prepareRows } from '@qt/data'
+import { Tokenizer as Tokenizers } from '@qt/tokenizer'
+import { binding, type NativeModelHandle, threadCount } from '../binding.js'
+import { requireSupportedTraining } from '../supported.js'
+import { type AdapterPlan, planAdapter } from './adapter-plan.js'
+import { type Base, openBase, tensorSources } from './base.js'
+import { type PlannedStep, planStep } from './plan-memory.js'
+import { extent } from './windows.js'
+
+/** Everything a run follows from, checked, before anything large is allocated. */
+export interface Prepared {
+  readonly config: TrainingConfig
+  readonly base: Base
+  readonly tokenizer: Tokenizer | undefined
+  readonly rows: PreparedRows
+  readonly adapter: AdapterPlan | undefined
+  readonly threads: number
+  readonly model: NativeModelHandle
+  readonly step: PlannedStep
+}
+
+/** A share of what is free stays for the rest of the machine. */
+const usableShare = 0.8
+
+export async function prepare(config: TrainingConfig, signal: AbortSignal | undefined): Promise<Prepared> {
+  requireSupportedTraining(config)
+  const fresh = config.architecture !== undefined
+  const ownTokenizer = config.tokenizer === undefined ? undefined : await Tokenizers.load(config.tokenizer)
+  const base = await openBase(config, ownTokenizer?.vocabularySize, signal)
+  const tokenizer =
+    ownTokenizer ?? (base.model?.tokenizerFile === undefined ? undefined : await Tokenizers.load(base.model.tokenizerFile))
+  if (tokenizer === undefined && config.data.format !== 'tokens' && config.data.format !== 'auto')
+    throw usageError(
+      'TOKENIZER_MISSING',
+      fresh ? 'A new model needs a tokenizer to read its data.' : `${base.name} has no tokenizer.`,
+      {
+        where: { field: 'tokenizer' },
+        actions: ['Add "tokenizer": a tokenizer.json or a GGUF file.', 'Train one with: qt tokenizer train'],
+      },
+    )
+  const rows = await prepareRows(config, tokenizer, { signal })
+  requireVocabulary(rows, base.spec.vocabularySize)
+  const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
+  signal?.throwIfAborted()
+  const { Model } = binding()
+  const model = new Model(base.spec, base.model ? tensorSources(base.model) : [], config.baseStorage)
+  const threads = threadCount(config.threads)
+  const step = planStep({
+    spec: base.spec,
+    config,
+    extent: extent([rows.train, rows.validation], config.training.batchSize),
+    adapters: adapter?.modules ?? [],
+    dropout: adapter?.dropout ?? 0,
+    weightBytes: base.model ? model.weightBytes : 0,
+    threads,
+    available: freemem() * usableShare,
+  })
+  return { config, base, tokenizer, rows, adapter, threads, model, step }
+}
+
+function requireVocabulary(rows: PreparedRows, vocabulary: number): void {
+  for (const source of [rows.train, rows.validation])
+    for (let i = 0; i < (source?.length ?? 0); i++)
+      for (const id of source!.row(i).ids)
+        if (id >= vocabulary)
+          throw usageError(
+            'DATA_ID_OUTSIDE_VOCABULARY',
+            `The data has the token ${id}, but the model's vocabulary ends at ${vocabulary - 1}.`,
+            {
+              where: { field: 'data.path' },
+              actions: ['Tokenise the data with the tokenizer of this model.'],
+            },
+          )
+}

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { access, mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type TrainingConfig, usageError } from '@qt/core'
+import { writeFileAtomic } from '@qt/core/node'
+import { stringify } from 'yaml'
+import type { Prepared } from './prepare.js'
+
+/** Where a run keeps its files. */
+export const runFiles = (output: string) => ({
+  events: join(output, 'events.jsonl'),
+  log: join(output, 'run.log'),
+  config: join(output, 'config.yaml'),
+  report: join(output, 'report.html'),
+  checkpoints: join(output, 'checkpoints'),
+})
+
+/** A new run does not write over an old one. */
+export async function requireFresh(output: string): Promise<void> {
+  const { events } = runFiles(output)
+  const there = await access(events).then(
+    () => true,
+    () => false,
+  )
+  if (there)
+    throw usageError('RUN_EXISTS', `There is a run in ${output} already.`, {
+      where: { file: events },
+      actions: ['Go on with it: add --resume.', 'Choose another "output".', `Delete ${output} to start over.`],
+    })
+}
+
+/** What the run was really configured with, defaults and adapter included. */
+export async function saveConfig(output: string, { config, adapter }: Prepared): Promise<void> {
+  await mkdir(output, { recursive: true })
+  await writeFileAtomic(runFiles(output).config, stringify(resolvedConfig(config, adapter)))
+}
+
+export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapter']): Record<string, unknown> {
+  if (!config.adapter || !adapter) return { ...config }
+  const { rank, alpha, dropout, rankStabilised, targets } = adapter
+  return { ...config, adapter: { ...config.adapter, rank, alpha, dropout, rankStabilised, targets } }
+}
+
+/** A fingerprint of all that decides the numbers of a run; a resumed run must have the same. */
+export function fingerprint({ config, adapter, rows, step }: Prepared, totalSteps: number): string {
+  const { steps: _steps, epochs: _epochs, saveEvery: _save, ...training } = config.training
+  const decisive = {
+    base: config.base,
+    architecture: config.architecture,
+    baseStorage: config.baseStorage,
+    adapter: adapter && { ...adapter, start: undefined },
+    init: config.adapter?.init,
+    training,
+    totalSteps,
+    data: rows.hash,
+    precision: step.options.precision,
+  }
+  return createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
+}

@@ -1,0 +1,24 @@
+import type { NativeTrainer } from '../binding.js'
+import { startAdapter } from './adapter-plan.js'
+import { kinds } from './kinds.js'
+import type { Prepared } from './prepare.js'
+
+/** The numbers training starts from; full training of an existing model has copied its weights already. */
+export function startParameters(trainer: NativeTrainer, { config, base, adapter }: Prepared): void {
+  const { seed } = config.training
+  if (adapter) return startAdapter(trainer, adapter, seed)
+  if (base.model) return
+  // GPT-2's: normal 0.02, and 0.02/√(2·layers) for what is added to the residual stream.
+  const usual = 0.02
+  const residual = usual / Math.sqrt(2 * base.spec.layers)
+  const added = new Set([kinds.weight + 3, kinds.weight + 6])
+  for (const [stream, { kind, offset, rows, columns }] of trainer.tensors().entries()) {
+    const norm = kind === kinds.attentionNorm || kind === kinds.ffnNorm || kind === kinds.outputNorm
+    trainer.initialise('parameters', offset, rows * columns, {
+      kind: norm ? 'ones' : 'normal',
+      size: norm ? 1 : added.has(kind) ? residual : usual,
+      seed,
+      stream,
+    })
+  }
+}

@@ -1,0 +1,62 @@
+import {
+  parseConfig,
+  type Run,
+  type RunEvent,
+  startRun,
+  type TrainingConfig,
+  type TrainingConfigInput,
+  type TrainResult,
+} from '@qt/core'
+import type { MemoryPlan } from './plan-memory.js'
+import { prepare } from './prepare.js'
+import { training } from './training.js'
+
+export interface TrainOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Go on from the newest checkpoint in `output`; without one, start. */
+  readonly resume?: boolean | undefined
+  /** Train so many steps, write nothing, and estimate what the whole run would take. */
+  readonly dryRun?: number | undefined
+}
+
+export interface NativeTrainResult extends TrainResult {
+  /** Of a dry run. */
+  readonly estimate?: { readonly secondsPerStep: number; readonly totalSeconds: number; readonly peakMemory: number }
+}
+
+/**
+ * Trains an adapter or a whole model. Iterate for events, await for the result. Aborting the signal saves a checkpoint and
+ * rejects with a QtError of kind `interrupted`; the same call with `resume` then ends with the same bytes.
+ *
+ * @example
+ * ```ts
+ * const run = train({ base: 'model.gguf', data: { path: 'rows.jsonl' }, adapter: lora({ rank: 8 }), training: { steps: 100 } })
+ * for await (const event of run) if (event.type === 'step') console.log(event.step, event.loss)
+ * const { adapter } = await run
+ * ```
+ */
+export function train(
+  config: TrainingConfigInput | TrainingConfig,
+  options: TrainOptions = {},
+): Run<RunEvent, NativeTrainResult> {
+  return startRun(
+    async ({ emit, signal }) => training(await prepare(parseConfig(config), signal), options, emit, signal),
+    options,
+  )
+}
+
+/**
+ * The exact memory that training takes, by part, before it starts.
+ *
+ * @example
+ * ```ts
+ * const plan = await planMemory({ base: 'model.gguf', data: { path: 'rows.jsonl' }, adapter: lora() })
+ * console.table(plan.parts)
+ * ```
+ */
+export async function planMemory(
+  config: TrainingConfigInput | TrainingConfig,
+  options: { signal?: AbortSignal } = {},
+): Promise<MemoryPlan> {
+  return (await prepare(parseConfig(config), options.signal)).step.plan
+}

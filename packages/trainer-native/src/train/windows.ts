@@ -1,0 +1,98 @@
+import { type PackedRow, permutation, type RowSource, type TrainingConfig } from '@qt/core'
+
+/** Rows side by side, as the engine takes them. */
+export interface MicroBatch {
+  readonly ids: Int32Array
+  readonly labels: Int32Array
+  readonly borders: Int32Array
+  /** Tokens that carry loss. */
+  readonly trainable: number
+}
+
+/** Everything that follows from a step's number: nothing is remembered, so resuming needs the number only. */
+export interface Windows {
+  readonly stepsPerEpoch: number
+  readonly totalSteps: number
+  /** The micro-batches of one optimiser step (from 1), in order. */
+  window(step: number): MicroBatch[]
+  /** Epochs done after a step. */
+  epoch(step: number): number
+}
+
+const defaultEpochs = 3
+
+export function windows(rows: RowSource, shuffle: boolean, training: TrainingConfig['training']): Windows {
+  const { batchSize, gradAccumulation, seed } = training
+  const perStep = batchSize * gradAccumulation
+  const stepsPerEpoch = Math.ceil(rows.length / perStep)
+  const totalSteps = training.steps ?? Math.max(1, Math.round((training.epochs ?? defaultEpochs) * stepsPerEpoch))
+  let known: { epoch: number; order: Uint32Array } | undefined
+  const orderOf = (epoch: number): Uint32Array => {
+    if (known?.epoch !== epoch)
+      known = {
+        epoch,
+        order: shuffle
+          ? permutation(rows.length, seed, 'shuffle', epoch)
+          : Uint32Array.from({ length: rows.length }, (_, i) => i),
+      }
+    return known.order
+  }
+  return {
+    stepsPerEpoch,
+    totalSteps,
+    window(step) {
+      const order = orderOf(Math.floor((step - 1) / stepsPerEpoch))
+      const first = ((step - 1) % stepsPerEpoch) * perStep
+      const chosen = [...order.subarray(first, first + perStep)].map((index) => rows.row(index))
+      return batchesOf(chosen, batchSize)
+    },
+    epoch: (step) => step / stepsPerEpoch,
+  }
+}
+
+/** Rows in order, `batchSize` at a time. */
+export function batchesOf(rows: readonly PackedRow[], batchSize: number): MicroBatch[] {
+  const batches: MicroBatch[] = []
+  for (let i = 0; i < rows.length; i += batchSize) batches.push(sideBySide(rows.slice(i, i + batchSize)))
+  return batches
+}
+
+function sideBySide(rows: readonly PackedRow[]): MicroBatch {
+  const tokens = rows.reduce((sum, row) => sum + row.ids.length, 0)
+  const ids = new Int32Array(tokens)
+  const labels = new Int32Array(tokens)
+  const borders: number[] = [0]
+  let at = 0
+  for (const row of rows) {
+    ids.set(row.ids, at)
+    labels.set(row.labels, at)
+    for (const border of row.documents) if (border > 0) borders.push(at + border)
+    at += row.ids.length
+  }
+  let trainable = 0
+  for (const label of labels) if (label >= 0) trainable++
+  return { ids, labels, borders: Int32Array.from(borders), trainable }
+}
+
+/** The most tokens that `batchSize` rows can have together, and the longest document: what a step's memory is planned for. */
+export function extent(
+  sources: readonly (RowSource | undefined)[],
+  batchSize: number,
+): { maxTokens: number; maxPositions: number } {
+  let maxTokens = 1
+  let maxPositions = 1
+  for (const source of sources) {
+    const lengths: number[] = []
+    for (let i = 0; i < (source?.length ?? 0); i++) {
+      const { ids, documents } = source!.row(i)
+      lengths.push(ids.length)
+      for (let d = 1; d < documents.length; d++) maxPositions = Math.max(maxPositions, documents[d]! - documents[d - 1]!)
+    }
+    lengths.sort((a, b) => b - a)
+    maxTokens = Math.max(
+      maxTokens,
+      lengths.slice(0, batchSize).reduce((sum, length) => sum + length, 0),
+    )
+  }
+  return { maxTokens, maxPositions }
+}
