@@ -94,7 +94,7 @@ async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io
     return 0
   } catch (error) {
     progress.end()
-    if (!QtError.isInstance(error) || error.kind !== 'interrupted') throw error
+    if (dryRun !== undefined || !QtError.isInstance(error) || error.kind !== 'interrupted') throw error
     const command = resumeCommand(argv)
     io.note(`${error.message}\nGo on with:\n  ${command}\n`)
     io.document({ error: error.toJSON(), resume: command })
