@@ -75,7 +75,7 @@ describe('merge', () => {
     expect(report.quantisedBase?.types).toContain('Q4_1')
     expect(report.quantisedBase?.ratio).toBeGreaterThan(1)
     expect(report.warnings[0]).toContain('quantised')
-  }, 60_000)
+  })
 
   it('says when rounding takes away what the adapter adds', async () => {
     const out = `${temporaryFolder()}/merged`
