@@ -1,8 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const tiny = fixture('tiny.gguf')
 let folder = ''

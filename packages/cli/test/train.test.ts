@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEvent } from '@qt/core'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fixture, qt, start } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const engine = existsSync(new URL('../../trainer-native/dist/index.js', import.meta.url))
 if (!engine) console.log('skipped: qt train, generate and chat (@qt/trainer-native is not built)')

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { verbs } from '../src/verbs/index.js'
 import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 test('help lists every verb, and every verb has help with an example and the common flags', async () => {
   const general = await qt(['--help'])
