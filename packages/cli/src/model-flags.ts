@@ -13,8 +13,10 @@ export const modelFlags = {
   'top-p': { type: 'number', value: 'P', description: 'Choose among the likeliest tokens that sum to P.' },
   'min-p': { type: 'number', value: 'P', description: 'Leave out tokens less likely than P times the likeliest.' },
   'repetition-penalty': { type: 'number', value: 'R', description: 'Above 1: say less twice.' },
+  stop: { type: 'text', many: true, description: 'End the answer before this text; may be repeated.' },
   seed: { type: 'number', description: 'The same seed gives the same answer.' },
   threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
+  'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
   precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16.' },
 } as const satisfies Flags
 
@@ -36,6 +38,7 @@ export async function loadModel(flags: ModelValues, positionals: readonly string
   return load(path, {
     ...(adapter ? { adapters: [...adapter] } : {}),
     ...(threads === undefined ? {} : { threads }),
+    ...(flags['context-length'] === undefined ? {} : { contextLength: flags['context-length'] }),
     ...(precision === undefined ? {} : { precision }),
     ...(signal ? { signal } : {}),
   })
@@ -49,5 +52,6 @@ export const answerOptions = (flags: ModelValues) => ({
   ...(flags['top-p'] === undefined ? {} : { topP: flags['top-p'] }),
   ...(flags['min-p'] === undefined ? {} : { minP: flags['min-p'] }),
   ...(flags['repetition-penalty'] === undefined ? {} : { repetitionPenalty: flags['repetition-penalty'] }),
+  ...(flags.stop === undefined ? {} : { stop: flags.stop }),
   ...(flags.seed === undefined ? {} : { seed: flags.seed }),
 })

@@ -9,9 +9,6 @@ import { fixture, qt, start } from './qt.js'
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
 
-const engine = existsSync(new URL('../../trainer-native/dist/index.js', import.meta.url))
-if (!engine) console.log('skipped: qt train, generate and chat (@qt/trainer-native is not built)')
-
 const tiny = fixture('tiny.gguf')
 let folder = ''
 let rows = ''
@@ -36,7 +33,7 @@ const stepsOf = async (output: string) =>
     return event?.type === 'step' ? [event] : []
   })
 
-describe.skipIf(!engine)('qt train', () => {
+describe('qt train', () => {
   test('trains an adapter that lowers the loss, and says where it lies', async () => {
     const output = join(folder, 'plain')
     const { code, stdout, stderr } = await qt(lora(output, '--steps', '12', '--json'))
@@ -96,7 +93,7 @@ describe.skipIf(!engine)('qt train', () => {
   })
 })
 
-describe.skipIf(!engine)('qt generate and qt chat', () => {
+describe('qt generate and qt chat', () => {
   const prompt = ['--model', tiny, '--max-tokens', '8', '--threads', '1']
 
   test('generate answers the same twice at temperature 0, as a document and as text', async () => {
