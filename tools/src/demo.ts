@@ -13,8 +13,8 @@ const { folder } = values
 const moved = folder !== 'runs/demo'
 const output = (run: string) => (moved ? ['--output', `${folder}/${run}`] : [])
 const example = 'examples/first-model'
-const prompts = { story: 'Once there was', scene: 'You stand in the' }
-const sampling = ['--raw', '--max-tokens', '80', '--temperature', '0.7', '--seed', '1']
+const prompts = { story: 'Once there was', other: 'In the dark forest' }
+const sampling = ['--raw', '--max-tokens', '80', '--temperature', '0.6', '--min-p', '0.1', '--seed', '1']
 
 const say = (text: string) => console.log(`\n\u001b[1m${text}\u001b[0m`)
 
@@ -33,21 +33,22 @@ async function qt(...args: string[]): Promise<void> {
 }
 
 const started = performance.now()
-say('1. Make the texts: 3000 little adventures to learn from, 600 scenes with dice to fine-tune on')
+say('1. Make the texts: 3000 little adventures with a few scenes among them to learn from, 600 scenes with dice to fine-tune on')
 await rm(join(root, folder), { recursive: true, force: true })
 await mkdir(join(root, folder), { recursive: true })
-for (const [name, count] of [
-  ['stories', 3000],
-  ['scenes', 600],
-] as const) {
-  const lines = corpus(name, { count }).map((text) => JSON.stringify({ text }))
-  await writeFile(join(root, folder, `${name}.jsonl`), `${lines.join('\n')}\n`)
+const few = corpus('scenes', { count: 300, seed: 2 })
+const texts = {
+  stories: corpus('stories', { count: 3000 }).flatMap((story, index) => (index % 10 === 0 ? [story, few[index / 10]] : [story])),
+  scenes: corpus('scenes', { count: 600 }),
+}
+for (const [name, lines] of Object.entries(texts)) {
+  await writeFile(join(root, folder, `${name}.jsonl`), lines.map((text) => `${JSON.stringify({ text })}\n`).join(''))
   console.log(`${folder}/${name}.jsonl   ${lines[0]?.slice(0, 90)}…`)
 }
 
 say('2. Train a tokenizer: byte-level BPE, 1024 tokens')
-const texts = ['--data', `${folder}/stories.jsonl`, '--data', `${folder}/scenes.jsonl`]
-await qt('tokenizer', 'train', ...texts, '--vocabulary-size', '1024', '--out', `${folder}/tokenizer`)
+const sources = ['--data', `${folder}/stories.jsonl`, '--data', `${folder}/scenes.jsonl`]
+await qt('tokenizer', 'train', ...sources, '--vocabulary-size', '1024', '--out', `${folder}/tokenizer`)
 
 say('3. Train a model from nothing')
 const nothing = moved ? ['--data', `${folder}/stories.jsonl`, '--tokenizer', `${folder}/tokenizer/tokenizer.json`] : []
@@ -64,8 +65,8 @@ await qt('convert', `${folder}/merged`, `${folder}/model.gguf`)
 await qt('inspect', `${folder}/model.gguf`)
 
 say('6. The same prompt, before and after')
-await qt('generate', '--model', `${folder}/base/model`, '--prompt', prompts.scene, ...sampling)
-await qt('generate', '--model', `${folder}/model.gguf`, '--prompt', prompts.scene, ...sampling)
+await qt('generate', '--model', `${folder}/base/model`, '--prompt', prompts.other, ...sampling)
+await qt('generate', '--model', `${folder}/model.gguf`, '--prompt', prompts.other, ...sampling)
 
 say(`Done in ${Math.round((performance.now() - started) / 1000)} s. What lies where:`)
 console.log(`  ${folder}/stories.jsonl, scenes.jsonl   the texts
