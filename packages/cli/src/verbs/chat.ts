@@ -21,11 +21,12 @@ export const chat = defineVerb({
     const begin = (): ChatMessage[] => (flags.system === undefined ? [] : [{ role: 'system', content: flags.system }])
     let messages = begin()
     let answering: AbortController | undefined
+    const person = process.stdin.isTTY === true
     const lines = createInterface({
       input: process.stdin,
       output: process.stderr,
-      terminal: process.stdin.isTTY === true,
-      prompt: '> ',
+      terminal: person,
+      prompt: person ? '> ' : '',
     })
     const interrupt = () => (answering ? answering.abort() : lines.close())
     // Piped input ends before its last lines are answered.
@@ -35,7 +36,7 @@ export const chat = defineVerb({
     })
     lines.on('SIGINT', interrupt)
     process.on('SIGINT', interrupt)
-    io.note('/help shows what you can do.\n')
+    if (person) io.note('/help shows what you can do.\n')
     try {
       lines.prompt()
       for await (const line of lines) {
@@ -69,7 +70,7 @@ export const chat = defineVerb({
           io.out(piece)
         }
       } catch (error) {
-        if (!signal.aborted && process.stdin.isTTY !== true) throw error
+        if (!signal.aborted && !person) throw error
         if (!signal.aborted) {
           io.note(`\n${errorText(error, { verbose: false, color: io.color })}`)
           return undefined

@@ -31,8 +31,11 @@ export const generate = defineVerb({
           const seconds = (performance.now() - start) / 1000
           io.document({ ...answer, seconds, tokensPerSecond: answer.tokens / seconds })
         } else {
-          for await (const piece of model.stream(prompt, options)) io.out(piece)
-          io.out('\n')
+          try {
+            for await (const piece of model.stream(prompt, options)) io.out(piece)
+          } finally {
+            io.out('\n')
+          }
         }
       } finally {
         await model.close()
