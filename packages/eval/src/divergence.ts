@@ -1,5 +1,6 @@
 import { QtError, type Scoring, usageError } from '@qt/core'
-import { logSumExp } from './log-softmax.js'
+import { logSumExp } from './log-sum-exp.js'
+import { part } from './part.js'
 
 export interface DivergenceOptions {
   /** Tokens that the models see at once; default 512. Later windows start afresh. */
@@ -48,10 +49,10 @@ export async function divergence(
   let [sum, max, agreed] = [0, 0, 0]
   for (let from = 0; from < ids.length; from += window) {
     signal?.throwIfAborted()
-    const part: number[] = Array.prototype.slice.call(ids, from, from + window)
-    const a = await p.distributions(part)
-    const b = await q.distributions(part)
-    for (let row = 0; row < part.length; row++) {
+    const tokens = part(ids, from, from + window)
+    const a = await p.distributions(tokens)
+    const b = await q.distributions(tokens)
+    for (let row = 0; row < tokens.length; row++) {
       const { kl, agree } = compare(a, b, row * p.vocabularySize, (row + 1) * p.vocabularySize)
       if (Number.isNaN(kl))
         throw new QtError({

@@ -1,4 +1,5 @@
 import { QtError, type Scoring, usageError } from '@qt/core'
+import { part } from './part.js'
 
 export interface PerplexityOptions {
   /** Tokens that the model sees at once; default 512. */
@@ -42,7 +43,7 @@ export async function perplexity(model: Scoring, ids: ArrayLike<number>, options
     signal?.throwIfAborted()
     const to = Math.min(ids.length, scored === 1 ? window : scored + step)
     const from = Math.max(0, to - window)
-    const logs = await model.score(Array.prototype.slice.call(ids, from, to))
+    const logs = await model.score(part(ids, from, to))
     for (let i = scored; i < to; i++) sum += finite(logs[i - from]!, i)
     scored = to
   }
