@@ -69,7 +69,7 @@ describe('qt train', () => {
 
   test('Ctrl-C pauses with 130 and the command to go on, which ends with the same bytes as a run never stopped', async () => {
     const [whole, stopped] = [join(folder, 'whole'), join(folder, 'stopped')]
-    const steps = ['--steps', '400', '--save-every', '1000']
+    const steps = ['--steps', '2000', '--save-every', '1000']
     expect((await qt(lora(whole, ...steps))).code).toBe(0)
     const { child, ended } = start(lora(stopped, ...steps))
     while ((await stepsOf(stopped).catch(() => [])).length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -77,7 +77,7 @@ describe('qt train', () => {
     const paused = await ended
     expect(paused.code).toBe(130)
     expect(paused.stderr).toMatch(/Go on with:\n {2}qt train --base .* --resume\n/)
-    expect((await stepsOf(stopped)).length).toBeLessThan(400)
+    expect((await stepsOf(stopped)).length).toBeLessThan(2000)
     const resumed = await qt(lora(stopped, ...steps, '--resume'))
     expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('Resuming after step')])
     const adapter = (run: string) => readFile(join(run, 'adapter', 'adapter_model.safetensors'))
@@ -115,6 +115,33 @@ describe('qt generate and qt chat', () => {
       (await qt(['generate', tiny, '--max-tokens', '8', '--temperature', '2', '--seed', seed, '--raw'], 'the inn')).stdout
     expect(await draw('1')).toBe(await draw('1'))
     expect(await draw('1')).not.toBe(await draw('2'))
+  })
+
+  test('a merged model says what the base says with the adapter', async () => {
+    const output = join(folder, 'merge')
+    expect((await qt(lora(output, '--steps', '20'))).code).toBe(0)
+    const adapter = join(output, 'adapter')
+    const merged = join(folder, 'merged.gguf')
+    const { code, stdout } = await qt([
+      'merge',
+      '--base',
+      tiny,
+      '--adapter',
+      `${adapter}:0.5`,
+      '--adapter',
+      `${adapter}:0.5`,
+      '--out',
+      merged,
+      '--type',
+      'F32',
+      '--json',
+    ])
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { output: merged, kind: 'gguf', changed: 14 }])
+    const say = async (...args: string[]) =>
+      (await qt(['generate', ...args, '--prompt', 'the inn', '--temperature', '0', '--max-tokens', '8'])).stdout
+    const tuned = await say(tiny, '--adapter', adapter)
+    expect(await say(merged)).toBe(tuned)
+    expect(await say(tiny)).not.toBe(tuned)
   })
 
   test('chat answers lines, keeps the conversation until /reset, and leaves with /exit', async () => {
