@@ -159,3 +159,33 @@ describe('qt generate and qt chat', () => {
     expect(await qt(['generate', '--prompt', 'x'])).toMatchObject({ code: 2, stdout: '' })
   })
 })
+
+test('from nothing to a GGUF that talks: tokenizer, training, conversion, generation', async () => {
+  const texts = join(folder, 'texts.jsonl')
+  const sentence = 'the cat sat on the mat and the dog ran to the park. '
+  await writeFile(texts, Array.from({ length: 60 }, () => JSON.stringify({ text: sentence.repeat(6) })).join('\n'))
+  const [tokenizer, run, model] = [join(folder, 'tokenizer'), join(folder, 'scratch'), join(folder, 'scratch.gguf')]
+  expect((await qt(['tokenizer', 'train', '--data', texts, '--vocabulary-size', '290', '--out', tokenizer])).code).toBe(0)
+  const trained = await qt([
+    'train',
+    ...['--layers', '2', '--d-model', '64', '--heads', '4', '--kv-heads', '2', '--ffn', '128', '--data', texts],
+    ...['--tokenizer', join(tokenizer, 'tokenizer.json'), '--sequence-length', '64', '--steps', '60', '--learning-rate', '3e-3'],
+    ...['--precision', 'float32', '--threads', '1', '--output', run, '--json'],
+  ])
+  expect(trained.code).toBe(0)
+  expect((await qt(['convert', JSON.parse(trained.stdout).model, model])).code).toBe(0)
+  const said = await qt([
+    'generate',
+    model,
+    '--raw',
+    '--prompt',
+    'the cat',
+    '--temperature',
+    '0',
+    '--max-tokens',
+    '40',
+    '--threads',
+    '1',
+  ])
+  expect(said.stdout).toContain(' sat on the mat and the dog ran to the park.')
+})
