@@ -6,7 +6,7 @@ namespace qt {
 namespace {
 
 // Rows of a tile are many, so that a decoded weight is used often; the sums of a tile stay in the second-level cache.
-constexpr std::int32_t mostTileRows = 512;
+constexpr std::int32_t mostTileRows = 1024;
 constexpr std::int32_t narrowColumns = 96;   // whole blocks of 32, and two sweeps of three 16-column panels
 constexpr std::int32_t wideColumns = 256;    // whole blocks of 256, when rows of the stored matrix run along depth
 
@@ -18,7 +18,8 @@ void planTiles(Product& p, const KernelTable& kernels) {
   bool wide = false;
   for (int t = 0; t < p.termCount; ++t)
     wide = wide || (!p.terms[t].rightTransposed && blockTraits(p.terms[t].right.type).size > 32);
-  const std::int32_t most = wide ? mostTileRows / 2 : mostTileRows;
+  // With few columns there would be too few tiles to share out.
+  const std::int32_t most = wide ? mostTileRows / 4 : p.columns < 4 * narrowColumns ? mostTileRows / 4 : mostTileRows;
   const std::int32_t rowTiles = std::max(1, (p.rows + most - 1) / most);
   p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows);
   p.tileColumns = std::min(wide ? wideColumns : narrowColumns, roundUp(p.columns, 16));
@@ -28,7 +29,7 @@ std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const Ke
   std::size_t most = 0;
   for (const std::int32_t width : {narrowColumns, wideColumns}) {
     Product p;
-    p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? mostTileRows / 2 : mostTileRows),
+    p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? mostTileRows / 4 : mostTileRows),
                          kernels.panelRows);
     p.tileColumns = std::min<std::int32_t>(width, roundUp(static_cast<std::int32_t>(columns), 16));
     most = std::max(most, kernels.productScratch(p));

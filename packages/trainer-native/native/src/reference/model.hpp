@@ -23,6 +23,7 @@ struct Decoder {
   ModelSpec spec;
   Tensors weights;
   std::vector<std::array<Adapter, projectionCount>> adapters;  // or empty
+  std::vector<std::array<Values, projectionCount>> masks;      // dropout: factors on an adapter's input, or empty
 
   // Loss·weight summed over labelled tokens; gradients of everything in `weights` go to `gradients`.
   double lossAndGradients(const std::vector<int>& ids, const std::vector<int>& labels, const std::vector<int>& borders, double weight, Tensors& gradients) const {
@@ -104,13 +105,18 @@ struct Decoder {
     return out;
   }
   Adapter adapterOf(int l, int p) const { return adapters.empty() ? Adapter{} : adapters[l][p]; }
+  Values masked(int l, int p, Values x) const {
+    if (!masks.empty())
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] *= masks[l][p][i];
+    return x;
+  }
 
   Values project(int l, int p, const Values& x, int tokens, std::array<Values, projectionCount>& low) const {
     const Shape s = projectionShape(spec, p);
     Values y = linear(x, weights.at({l, Weight + p}), tokens, s.rows, s.columns);
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return y;
-    low[p] = linear(x, weights.at({l, AdapterA + p}), tokens, a.rank, s.columns);
+    low[p] = linear(masked(l, p, x), weights.at({l, AdapterA + p}), tokens, a.rank, s.columns);
     for (double& v : low[p]) v *= a.scale;
     return sum(y, linear(low[p], weights.at({l, AdapterB + p}), tokens, s.rows, a.rank));
   }
@@ -122,7 +128,9 @@ struct Decoder {
     Values dLow(low[p].size());
     linearBackward(low[p], weights.at({l, AdapterB + p}), dy, dLow, gradients[{l, AdapterB + p}], tokens, s.rows, a.rank);
     for (double& v : dLow) v *= a.scale;
-    linearBackward(x, weights.at({l, AdapterA + p}), dLow, dx, gradients[{l, AdapterA + p}], tokens, a.rank, s.columns);
+    Values share(dx.size());
+    linearBackward(masked(l, p, x), weights.at({l, AdapterA + p}), dLow, share, gradients[{l, AdapterA + p}], tokens, a.rank, s.columns);
+    dx = sum(dx, masked(l, p, share));
   }
 };
 

@@ -129,32 +129,64 @@ QT_INLINE int stepsOf(int depth) { return (depth + M::perStep - 1) / M::perStep;
 
 // ---- packing ----
 
-// Rows [0, rows) of a matrix given by `row(r) → const T*` with `depth` contiguous values: into left panels, zero-padded.
+typedef u32x16 LooseWords __attribute__((aligned(4), may_alias));
+
+// Sixteen words of a packed row: 16 values for float32, 32 as pairs for bfloat16.
+template <class M>
+QT_INLINE u32x16 wordsOf(const float* p) {
+  if constexpr (M::perStep == 1) {
+    return (u32x16)load(p);
+  } else {
+#if defined(__AVX512BF16__)
+    return (u32x16)_mm512_cvtne2ps_pbh((__m512)load(p + lanes), (__m512)load(p));
+#else
+    return u32x16{};
+#endif
+  }
+}
+template <class M>
+QT_INLINE u32x16 wordsOf(const bf16* p) {
+  if constexpr (M::perStep == 1) return (u32x16)load(p);
+  else return *reinterpret_cast<const LooseWords*>(p);
+}
+constexpr int wordsAtOnce = 16;
+template <class M>
+constexpr int valuesAtOnce = wordsAtOnce * M::perStep;
+
+// A square of sixteen rows and sixteen words, transposed: word s of row r becomes word r of words[s].
+template <class M, class T>
+QT_INLINE void loadSquare(const T* data, std::int64_t stride, int rows, u32x16 words[16]) {
+  for (int r = 0; r < 16; ++r) words[r] = r < rows ? wordsOf<M>(data + r * stride) : u32x16{};
+  transpose(words);
+}
+
+// Rows [0, rows) of a matrix of `depth` contiguous values each: into left panels, zero-padded.
 template <class M, class T>
 static void packLeftRows(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
   const int steps = stepsOf<M>(depth);
-  for (int r0 = 0; r0 < rows; r0 += panelRows, out += static_cast<std::size_t>(steps) * panelRows * M::perStep) {
-    const int height = rows - r0 < panelRows ? rows - r0 : panelRows;
+  const std::size_t panel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+  int packed = 0;  // values of depth that went through whole squares
+  if constexpr (panelRows == 8) {
+    packed = depth / valuesAtOnce<M> * valuesAtOnce<M>;
+    for (int r0 = 0; r0 < rows; r0 += 16)
+      for (int k = 0; k < packed; k += valuesAtOnce<M>) {
+        u32x16 words[16];
+        loadSquare<M>(data + r0 * stride + k, stride, rows - r0, words);
+        auto* first = out + r0 / 8 * panel + k * panelRows;
+        for (int s = 0; s < wordsAtOnce; ++s) {
+          std::memcpy(first + s * panelRows * M::perStep, &words[s], 32);
+          if (rows - r0 > 8) std::memcpy(first + panel + s * panelRows * M::perStep, reinterpret_cast<const char*>(&words[s]) + 32, 32);
+        }
+      }
+  }
+  if (packed == depth) return;
+  for (int r0 = 0; r0 < rows; r0 += panelRows, out += panel)
     for (int r = 0; r < panelRows; ++r) {
       typename M::Element* slot = out + r * M::perStep;
-      if (r >= height) {
-        for (int s = 0; s < steps; ++s)
-          for (int e = 0; e < M::perStep; ++e) slot[s * panelRows * M::perStep + e] = 0;
-        continue;
-      }
       const T* row = data + (r0 + r) * stride;
-      if constexpr (M::perStep == 2 && sizeof(T) == 2) {  // bfloat16 pairs move as they are
-        for (int s = 0; s < depth / 2; ++s) std::memcpy(slot + s * panelRows * 2, row + 2 * s, 4);
-        if (depth & 1) {
-          slot[(steps - 1) * panelRows * 2] = row[depth - 1];
-          slot[(steps - 1) * panelRows * 2 + 1] = 0;
-        }
-      } else {
-        for (int k = 0; k < depth; ++k) M::put(slot + (k / M::perStep) * panelRows * M::perStep + k % M::perStep, value(row + k));
-        if (M::perStep == 2 && (depth & 1)) slot[(steps - 1) * panelRows * 2 + 1] = 0;
-      }
+      for (int k = packed; k < steps * M::perStep; ++k)
+        M::put(slot + (k / M::perStep) * panelRows * M::perStep + k % M::perStep, r0 + r < rows && k < depth ? value(row + k) : 0.0f);
     }
-  }
 }
 
 // The same from a matrix stored [depth, rows].
@@ -175,12 +207,18 @@ static void packLeftColumns(const T* data, std::int64_t stride, int rows, int de
 template <class M, class T>
 static void packRightRows(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
   const int padded = stepsOf<M>(depth) * M::perStep;
+  const int packed = depth / valuesAtOnce<M> * valuesAtOnce<M>;
   for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
     const int width = columns - c0 < lanes ? columns - c0 : lanes;
-    for (int c = 0; c < lanes; ++c) {
+    for (int k = 0; k < packed; k += valuesAtOnce<M>) {
+      u32x16 words[16];
+      loadSquare<M>(data + c0 * stride + k, stride, width, words);
+      for (int s = 0; s < wordsAtOnce; ++s) std::memcpy(out + k * lanes + s * lanes * M::perStep, &words[s], 64);
+    }
+    for (int c = 0; packed < padded && c < lanes; ++c) {
       typename M::Element* slot = out + c * M::perStep;
       const T* row = data + (c0 + c) * stride;
-      for (int k = 0; k < padded; ++k)
+      for (int k = packed; k < padded; ++k)
         M::put(slot + (k / M::perStep) * lanes * M::perStep + k % M::perStep, c < width && k < depth ? value(row + k) : 0.0f);
     }
   }
@@ -195,8 +233,13 @@ static void packRightStep(const T* first, const T* second, int columns, int step
     if constexpr (M::perStep == 1) {
       store(slot, take(first, c0));
     } else {
-      const u32x16 low = __builtin_convertvector(narrow(take(first, c0)), u32x16);
-      const u32x16 high = second == nullptr ? u32x16{} : __builtin_convertvector(narrow(take(second, c0)), u32x16);
+      const auto words = [&](const T* row) {
+        if constexpr (sizeof(T) == 2)
+          if (columns - c0 >= lanes) return __builtin_convertvector(*reinterpret_cast<const u16x16u*>(row + c0), u32x16);
+        return __builtin_convertvector(narrow(take(row, c0)), u32x16);
+      };
+      const u32x16 low = words(first);
+      const u32x16 high = second == nullptr ? u32x16{} : words(second);
       const u32x16 pairs = low | (high << 16);
       std::memcpy(slot, &pairs, 64);
     }

@@ -79,6 +79,12 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
   if (term.rightTransposed) {
     for (int c0 = 0; c0 < columns; c0 += lanes) {
       const int width = columns - c0 < lanes ? columns - c0 : lanes;
+      if (term.right.type == TensorType::BF16) {
+        const std::int64_t stride = static_cast<std::int64_t>(term.right.rowBytes / sizeof(bf16));
+        packRightRows<M, bf16>(static_cast<const bf16*>(term.right.data) + (column + c0) * stride + depthBegin, stride, width, depth,
+                               out + c0 / lanes * panel, panel);
+        continue;
+      }
       if (term.right.type == TensorType::F32) {
         const std::int64_t stride = static_cast<std::int64_t>(term.right.rowBytes / sizeof(float));
         packRightRows<M, float>(static_cast<const float*>(term.right.data) + (column + c0) * stride + depthBegin, stride, width, depth,
@@ -88,6 +94,11 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
       for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * depthChunk);
       packRightRows<M, float>(buffer, depthChunk, width, depth, out + c0 / lanes * panel, panel);
     }
+    return;
+  }
+  if (term.right.type == TensorType::BF16) {
+    const std::int64_t stride = static_cast<std::int64_t>(term.right.rowBytes / sizeof(bf16));
+    packRightSteps<M, bf16>(static_cast<const bf16*>(term.right.data) + depthBegin * stride + column, stride, columns, depth, out, panel);
     return;
   }
   // Rows of the stored matrix run along depth; a tile's columns begin on a block border (planTiles).
