@@ -8,13 +8,14 @@ import { describeMachine, machine } from './machine.js'
 import { oracleVersions } from './oracles.js'
 import { table } from './table.js'
 
-const usage = `npm run bench [-- --case NAME] [--runs N] [--json]     cases: ${Object.keys(cases).join(', ')}`
+const usage = `npm run bench [-- --case NAME] [--runs N] [--no-peers] [--json]     cases: ${Object.keys(cases).join(', ')}`
 
 const { values } = parseArgs({
   options: {
     case: { type: 'string', multiple: true },
     runs: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
+    'no-peers': { type: 'boolean', default: false },
   },
 })
 const names = values.case ?? Object.keys(cases)
@@ -36,7 +37,9 @@ const results: CaseResult[] = []
 for (const name of names) {
   const folder = await mkdtemp(join(tmpdir(), `qt-bench-${name}-`))
   try {
-    const item = await cases[name]!({ folder })
+    const made = await cases[name]!({ folder })
+    const leftOut = made.peers.map((peer) => ({ name: peer.name, absent: 'left out by --no-peers' }))
+    const item = values['no-peers'] ? { ...made, peers: leftOut } : made
     const result = await runCase(item, runs, (line) => console.error(line))
     results.push(result)
     if (!values.json) console.log(`${table(result, item.metrics)}\n`)

@@ -23,7 +23,10 @@ export function table(result: CaseResult, metrics: readonly Metric[]): string {
     return [row.name, ...cells, row.spread === undefined ? '–' : `±${(100 * row.spread).toFixed(1)} %`]
   })
   const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.filter((row) => row.length === header.length).map((row) => row[column]!.length)),
+    Math.max(
+      title.length,
+      ...rows.filter((row) => column === 0 || row.length === header.length).map((row) => row[column]!.length),
+    ),
   )
   const line = (cells: readonly string[]) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
   const runs = result.rounds === 1 ? 'one run each: a quick look, not a result' : `medians of ${result.rounds} interleaved runs`
