@@ -160,7 +160,7 @@ void check(const Case& c, const std::vector<Kernels>& sets, ThreadPool& pool) {
         const std::size_t from = c.outTransposed ? i * c.columns + line : at - line * gap;
         double expected = sum[from] * c.scale + (c.accumulate ? extra(at + 7) : 0);
         if (c.residual) expected += residual[at];
-        double tolerance = size[from] * c.scale * (set.bf16 ? 1.0 / 256 : 2e-6) + 1e-6;
+        double tolerance = size[from] * c.scale * (set.bf16 ? 1.01 / 128 : 2e-6) + 1e-6;
         if (c.outType == DType::BF16) tolerance += std::fabs(expected) / 256;
         wrong += !(std::fabs(found - expected) <= tolerance);
       }
