@@ -9,6 +9,8 @@ export const startEventSchema = z.object({
   config: z.record(z.string(), z.unknown()),
   plan: z.array(z.object({ part: z.string(), bytes: z.number() })),
   versions: z.record(z.string(), z.string()),
+  /** Optimiser steps that the whole run will take, unless it stops early. */
+  steps: count.optional(),
   resumedFrom: count.optional(),
 })
 export const stepEventSchema = z.object({

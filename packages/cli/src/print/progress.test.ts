@@ -56,9 +56,9 @@ test('draws loss, speed, memory and time left in place on a terminal', () => {
   let now = 0
   const show = trainProgress(
     status(io, () => now),
-    { steps: 10 },
     () => now,
   )
+  show({ type: 'start', time: '', config: {}, plan: [], versions: {}, steps: 10 })
   show(step(1))
   now = 10_000
   show(step(2))
@@ -72,7 +72,7 @@ test('prints plain lines elsewhere: now and then, and the last in any case', () 
   const { io, text } = recorder(false)
   let now = 0
   const line = status(io, () => now)
-  const show = trainProgress(line, { epochs: 1 }, () => now)
+  const show = trainProgress(line, () => now)
   for (let i = 1; i <= 8; i++) {
     show(step(i))
     now += 1000

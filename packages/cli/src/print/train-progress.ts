@@ -2,17 +2,12 @@ import type { RunEvent, StepEvent } from '@qt/core'
 import type { Status } from './status.js'
 import { bytesText, durationText } from './units.js'
 
-export interface TrainLength {
-  readonly steps?: number | undefined
-  readonly epochs?: number | undefined
-}
-
 /** Draws the events of a run. */
-export function trainProgress(status: Status, length: TrainLength, now: () => number = () => performance.now()) {
+export function trainProgress(status: Status, now: () => number = () => performance.now()) {
   let first: { time: number; share: number } | undefined
+  let steps: number | undefined
 
-  const share = ({ step, epoch }: StepEvent): number | undefined =>
-    length.steps !== undefined ? step / length.steps : length.epochs !== undefined ? epoch / length.epochs : undefined
+  const share = ({ step }: StepEvent): number | undefined => (steps === undefined ? undefined : step / steps)
 
   function stepText(event: StepEvent): string {
     const done = share(event)
@@ -23,13 +18,13 @@ export function trainProgress(status: Status, length: TrainLength, now: () => nu
         ? `  ${durationText((((time - first.time) / (done - first.share)) * (1 - done)) / 1000)} left`
         : ''
     if (done !== undefined) first ??= { time, share: done }
-    const of =
-      length.steps === undefined ? `step ${event.step}  epoch ${event.epoch.toFixed(2)}` : `step ${event.step}/${length.steps}`
+    const of = steps === undefined ? `step ${event.step}  epoch ${event.epoch.toFixed(2)}` : `step ${event.step}/${steps}`
     const memory = bytesText(event.deviceMemory ?? event.memory)
     return `${of}${bar(done)}  loss ${event.loss.toFixed(4)}  ${Math.round(event.tokensPerSecond)} tokens/s  ${memory}${left}`
   }
 
   return (event: RunEvent): void => {
+    if (event.type === 'start') steps = event.steps
     if (event.type === 'step') status.update(stepText(event))
     const line = lineOf(event)
     if (line !== undefined) status.line(line)

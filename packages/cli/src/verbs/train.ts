@@ -58,8 +58,7 @@ interface Settings {
 async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io }: Settings): Promise<number> {
   const trainer = await engine()
   const progress = status(io)
-  const steps = dryRun ?? config.training.steps
-  const show = trainProgress(progress, { steps, epochs: config.training.epochs })
+  const show = trainProgress(progress)
   try {
     const result = await withInterrupt(
       async (signal) => {

@@ -99,5 +99,7 @@ function crossCheck(config: TrainingConfig, file: string | undefined): TrainingC
   if (config.training.steps !== undefined && config.training.epochs !== undefined)
     fail('training.epochs', 'Both "steps" and "epochs" are given.', 'Keep one of them.')
   // With `init` the folder decides; what is written beside it stays apart from defaults, so that a contradiction can be told.
-  return config.adapter && config.adapter.init === undefined ? { ...config, adapter: { ...adapterDefaults, ...config.adapter } } : config
+  return config.adapter && config.adapter.init === undefined
+    ? { ...config, adapter: { ...adapterDefaults, ...config.adapter } }
+    : config
 }

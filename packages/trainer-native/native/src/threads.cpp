@@ -57,23 +57,25 @@ void ThreadPool::dispatch(std::int64_t tasks, Call call, const void* body) {
   tasks_ = tasks;
   call_ = call;
   body_ = body;
-  next_.store(0, std::memory_order_relaxed);
-  busy_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
+  done_.store(0, std::memory_order_relaxed);
+  left_.store(tasks, std::memory_order_release);
   round_.fetch_add(1, std::memory_order_release);
   round_.notify_all();
   drain(0);
-  for (int i = 0; busy_.load(std::memory_order_acquire) != 0; ++i) {
-    if (i < spins) {
-      pauseProcessor();
-    } else {
-      const int left = busy_.load(std::memory_order_acquire);
-      if (left != 0) busy_.wait(left, std::memory_order_acquire);
-    }
+  for (int i = 0;; ++i) {
+    const std::int64_t done = done_.load(std::memory_order_acquire);
+    if (done == tasks) return;
+    if (i < spins) pauseProcessor();
+    else done_.wait(done, std::memory_order_acquire);
   }
 }
 
 void ThreadPool::drain(int thread) {
-  for (std::int64_t t; (t = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) call_(body_, t, thread);
+  for (std::int64_t left; (left = left_.fetch_sub(1, std::memory_order_acq_rel)) > 0;) {
+    const std::int64_t tasks = tasks_;
+    call_(body_, tasks - left, thread);
+    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == tasks) done_.notify_one();
+  }
 }
 
 void ThreadPool::work(int thread) {
@@ -84,7 +86,6 @@ void ThreadPool::work(int thread) {
     seen = round_.load(std::memory_order_acquire);
     if (stop_.load(std::memory_order_acquire)) return;
     drain(thread);
-    if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
   }
 }
 

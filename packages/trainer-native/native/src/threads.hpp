@@ -41,8 +41,10 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> round_{0};
-  std::atomic<std::int64_t> next_{0};
-  std::atomic<int> busy_{0};
+  // Tasks not yet taken. Whoever takes it from above zero owns a task of the round at hand, and a round does not end
+  // before its tasks do: so a worker that wakes late finds either work of this round or none, and nobody waits for it.
+  std::atomic<std::int64_t> left_{0};
+  std::atomic<std::int64_t> done_{0};
   std::atomic<bool> stop_{false};
   std::int64_t tasks_ = 0;
   Call call_ = nullptr;

@@ -72,6 +72,7 @@ export async function training(
       config: resolvedConfig(config, prepared.adapter),
       plan: [...planned.plan.parts],
       versions: versions(),
+      steps: totalSteps,
       ...(found ? { resumedFrom: step } : {}),
     }
     // The log of a resumed run is the log of an uninterrupted one: its beginning is there already.

@@ -1,15 +1,15 @@
 import { rotaryHeads } from '../adapter/read.js'
 import { encodeFloats } from '../blocks/encode.js'
-import { baseName, joinPath } from '../io/paths.js'
+import { joinPath } from '../io/paths.js'
 import { writeFolder } from '../io/write-folder.js'
 import type { Model } from '../model/model.js'
 import { toHuggingFaceName } from '../model/names.js'
 import { separateRows } from '../model/permute-rows.js'
 import type { ModelDescription } from '../model/spec-from-config.js'
 import { writeSafetensors } from '../safetensors/write.js'
-import { tokenizerFiles } from '../vocabulary/from-gguf.js'
 import { configFromSpec, type SpecialIds } from './config-from-spec.js'
 import { copyCompanions } from './write-hf-model.js'
+import { writeTokenizer } from './write-tokenizer.js'
 
 /** A model whose weights are in memory, for instance fresh from training. */
 export interface ModelInMemory {
@@ -19,7 +19,7 @@ export interface ModelInMemory {
   readonly ids: SpecialIds
   /** The model it came from: its tokenizer and chat template go along. */
   readonly source?: Model | undefined
-  /** A tokenizer.json that goes along instead. */
+  /** A tokenizer.json, a GGUF file, or a folder with one of them: this tokenizer goes along instead. */
   readonly tokenizerFile?: string | undefined
 }
 
@@ -28,7 +28,6 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
   const { description, tensors, ids, source, tokenizerFile } = model
   const { spec, architecture } = description
   const { writeFileAtomic } = await import('@qt/core/node')
-  const { copyFile } = await import('node:fs/promises')
   await writeFolder(output, async (folder) => {
     const writeJson = (name: string, value: unknown) =>
       writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
@@ -44,18 +43,9 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
       })),
     )
     await writeJson('config.json', configFromSpec(description, 'F32', ids))
-    if (tokenizerFile !== undefined && baseName(tokenizerFile).endsWith('.json')) {
-      await copyFile(tokenizerFile, joinPath(folder, 'tokenizer.json'))
-      await copyFile(
-        tokenizerFile.replace(/tokenizer\.json$/, 'tokenizer_config.json'),
-        joinPath(folder, 'tokenizer_config.json'),
-      ).catch(() => {})
-    } else if (source?.kind === 'hf') await copyCompanions(source, folder)
-    else if (source?.metadata) {
-      const { tokenizer, tokenizerConfig } = tokenizerFiles(source.metadata, source.path)
-      await writeJson('tokenizer.json', tokenizer)
-      await writeJson('tokenizer_config.json', tokenizerConfig)
-    }
+    if (tokenizerFile !== undefined) await writeTokenizer(folder, tokenizerFile)
+    else if (source?.kind === 'hf') await copyCompanions(source, folder)
+    else if (source) await writeTokenizer(folder, source.path)
   })
 
   /** Weights trained from a GGUF base lie in its row order. */
