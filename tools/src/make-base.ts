@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { corpus, recipe } from '@qt/base-model'
 import { permutation } from '@qt/core'
 import { trainBpe } from '@qt/tokenizer'
@@ -40,7 +40,7 @@ try {
   await mkdir(target, { recursive: true })
   const file = join(target, 'base.gguf')
   await convert(model.path, file, { type: 'F16' })
-  console.log(`${file}  ${((await stat(file)).size / 1e6).toFixed(2)} MB`)
+  console.log(`${relative(root, file)}  ${((await stat(file)).size / 1e6).toFixed(2)} MB`)
 } finally {
   await rm(work, { recursive: true, force: true })
 }
