@@ -1,13 +1,5 @@
 #include "threads.hpp"
 
-#include <algorithm>
-#include <cstdio>
-#include <fstream>
-#include <string>
-#if defined(__linux__)
-#include <sched.h>
-#endif
-
 namespace qt {
 namespace {
 
@@ -22,25 +14,7 @@ inline void pauseProcessor() {
 #endif
 }
 
-int cgroupProcessors() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 1 << 20;
-  return std::max(1, static_cast<int>(std::stod(quota) / period));
-}
-
 }  // namespace
-
-int availableProcessors() {
-  int count = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-#if defined(__linux__)
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) count = std::max(1, CPU_COUNT(&set));
-  count = std::min(count, cgroupProcessors());
-#endif
-  return count;
-}
 
 ThreadPool::ThreadPool(int threads) {
   for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });

@@ -8,10 +8,9 @@
 #include <thread>
 #include <vector>
 
-namespace qt {
+#include <qt/processors.hpp>
 
-// Processors this process may use: affinity and, on Linux, the cgroup's quota.
-int availableProcessors();
+namespace qt {
 
 class ThreadPool {
  public:
