@@ -1,0 +1,161 @@
+#include "job.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <system_error>
+#include <thread>
+
+#include <qt/blocks.hpp>
+
+#include "file.hpp"
+
+namespace qt {
+namespace {
+
+// Source and target of a range lie in the second-level cache together.
+constexpr std::int64_t rangeValues = 1 << 17;
+constexpr std::int64_t rangeBytes = 1 << 19;
+
+// One tensor, cut into ranges of whole rows, or of bytes when it is only copied.
+struct Cut {
+  std::int64_t units = 0;  // rows or bytes
+  std::int64_t unitsEach = 1;
+  std::int64_t inputBytes = 1, outputBytes = 1;  // of a unit
+  std::int64_t ranges = 0;
+  std::int64_t firstRange = 0;
+  bool copied = false;
+};
+
+Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
+  Cut cut;
+  cut.firstRange = firstRange;
+  cut.copied = t.from == t.to;
+  const auto rowIn = static_cast<std::int64_t>(rowBytes(t.from, static_cast<std::size_t>(t.columns)));
+  const auto rowOut = static_cast<std::int64_t>(rowBytes(t.to, static_cast<std::size_t>(t.columns)));
+  if (t.rows < 0 || t.columns < 1 || rowIn == 0 || rowOut == 0) throw std::invalid_argument("rows are not whole blocks");
+  if (!cut.copied && !(decodable(t.from) && encodable(t.to))) throw std::invalid_argument("no encoder from this type to that one");
+  if (cut.copied) {
+    cut.units = t.rows * rowIn;
+    cut.unitsEach = rangeBytes;
+  } else {
+    cut.units = t.rows;
+    cut.unitsEach = std::max<std::int64_t>(1, rangeValues / t.columns);
+    cut.inputBytes = rowIn;
+    cut.outputBytes = rowOut;
+  }
+  cut.ranges = (cut.units + cut.unitsEach - 1) / cut.unitsEach;
+  return cut;
+}
+
+class Run {
+ public:
+  Run(const FileJob& job, const EncoderTable& table, const std::atomic<bool>& abort, const std::function<void(std::size_t)>& onTensor)
+      : job_(job), table_(table), abort_(abort), onTensor_(onTensor), left_(job.tensors.size()) {
+    for (std::size_t i = 0; i < job.tensors.size(); ++i) {
+      if (job.tensors[i].input >= job.inputs.size()) throw std::invalid_argument("a tensor lies in no file");
+      cuts_.push_back(cutOf(job.tensors[i], ranges_));
+      ranges_ += cuts_.back().ranges;
+      left_[i].store(cuts_.back().ranges, std::memory_order_relaxed);
+    }
+  }
+
+  Outcome run() {
+    try {
+      for (const std::string& path : job_.inputs) inputs_.push_back(std::make_unique<File>(path, File::Mode::Read));
+    } catch (const std::system_error& e) {
+      return {Outcome::Kind::ReadFailed, 0, {}, e.what()};
+    }
+    try {
+      output_ = std::make_unique<File>(job_.output, File::Mode::Write);
+    } catch (const std::system_error& e) {
+      return {Outcome::Kind::WriteFailed, 0, {}, e.what()};
+    }
+    for (std::size_t i = 0; i < cuts_.size(); ++i)
+      if (cuts_[i].ranges == 0) onTensor_(i);
+    std::vector<std::thread> helpers;
+    for (int i = 1; i < job_.threads && i < ranges_; ++i) helpers.emplace_back([this] { work(); });
+    work();
+    for (std::thread& helper : helpers) helper.join();
+    if (outcome_.kind == Outcome::Kind::Done && next_.load() < ranges_) outcome_.kind = Outcome::Kind::Aborted;
+    return outcome_;
+  }
+
+ private:
+  void work() {
+    std::vector<std::uint8_t> in, out;
+    for (;;) {
+      if (abort_.load(std::memory_order_relaxed) || failed_.load(std::memory_order_relaxed)) return;
+      const std::int64_t range = next_.fetch_add(1, std::memory_order_relaxed);
+      if (range >= ranges_) return;
+      const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), range, [](std::int64_t r, const Cut& cut) { return r < cut.firstRange + cut.ranges; });
+      const auto tensor = static_cast<std::size_t>(after - cuts_.begin());
+      try {
+        convert(tensor, range, in, out);
+      } catch (const std::exception& e) {
+        fail(range, {Outcome::Kind::ReadFailed, tensor, {}, e.what()});
+        return;
+      }
+    }
+  }
+
+  void convert(std::size_t tensor, std::int64_t range, std::vector<std::uint8_t>& in, std::vector<std::uint8_t>& out) {
+    const TensorJob& t = job_.tensors[tensor];
+    const Cut& cut = cuts_[tensor];
+    const std::int64_t first = (range - cut.firstRange) * cut.unitsEach;
+    const std::int64_t units = std::min(cut.unitsEach, cut.units - first);
+    const auto inputBytes = static_cast<std::size_t>(units * cut.inputBytes), outputBytes = static_cast<std::size_t>(units * cut.outputBytes);
+    in.resize(std::max(in.size(), inputBytes));
+    inputs_[t.input]->read(t.inputOffset + static_cast<std::uint64_t>(first * cut.inputBytes), in.data(), inputBytes);
+    if (!cut.copied) {
+      out.resize(std::max(out.size(), outputBytes));
+      Fault fault = recode(table_, t.from, in.data(), units * t.columns, t.to, out.data());
+      if (fault) {
+        fault.index += first * t.columns;
+        fail(range, {Outcome::Kind::Refused, tensor, fault, {}});
+        return;
+      }
+    }
+    try {
+      output_->write(t.outputOffset + static_cast<std::uint64_t>(first * cut.outputBytes), cut.copied ? in.data() : out.data(), outputBytes);
+    } catch (const std::system_error& e) {
+      fail(range, {Outcome::Kind::WriteFailed, tensor, {}, e.what()});
+      return;
+    }
+    if (left_[tensor].fetch_sub(1, std::memory_order_acq_rel) == 1) onTensor_(tensor);
+  }
+
+  // Ranges are handed out in order, so whoever has an earlier one still finishes it: the first fault of all is found.
+  void fail(std::int64_t range, Outcome outcome) {
+    const std::lock_guard lock(mutex_);
+    if (!failed_.load() || range < failedRange_) {
+      outcome_ = std::move(outcome);
+      failedRange_ = range;
+    }
+    failed_.store(true);
+  }
+
+  const FileJob& job_;
+  const EncoderTable& table_;
+  const std::atomic<bool>& abort_;
+  const std::function<void(std::size_t)>& onTensor_;
+  std::vector<Cut> cuts_;
+  std::int64_t ranges_ = 0;
+  std::vector<std::unique_ptr<File>> inputs_;
+  std::unique_ptr<File> output_;
+  std::atomic<std::int64_t> next_{0};
+  std::vector<std::atomic<std::int64_t>> left_;
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::int64_t failedRange_ = 0;
+  Outcome outcome_;
+};
+
+}  // namespace
+
+Outcome quantizeFile(const FileJob& job, const EncoderTable& table, const std::atomic<bool>& abort, const std::function<void(std::size_t)>& onTensor) {
+  return Run(job, table, abort, onTensor).run();
+}
+
+}  // namespace qt

@@ -1,0 +1,109 @@
+// Chooses the encoders of this processor. A table is used only after it has written the bytes of the reference on this machine:
+// emulators and miscompilations show here and the next table is tried.
+#include <cstring>
+#include <vector>
+
+#include "../encode.hpp"
+#include "../halves.hpp"
+
+namespace qt {
+
+extern const EncoderTable baselineEncoders;
+#if defined(__x86_64__)
+extern const EncoderTable avx2Encoders;
+extern const EncoderTable avx512Encoders;
+#endif
+
+namespace {
+
+struct Candidate {
+  const EncoderTable* table;
+  bool supported;
+};
+
+std::vector<Candidate> candidates() {
+  std::vector<Candidate> list;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+                      __builtin_cpu_supports("avx512dq");
+  list.push_back({&avx512Encoders, avx512});
+  list.push_back({&avx2Encoders, avx2});
+#endif
+  list.push_back({&baselineEncoders, true});
+  return list;
+}
+
+std::uint32_t hash(std::uint32_t i) {
+  i = (i ^ 61u) ^ (i >> 16);
+  i *= 9u;
+  i ^= i >> 4;
+  i *= 0x27d4eb2du;
+  return i ^ (i >> 15);
+}
+
+// Blocks of ordinary numbers, of ties, zeros, equal numbers, an outlier and numbers too small for a half; a group that is not full.
+std::vector<float> samples() {
+  constexpr int blocks = 37, size = 32;
+  std::vector<float> values(blocks * size);
+  for (int b = 0; b < blocks; ++b)
+    for (int i = 0; i < size; ++i) {
+      const std::uint32_t h = hash(static_cast<std::uint32_t>(b * size + i));
+      const float uniform = static_cast<float>(h & 0xffffff) / 8388608.0f - 1.0f;
+      float& x = values[static_cast<std::size_t>(b * size + i)];
+      switch (b % 6) {
+        case 0: x = uniform; break;
+        case 1: x = static_cast<float>(static_cast<int>(h % 255) - 127) * 0.5f; break;
+        case 2: x = b % 4 == 0 ? 0.0f : -0.0f; break;
+        case 3: x = 0.75f; break;
+        case 4: x = i == 31 ? -1000.0f : uniform * 1e-3f; break;
+        default: x = uniform * 0x1p-130f; break;
+      }
+    }
+  return values;
+}
+
+bool selfTest(const EncoderTable& table) {
+  static const std::vector<float> values = samples();
+  const auto count = static_cast<std::int64_t>(values.size());
+  std::vector<std::uint8_t> expected(values.size() * 4), written(values.size() * 4);
+  for (const TensorType type : {TensorType::F16, TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0, TensorType::Q4_1, TensorType::Q4_0}) {
+    const auto [size, bytes] = blockTraits(type);
+    if (encodeReference(type, values.data(), count, expected.data()) || !table.encode(type, values.data(), count, written.data())) return false;
+    if (std::memcmp(expected.data(), written.data(), values.size() / size * bytes) != 0) return false;
+  }
+  std::vector<float> hostile(64, 1.0f);
+  hostile[63] = floatOfBits(0x7fc00000u);
+  if (table.encode(TensorType::Q8_0, hostile.data(), 64, written.data())) return false;
+
+  std::vector<std::uint8_t> halves(2 * 2048);
+  std::vector<float> decoded(2048);
+  for (std::uint32_t i = 0; i < 2048; ++i) {
+    const auto bits = static_cast<std::uint16_t>(i * 31);
+    std::memcpy(&halves[2 * i], &bits, 2);
+  }
+  table.decode(TensorType::F16, halves.data(), 2048, decoded.data());
+  for (std::uint32_t i = 0; i < 2048; ++i)
+    if (bitsOfFloat(decoded[i]) != bitsOfFloat(halfToFloat(static_cast<std::uint16_t>(i * 31)))) return false;
+  return true;
+}
+
+}  // namespace
+
+int availableEncoders(const char** names, int most) {
+  int count = 0;
+  for (const Candidate& c : candidates())
+    if (c.supported && count < most && selfTest(*c.table)) names[count++] = c.table->name;
+  return count;
+}
+
+const EncoderTable& encoders(const char* wanted) {
+  for (const Candidate& c : candidates()) {
+    if (!c.supported || (wanted != nullptr && std::strcmp(wanted, c.table->name) != 0)) continue;
+    if (selfTest(*c.table)) return *c.table;
+  }
+  return baselineEncoders;
+}
+
+}  // namespace qt
