@@ -1,0 +1,41 @@
+import { join } from 'node:path'
+import type { StepEvent } from '@qt/core'
+import { expect, test } from 'vitest'
+import { train } from '../src/index.js'
+import { cosineOfChanges, fixture, readJson, temporaryFolder } from './support.js'
+
+interface Expected {
+  loss: number[]
+  gradNorm: number[]
+}
+
+const folder = await temporaryFolder()
+
+async function compare(name: 'lora' | 'windows', training: Record<string, unknown>): Promise<void> {
+  const output = join(folder, name)
+  const expected = await readJson<Expected>(fixture(name, 'expected.json'))
+  const run = train({
+    base: fixture('tiny-untied'),
+    data: { path: fixture(name, 'rows.jsonl'), format: 'tokens' },
+    adapter: { init: fixture(name, 'adapter_init') },
+    training: { batchSize: 2, sequenceLength: 64, precision: 'float32', schedule: 'constant', ...training },
+    output,
+  })
+  const steps: StepEvent[] = []
+  for await (const event of run) if (event.type === 'step') steps.push(event)
+  expect(steps).toHaveLength(expected.loss.length)
+  for (const [i, { loss, gradNorm }] of steps.entries()) {
+    expect(Math.abs(loss / expected.loss[i]! - 1), `loss of step ${i + 1}`).toBeLessThan(1e-4)
+    expect(Math.abs(gradNorm / expected.gradNorm[i]! - 1), `gradient norm of step ${i + 1}`).toBeLessThan(1e-3)
+  }
+  const { adapter } = await run
+  expect(await cosineOfChanges(fixture(name, 'adapter_init'), adapter!.path, fixture(name, 'adapter_final'))).toBeGreaterThan(
+    0.9999,
+  )
+}
+
+test('ten steps of LoRA with weight decay and clipping are those of PyTorch and PEFT', () =>
+  compare('lora', { steps: 10, learningRate: 1e-2, beta2: 0.99, weightDecay: 0.1, gradClip: 1 }))
+
+test('windows of uneven labels are normalised by all their tokens; rank and alpha patterns of rsLoRA are kept', () =>
+  compare('windows', { steps: 6, gradAccumulation: 2, learningRate: 5e-3, gradClip: null }))
