@@ -12,7 +12,7 @@ import { overridesFromFlags, trainFlags } from '../train-flags.js'
 const own = {
   config: { type: 'text', value: 'FILE', description: 'A YAML or JSON configuration; flags override it.' },
   plan: { type: 'boolean', description: 'Print the exact memory it will take, and stop.' },
-  'dry-run': { type: 'number', value: 'STEPS', description: 'Run so many steps, write nothing, estimate the whole.' },
+  'dry-run': { type: 'number', value: 'N', description: 'Train on N examples, write nothing, estimate the whole.' },
   resume: { type: 'boolean', description: 'Go on where the run in the output folder was left.' },
 } as const satisfies Flags
 
@@ -31,8 +31,8 @@ export const train = defineVerb({
   async run({ flags, argv, io }) {
     const { config: file, plan, resume = false, 'dry-run': dryRun } = flags
     if (dryRun !== undefined && (!Number.isInteger(dryRun) || dryRun < 1))
-      throw usageError('USAGE_BAD_VALUE', `--dry-run must be a whole number of steps, not ${dryRun}.`, {
-        actions: ['Write --dry-run 3.'],
+      throw usageError('USAGE_BAD_VALUE', `--dry-run must be a whole number of examples, not ${dryRun}.`, {
+        actions: ['Write --dry-run 8.'],
       })
     const overrides = overridesFromFlags(flags)
     const config = typeof file === 'string' ? await loadConfig(file, overrides) : parseConfig({}, { overrides })

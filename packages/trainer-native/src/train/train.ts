@@ -15,7 +15,7 @@ export interface TrainOptions {
   readonly signal?: AbortSignal | undefined
   /** Go on from the newest checkpoint in `output`; without one, start. */
   readonly resume?: boolean | undefined
-  /** Train so many steps, write nothing, and estimate what the whole run would take. */
+  /** Train on so many examples, write nothing, and estimate what the whole run would take. */
   readonly dryRun?: number | undefined
 }
 

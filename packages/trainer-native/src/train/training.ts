@@ -13,7 +13,7 @@ import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, validate } from './steps.js'
 import type { NativeTrainResult, TrainOptions } from './train.js'
-import { windows } from './windows.js'
+import { firstRows, windows } from './windows.js'
 
 /*
  * The loop of a run. After each optimiser step comes its validation, then its checkpoint; `stage` says how far the step at hand
@@ -31,7 +31,9 @@ export async function training(
   const files = runFiles(output)
   const dry = dryRun !== undefined
   const plan = windows(rows.train, rows.shuffle, settings)
-  const totalSteps = dry ? Math.min(dryRun, plan.totalSteps) : plan.totalSteps
+  const { steps: _steps, ...unbounded } = settings
+  const taken = dry ? windows(firstRows(rows.train, dryRun), rows.shuffle, { ...unbounded, epochs: 1 }) : plan
+  const { totalSteps } = taken
   const configuration = fingerprint(prepared, plan.totalSteps)
 
   const found = dry || !resume ? undefined : await findCheckpoint(files.checkpoints)
@@ -120,7 +122,7 @@ export async function training(
     }
 
     const begun = performance.now()
-    const seconds: number[] = []
+    const timed: { seconds: number; rows: number }[] = []
     for (;;) {
       const last = step === totalSteps || patience.exhausted()
       if (stage === 'stepped') {
@@ -149,7 +151,7 @@ export async function training(
       if (signal.aborted) return await pause()
 
       const before = performance.now()
-      const batches = plan.window(step + 1)
+      const batches = taken.window(step + 1)
       const learningRate = learningRateAt(step + 1, plan.totalSteps, settings)
       const result = await oneStep(trainer, batches, step + 1, learningRate, settings)
       if (result === undefined) return await pause()
@@ -163,12 +165,12 @@ export async function training(
       loss = result.loss
       tokens += result.trainable
       const took = (performance.now() - before) / 1000
-      seconds.push(took)
+      timed.push({ seconds: took, rows: batches.reduce((sum, batch) => sum + batch.rows, 0) })
       await record({
         type: 'step',
         time: now(),
         step,
-        epoch: plan.epoch(step),
+        epoch: taken.epoch(step),
         loss,
         gradNorm: result.gradNorm,
         learningRate,
@@ -179,7 +181,7 @@ export async function training(
     }
     const why = patience.exhausted() ? 'early-stopping' : 'completed'
 
-    if (dry) return estimateOf(prepared, seconds, plan.totalSteps, { loss, steps: step, tokens })
+    if (dry) return estimateOf(prepared, timed, plan.totalSteps, { loss, steps: step, tokens })
     const written = await writeOutput(output, trainer, prepared)
     await record({ type: 'end', time: now(), why, steps: step, tokens, seconds: (performance.now() - begun) / 1000, loss })
     await log?.sync()
@@ -205,15 +207,16 @@ function diverged(step: number, message: string, checkpoint: string | undefined)
   })
 }
 
-/** The first step also pays for touching memory; the median of the rest is what a step costs. */
+/** By rows, since the last window may be smaller; without the first step, which also pays for touching memory. */
 function estimateOf(
-  { step }: Prepared,
-  seconds: readonly number[],
+  { step, config }: Prepared,
+  timed: readonly { seconds: number; rows: number }[],
   totalSteps: number,
   metrics: NativeTrainResult['metrics'],
 ): NativeTrainResult {
-  const usual = (seconds.length > 1 ? seconds.slice(1) : seconds).toSorted((a, b) => a - b)
-  const secondsPerStep = usual[Math.floor(usual.length / 2)] ?? 0
+  const usual = timed.length > 1 ? timed.slice(1) : timed
+  const perRow = usual.reduce((sum, { seconds }) => sum + seconds, 0) / usual.reduce((sum, { rows }) => sum + rows, 0)
+  const secondsPerStep = perRow * config.training.batchSize * config.training.gradAccumulation
   const peakMemory = Math.max(step.plan.total, process.resourceUsage().maxRSS * 1024)
   return { output: '', metrics, estimate: { secondsPerStep, totalSeconds: secondsPerStep * totalSteps, peakMemory } }
 }

@@ -7,6 +7,7 @@ export interface MicroBatch {
   readonly borders: Int32Array
   /** Tokens that carry loss. */
   readonly trainable: number
+  readonly rows: number
 }
 
 /** Everything that follows from a step's number: nothing is remembered, so resuming needs the number only. */
@@ -50,6 +51,12 @@ export function windows(rows: RowSource, shuffle: boolean, training: TrainingCon
   }
 }
 
+/** The first rows of a source. */
+export const firstRows = (rows: RowSource, count: number): RowSource => ({
+  length: Math.min(count, rows.length),
+  row: (index) => rows.row(index),
+})
+
 /** Rows in order, `batchSize` at a time. */
 export function batchesOf(rows: readonly PackedRow[], batchSize: number): MicroBatch[] {
   const batches: MicroBatch[] = []
@@ -71,7 +78,7 @@ function sideBySide(rows: readonly PackedRow[]): MicroBatch {
   }
   let trainable = 0
   for (const label of labels) if (label >= 0) trainable++
-  return { ids, labels, borders: Int32Array.from(borders), trainable }
+  return { ids, labels, borders: Int32Array.from(borders), trainable, rows: rows.length }
 }
 
 /** The most tokens that `batchSize` rows can have together, and the longest document: what a step's memory is planned for. */
