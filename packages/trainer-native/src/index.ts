@@ -1,5 +1,6 @@
 export { type LoadOptions, load } from './generate/load.js'
 export type { NativeModel } from './generate/native-model.js'
+export { type Hardware, hardware } from './hardware.js'
 export { lora } from './lora.js'
 export type { MemoryPlan } from './train/plan-memory.js'
 export { type NativeTrainResult, planMemory, type TrainOptions, train } from './train/train.js'
