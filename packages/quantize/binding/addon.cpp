@@ -1,0 +1,56 @@
+#include <napi.h>
+
+#include <qt/blocks.hpp>
+#include <qt/processors.hpp>
+
+#include "convert.hpp"
+#include "file-run.hpp"
+
+namespace qt {
+namespace {
+
+Napi::Value listKernels(const Napi::CallbackInfo& info) {
+  const char* names[8];
+  const int count = availableEncoders(names, 8);
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (int i = 0; i < count; ++i) list.Set(static_cast<std::uint32_t>(i), Napi::String::New(info.Env(), names[i]));
+  return list;
+}
+
+Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
+
+TensorType typeOf(const Napi::Value& id) { return static_cast<TensorType>(id.ToNumber().Uint32Value()); }
+
+Napi::Value isDecodable(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), decodable(typeOf(info[0]))); }
+Napi::Value isEncodable(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), encodable(typeOf(info[0]))); }
+
+// (type, values, out, kernels?) → fault or null
+Napi::Value encode(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TensorType type = typeOf(info[0]);
+  const auto values = info[1].As<Napi::Float32Array>();
+  auto out = info[2].As<Napi::Uint8Array>();
+  const BlockTraits traits = blockTraits(type);
+  if (!encodable(type) || values.ElementLength() % traits.size != 0 || out.ElementLength() != values.ElementLength() / traits.size * traits.bytes)
+    throw Napi::RangeError::New(env, "values and output are not whole blocks of a type that has an encoder");
+  const auto count = static_cast<std::int64_t>(values.ElementLength());
+  if (toEncoders(info[3]).encode(type, values.Data(), count, out.Data())) return env.Null();
+  return fromFault(env, encodeReference(type, values.Data(), count, out.Data()));
+}
+
+Napi::Object start(Napi::Env env, Napi::Object exports) {
+  exports.Set("availableKernels", Napi::Function::New(env, listKernels));
+  exports.Set("availableProcessors", Napi::Function::New(env, processors));
+  exports.Set("decodable", Napi::Function::New(env, isDecodable));
+  exports.Set("encodable", Napi::Function::New(env, isEncodable));
+  exports.Set("encode", Napi::Function::New(env, encode));
+  exports.Set("startFile", Napi::Function::New(env, startFile));
+  return exports;
+}
+
+}  // namespace
+}  // namespace qt
+
+Napi::Object startAddon(Napi::Env env, Napi::Object exports) { return qt::start(env, exports); }
+
+NODE_API_MODULE(qt_quantize, startAddon)
