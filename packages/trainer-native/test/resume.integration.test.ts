@@ -1,0 +1,146 @@
+import { spawn } from 'node:child_process'
+import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { QtError, type RunEvent, type TrainingConfigInput, uniform } from '@qt/core'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { train } from '../src/index.js'
+import { eventsOf, fixture, stepsIn, temporaryFolder } from './support.js'
+
+const program = fileURLToPath(new URL('run.mjs', import.meta.url))
+const folder = await temporaryFolder()
+
+/** Everything that has state: dropout, a shuffled order, windows, a schedule, moments, validation and early stopping. */
+const config = (output: string, more: TrainingConfigInput['training'] = {}): TrainingConfigInput => ({
+  base: fixture('tiny-untied'),
+  data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens', validation: 0.2 },
+  adapter: { rank: 4, alpha: 8, dropout: 0.1 },
+  training: {
+    steps: 40,
+    batchSize: 2,
+    gradAccumulation: 2,
+    sequenceLength: 64,
+    precision: 'float32',
+    learningRate: 2e-3,
+    warmupSteps: 5,
+    weightDecay: 0.01,
+    shuffle: true,
+    saveEvery: 3,
+    validateEvery: 4,
+    earlyStopping: { patience: 6, minDelta: 0.001 },
+    ...more,
+  },
+  threads: 1,
+  output,
+})
+
+/** What a run left: the adapter, the newest checkpoint, and its events without what time decides. */
+async function result(output: string) {
+  const newest = (await readdir(join(output, 'checkpoints'))).sort().at(-1)!
+  const bytes = async (...names: string[]) => (await readFile(join(output, ...names))).toString('base64')
+  return {
+    newest,
+    adapter: await bytes('adapter', 'adapter_model.safetensors'),
+    parameters: await bytes('checkpoints', newest, 'parameters.safetensors'),
+    optimizer: await bytes('checkpoints', newest, 'optimizer.safetensors'),
+    events: (await eventsOf(output)).map(timeless(output)),
+  }
+}
+
+const timeless =
+  (output: string) =>
+  (event: RunEvent): unknown =>
+    JSON.parse(
+      JSON.stringify(event, (key, value) =>
+        ['time', 'tokensPerSecond', 'memory', 'seconds'].includes(key) ? undefined : value,
+      ).replaceAll(output, 'OUTPUT'),
+    )
+
+const whole = join(folder, 'whole')
+beforeAll(async () => {
+  await train(config(whole))
+})
+
+/** Runs a process until it has said so many events, and kills it some milliseconds later; true when it ended by itself. */
+async function runAndKill(file: string, resume: boolean, events: number, delay: number): Promise<boolean> {
+  const child = spawn(process.execPath, [program, file, ...(resume ? ['--resume'] : [])], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let seen = 0
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const before = seen
+    seen += text.split('\n').length - 1
+    if (before < events && seen >= events) setTimeout(() => child.kill('SIGKILL'), delay)
+  })
+  return new Promise((resolve) => child.on('close', (code) => resolve(code === 0)))
+}
+
+describe('a run that was stopped ends with the bytes of one that was not', () => {
+  test('after kill -9 at ten random moments, with torn lines in the log', async () => {
+    const output = join(folder, 'killed')
+    await mkdir(output)
+    const file = join(folder, 'killed.json')
+    await writeFile(file, JSON.stringify(config(output)))
+    let kills = 0
+    let ended = false
+    for (let i = 0; i < 10 && !ended; i++) {
+      ended = await runAndKill(
+        file,
+        true,
+        1 + Math.floor(uniform(3, 'shuffle', 0, 2 * i) * 12),
+        uniform(3, 'shuffle', 0, 2 * i + 1) * 25,
+      )
+      if (ended) break
+      kills++
+      if (i % 2 === 1) await appendFile(join(output, 'events.jsonl'), '{"type":"step","step":7,"lo')
+    }
+    expect(kills).toBeGreaterThanOrEqual(8)
+    if (!ended) await train(config(output), { resume: true })
+    expect(await result(output)).toEqual(await result(whole))
+  })
+
+  test('after aborts during steps, validations and everything between', async () => {
+    const output = join(folder, 'aborted')
+    let [paused, ended] = [0, false]
+    while (!ended) {
+      const abort = new AbortController()
+      const run = train(config(output), { resume: true, signal: abort.signal })
+      const limit = 1 + Math.floor(uniform(4, 'shuffle', 0, paused) * 14)
+      let seen = 0
+      try {
+        for await (const _ of run) if (++seen === limit) setTimeout(() => abort.abort(), uniform(5, 'shuffle', 0, paused) * 10)
+        ended = true
+      } catch (error) {
+        expect(QtError.isInstance(error) && error.code).toBe('RUN_PAUSED')
+        paused++
+      }
+    }
+    expect(paused).toBeGreaterThan(2)
+    expect(await result(output)).toEqual(await result(whole))
+  })
+})
+
+test.each([2, 3])('%i threads give the bytes of one', async (threads) => {
+  const output = join(folder, `threads-${threads}`)
+  await train({ ...config(output), threads })
+  const [ours, one] = [await result(output), await result(whole)]
+  expect({ ...ours, events: [] }).toEqual({ ...one, events: [] })
+  expect(stepsIn(await eventsOf(output)).map(({ loss, gradNorm }) => [loss, gradNorm])).toEqual(
+    stepsIn(await eventsOf(whole)).map(({ loss, gradNorm }) => [loss, gradNorm]),
+  )
+})
+
+test('a run is not resumed with another configuration, nor written over', async () => {
+  await expect(train(config(whole, { learningRate: 3e-3 }), { resume: true })).rejects.toMatchObject({
+    code: 'RESUME_CHANGED',
+    kind: 'usage',
+  })
+  await expect(train(config(whole))).rejects.toMatchObject({ code: 'RUN_EXISTS', kind: 'usage' })
+  expect(stepsIn(await eventsOf(whole)).length).toBeGreaterThan(20)
+})
+
+test('resuming a run that has ended changes nothing', async () => {
+  const before = await result(whole)
+  await train(config(whole), { resume: true })
+  expect(await result(whole)).toEqual(before)
+})
