@@ -7,7 +7,7 @@ import { fixture, optional, temporaryFolder } from '../../test/files.js'
 import { convert } from '../convert/convert.js'
 import type { MetadataValue } from './metadata.js'
 import { readGguf } from './read.js'
-import { writeGguf } from './write.js'
+import { layoutGguf, writeGguf } from './write.js'
 
 describe('readGguf', () => {
   it('reads every type of value that gguf-py writes', async () => {
@@ -149,5 +149,25 @@ describe('other readers', () => {
     if (!('metadata' in theirs)) throw theirs.error
     const nested = (key: string) => key.split('.').reduce<unknown>((value, part) => Object(value)[part], theirs.metadata)
     for (const [key, entry] of ours.metadata) expect([key, nested(key)]).toEqual([key, entry.value])
+  })
+})
+
+describe('layoutGguf', () => {
+  it.each([32, 64])('says where writeGguf puts everything, aligned to %i', async (alignment) => {
+    const path = `${temporaryFolder()}/placed.gguf`
+    const metadata = new Map<string, MetadataValue>([['general.alignment', { type: 'UINT32', value: alignment }]])
+    const tensors = [3, 40, 8].map((columns, i) => ({
+      name: `t${i}`,
+      type: 'F32' as const,
+      shape: [1, columns],
+      data: new Uint8Array(4 * columns).fill(i + 1),
+    }))
+    await writeGguf(path, { metadata, tensors })
+    const { header, tensors: places, size } = layoutGguf(metadata, tensors)
+    const written = new Uint8Array(readFileSync(path))
+    expect(size).toBe(written.length)
+    expect(written.subarray(0, header.length)).toEqual(header)
+    for (const [i, { offset, bytes }] of places.entries())
+      expect(written.subarray(offset, offset + bytes)).toEqual(tensors[i]!.data)
   })
 })

@@ -33,20 +33,11 @@ export async function writeGguf(
   content: GgufContent,
   options: { onTensor?: (name: string) => void; signal?: AbortSignal | undefined } = {},
 ): Promise<void> {
-  const entry = content.metadata.get('general.alignment')
-  const alignment = entry?.type === 'UINT32' ? entry.value : defaultAlignment
-  let end = 0
-  const placed = content.tensors.map((tensor) => {
-    const offset = end
-    const bytes = tensorBytes(tensor)
-    end = align(offset + bytes, alignment)
-    return { ...tensor, offset, bytes }
-  })
-  const header = encodeHeader(content.metadata, placed)
+  const { alignment, header, tensors } = placed(content.metadata, content.tensors)
   await writeFileStreamed(path, async (sink) => {
     await sink.write(header)
     await pad(sink, alignment)
-    for (const tensor of placed) {
+    for (const tensor of tensors) {
       options.signal?.throwIfAborted()
       await writeExactly(sink, tensor.data, tensor.bytes, tensor.name)
       await pad(sink, alignment)
@@ -55,7 +46,60 @@ export async function writeGguf(
   })
 }
 
-function tensorBytes({ name, type, shape }: GgufTensor): number {
+export interface GgufLayout {
+  /** What comes before the first tensor. */
+  readonly header: Uint8Array
+  /** Offsets count from the start of the file; zeros lie between the tensors. */
+  readonly tensors: readonly TensorPlace[]
+  /** Of the whole file. */
+  readonly size: number
+}
+
+export interface TensorPlace {
+  readonly name: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+/**
+ * Where everything of a GGUF file goes, for programs that write its tensors themselves or want to know its size.
+ *
+ * @example
+ * ```ts
+ * const { metadata, tensors } = await readGguf('model.gguf')
+ * layoutGguf(metadata, [...tensors.values()]).size // bytes of the file
+ * ```
+ */
+export function layoutGguf(
+  metadata: ReadonlyMap<string, MetadataValue>,
+  tensors: readonly Omit<GgufTensor, 'data'>[],
+): GgufLayout {
+  const { alignment, header, end, tensors: places } = placed(metadata, tensors)
+  const start = align(header.length, alignment)
+  const padded = new Uint8Array(start)
+  padded.set(header)
+  return {
+    header: padded,
+    tensors: places.map(({ name, offset, bytes }) => ({ name, offset: start + offset, bytes })),
+    size: start + end,
+  }
+}
+
+/** Offsets count from the end of the padded header, as GGUF writes them. */
+function placed<T extends Omit<GgufTensor, 'data'>>(metadata: ReadonlyMap<string, MetadataValue>, tensors: readonly T[]) {
+  const entry = metadata.get('general.alignment')
+  const alignment = entry?.type === 'UINT32' ? entry.value : defaultAlignment
+  let end = 0
+  const places = tensors.map((tensor) => {
+    const offset = end
+    const bytes = tensorBytes(tensor)
+    end = align(offset + bytes, alignment)
+    return { ...tensor, offset, bytes }
+  })
+  return { alignment, header: encodeHeader(metadata, places), tensors: places, end }
+}
+
+function tensorBytes({ name, type, shape }: Omit<GgufTensor, 'data'>): number {
   const columns = shape.at(-1) ?? 0
   const row = rowBytes(type, columns)
   if (row === undefined || shape.length < 1 || shape.length > 4)

@@ -9,10 +9,8 @@ export interface ByteSink {
 
 /** Writes a large file in pieces under a temporary name, then fsyncs and renames it: a reader sees nothing or all of it. */
 export async function writeFileStreamed(path: string, produce: (sink: ByteSink) => Promise<void>): Promise<void> {
-  const { mkdir, open, rename, rm } = await import('node:fs/promises')
-  const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
-  try {
-    await mkdir(folderOf(path), { recursive: true })
+  const { open } = await import('node:fs/promises')
+  await replaceFile(path, async (temporary) => {
     const handle = await open(temporary, 'wx')
     try {
       let position = 0
@@ -32,6 +30,24 @@ export async function writeFileStreamed(path: string, produce: (sink: ByteSink) 
     } finally {
       await handle.close()
     }
+  })
+}
+
+/**
+ * Lets a file be made under a temporary name beside its own, then renames it; nothing is left behind when that fails.
+ *
+ * @example
+ * ```ts
+ * const empty = { metadata: new Map(), tensors: [] }
+ * await replaceFile('empty.gguf', (temporary) => writeGguf(temporary, empty))
+ * ```
+ */
+export async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const { mkdir, rename, rm } = await import('node:fs/promises')
+  const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
+  try {
+    await mkdir(folderOf(path), { recursive: true })
+    await make(temporary)
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
