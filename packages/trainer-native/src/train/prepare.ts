@@ -29,8 +29,10 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const fresh = config.architecture !== undefined
   const ownTokenizer = config.tokenizer === undefined ? undefined : await Tokenizers.load(config.tokenizer)
   const base = await openBase(config, ownTokenizer?.vocabularySize, signal)
-  const tokenizer =
-    ownTokenizer ?? (base.model?.tokenizerFile === undefined ? undefined : await Tokenizers.load(base.model.tokenizerFile))
+  // A vocabulary takes tens of megabytes, and an adapter for data that is tokenised already never asks for it.
+  const asked = config.data.format !== 'tokens' || config.adapter === undefined
+  const file = asked ? base.model?.tokenizerFile : undefined
+  const tokenizer = ownTokenizer ?? (file === undefined ? undefined : await Tokenizers.load(file))
   if (tokenizer === undefined && config.data.format !== 'tokens' && config.data.format !== 'auto')
     throw usageError(
       'TOKENIZER_MISSING',
