@@ -1,0 +1,94 @@
+import { QtError, tensorTypes } from '@qt/core'
+import { type Gguf, layoutGguf, replaceFile } from '@qt/weights'
+import { type Binding, forcedKernels, type NativeOutcome, type NativeTensor } from './binding.js'
+import { faultError, inTensor } from './fault.js'
+import { metadataOf, type QuantizePlan, shapedTensors } from './plan-of-type.js'
+import type { WriteOptions } from './write-options.js'
+
+/** Quantises in C++, away from JavaScript's thread, into a temporary file beside the output. */
+export async function writeNatively(
+  native: Binding,
+  source: Gguf,
+  output: string,
+  plan: QuantizePlan,
+  { onTensor, signal, threads }: WriteOptions & { readonly threads: number | undefined },
+): Promise<void> {
+  signal?.throwIfAborted()
+  const { header, tensors: places, size } = layoutGguf(metadataOf(source, plan.type), shapedTensors(source, plan.tensors))
+  const inputs = [...new Set([...source.tensors.values()].map(({ file }) => file))]
+  const tensors = plan.tensors.map(({ name, from, to }, i): NativeTensor => {
+    const { file, offset, shape } = source.tensors.get(name)!
+    const columns = shape.at(-1) ?? 1
+    return {
+      input: inputs.indexOf(file),
+      inputOffset: offset,
+      from: tensorTypes[from].id,
+      outputOffset: places[i]!.offset,
+      to: tensorTypes[to].id,
+      rows: columns === 0 ? 0 : shape.slice(0, -1).reduce((product, count) => product * count, 1),
+      columns: Math.max(1, columns),
+    }
+  })
+  await replaceFile(output, async (temporary) => {
+    await begin(temporary, output, header, size)
+    let thrown: { readonly error: unknown } | undefined
+    const run = native.startFile(
+      { inputs, output: temporary, threads: threads ?? native.availableProcessors(), tensors },
+      (index) => {
+        try {
+          if (!thrown) onTensor?.(plan.tensors[index]!)
+        } catch (error) {
+          thrown = { error }
+          run.stop()
+        }
+      },
+      forcedKernels(),
+    )
+    signal?.addEventListener('abort', run.stop, { once: true })
+    try {
+      const outcome = await run.finished
+      if (thrown) throw thrown.error
+      signal?.throwIfAborted()
+      refuse(outcome, source, output, plan)
+    } finally {
+      signal?.removeEventListener('abort', run.stop)
+    }
+  })
+}
+
+/** Writes the header and gives the file its size; zeros lie between the tensors. */
+async function begin(temporary: string, output: string, header: Uint8Array, size: number): Promise<void> {
+  const { open, statfs } = await import('node:fs/promises')
+  const handle = await open(temporary, 'wx')
+  try {
+    const { bavail, bsize } = await statfs(temporary)
+    if (bavail * bsize < size)
+      throw new QtError({
+        code: 'WRITE_FAILED',
+        message: `${output} needs ${size} bytes, and the disk has only ${bavail * bsize} left.`,
+        where: { file: output },
+        actions: ['Free some space, or write to another disk.', 'Choose a type with fewer bits.'],
+      })
+    await handle.writeFile(header)
+    await handle.truncate(size)
+  } finally {
+    await handle.close()
+  }
+}
+
+function refuse({ kind, tensor, fault, message }: NativeOutcome, source: Gguf, output: string, plan: QuantizePlan): void {
+  if (kind === 'done') return
+  const { name, to } = plan.tensors[tensor]!
+  if (kind === 'refused' && fault) throw inTensor(faultError(fault, to), name, source.name)
+  const reading = kind === 'read-failed'
+  throw new QtError({
+    code: reading ? 'FILE_UNREADABLE' : 'WRITE_FAILED',
+    message: reading ? `The tensor ${name} cannot be read: ${message}.` : `${output} cannot be written: ${message}.`,
+    where: { file: reading ? source.tensors.get(name)!.file : output },
+    actions: [
+      reading
+        ? 'Check that the file is whole and its disk is in order.'
+        : 'Check the path, its permissions and the free space of the disk.',
+    ],
+  })
+}

@@ -1,0 +1,8 @@
+import type { QuantizedTensor } from './plan-of-type.js'
+
+/** What both ways of writing a plan take. */
+export interface WriteOptions {
+  /** After each tensor is written. */
+  readonly onTensor?: ((tensor: QuantizedTensor) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
