@@ -1,0 +1,67 @@
+import { ignoreLabel, type PackedRow, QtError, type RowSource, type Scoring, usageError } from '@qt/core'
+import type { Perplexity } from './perplexity.js'
+
+export interface PerplexityOfChatsOptions {
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void
+}
+
+/**
+ * Perplexity over the tokens that carry loss, in conversations what the assistant says: exp(−mean log p). Takes the rows that a
+ * training would see; every document of a row is scored on its own.
+ *
+ * @example
+ * ```ts
+ * const { train } = await prepareRows(parseConfig({ base: 'model.gguf', data: { path: 'held-out.jsonl', validation: 0 } }), tokenizer)
+ * await perplexityOfChats(model.scoring, train) // { perplexity: 6.1, loss: 1.81, tokens: 2210 }
+ * ```
+ */
+export async function perplexityOfChats(
+  model: Scoring,
+  rows: RowSource,
+  { signal, onProgress }: PerplexityOfChatsOptions = {},
+): Promise<Perplexity> {
+  let [sum, tokens] = [0, 0]
+  for (let index = 0; index < rows.length; index++) {
+    for (const { ids, labels } of documentsOf(rows.row(index))) {
+      if (!labels.some((label) => label !== ignoreLabel)) continue
+      signal?.throwIfAborted()
+      const logs = await model.score(ids)
+      for (const [position, label] of labels.entries()) {
+        if (label === ignoreLabel) continue
+        // The score is that of the token that follows; a label that is another token has no score here.
+        if (label !== ids[position + 1]) throw otherLabel(index, position)
+        sum += finite(logs[position + 1]!, index)
+        tokens++
+      }
+    }
+    onProgress?.({ done: index + 1, total: rows.length })
+  }
+  if (tokens === 0)
+    throw usageError('EVAL_NO_ITEMS', 'No token of these rows carries loss, so there is nothing to measure.', {
+      actions: ['Check that the conversations have turns of the assistant.'],
+    })
+  const loss = -sum / tokens
+  return { perplexity: Math.exp(loss), loss, tokens }
+}
+
+function* documentsOf({ ids, labels, documents }: PackedRow) {
+  for (let i = 1; i < documents.length; i++) {
+    const [from, to] = [documents[i - 1]!, documents[i]!]
+    yield { ids: ids.subarray(from, to), labels: labels.subarray(from, to) }
+  }
+}
+
+const otherLabel = (row: number, position: number) =>
+  usageError('EVAL_LABELS_DIFFER', `Row ${row} asks for a token at position ${position} that is not the one that follows.`, {
+    actions: ['Use labels that are the ids, or -100 where there is no loss.'],
+  })
+
+function finite(log: number, row: number): number {
+  if (!Number.isNaN(log)) return log
+  throw new QtError({
+    code: 'EVAL_NOT_FINITE',
+    message: `The model gave no probability for a token of row ${row}.`,
+    actions: ['Check the model file: its weights may contain values that are not numbers.'],
+  })
+}

@@ -1,0 +1,47 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type ChatMessage, parseConfig } from '@qt/core'
+import { expect, test } from 'vitest'
+import { evaluateToolCalls, perplexity, perplexityOfChats, toolCallItems } from '../src/index.js'
+import { tools } from './tools.js'
+
+const tiny = fileURLToPath(new URL('../../cli/test/fixtures/tiny.gguf', import.meta.url))
+const addon = fileURLToPath(new URL('../../trainer-native/build/Release/qt_trainer.node', import.meta.url))
+const there = existsSync(tiny) && existsSync(addon)
+if (!there) console.log('skipped: measuring with the real engine (its native part or the model of the tests is missing)')
+
+const messages: ChatMessage[] = [
+  { role: 'user', content: 'I listen.' },
+  { role: 'assistant', content: 'Roll. [roll: perception]' },
+  { role: 'user', content: 'I wait.' },
+  { role: 'assistant', content: 'Nothing stirs.' },
+]
+
+test.runIf(there)('the engine is asked, answers the same each time, and is scored', async () => {
+  const { load } = await import('@qt/trainer-native')
+  const items = toolCallItems([{ messages }], tools)
+  const runs = []
+  for (let i = 0; i < 2; i++) {
+    const model = await load(tiny, { threads: 1 })
+    runs.push((await evaluateToolCalls(model, items, { tools, maxTokens: 12 })).toJSON())
+    await model.close()
+  }
+  expect(runs[0]!.items).toHaveLength(2)
+  expect(runs[0]!.items[0]!.answer).not.toBe('')
+  expect(runs[0]).toEqual(runs[1])
+})
+
+test.runIf(there)('perplexity of what the assistant says is that of the tokens that training would learn from', async () => {
+  const [{ load }, { prepareRows }] = [await import('@qt/trainer-native'), await import('@qt/data')]
+  const model = await load(tiny, { threads: 1 })
+  const path = fileURLToPath(new URL('fixtures/chats.jsonl', import.meta.url))
+  const config = parseConfig({ base: tiny, data: { path, validation: 0 }, training: { sequenceLength: 128 } })
+  const rows = await prepareRows(config, model.tokenizer)
+  const spoken = await perplexityOfChats(model.scoring, rows.train)
+  expect(spoken.tokens).toBe(rows.trainableTokens)
+  const [whole] = [await perplexity(model.scoring, rows.train.row(0).ids.subarray(0, rows.train.row(0).documents[1]!))]
+  expect(spoken.tokens).toBeLessThan(rows.tokens)
+  // A model of random weights: about as lost as a uniform one.
+  for (const { loss } of [spoken, whole]) expect(Math.abs(loss - Math.log(model.spec.vocabularySize))).toBeLessThan(1.5)
+  await model.close()
+})
