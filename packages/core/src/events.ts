@@ -18,7 +18,7 @@ export const stepEventSchema = z.object({
   type: z.literal('step'),
   step: z.number().int().positive(),
   epoch: z.number(),
-  /** Mean over the trainable tokens of the whole accumulation window; null when it is not finite. */
+  /** Mean over the trainable tokens of the whole accumulation window; a step whose loss is not finite is an anomaly instead. */
   loss: z.number(),
   /** Before clipping. */
   gradNorm: z.number(),
