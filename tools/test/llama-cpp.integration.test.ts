@@ -1,0 +1,151 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { quantize } from '@qt/quantize'
+import { type LoadOptions, load, train } from '@qt/trainer-native'
+import { convert, merge } from '@qt/weights'
+import { getLlama, type Llama, LlamaLogLevel, type Token } from 'node-llama-cpp'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { root } from '../src/root.js'
+
+/*
+ * The independent judge of what we compute and write: real llama.cpp reads the same file and is asked the same questions. It rounds
+ * activations (to 8 bits before quantised weights), so distributions are compared and not logits.
+ */
+
+const tiny = join(root, 'packages/weights/test/fixtures/tiny-llama')
+const tinyText = 'the cat and the hat sat on the mat. Hello, 1234567 world! '.repeat(6)
+const smol = join(root, '.models/SmolLM2-135M-Instruct.Q4_1.gguf')
+const smolText = [
+  'The old inn stands where three roads meet. Travellers leave their boots by the door and their stories by the fire, and the keeper,',
+  'a woman of few words, remembers all of them. Tonight a stranger asks for the room above the stable; he pays with a coin that nobody',
+  'has seen for a hundred years.\n\n1. Ask about the coin.\n2. Follow him upstairs.\n3. Wake the guard.\n\n"You should not have come back,"',
+  'she says, and puts the key on the table. Outside, the rain turns to snow: 42 wolves were counted in the valley last winter, 17 more',
+  'than the year before. function roll(sides) { return 1 + Math.floor(Math.random() * sides) } In the morning the stranger is gone, and',
+  'so is the horse; only the coin is left, cold as the day it was struck. The keeper melts it into a bell, and hangs the bell above the',
+  'door, and whoever hears it ring before midnight dreams of a road that none of the three is.',
+].join(' ')
+
+let folder = ''
+let llama: Llama
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-llama-cpp-'))
+  llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error, progressLogs: false })
+})
+afterAll(async () => {
+  await llama.dispose()
+  await rm(folder, { recursive: true, force: true })
+})
+
+interface Judged {
+  readonly ids: readonly Token[]
+  /** Log-probabilities after each token, [ids, vocabulary]. */
+  readonly logits: readonly Float32Array[]
+  readonly said: readonly Token[]
+}
+
+/** What llama.cpp makes of a text: its ids, the logits after each, and the likeliest continuation. */
+async function judge(modelPath: string, text: string): Promise<Judged> {
+  const model = await llama.loadModel({ modelPath })
+  const context = await model.createContext({ contextSize: 512, threads: 2 })
+  try {
+    const ids = model.tokenize(text)
+    const sequence = context.getSequence()
+    const logits: Float32Array[] = []
+    // A few at a time: each answer is a map of the whole vocabulary.
+    for (let first = 0; first < ids.length; first += 16) {
+      const asked = ids
+        .slice(first, first + 16)
+        .map((token): [Token, { generateNext: { logits: true } }] => [token, { generateNext: { logits: true } }])
+      for (const answer of await sequence.controlledEvaluate(asked)) {
+        const row = new Float32Array(answer!.next.logits!.size)
+        for (const [token, logit] of answer!.next.logits!) row[token] = logit
+        logits.push(row)
+      }
+    }
+    const said: Token[] = []
+    await sequence.clearHistory()
+    for await (const token of sequence.evaluate(ids.slice(0, 32), { temperature: 0 })) if (said.push(token) === 8) break
+    return { ids, logits, said }
+  } finally {
+    await context.dispose()
+    await model.dispose()
+  }
+}
+
+const logSumExp = (logits: Float32Array): number => {
+  const highest = logits.reduce((a, b) => Math.max(a, b))
+  return highest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0))
+}
+
+/** Mean of Σ p·log(p/q) over the positions, p ours and q llama.cpp's. */
+function meanDivergence(ours: Float32Array, { ids, logits }: Judged): number {
+  const vocabulary = ours.length / ids.length
+  let total = 0
+  for (const [i, row] of logits.entries()) {
+    const theirs = logSumExp(row)
+    for (let token = 0; token < vocabulary; token++) {
+      const p = ours[i * vocabulary + token]!
+      total += Math.exp(p) * (p - (row[token]! - theirs))
+    }
+  }
+  return total / ids.length
+}
+
+/** Compares one of our models with a file that llama.cpp reads. */
+async function compare(ours: string, theirs: string, text: string, options: LoadOptions = {}): Promise<number> {
+  const judged = await judge(theirs, text)
+  expect(judged.ids.length).toBeGreaterThanOrEqual(200)
+  expect(judged.said.length).toBeGreaterThan(0)
+  const model = await load(ours, { ...options, contextLength: 512 })
+  try {
+    expect([...model.encode(text)]).toEqual(judged.ids)
+    const divergence = meanDivergence(await model.scoring.distributions!(judged.ids), judged)
+    console.log(`${judged.ids.length} positions: mean KL divergence ${divergence.toExponential(2)}`)
+    return divergence
+  } finally {
+    await model.close()
+  }
+}
+
+describe('real llama.cpp gives our distributions', () => {
+  test('on a converted F16 file', async () => {
+    const file = join(folder, 'f16.gguf')
+    await convert(tiny, file, { type: 'F16' })
+    expect(await compare(file, file, tinyText)).toBeLessThan(1e-4)
+    expect(await compare(tiny, file, tinyText)).toBeLessThan(1e-4)
+  })
+
+  test.each(['Q8_0', 'Q4_0', 'Q4_1'] as const)('on a file quantised to %s', async (type) => {
+    const [wide, file] = [join(folder, `${type}-wide.gguf`), join(folder, `${type}.gguf`)]
+    await convert(tiny, wide, { type: 'F32' })
+    await quantize(wide, file, { type })
+    expect(await compare(file, file, tinyText)).toBeLessThan(0.01)
+  })
+
+  test('on a merged adapter, which we lay over the base', async () => {
+    const rows = join(folder, 'rows.jsonl')
+    const row = (i: number) => JSON.stringify({ input_ids: Array.from({ length: 48 }, (_, j) => 3 + ((i * 7 + j * 5) % 256)) })
+    await writeFile(rows, Array.from({ length: 16 }, (_, i) => row(i)).join('\n'))
+    const { adapter } = await train({
+      base: tiny,
+      data: { path: rows, format: 'tokens' },
+      adapter: { rank: 4 },
+      training: { steps: 20, batchSize: 4, learningRate: 2e-2, precision: 'float32' },
+      output: join(folder, 'run'),
+    })
+    const [merged, file] = [join(folder, 'merged'), join(folder, 'merged.gguf')]
+    await merge({ base: tiny, adapters: [{ path: adapter!.path }], out: merged })
+    await convert(merged, file, { type: 'F16' })
+    expect(await compare(tiny, file, tinyText, { adapters: [adapter!.path] })).toBeLessThan(0.01)
+    // The adapter matters: without it the distributions differ.
+    expect(await compare(tiny, file, tinyText)).toBeGreaterThan(0.05)
+  })
+
+  const skipped = !existsSync(smol)
+  if (skipped) console.log('skipped: SmolLM2-135M against llama.cpp (no model in .models)')
+  test.skipIf(skipped)('on SmolLM2-135M in Q4_1', async () => {
+    expect(await compare(smol, smol, smolText)).toBeLessThan(0.01)
+  })
+})
