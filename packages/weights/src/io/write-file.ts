@@ -50,7 +50,7 @@ export async function replaceFile(path: string, make: (temporary: string) => Pro
     await make(temporary)
     await rename(temporary, path)
   } catch (error) {
-    await rm(temporary, { force: true })
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw writeError(path, error)
   }
   await syncFolder(folderOf(path))
