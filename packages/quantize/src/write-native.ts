@@ -25,8 +25,8 @@ export async function writeNatively(
       from: tensorTypes[from].id,
       outputOffset: places[i]!.offset,
       to: tensorTypes[to].id,
-      rows: columns === 0 ? 0 : shape.slice(0, -1).reduce((product, count) => product * count, 1),
-      columns: Math.max(1, columns),
+      rows: shape.slice(0, -1).reduce((product, count) => product * count, 1),
+      columns,
     }
   })
   await replaceFile(output, async (temporary) => {

@@ -1,0 +1,70 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { uniform } from '@qt/core'
+import { encodeFloats, type FloatType, writeGguf } from '@qt/weights'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { planQuantization } from './plan.js'
+import { quantize } from './quantize.js'
+import { quantMethods } from './registry.js'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-plan-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+async function model(type: FloatType): Promise<string> {
+  const path = join(folder, `${type}.gguf`)
+  const values = Float32Array.from({ length: 64 * 256 }, (_, i) => uniform(1, 'sample', 0, i) - 0.5)
+  const tensors = [{ name: 'a.weight', type, shape: [64, 256], data: encodeFloats(type, values) }]
+  await writeGguf(path, { metadata: new Map(), tensors })
+  return path
+}
+
+describe('planQuantization', () => {
+  it('knows the size of the file to the byte', async () => {
+    const input = await model('F16')
+    for (const { type } of quantMethods) {
+      const output = join(folder, `${type}.out.gguf`)
+      const plan = await planQuantization(input, { type })
+      const { bytesAfter } = await quantize(input, output, { type })
+      expect([plan.fileBytes, plan.bytesAfter]).toEqual([(await stat(output)).size, bytesAfter])
+    }
+  })
+
+  it('takes the most precise type that fits', async () => {
+    const input = await model('F16')
+    const sizes = await Promise.all(
+      quantMethods.map(async ({ type }) => ({ type, bytes: (await planQuantization(input, { type })).fileBytes })),
+    )
+    const under = async (bytes: number) => (await planQuantization(input, { maxBytes: bytes })).type
+    expect(await under(Number.MAX_SAFE_INTEGER)).toBe('F16')
+    for (const { type, bytes } of sizes.filter(({ type }) => type !== 'BF16')) {
+      expect(await under(bytes)).toBe(type)
+      if (type !== 'Q4_0') expect(await under(bytes - 1)).not.toBe(type)
+    }
+  })
+
+  it('keeps bfloat16 where the source has it', async () => {
+    expect((await planQuantization(await model('BF16'), { maxBytes: 1e9 })).type).toBe('BF16')
+    expect((await planQuantization(await model('F32'), { maxBytes: 1e9 })).type).toBe('F16')
+  })
+
+  it('says the smallest reachable size when no type fits', async () => {
+    const input = await model('F16')
+    const least = (await planQuantization(input, { type: 'Q4_0' })).fileBytes
+    const refused = planQuantization(input, { maxBytes: least - 1 })
+    await expect(refused).rejects.toMatchObject({ code: 'QUANT_SIZE', kind: 'usage' })
+    await expect(refused).rejects.toThrow(`the smallest reachable size is ${least}, as Q4_0`)
+  })
+
+  it('holds a type that was asked for to the size, too', async () => {
+    const input = await model('F16')
+    await expect(planQuantization(input, { type: 'Q8_0', maxBytes: 1000 })).rejects.toMatchObject({ code: 'QUANT_SIZE' })
+  })
+
+  it('needs a type or a size', async () => {
+    await expect(planQuantization(await model('F16'), {})).rejects.toMatchObject({ code: 'QUANT_TYPE_UNKNOWN' })
+  })
+})
