@@ -14,6 +14,7 @@ export {
   dataFormats,
   dataSchema,
   presets,
+  scenarioToolSchema,
   type TrainingConfig,
   type TrainingConfigInput,
   trainingConfigSchema,

@@ -21,11 +21,32 @@ export const architectureSchema = z.strictObject({
 
 export const dataFormats = ['auto', 'scenarios', 'chat', 'instructions', 'preference', 'text', 'tokens'] as const
 
+/** A tool that scenarios may call in brackets: `[health: character, amount]`. */
+export const scenarioToolSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9 _-]{0,39}$/, 'a name in small letters'),
+  description: z.string().default(''),
+  arguments: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        kind: z.enum(['character', 'amount', 'item', 'dice or skill', 'skill', 'number', 'text']).default('text'),
+        optional: z.boolean().optional(),
+      }),
+    )
+    .default([]),
+  /** A TOOLCALL turn with its result follows. */
+  returns: z.boolean().optional(),
+})
+
 export const dataSchema = z.strictObject({
   path: z.union([z.string(), z.array(z.string()).min(1)]),
   format: z.enum(dataFormats).default('auto'),
   /** A share of the rows, or a path of its own. Default 0.1; 0 for `tokens`. */
   validation: z.union([z.number().min(0).lt(1), z.string()]).optional(),
+  /** Scenarios with errors are left out and counted, instead of stopping everything. */
+  skipInvalid: z.boolean().optional(),
+  /** The tools of scenarios, here or in a JSON file; left out: the usual ones of a game master. */
+  tools: z.union([z.string(), z.array(scenarioToolSchema).min(1)]).optional(),
 })
 
 /** What an adapter is unless it is said otherwise, or `init` decides. */
