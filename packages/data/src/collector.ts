@@ -16,8 +16,10 @@ export class Collector {
 
   add(record: DataRecord, format: RowFormat): void {
     const { sequenceLength } = this.options
-    const { ids, labels, endsTurns } = encodeRecord(record, format, this.options)
-    const conversation = format === 'chat' || format === 'instructions'
+    const encoded = encodeRecord(record, format, this.options)
+    if (encoded === undefined) return
+    const { ids, labels, endsTurns } = encoded
+    const conversation = format === 'chat' || format === 'instructions' || format === 'scenarios'
     // A conversation keeps its beginning: the rest would be an answer to something unseen.
     const length = conversation ? Math.min(ids.length, sequenceLength) : ids.length
     let trainable = 0

@@ -1,8 +1,9 @@
 import { type dataFormats, usageError } from '@qt/core'
 import type { DataRecord } from './read-records.js'
+import { looksLikeScenario } from './scenario/detect-scenario.js'
 
 /** The formats that rows are made of. */
-export type RowFormat = 'tokens' | 'chat' | 'instructions' | 'text'
+export type RowFormat = 'tokens' | 'chat' | 'instructions' | 'text' | 'scenarios'
 
 const signs: readonly (readonly [RowFormat, (has: (key: string) => boolean) => boolean])[] = [
   ['tokens', (has) => has('input_ids')],
@@ -11,14 +12,17 @@ const signs: readonly (readonly [RowFormat, (has: (key: string) => boolean) => b
   ['text', (has) => has('text')],
 ]
 
+const isMarkdown = /\.md(\.gz)?$/i
+
 /** The format of a record by its keys, or the one that the configuration fixes. */
 export function formatOf({ value, where }: DataRecord, wanted: (typeof dataFormats)[number]): RowFormat {
-  if (wanted === 'scenarios' || wanted === 'preference')
+  if (wanted === 'preference')
     throw usageError('DATA_FORMAT_UNSUPPORTED', `Rows are not made from the format "${wanted}".`, {
       where: { field: 'data.format' },
-      actions: ['Use chat, instructions, text or tokens.'],
+      actions: ['Use scenarios, chat, instructions, text or tokens.'],
     })
   if (wanted !== 'auto') return wanted
+  if (isMarkdown.test(where.file ?? '') && typeof value.text === 'string' && looksLikeScenario(value.text)) return 'scenarios'
   const found = signs.find(([, sign]) => sign((key) => Object.hasOwn(value, key)))
   if (found) return found[0]
   const keys = Object.keys(value).slice(0, 8).join(', ')

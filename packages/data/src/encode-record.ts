@@ -1,4 +1,5 @@
 import { type ErrorLocation, QtError, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
+import { chatTemplateOf } from './chat-template.js'
 import type { RowFormat } from './detect-format.js'
 import { type MaskChatOptions, maskChat } from './mask-chat.js'
 import { readChat } from './read-chat.js'
@@ -6,6 +7,10 @@ import { readInstruction } from './read-instruction.js'
 import type { DataRecord } from './read-records.js'
 import { readTokens } from './read-tokens.js'
 import { recordError } from './record-error.js'
+import type { Finding } from './scenario/finding.js'
+import { invalidScenario, readScenario } from './scenario/read-scenario.js'
+import { resultRoleOf } from './scenario/result-role.js'
+import type { ScenarioTool } from './scenario/tools.js'
 import { specialFrame } from './special-frame.js'
 
 export interface EncodedRecord {
@@ -21,13 +26,19 @@ export interface EncodeOptions {
   readonly sequenceLength: number
   readonly base?: string | undefined
   readonly architecture?: TrainingConfig['architecture']
+  readonly tools?: readonly ScenarioTool[] | undefined
+  /** Given: told of an invalid scenario, which is then left out; else it is an error. */
+  readonly onInvalid?: ((file: string, findings: readonly Finding[]) => void) | undefined
 }
 
 /** Templates that write today's date get this day, so that the same data gives the same rows on any day. */
 const day = new Date('2024-07-26T00:00:00Z')
 
-/** The tokens of a record and what is trained on; every error names the file and line of the record. */
-export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord {
+/**
+ * The tokens of a record and what is trained on, or undefined when the record is left out. Every error names the file and line of the
+ * record.
+ */
+export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord | undefined {
   if (format === 'tokens') {
     const vocabularySize = options.tokenizer?.vocabularySize ?? options.architecture?.vocab
     return { ...readTokens(record, { sequenceLength: options.sequenceLength, vocabularySize }), endsTurns: true }
@@ -39,9 +50,27 @@ export function encodeRecord(record: DataRecord, format: RowFormat, options: Enc
       actions: ['Name one as "tokenizer" in the configuration, or give a base that brings its own.'],
     })
   if (format === 'text') return encodeText(record, tokenizer)
-  const example = format === 'chat' ? readChat(record) : readInstruction(record)
+  const example =
+    format === 'scenarios'
+      ? scenarioExample(record, tokenizer, options)
+      : format === 'chat'
+        ? readChat(record)
+        : readInstruction(record)
+  if (example === undefined) return undefined
   const settings: MaskChatOptions = { date: day, ...(options.base === undefined ? {} : { templateName: `of ${options.base}` }) }
   return located(record.where, () => maskChat(example, tokenizer, settings))
+}
+
+function scenarioExample({ value, where }: DataRecord, tokenizer: Tokenizer, { tools, onInvalid }: EncodeOptions) {
+  if (typeof value.text !== 'string')
+    throw recordError(where, 'text', 'A scenario is a Markdown file.', 'Give a folder of .md files, or another data.format.')
+  const read = readScenario(value.text, where.file, {
+    resultRole: resultRoleOf(chatTemplateOf(tokenizer)),
+    ...(tools ? { tools } : {}),
+  })
+  if (read.example === undefined && onInvalid === undefined) throw invalidScenario(read.findings)
+  if (read.example === undefined) onInvalid?.(where.file ?? '', read.findings)
+  return read.example
 }
 
 /** A document with the tokens that the tokenizer puts around a text, and an end token in any case; all of it trained on. */

@@ -11,4 +11,31 @@ export { type DataRecord, readRecords } from './read-records.js'
 export { readTexts } from './read-texts.js'
 export { type RenderChatOptions, renderChat } from './render-chat.js'
 export type { RowStatistics } from './row-set.js'
+export { type FixedScenario, fixScenario } from './scenario/apply-fixes.js'
+export type { Finding, Fix } from './scenario/finding.js'
+export {
+  type Character,
+  type Gauge,
+  type Item,
+  type Outcome,
+  type RollResult,
+  type Scenario,
+  type ScenarioCall,
+  type Skill,
+  type Speaker,
+  type Spelling,
+  spellings,
+  type Turn,
+} from './scenario/model.js'
+export { outcomeOf, parseCalls, turnOf } from './scenario/parse-calls.js'
+export { parseResult } from './scenario/parse-result.js'
+export { type ParseScenarioOptions, parseScenario } from './scenario/parse-scenario.js'
+export { printScenario } from './scenario/print-scenario.js'
+export { toolsOf } from './scenario/read-scenario.js'
+export { resultRoleOf } from './scenario/result-role.js'
+export { categoryOf, scenarioFiles } from './scenario/scenario-files.js'
+export { type ConversationOptions, systemText, toConversations } from './scenario/to-conversations.js'
+export { defaultTools, type ScenarioTool, type ToolArgumentKind } from './scenario/tools.js'
+export { validateFolder } from './scenario/validate-folder.js'
+export { type ValidateOptions, validateScenario } from './scenario/validate-scenario.js'
 export { encodeRendered, type SpecialFrame, specialFrame } from './special-frame.js'

@@ -1,11 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { type RowSource, type Tokenizer, type TrainingConfig, uniform, usageError } from '@qt/core'
 import { Collector } from './collector.js'
+import { dataFiles } from './data-files.js'
 import { describeRows } from './describe-rows.js'
 import { formatOf, type RowFormat } from './detect-format.js'
-import { findFiles } from './find-files.js'
 import { type DataRecord, readRecords } from './read-records.js'
 import { measureRows, type RowStatistics, rowSet } from './row-set.js'
+import type { Finding } from './scenario/finding.js'
+import { toolsOf } from './scenario/read-scenario.js'
 
 /** The parts of a training configuration that rows depend on. */
 export type RowsConfig = Pick<TrainingConfig, 'data' | 'training'> & Partial<Pick<TrainingConfig, 'base' | 'architecture'>>
@@ -28,6 +30,8 @@ export interface PreparedRows {
   readonly shuffle: boolean
   /** What was left out or looks wrong. */
   readonly warnings: readonly string[]
+  /** With `data.skipInvalid`, the first error of each scenario that was left out. */
+  readonly leftOut: readonly Finding[]
   readonly statistics: {
     readonly files: number
     readonly documents: number
@@ -53,8 +57,18 @@ export async function prepareRows(
 ): Promise<PreparedRows> {
   const { data, training } = config
   const { sequenceLength } = training
-  const encoding = { tokenizer, sequenceLength, base: config.base, architecture: config.architecture }
-  const files = await findFiles(data.path)
+  const leftOut: Finding[] = []
+  const onInvalid = (_: string, findings: readonly Finding[]) =>
+    void leftOut.push(findings.find(({ severity }) => severity === 'error')!)
+  const encoding = {
+    tokenizer,
+    sequenceLength,
+    base: config.base,
+    architecture: config.architecture,
+    tools: await toolsOf(data.tools),
+    onInvalid: data.skipInvalid ? onInvalid : undefined,
+  }
+  const files = await dataFiles(data.path, data.format)
   const train = new Collector(encoding)
   const held = new Collector(encoding)
   const counts = new Map<RowFormat, number>()
@@ -68,7 +82,7 @@ export async function prepareRows(
     ;(aside ? held : train).add(record, format)
   }
   const fixed = typeof data.validation === 'string'
-  const heldFiles = typeof data.validation === 'string' ? await findFiles(data.validation) : []
+  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format) : []
   for await (const record of records(heldFiles, signal)) held.add(record, formatOf(record, data.format))
 
   const format = counts.size === 1 ? [...counts.keys()][0]! : 'mixed'
@@ -100,10 +114,13 @@ export async function prepareRows(
     hash,
     packing,
     shuffle: training.shuffle ?? format !== 'tokens',
-    warnings: [...new Set([...[train, held].flatMap((part) => part.warnings()), ...nothingHeld])],
+    warnings: [...new Set([...[train, held].flatMap((part) => part.warnings()), ...nothingHeld, ...leftOut.map(leftOutText)])],
+    leftOut,
     description: describeRows(result, sequenceLength),
   }
 }
+
+const leftOutText = (finding: Finding): string => `left out: ${finding.toString()}`
 
 /** Rows to validate on, unless no token of theirs carries loss: a mean over nothing is no number. */
 function heldRows(held: Collector, options: { packing: boolean; sequenceLength: number }) {

@@ -4,6 +4,8 @@ import { readChat } from './read-chat.js'
 import { readInstruction } from './read-instruction.js'
 import { readRecords } from './read-records.js'
 import { recordError } from './record-error.js'
+import { locateScenario } from './scenario/parse-scenario.js'
+import { toConversations } from './scenario/to-conversations.js'
 
 /**
  * The bare texts of data files, whatever their shape: documents, or what is said in conversations. For training a tokenizer.
@@ -20,6 +22,9 @@ export async function* readTexts(path: string | readonly string[]): AsyncGenerat
       const { value, where } = record
       if (format === 'chat') yield* readChat(record).messages.map(({ content }) => content)
       else if (format === 'instructions') yield* readInstruction(record).messages.map(({ content }) => content)
+      else if (format === 'scenarios' && typeof value.text === 'string')
+        for (const { messages } of toConversations(locateScenario(value.text).scenario))
+          yield* messages.map(({ content }) => content)
       else if (format === 'text' && typeof value.text === 'string') yield value.text
       else
         throw recordError(

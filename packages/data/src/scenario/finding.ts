@@ -1,0 +1,47 @@
+/** Something in a scenario file that is wrong, or looks so. */
+export interface Finding {
+  /** Stable: `result-sum`. */
+  readonly code: string
+  /** An error keeps the file out of training. */
+  readonly severity: 'error' | 'warning'
+  readonly file?: string
+  readonly line: number
+  readonly message: string
+  readonly fix: Fix
+  /** `file:line  what  fix` */
+  toString(): string
+}
+
+export interface Fix {
+  /** What to do, for a person. */
+  readonly label: string
+  /** With `replace`: the line to replace. */
+  readonly line?: number
+  /** The last line to replace, when it is not the same. */
+  readonly to?: number
+  /** The lines that take its place: none deletes it, two insert one. */
+  readonly replace?: readonly string[]
+}
+
+/** A finding as the checks report it: the file is added later. */
+export interface Problem {
+  readonly code: string
+  readonly severity?: Finding['severity']
+  readonly line: number
+  readonly message: string
+  readonly fix: string | Fix
+}
+
+export function toFinding({ code, severity = 'error', line, message, fix }: Problem, file?: string): Finding {
+  const plain = {
+    code,
+    severity,
+    ...(file === undefined ? {} : { file }),
+    line,
+    message,
+    fix: typeof fix === 'string' ? { label: fix } : fix,
+  }
+  const text = `${file === undefined ? `line ${line}` : `${file}:${line}`}  ${message}  ${plain.fix.label}`
+  // Not enumerable, so that findings stay plain data for JSON and comparisons.
+  return Object.defineProperty(plain, 'toString', { value: () => text })
+}

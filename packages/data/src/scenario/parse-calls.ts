@@ -1,0 +1,46 @@
+import type { Outcome, ScenarioCall, Turn } from './model.js'
+import { parseResult } from './parse-result.js'
+import { splitCommas } from './source-lines.js'
+import { defaultTools, type ScenarioTool } from './tools.js'
+
+/** A bracket that is no Markdown link. */
+const bracket = /\[([^[\]\n]{1,200})\](?!\()/g
+const callName = /^[a-z][a-z0-9 _-]{0,39}$/
+
+/**
+ * The tool calls in a text of the game master: `[name: argument, …]`, and `[name]` for declared tools.
+ *
+ * @example
+ * ```ts
+ * parseCalls('Roll for it. [roll: perception]')[0]?.arguments // ['perception']
+ * ```
+ */
+export function parseCalls(text: string, tools: readonly ScenarioTool[] = defaultTools): ScenarioCall[] {
+  const calls: ScenarioCall[] = []
+  for (const match of text.matchAll(bracket)) {
+    const inside = match[1]!
+    const colon = inside.indexOf(':')
+    const name = (colon < 0 ? inside : inside.slice(0, colon)).trim().toLowerCase().replace(/\s+/g, ' ')
+    if (!callName.test(name) || (colon < 0 && !tools.some((tool) => tool.name === name))) continue
+    const given = colon < 0 ? [] : splitCommas(inside.slice(colon + 1))
+    calls.push({ name, arguments: given, text: match[0], start: match.index })
+  }
+  return calls
+}
+
+/** `*SUCCESS*`, `**FAILED:**`, `_Failure_` at the beginning. */
+const spokenOutcome = /^[*_]{1,2}(success|succeeded|failed|failure|fail)\b[.:!]?[*_]{1,2}/i
+
+/** What the game master says came of a roll. */
+export function outcomeOf(text: string): Outcome | undefined {
+  const word = spokenOutcome.exec(text)?.[1]?.toLowerCase()
+  return word === undefined ? undefined : word.startsWith('s') ? 'success' : 'failed'
+}
+
+/** A turn from its text, with the calls or results that are in it. */
+export function turnOf(speaker: Turn['speaker'], text: string, tools: readonly ScenarioTool[] = defaultTools): Turn {
+  if (speaker === 'user') return { speaker, text }
+  if (speaker === 'tool') return { speaker, text, results: text.split('\n').flatMap((line) => parseResult(line) ?? []) }
+  const outcome = outcomeOf(text)
+  return { speaker, text, calls: parseCalls(text, tools), ...(outcome === undefined ? {} : { outcome }) }
+}
