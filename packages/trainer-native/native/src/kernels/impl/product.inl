@@ -184,28 +184,35 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   else finishTile<bf16>(p, s.sums, stride, row, rows, column, columns);
 }
 
+// Σ w·x over a chunk, added to four sums so that additions do not wait for each other.
+QT_INLINE void addDot(const float* w, const float* x, int depth, f32x16 sum[4]) {
+  int k = 0;
+  for (; k + 4 * lanes <= depth; k += 4 * lanes)
+    for (int j = 0; j < 4; ++j) sum[j] += load(w + k + j * lanes) * load(x + k + j * lanes);
+  for (; k + lanes <= depth; k += lanes) sum[0] += load(w + k) * load(x + k);
+  if (k < depth) sum[0] += loadSome(w + k, depth - k) * loadSome(x + k, depth - k);
+}
+
+template <int N>
+static void rowTimes(const MatrixView& weights, std::int64_t row, const float* x, float* y, std::int64_t yStride) {
+  float buffer[depthChunk];
+  f32x16 sum[N][4] = {};
+  for (std::int64_t k0 = 0; k0 < weights.columns; k0 += depthChunk) {
+    const int depth = static_cast<int>(weights.columns - k0 < depthChunk ? weights.columns - k0 : depthChunk);
+    const float* w = decodePart(weights, row, k0, depth, buffer);
+#pragma GCC unroll 8
+    for (int i = 0; i < N; ++i) addDot(w, x + i * weights.columns + k0, depth, sum[i]);
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < N; ++i) y[i * yStride + row] = total((sum[i][0] + sum[i][1]) + (sum[i][2] + sum[i][3]));
+}
+
 static void rowsTimes(const MatrixView& weights, const float* x, std::int32_t inputs, std::int64_t begin, std::int64_t end, float* y,
                       std::int64_t yStride) {
-  float buffer[depthChunk];
-  constexpr int most = 8;
   for (std::int64_t row = begin; row < end; ++row) {
-    for (int i0 = 0; i0 < inputs; i0 += most) {
-      const int count = inputs - i0 < most ? inputs - i0 : most;
-      f32x16 sum[most] = {};
-      for (std::int64_t k0 = 0; k0 < weights.columns; k0 += depthChunk) {
-        const int depth = static_cast<int>(weights.columns - k0 < depthChunk ? weights.columns - k0 : depthChunk);
-        const float* w = decodePart(weights, row, k0, depth, buffer);
-        for (int i = 0; i < count; ++i) {
-          const float* xi = x + (i0 + i) * weights.columns + k0;
-          f32x16 a = sum[i];
-          int k = 0;
-          for (; k + lanes <= depth; k += lanes) a += load(w + k) * load(xi + k);
-          if (k < depth) a += loadSome(w + k, depth - k) * loadSome(xi + k, depth - k);
-          sum[i] = a;
-        }
-      }
-      for (int i = 0; i < count; ++i) y[(i0 + i) * yStride + row] = total(sum[i]);
-    }
+    std::int32_t i = 0;
+    for (; i + 4 <= inputs; i += 4) rowTimes<4>(weights, row, x + i * weights.columns, y + i * yStride, yStride);
+    for (; i < inputs; ++i) rowTimes<1>(weights, row, x + i * weights.columns, y + i * yStride, yStride);
   }
 }
 

@@ -65,13 +65,15 @@ QT_INLINE void put(bf16* p, float v) { *p = narrow(v); }
 QT_INLINE f32x16 maximum(f32x16 a, f32x16 b) { return a > b ? a : b; }
 QT_INLINE f32x16 minimum(f32x16 a, f32x16 b) { return a < b ? a : b; }
 
+typedef float f32x8 __attribute__((vector_size(32)));
+typedef float f32x4 __attribute__((vector_size(16)));
+
 // A fixed tree: 16 → 8 → 4 → 2 → 1.
 QT_INLINE float total(f32x16 v) {
-  float t[16];
-  store(t, v);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) t[i] += t[i + width];
-  return t[0];
+  const f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3) + __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  const f32x4 c = b + __builtin_shufflevector(b, b, 2, 3, 2, 3);
+  return c[0] + c[1];
 }
 QT_INLINE float highest(f32x16 v) {
   float t[16];
