@@ -38,7 +38,7 @@ const peftNames: Readonly<Record<string, Projection>> = {
 }
 
 export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promise<AdapterPlan> {
-  if (config.init !== undefined) return fromFolder(config, await readAdapter(config.init, spec))
+  if (config.init !== undefined) return fromFolder(config, await readAdapter(config.init, spec), spec)
   const {
     rank = adapterDefaults.rank,
     alpha = adapterDefaults.alpha,
@@ -46,16 +46,7 @@ export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promi
     rankStabilised = adapterDefaults.rankStabilised,
     targets: wanted = adapterDefaults.targets,
   } = config
-  const targets = wanted === 'all-linear' ? Object.keys(peftNames) : wanted
-  const chosen = targets.map((target) => {
-    const projection = peftNames[target] ?? projections.find((name) => name === target)
-    if (projection === undefined)
-      throw usageError('CONFIG_INVALID', `"${target}" is no projection that an adapter can sit on.`, {
-        where: { field: 'adapter.targets' },
-        actions: [`Choose among ${Object.keys(peftNames).join(', ')}, or write all-linear.`],
-      })
-    return projection
-  })
+  const chosen = chosenProjections(wanted)
   const scale = adapterScale(rank, alpha, rankStabilised)
   const modules = Array.from({ length: spec.layers }, (_, layer) =>
     projections
@@ -66,6 +57,20 @@ export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promi
   return { rank, alpha, dropout, rankStabilised, targets: names, modules, start: undefined }
 }
 
+/** The projections that `targets` names, by PEFT's names or GGUF's. */
+function chosenProjections(targets: NonNullable<AdapterConfig['targets']>): Projection[] {
+  const names = targets === 'all-linear' ? Object.keys(peftNames) : targets
+  return names.map((target) => {
+    const projection = peftNames[target] ?? projections.find((name) => name === target)
+    if (projection === undefined)
+      throw usageError('CONFIG_INVALID', `"${target}" is no projection that an adapter can sit on.`, {
+        where: { field: 'adapter.targets' },
+        actions: [`Choose among ${Object.keys(peftNames).join(', ')}, or write all-linear.`],
+      })
+    return projection
+  })
+}
+
 const placed = (layer: number, projection: Projection, size: { rank: number; alpha: number; scale: number }) => ({
   name: blockTensor(layer, projection),
   layer,
@@ -74,7 +79,7 @@ const placed = (layer: number, projection: Projection, size: { rank: number; alp
 })
 
 /** `init` decides kind, rank, alpha, scaling and targets; a key of the configuration that says otherwise is an error. */
-function fromFolder(config: AdapterConfig, start: Adapter): AdapterPlan {
+function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): AdapterPlan {
   for (const key of ['rank', 'alpha', 'rankStabilised'] as const)
     if (config[key] !== undefined && config[key] !== start[key])
       throw usageError('CONFIG_CONTRADICTION', `adapter.${key} is ${config[key]}, but the adapter of "init" has ${start[key]}.`, {
@@ -87,9 +92,14 @@ function fromFolder(config: AdapterConfig, start: Adapter): AdapterPlan {
   })
   const dropout = config.dropout ?? start.dropout
   const { rank, alpha, rankStabilised, targets } = start
-  const wanted = config.targets === 'all-linear' ? Object.keys(peftNames) : config.targets
-  if (wanted?.some((target) => !targets.includes(target)) || targets.some((target) => wanted && !wanted.includes(target)))
-    throw usageError('CONFIG_CONTRADICTION', `adapter.targets differs from the targets of "init": ${targets.join(', ')}.`, {
+  // PEFT may list whole paths where the configuration has names, so what they select is compared.
+  const wanted = config.targets && chosenProjections(config.targets)
+  const selected = (layer: number, name: Projection) => wanted?.includes(name) === start.modules.has(blockTensor(layer, name))
+  if (
+    wanted &&
+    !Array.from({ length: spec.layers }, (_, layer) => projections.every((name) => selected(layer, name))).every(Boolean)
+  )
+    throw usageError('CONFIG_CONTRADICTION', 'adapter.targets selects other projections than the adapter of "init" has.', {
       where: { field: 'adapter.targets' },
       actions: ['Remove "targets": it follows from adapter.init.'],
     })
