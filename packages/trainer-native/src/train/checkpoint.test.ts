@@ -1,0 +1,80 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { smallTrainer } from '../../test/engine.js'
+import { temporaryFolder } from '../../test/support.js'
+import type { NativeTrainer, Region } from '../binding.js'
+import { type CheckpointState, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+
+const folder = await temporaryFolder()
+const regions: readonly Region[] = ['parameters', 'firstMoments', 'secondMoments']
+let trainer: NativeTrainer
+beforeAll(async () => {
+  trainer = await smallTrainer()
+})
+afterAll(() => trainer.close())
+
+const state = (step: number): CheckpointState => ({
+  version: 1,
+  step,
+  stage: 'saved',
+  tokens: 10 * step,
+  loss: 1.5,
+  configuration: 'x',
+  logLength: 0,
+  earlyStopping: { best: null, since: 0 },
+})
+
+const fill = (value: number) => {
+  for (const [i, region] of regions.entries())
+    for (const { offset, rows, columns } of trainer.tensors())
+      trainer.write(region, offset, new Float32Array(rows * columns).fill(value + i))
+}
+const firstNumbers = () => regions.map((region) => trainer.read(region, trainer.tensors()[1]!.offset, 1)[0])
+
+test('parameters and moments come back as they were', async () => {
+  const run = join(folder, 'whole')
+  fill(5)
+  const path = await writeCheckpoint(run, trainer, state(3))
+  fill(100)
+  const found = await findCheckpoint(run)
+  expect(found).toEqual({ path, state: state(3) })
+  await restoreCheckpoint(found!, trainer)
+  expect(firstNumbers()).toEqual([5, 6, 7])
+})
+
+test('the two newest are kept', async () => {
+  const run = join(folder, 'kept')
+  for (const step of [3, 6, 9, 12]) await writeCheckpoint(run, trainer, state(step))
+  expect((await readdir(run)).sort()).toEqual(['step-000009', 'step-000012'])
+})
+
+test('a checkpoint whose writing was cut short is ignored, and does not stand in the way', async () => {
+  const run = join(folder, 'torn')
+  await writeCheckpoint(run, trainer, state(3))
+  await mkdir(join(run, '.step-000006.tmp'))
+  await writeFile(join(run, '.step-000006.tmp', 'parameters.safetensors'), 'half')
+  expect((await findCheckpoint(run))?.state.step).toBe(3)
+  await writeCheckpoint(run, trainer, state(6))
+  expect((await findCheckpoint(run))?.state.step).toBe(6)
+  expect((await readdir(run)).sort()).toEqual(['step-000003', 'step-000006'])
+})
+
+test('a damaged one is named, with the way to go on without it', async () => {
+  const run = join(folder, 'damaged')
+  await writeCheckpoint(run, trainer, state(3))
+  const newest = await writeCheckpoint(run, trainer, state(6))
+  await writeFile(join(newest, 'optimizer.safetensors'), 'not a checkpoint at all')
+  const found = await findCheckpoint(run)
+  await expect(restoreCheckpoint(found!, trainer)).rejects.toMatchObject({
+    code: 'CHECKPOINT_DAMAGED',
+    where: { file: join(newest, 'optimizer.safetensors') },
+    actions: [{ label: `Delete ${newest} to go on from the checkpoint before it.` }],
+  })
+  await writeFile(join(newest, 'state.json'), '{"version":1,')
+  await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('a folder without checkpoints has none', async () => {
+  expect(await findCheckpoint(join(folder, 'nowhere'))).toBeUndefined()
+})
