@@ -1,6 +1,7 @@
 import { tensorTypes } from '@qt/core'
 import { describe, expect, it } from 'vitest'
 import { type Binding, binding } from './binding.js'
+import { hardware } from './hardware.js'
 import { quantMethods } from './registry.js'
 
 const native = binding()
@@ -25,6 +26,7 @@ describe.skipIf(native instanceof Error)('the addon', () => {
   it('has kernels for this machine, the plain ones last, and at least one processor', () => {
     expect(addon.availableKernels().at(-1)).toBe('baseline')
     expect(addon.availableProcessors()).toBeGreaterThanOrEqual(1)
+    expect(hardware()).toEqual({ kernels: addon.availableKernels(), threads: addon.availableProcessors() })
   })
 
   it('encodes the types that have a method here', () => {

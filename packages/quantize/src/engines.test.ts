@@ -6,6 +6,7 @@ import { type TensorType, uniform } from '@qt/core'
 import { encodeFloats, type FloatType, type MetadataValue, writeGguf } from '@qt/weights'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { binding } from './binding.js'
+import type { hardware } from './hardware.js'
 import { quantize } from './quantize.js'
 import { quantMethods } from './registry.js'
 
@@ -107,7 +108,9 @@ describe('without the addon', () => {
     const elsewhere = fileURLToPath(new URL(`../.cache/${crypto.randomUUID()}/src`, import.meta.url))
     try {
       await cp(fileURLToPath(new URL('.', import.meta.url)), elsewhere, { recursive: true })
-      const copy: { quantize: typeof quantize } = await import(/* @vite-ignore */ `${elsewhere}/index.ts`)
+      const copy: { quantize: typeof quantize; hardware: typeof hardware } = await import(
+        /* @vite-ignore */ `${elsewhere}/index.ts`
+      )
       const warnings: string[] = []
       const output = join(folder, 'out.gguf')
       const type: TensorType = 'Q8_0'
@@ -117,6 +120,7 @@ describe('without the addon', () => {
       await expect(copy.quantize(join(folder, 'model.gguf'), output, { type, engine: 'native' })).rejects.toMatchObject({
         code: 'QUANT_NATIVE_MISSING',
       })
+      expect(() => copy.hardware()).toThrow(/is not installed/)
     } finally {
       await rm(join(elsewhere, '..'), { recursive: true, force: true })
     }

@@ -1,4 +1,5 @@
 export { typeForRows } from './fallback.js'
+export { hardware, type NativeHardware } from './hardware.js'
 export { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './method.js'
 export { type PlanOptions, planQuantization } from './plan.js'
 export type { QuantizedTensor, QuantizePlan } from './plan-of-type.js'

@@ -1,7 +1,8 @@
 import { realpath } from 'node:fs/promises'
-import { QtError, usageError } from '@qt/core'
+import { usageError } from '@qt/core'
 import { readGguf } from '@qt/weights'
 import { type Binding, binding } from './binding.js'
+import { nativeMissing, slowWarning } from './native-missing.js'
 import { type PlanOptions, planFor } from './plan.js'
 import type { QuantizePlan } from './plan-of-type.js'
 import { writeNatively } from './write-native.js'
@@ -52,20 +53,8 @@ function nativeFor({ engine, onWarning }: QuantizeOptions): Binding | undefined 
   if (engine === 'reference') return undefined
   const found = binding()
   if (!(found instanceof Error)) return found
-  const platform = `${process.platform}-${process.arch}`
-  if (engine === 'native')
-    throw new QtError({
-      code: 'QUANT_NATIVE_MISSING',
-      message: `The native part of the quantiser for ${platform} is not installed.`,
-      actions: [
-        { label: 'Install the prebuilt package of this platform', command: `npm install @qt/quantize-${platform}` },
-        { label: 'In the repository, build it (needs a C++20 compiler and CMake)', command: 'npm run build' },
-      ],
-      cause: found,
-    })
-  onWarning?.(
-    `Quantising in TypeScript, many times slower, because the native part for ${platform} is not installed (npm install @qt/quantize-${platform}).`,
-  )
+  if (engine === 'native') throw nativeMissing(found)
+  onWarning?.(slowWarning)
   return undefined
 }
 
