@@ -23,6 +23,7 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./convert.js')).convert,
   },
   { name: 'merge', summary: 'Merge adapters into their base model.', load: async () => (await import('./merge.js')).merge },
+  { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
   { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },
   {
     name: 'tokenizer train',

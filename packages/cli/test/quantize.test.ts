@@ -1,0 +1,85 @@
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { fixture, qt, start } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-cli-quantize-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('writes a smaller file, and says so as one document', async () => {
+  const out = join(folder, 'q8_0.gguf')
+  const { code, stdout } = await qt(['quantize', tiny, out, '--type', 'q8_0', '--threads', '2', '--json'])
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ output: out, type: 'Q8_0', fileBytes: (await stat(out)).size })
+  const found = JSON.parse((await qt(['inspect', out, '--json'])).stdout)
+  expect(found.tensors).toContainEqual({ name: 'blk.1.attn_k.weight', type: 'Q8_0', shape: [16, 32], bytes: 544 })
+})
+
+test('takes the most precise type that fits, and shows it without writing', async () => {
+  const plain = await qt(['quantize', tiny, join(folder, 'none.gguf'), '--max-size', '1GB', '--dry-run', '--json'])
+  expect(JSON.parse(plain.stdout)).toMatchObject({ type: 'F16', dryRun: true })
+  const { fileBytes } = JSON.parse(plain.stdout)
+  const less = await qt(['quantize', tiny, join(folder, 'none.gguf'), '--max-size', `${fileBytes - 1}`, '--dry-run'])
+  expect(less.stdout).toMatch(/attn_k\.weight +F16 +→ Q8_0/)
+  expect(less.stdout).toMatch(/^Q8_0: \d+ bytes .* Nothing was written\.$/m)
+  expect(await readdir(folder)).not.toContain('none.gguf')
+})
+
+test('names the smallest reachable size when none fits', async () => {
+  const { code, stderr } = await qt(['quantize', tiny, join(folder, 'none.gguf'), '--max-size', '1KB'])
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/the smallest reachable size is \d+, as Q4_0/)
+})
+
+test('a folder gives the bytes that its GGUF file gives, and leaves nothing else behind', async () => {
+  const [model, direct, onTheWay] = ['model', 'direct.gguf', 'way.gguf'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  expect((await qt(['convert', tiny, model])).code).toBe(0)
+  expect((await qt(['convert', model, `${direct}.f16.gguf`])).code).toBe(0)
+  expect((await qt(['quantize', `${direct}.f16.gguf`, direct, '--type', 'Q4_0'])).code).toBe(0)
+  expect((await qt(['quantize', model, onTheWay, '--type', 'Q4_0'])).code).toBe(0)
+  expect((await readFile(onTheWay)).equals(await readFile(direct))).toBe(true)
+  expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([])
+})
+
+test('quantises twice only when allowed', async () => {
+  const [once, twice] = [join(folder, 'once.gguf'), join(folder, 'twice.gguf')]
+  await qt(['quantize', tiny, once, '--type', 'Q8_0'])
+  const refused = await qt(['quantize', once, twice, '--type', 'Q4_0', '--json'])
+  expect(refused.code).toBe(2)
+  expect(JSON.parse(refused.stdout).error.code).toBe('QUANT_AGAIN')
+  expect((await qt(['quantize', once, twice, '--type', 'Q4_0', '--allow-requantize'])).code).toBe(0)
+})
+
+test.each([
+  [['--type', 'Q4_K_M'], 'QUANT_TYPE_UNKNOWN'],
+  [['--type', 'Q4_0', '--threads', '0'], 'QUANT_THREADS'],
+  [['--max-size', 'big'], 'USAGE_BAD_VALUE'],
+  [[], 'USAGE_MISSING_FLAG'],
+])('refuses %j', async (flags, expected) => {
+  const { code, stdout } = await qt(['quantize', tiny, join(folder, 'none.gguf'), ...flags, '--json'])
+  expect([code, JSON.parse(stdout).error.code]).toEqual([2, expected])
+  expect(await readdir(folder)).not.toContain('none.gguf')
+})
+
+test('interrupted, it ends with 130 and leaves no file behind', async () => {
+  const out = join(folder, 'interrupted')
+  const run = start(['quantize', fixture('tiny.gguf'), join(out, 'model.gguf'), '--type', 'Q4_0'])
+  run.child.kill('SIGINT')
+  const { code, stderr } = await run.ended
+  // A signal before the verb begins ends the process by itself; either way there is no half file.
+  expect(code === 130 || code === null || (code === 0 && stderr.includes('100 %'))).toBe(true)
+  const left = await readdir(out).catch(() => [])
+  expect(left).toEqual(code === 0 ? ['model.gguf'] : [])
+})
