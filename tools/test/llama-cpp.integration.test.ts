@@ -117,7 +117,7 @@ describe('real llama.cpp gives our distributions', () => {
     expect(await compare(tiny, file, tinyText)).toBeLessThan(1e-4)
   })
 
-  test.each(['Q8_0', 'Q4_0', 'Q4_1'] as const)('on a file quantised to %s', async (type) => {
+  test.each(['F16', 'BF16', 'Q8_0', 'Q5_1', 'Q5_0', 'Q4_1', 'Q4_0'] as const)('on a file quantised to %s', async (type) => {
     const [wide, file] = [join(folder, `${type}-wide.gguf`), join(folder, `${type}.gguf`)]
     await convert(tiny, wide, { type: 'F32' })
     await quantize(wide, file, { type })
