@@ -75,14 +75,14 @@ void compare(int heads, int kvHeads, int headDim, float sharpness, const char** 
       const KernelTable& table = kernels(names[n]);
       const ActivationOps& ops = table.ops[type == DType::BF16];
       const AttentionShape shape{heads, kvHeads, headDim, scale};
-      Arena scratch(table.attentionScratch(shape));
+      const auto scratch = alignedBytes(table.attentionScratch(shape));
       Buffer bq(q, type), bk(k, type), bv(v, type), bdOut(dOut, type), out(wide, type), bdq(wide, type), bdk(narrow, type), bdv(narrow, type);
       std::vector<float> logSumExp(tokens * heads), delta(tokens * heads);
-      for (const AttentionTile& tile : tiles) ops.attention({shape, bq.data(), bk.data(), bv.data(), out.data(), logSumExp.data()}, tile, scratch.data());
+      for (const AttentionTile& tile : tiles) ops.attention({shape, bq.data(), bk.data(), bv.data(), out.data(), logSumExp.data()}, tile, scratch.get());
       const AttentionBackward a{shape, bq.data(), bk.data(), bv.data(), out.data(), bdOut.data(), logSumExp.data(), delta.data(), bdq.data(), bdk.data(), bdv.data()};
       ops.attentionDelta(a, 0, tokens);
-      for (const AttentionTile& tile : tiles) ops.attentionBackwardQuery(a, tile, scratch.data());
-      for (const AttentionTile& tile : tiles) ops.attentionBackwardKey(a, tile, scratch.data());
+      for (const AttentionTile& tile : tiles) ops.attentionBackwardQuery(a, tile, scratch.get());
+      for (const AttentionTile& tile : tiles) ops.attentionBackwardKey(a, tile, scratch.get());
       const double tolerance = type == DType::F32 ? 1e-5 : 2e-2;
       const double errors[] = {error(out, expected), error(bdq, dq), error(bdk, dk), error(bdv, dv)};
       for (int i = 0; i < 4; ++i)

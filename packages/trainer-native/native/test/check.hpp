@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
+#include <new>
 
 inline int failures = 0;
 
@@ -22,6 +24,12 @@ inline int failures = 0;
       ++failures;                                                                                              \
     }                                                                                                          \
   } while (0)
+
+// Aligned memory of the heap, where the address sanitizer sees a write beyond the end.
+inline std::shared_ptr<unsigned char> alignedBytes(std::size_t bytes) {
+  void* p = ::operator new(bytes, std::align_val_t(64));
+  return {static_cast<unsigned char*>(p), [](unsigned char* q) { ::operator delete(q, std::align_val_t(64)); }};
+}
 
 inline int report(const char* name) {
   if (failures == 0) std::printf("%s: passed\n", name);

@@ -114,8 +114,8 @@ void check(const Case& c, const std::vector<Kernels>& sets, ThreadPool& pool) {
   }
   for (const Kernels& set : sets) {
     const std::size_t scratchBytes = roundUpBytes(mostProductScratch(c.rows, c.columns, *set.table));
-    Arena scratch(scratchBytes * pool.threads());
-    const ProductContext context{set.table, &pool, set.bf16, scratch.data(), scratchBytes};
+    const auto scratch = alignedBytes(scratchBytes * pool.threads());
+    const ProductContext context{set.table, &pool, set.bf16, scratch.get(), scratchBytes};
     std::vector<float> out(static_cast<std::size_t>(lines * stride), untouched);
     std::vector<std::uint16_t> out16(out.size(), toBf16(untouched));
     for (std::int64_t line = 0; line < lines; ++line)
@@ -136,15 +136,15 @@ void check(const Case& c, const std::vector<Kernels>& sets, ThreadPool& pool) {
       p.residual = c.residual == 1 ? static_cast<const void*>(residual.data()) : residual16.data();
       p.residualType = c.residual == 1 ? DType::F32 : DType::BF16;
     }
-    std::vector<std::unique_ptr<Arena>> packed;
+    std::vector<std::shared_ptr<unsigned char>> packed;
     for (const Term& t : c.terms) {
       if (!t.packed) {
         p.addPlain(t.left.view, t.leftTransposed, t.right.view, t.rightTransposed, t.depth);
         continue;
       }
-      packed.push_back(std::make_unique<Arena>(set.table->packedLeftBytes[set.bf16](c.rows, t.depth)));
-      packLeft(context, t.left.view, c.rows, t.depth, packed.back()->data());
-      p.add(packed.back()->data(), t.right.view, t.rightTransposed, t.depth);
+      packed.push_back(alignedBytes(set.table->packedLeftBytes[set.bf16](c.rows, t.depth)));
+      packLeft(context, t.left.view, c.rows, t.depth, packed.back().get());
+      p.add(packed.back().get(), t.right.view, t.rightTransposed, t.depth);
     }
     multiply(context, p);
 
@@ -189,7 +189,7 @@ int main() {
   const int count = availableKernels(names, 8);
   for (int n = 0; n < count; ++n)
     for (const bool bf16 : {false, true}) sets.push_back({&kernels(names[n]), bf16});
-  ThreadPool pool(2);
+  ThreadPool pool(1);  // one piece of scratch, so that nothing lies behind it
 
   // Every shape once; what else varies is drawn for each.
   std::uint32_t number = 0;
