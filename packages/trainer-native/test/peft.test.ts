@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { StepEvent } from '@qt/core'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
+import { binding } from '../src/binding.js'
 import { train } from '../src/index.js'
 import { cosineOfChanges, fixture, readJson, temporaryFolder } from './support.js'
 
@@ -10,9 +11,11 @@ interface Expected {
 }
 
 const folder = await temporaryFolder()
+afterEach(() => vi.unstubAllEnvs())
 
-async function compare(name: 'lora' | 'windows', training: Record<string, unknown>): Promise<void> {
-  const output = join(folder, name)
+async function compare(name: 'lora' | 'windows', training: Record<string, unknown>, kernels = ''): Promise<void> {
+  vi.stubEnv('QT_KERNELS', kernels)
+  const output = join(folder, name + kernels)
   const expected = await readJson<Expected>(fixture(name, 'expected.json'))
   const run = train({
     base: fixture('tiny-untied'),
@@ -34,8 +37,10 @@ async function compare(name: 'lora' | 'windows', training: Record<string, unknow
   )
 }
 
-test('ten steps of LoRA with weight decay and clipping are those of PyTorch and PEFT', () =>
-  compare('lora', { steps: 10, learningRate: 1e-2, beta2: 0.99, weightDecay: 0.1, gradClip: 1 }))
+test.each(binding().availableKernels())(
+  'ten steps of LoRA with weight decay and clipping are those of PyTorch and PEFT: %s',
+  (kernels) => compare('lora', { steps: 10, learningRate: 1e-2, beta2: 0.99, weightDecay: 0.1, gradClip: 1 }, kernels),
+)
 
 test('windows of uneven labels are normalised by all their tokens; rank and alpha patterns of rsLoRA are kept', () =>
   compare('windows', { steps: 6, gradAccumulation: 2, learningRate: 5e-3, gradClip: null }))
