@@ -1,3 +1,5 @@
 export { baseModelPath } from './base-model-path.js'
+export { chatTemplate, specialTokens } from './chat-template.js'
+export { conversations } from './corpus/chats.js'
 export { corpus } from './corpus/texts.js'
 export { recipe } from './recipe.js'

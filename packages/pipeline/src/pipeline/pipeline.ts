@@ -1,0 +1,121 @@
+import { readFile } from 'node:fs/promises'
+import { basename, join, relative } from 'node:path'
+import { baseModelPath } from '@qt/base-model'
+import { type Run, scenarioToolSchema, startRun, usageError } from '@qt/core'
+import { defaultTools, type ScenarioTool } from '@qt/data'
+import { resolve } from '@qt/weights'
+import { z } from 'zod'
+import { evaluate } from './evaluate.js'
+import { type PipelineEvent, type PipelineResult, type StageName, stageNames } from './events.js'
+import { loadPipelineConfig, type PipelineConfig } from './load-config.js'
+import { mergeAdapter, quantiseAll, toGguf } from './model-files.js'
+import { report } from './report.js'
+import type { Workshop } from './stage.js'
+import { openStageStore } from './stage-store.js'
+import { tune } from './tune.js'
+import { validate } from './validate.js'
+import { verify } from './verify.js'
+
+export interface PipelineOptions {
+  /** Instead of the base in pipeline.yaml: GGUF file, Hugging Face folder or hub id. */
+  readonly base?: string | undefined
+  /** Train on the valid scenarios when some are not. */
+  readonly skipInvalid?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/**
+ * Everything from a folder of scenarios to checked, measured model files, as DIR/pipeline.yaml says. What was made from the
+ * same inputs before is used again; a run that was stopped or killed goes on where it was, to the same bytes. Training happens
+ * in this process.
+ *
+ * @example
+ * ```ts
+ * const run = pipeline('examples/dungeon-master')
+ * for await (const event of run) if (event.type === 'stage') console.log(event.stage, event.state)
+ * const { quantised, report } = await run
+ * ```
+ */
+export function pipeline(dir: string, options: PipelineOptions = {}): Run<PipelineEvent, PipelineResult> {
+  return startRun<PipelineEvent, PipelineResult>(async (context) => {
+    const config = await loadPipelineConfig(dir, { base: options.base })
+    const base = config.base === undefined ? baseModelPath() : await resolve(config.base, { signal: context.signal })
+    const states = new Map<StageName, 'done' | 'reused'>()
+    const store = await openStageStore(config.output)
+    return run({ ...context, config, store, base, states, skipInvalid: options.skipInvalid ?? false })
+  }, options)
+}
+
+async function run(workshop: Workshop): Promise<PipelineResult> {
+  const { base, config, states } = workshop
+  const tools = (await declaredTools(config)) ?? defaultTools
+  const validated = await validate(workshop, tools)
+  const tuned = await tune(workshop)
+  const model = await toGguf(workshop, await mergeAdapter(workshop, tuned))
+  const quantised = await quantiseAll(workshop, model)
+  const verified = await verify(workshop, [model, ...quantised.map(({ path }) => path)])
+  const evaluated = await evaluate(
+    workshop,
+    [
+      { label: 'base', path: base },
+      { label: 'tuned', path: model },
+      ...quantised.map(({ type, path }) => ({ label: type, path })),
+    ],
+    tools,
+  )
+  const next = nextSteps(config, quantised[0]!.path)
+  const file = await report(workshop, { validated, tuned, quantised, verified, evaluated, next })
+  const { leftOut } = validated
+  return {
+    output: config.output,
+    model,
+    quantised,
+    report: file,
+    evaluation: evaluated.models,
+    stages: stagesOf(states),
+    leftOut,
+    next,
+  }
+}
+
+const stagesOf = (states: ReadonlyMap<StageName, 'done' | 'reused'>): PipelineResult['stages'] => {
+  const of = (name: StageName) => states.get(name) ?? 'reused'
+  const [validate_, train, merge, convert, quantise, verify_, evaluate_, report_] = stageNames
+  return {
+    [validate_]: of(validate_),
+    [train]: of(train),
+    [merge]: of(merge),
+    [convert]: of(convert),
+    [quantise]: of(quantise),
+    [verify_]: of(verify_),
+    [evaluate_]: of(evaluate_),
+    [report_]: of(report_),
+  }
+}
+
+/** Relative to the folder of the pipeline, so that they read the same everywhere. */
+const nextSteps = ({ folder, data }: PipelineConfig, best: string): string[] => {
+  const name = basename(folder)
+  return [
+    `Talk to it: qt chat --model ${join(name, relative(folder, best))}`,
+    `Make it yours: edit or add scenarios in ${join(name, data.scenarios)} and run qt pipeline again; only what changed is redone.`,
+    `Make it better: take a larger base, qt pipeline ${name} --base SmolLM2-135M-Instruct.gguf, or more steps in pipeline.yaml.`,
+  ]
+}
+
+async function declaredTools({ data, folder }: PipelineConfig): Promise<readonly ScenarioTool[] | undefined> {
+  if (data.tools === undefined) return undefined
+  const file = join(folder, data.tools)
+  try {
+    return z
+      .array(scenarioToolSchema)
+      .min(1)
+      .parse(JSON.parse(await readFile(file, 'utf8')))
+  } catch (cause) {
+    throw usageError('PIPELINE_TOOLS', `The tools cannot be read from ${data.tools}.`, {
+      where: { file },
+      actions: ['Write a list such as [{"name": "weather", "arguments": [{"name": "kind", "kind": "text"}]}].'],
+      cause,
+    })
+  }
+}

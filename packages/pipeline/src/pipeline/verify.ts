@@ -1,0 +1,60 @@
+import { basename } from 'node:path'
+import { messageOf, QtError } from '@qt/core'
+import { load } from '@qt/trainer-native'
+import { inspect } from '@qt/weights'
+import { z } from 'zod'
+import { hashPath } from './hashing.js'
+import { llamaCpp } from './llama-cpp.js'
+import { stage, type Workshop } from './stage.js'
+
+const resultSchema = z.object({
+  files: z.array(z.object({ name: z.string(), tensors: z.number(), engine: z.string(), llama: z.string().optional() })),
+  /** Why llama.cpp was not asked. */
+  note: z.string().optional(),
+})
+export type Verified = z.infer<typeof resultSchema>
+
+const prompt = 'I look around. What do I see?'
+
+/** Opens every file, checks its structure, and lets our engine and, where it is installed, llama.cpp answer from it. */
+export async function verify(workshop: Workshop, files: readonly string[]): Promise<Verified> {
+  const { emit, signal } = workshop
+  const judge = await llamaCpp()
+  return stage(workshop, {
+    name: 'verify',
+    inputs: { files: await Promise.all(files.map(hashPath)), llama: typeof judge !== 'string' },
+    result: resultSchema,
+    async work() {
+      const checked: Verified['files'] = []
+      for (const [index, file] of files.entries()) {
+        signal.throwIfAborted()
+        const name = basename(file)
+        const { tensors } = await inspect(file)
+        const model = await load(file, { contextLength: 256, signal })
+        let engine: string
+        try {
+          engine = (await model.generate([{ role: 'user', content: prompt }], { maxTokens: 24, temperature: 0, signal })).text
+        } finally {
+          await model.close()
+        }
+        const llama =
+          typeof judge === 'string'
+            ? undefined
+            : await judge.generate(file, prompt).catch((cause: unknown) => refuse(name, cause))
+        checked.push({ name, tensors: tensors.length, engine, ...(llama === undefined ? {} : { llama }) })
+        emit({ type: 'progress', stage: 'verify', text: name, done: index + 1, total: files.length })
+      }
+      return { result: { files: checked, ...(typeof judge === 'string' ? { note: judge } : {}) }, outputs: [] }
+    },
+    summary: ({ files: list, note }) => `${list.length} files open and answer${note ? `; ${note}` : ', in llama.cpp too'}`,
+  })
+}
+
+function refuse(name: string, cause: unknown): never {
+  throw new QtError({
+    code: 'PIPELINE_LLAMA_REFUSES',
+    message: `llama.cpp does not load ${name}: ${messageOf(cause)}`,
+    actions: ['Please report it with the file: every file that is made here must load in llama.cpp.'],
+    cause,
+  })
+}
