@@ -33,12 +33,15 @@ const kept = 2
 
 const folderName = (step: number) => `step-${String(step).padStart(6, '0')}`
 
+/** Where the checkpoint of a step lies. */
+export const checkpointPath = (folder: string, step: number): string => join(folder, folderName(step))
+
 /**
  * Writes parameters, optimiser state and position as public files, whole or not at all: temporary folder, fsync, rename.
  * The two newest checkpoints are kept.
  */
 export async function writeCheckpoint(folder: string, trainer: NativeTrainer, state: CheckpointState): Promise<string> {
-  const path = join(folder, folderName(state.step))
+  const path = checkpointPath(folder, state.step)
   const temporary = join(folder, `.${folderName(state.step)}.tmp`)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
@@ -52,7 +55,10 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
             name: trainedName(tensor) + suffix,
             dtype: 'F32' as const,
             shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
-            data: bytesOf(trainer.read(region, tensor.offset, tensor.rows * tensor.columns)),
+            // Read when it is written: one tensor at a time in memory, however large the model.
+            data: async function* () {
+              yield bytesOf(trainer.read(region, tensor.offset, tensor.rows * tensor.columns))
+            },
           })),
         ),
     )

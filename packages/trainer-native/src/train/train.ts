@@ -1,28 +1,9 @@
-import {
-  parseConfig,
-  type Run,
-  type RunEvent,
-  startRun,
-  type TrainingConfig,
-  type TrainingConfigInput,
-  type TrainResult,
-} from '@qt/core'
+import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, type TrainingConfigInput } from '@qt/core'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
 import { training } from './training.js'
-
-export interface TrainOptions {
-  readonly signal?: AbortSignal | undefined
-  /** Go on from the newest checkpoint in `output`; without one, start. */
-  readonly resume?: boolean | undefined
-  /** Train on so many examples, write nothing, and estimate what the whole run would take. */
-  readonly dryRun?: number | undefined
-}
-
-export interface NativeTrainResult extends TrainResult {
-  /** Of a dry run. */
-  readonly estimate?: { readonly secondsPerStep: number; readonly totalSeconds: number; readonly peakMemory: number }
-}
+import { trial } from './trial.js'
+import type { NativeTrainResult, TrainOptions } from './types.js'
 
 /**
  * Trains an adapter or a whole model. Iterate for events, await for the result. Aborting the signal saves a checkpoint and
@@ -39,10 +20,11 @@ export function train(
   config: TrainingConfigInput | TrainingConfig,
   options: TrainOptions = {},
 ): Run<RunEvent, NativeTrainResult> {
-  return startRun(
-    async ({ emit, signal }) => training(await prepare(parseConfig(config), signal), options, emit, signal),
-    options,
-  )
+  return startRun(async ({ emit, signal }) => {
+    const prepared = await prepare(parseConfig(config), signal)
+    const { resume = false, dryRun } = options
+    return dryRun === undefined ? training(prepared, { resume }, emit, signal) : trial(prepared, dryRun, emit, signal)
+  }, options)
 }
 
 /**

@@ -1,222 +1,206 @@
-import { QtError, type RunEvent } from '@qt/core'
-import { binding, forcedKernels } from '../binding.js'
+import type { RunEvent } from '@qt/core'
+import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { versions } from '../versions.js'
-import { type CheckpointState, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
-import { earlyStopping } from './early-stopping.js'
-import { openEventLog } from './event-log.js'
+import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { writeOutput } from './output.js'
 import type { Prepared } from './prepare.js'
+import { openRecorder, type Recorder } from './recorder.js'
 import { writeReport } from './report.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
-import { openRunLog } from './run-log.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
-import { oneStep, validate } from './steps.js'
-import type { NativeTrainResult, TrainOptions } from './train.js'
-import { firstRows, windows } from './windows.js'
+import { oneStep, type StepResult, validate } from './steps.js'
+import { changedSince, diverged, paused } from './training-errors.js'
+import type { NativeTrainResult } from './types.js'
+import { type MicroBatch, type Windows, windows } from './windows.js'
 
-/*
- * The loop of a run. After each optimiser step comes its validation, then its checkpoint; `stage` says how far the step at hand
- * has come, so that a run that was paused anywhere goes on at just that point, and its log reads as if it had never stopped.
+/**
+ * A run, from its beginning or its newest checkpoint to its end. After each optimiser step comes its validation, then its
+ * checkpoint; `stage` says how far the step at hand has come, so that a run that was paused anywhere goes on at just that point,
+ * and its log reads as if it had never stopped.
  */
-
 export async function training(
   prepared: Prepared,
-  { resume = false, dryRun }: TrainOptions,
+  { resume }: { resume: boolean },
   emit: (event: RunEvent) => void,
   signal: AbortSignal,
 ): Promise<NativeTrainResult> {
-  const { config, rows, model, threads, step: planned } = prepared
-  const { output, training: settings } = config
-  const files = runFiles(output)
-  const dry = dryRun !== undefined
-  const plan = windows(rows.train, rows.shuffle, settings)
-  const { steps: _steps, ...unbounded } = settings
-  const taken = dry ? windows(firstRows(rows.train, dryRun), rows.shuffle, { ...unbounded, epochs: 1 }) : plan
-  const { totalSteps } = taken
+  const { config, rows } = prepared
+  const files = runFiles(config.output)
+  const plan = windows(rows.train, rows.shuffle, config.training)
   const configuration = fingerprint(prepared, plan.totalSteps)
+  if (!resume) await requireFresh(config.output)
+  const found = resume ? await findCheckpoint(files.checkpoints) : undefined
+  if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
 
-  const found = dry || !resume ? undefined : await findCheckpoint(files.checkpoints)
-  if (!dry && !resume) await requireFresh(output)
-  if (found && found.state.configuration !== configuration)
-    throw new QtError({
-      code: 'RESUME_CHANGED',
-      kind: 'usage',
-      message: `The configuration or the data has changed since the checkpoint of step ${found.state.step} was made.`,
-      where: { file: found.path },
-      actions: [
-        'Resume with the configuration and data of the run (config.yaml in its folder).',
-        'Or choose another "output" and start anew.',
-      ],
-    })
-
-  const trainer = new (binding().Trainer)(model, planned.options, threads, forcedKernels())
+  const trainer = openTrainer(prepared)
   const stop = () => trainer.setAbort(true)
   signal.addEventListener('abort', stop)
-  const log = dry ? undefined : await openEventLog(files.events, found?.state.logLength ?? 0)
-  const runLog = dry ? undefined : await openRunLog(files.log)
-  const record = async (event: RunEvent, quiet = false) => {
-    if (!quiet) await log?.append(event)
-    await runLog?.append(event)
-    emit(event)
-  }
-  const now = () => new Date().toISOString()
+  const recorder = await openRecorder(files, found?.state.logLength ?? 0, emit)
   try {
     if (found) await restoreCheckpoint(found, trainer)
     else startParameters(trainer, prepared)
-    if (!dry) await saveConfig(output, prepared)
-    let { step, tokens, loss } = found?.state ?? { step: 0, tokens: 0, loss: null as number | null }
-    let stage: CheckpointState['stage'] = found?.state.stage ?? 'saved'
-    const patience = earlyStopping(settings.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
-    const start: RunEvent = {
-      type: 'start',
-      time: now(),
-      config: resolvedConfig(config, prepared.adapter),
-      plan: [...planned.plan.parts],
-      versions: versions(),
-      steps: totalSteps,
-      ...(found ? { resumedFrom: step } : {}),
-    }
-    // The log of a resumed run is the log of an uninterrupted one: its beginning is there already.
-    await record(start, found !== undefined)
-    for (const message of [rows.description, ...rows.warnings.map((warning) => `warning: ${warning}`)])
-      await record(
-        {
-          type: 'message',
-          time: now(),
-          level: message.startsWith('warning: ') ? 'warning' : 'info',
-          message: message.replace(/^warning: /, ''),
-        },
-        found !== undefined,
-      )
-
-    const save = async (kind: 'checkpoint' | 'silent'): Promise<string> => {
-      const path = `${files.checkpoints}/step-${String(step).padStart(6, '0')}`
-      // The event comes first, so that the length the checkpoint records includes it.
-      if (kind === 'checkpoint') await record({ type: 'checkpoint', time: now(), step, path })
-      const logLength = (await log?.sync()) ?? 0
-      const state: CheckpointState = {
-        version: 1,
-        step,
-        stage,
-        tokens,
-        loss,
-        configuration,
-        logLength,
-        earlyStopping: patience.state(),
-      }
-      return writeCheckpoint(files.checkpoints, trainer, state)
-    }
-    const pause = async (): Promise<never> => {
-      const checkpoint = dry ? '' : await save('silent')
-      await record({ type: 'paused', time: now(), step, checkpoint })
-      throw new QtError({
-        code: 'RUN_PAUSED',
-        kind: 'interrupted',
-        message: dry
-          ? `The trial was stopped after step ${step}.`
-          : `The run was paused after step ${step}; everything is saved.`,
-        where: { file: output },
-        actions: dry ? [] : ['Go on with: --resume'],
-      })
-    }
-
-    const begun = performance.now()
-    const timed: { seconds: number; rows: number }[] = []
-    for (;;) {
-      const last = step === totalSteps || patience.exhausted()
-      if (stage === 'stepped') {
-        if (rows.validation && !dry && (step % settings.validateEvery === 0 || last)) {
-          const sum = await validate(trainer, prepared)
-          if (sum === undefined) return await pause()
-          const mean = sum.loss / sum.tokens
-          await record({
-            type: 'validation',
-            time: now(),
-            step,
-            loss: mean,
-            perplexity: Math.exp(mean),
-            tokenAccuracy: sum.correct / sum.tokens,
-          })
-          patience.add(mean)
-        }
-        stage = 'validated'
-        continue
-      }
-      if (stage === 'validated') {
-        stage = 'saved'
-        if (!dry && (step % settings.saveEvery === 0 || last)) await save('checkpoint')
-      }
-      if (last) break
-      if (signal.aborted) return await pause()
-
-      const before = performance.now()
-      const batches = taken.window(step + 1)
-      const learningRate = learningRateAt(step + 1, plan.totalSteps, settings)
-      const result = await oneStep(trainer, batches, step + 1, learningRate, settings)
-      if (result === undefined) return await pause()
-      if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
-        const message = `the ${Number.isFinite(result.loss) ? 'gradient' : 'loss'} is not a finite number`
-        await record({ type: 'anomaly', time: now(), step: step + 1, kind: 'not-finite', message })
-        throw diverged(step + 1, message, dry ? undefined : await save('silent'))
-      }
-      step++
-      stage = 'stepped'
-      loss = result.loss
-      tokens += result.trainable
-      const took = (performance.now() - before) / 1000
-      timed.push({ seconds: took, rows: batches.reduce((sum, batch) => sum + batch.rows, 0) })
-      await record({
-        type: 'step',
-        time: now(),
-        step,
-        epoch: taken.epoch(step),
-        loss,
-        gradNorm: result.gradNorm,
-        learningRate,
-        tokens,
-        tokensPerSecond: batches.reduce((sum, { ids }) => sum + ids.length, 0) / took,
-        memory: process.resourceUsage().maxRSS * 1024,
-      })
-    }
-    const why = patience.exhausted() ? 'early-stopping' : 'completed'
-
-    if (dry) return estimateOf(prepared, timed, plan.totalSteps, { loss, steps: step, tokens })
-    const written = await writeOutput(output, trainer, prepared)
-    await record({ type: 'end', time: now(), why, steps: step, tokens, seconds: (performance.now() - begun) / 1000, loss })
-    await log?.sync()
-    await writeReport(files.report, files.events)
-    return { output, ...written, metrics: { loss, steps: step, tokens } }
+    await saveConfig(config.output, prepared)
+    const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
+    const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
+    const run: OpenRun = { prepared, plan, configuration, trainer, recorder, patience, position: { ...position } }
+    await announce(run, found !== undefined)
+    return await toTheEnd(run, signal)
   } finally {
     signal.removeEventListener('abort', stop)
-    await log?.close()
-    await runLog?.close()
+    await recorder.close()
     trainer.close()
   }
 }
 
-function diverged(step: number, message: string, checkpoint: string | undefined): QtError {
-  return new QtError({
-    code: 'TRAINING_DIVERGED',
-    message: `Training stopped at step ${step}: ${message}.${checkpoint ? ` The state before it is in ${checkpoint}.` : ''}`,
-    actions: [
-      'Lower training.learningRate, or add warmupSteps.',
-      'Set training.gradClip to 1.',
-      'Look for broken rows in the data: qt data stats',
-    ],
+export const openTrainer = ({ model, step, threads }: Prepared): NativeTrainer =>
+  new (binding().Trainer)(model, step.options, threads, forcedKernels())
+
+/** How far a run has come. */
+type Position = Pick<CheckpointState, 'step' | 'stage' | 'tokens' | 'loss'>
+
+interface OpenRun {
+  readonly prepared: Prepared
+  readonly plan: Windows
+  readonly configuration: string
+  readonly trainer: NativeTrainer
+  readonly recorder: Recorder
+  readonly patience: EarlyStopping
+  readonly position: Position
+}
+
+/** The log of a resumed run is the log of an uninterrupted one: its beginning is there already. */
+async function announce({ prepared, plan, recorder, position }: OpenRun, resumed: boolean): Promise<void> {
+  const where = resumed ? 'aside' : 'everywhere'
+  const { config, adapter, step, rows } = prepared
+  await recorder.record(
+    {
+      type: 'start',
+      config: resolvedConfig(config, adapter),
+      plan: [...step.plan.parts],
+      versions: versions(),
+      steps: plan.totalSteps,
+      ...(resumed ? { resumedFrom: position.step } : {}),
+    },
+    where,
+  )
+  await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
+  for (const message of rows.warnings) await recorder.record({ type: 'message', level: 'warning', message }, where)
+}
+
+async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainResult> {
+  const { prepared, plan, trainer, recorder, patience, position } = run
+  const { training: settings, output } = prepared.config
+  const begun = performance.now()
+  const last = () => position.step === plan.totalSteps || patience.exhausted()
+  const due = (every: number) => position.step % every === 0 || last()
+  for (;;) {
+    if (position.stage === 'stepped') {
+      if (prepared.rows.validation && due(settings.validateEvery) && !(await validated(run))) return pause(run)
+      position.stage = 'validated'
+    }
+    if (position.stage === 'validated') {
+      position.stage = 'saved'
+      if (due(settings.saveEvery)) await checkpoint(run)
+    }
+    if (last()) break
+    if (signal.aborted || !(await stepped(run))) return pause(run)
+  }
+  const written = await writeOutput(output, trainer, prepared)
+  const { step: steps, tokens, loss } = position
+  const why = patience.exhausted() ? 'early-stopping' : 'completed'
+  await recorder.record({ type: 'end', why, steps, tokens, seconds: (performance.now() - begun) / 1000, loss })
+  await recorder.sync()
+  const files = runFiles(output)
+  await writeReport(files.report, files.events)
+  return { output, ...written, metrics: { loss, steps, tokens } }
+}
+
+/** Takes the next step; false when it was stopped, and then nothing has changed. */
+async function stepped(run: OpenRun): Promise<boolean> {
+  const { prepared, plan, trainer, recorder, position } = run
+  const { training: settings } = prepared.config
+  const step = position.step + 1
+  const begun = performance.now()
+  const batches = plan.window(step)
+  const learningRate = learningRateAt(step, plan.totalSteps, settings)
+  const result = await oneStep(trainer, batches, step, learningRate, settings)
+  if (result === undefined) return false
+  const broken = notFinite(result)
+  if (broken) {
+    await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken })
+    throw diverged(step, broken, await save(run))
+  }
+  position.step = step
+  position.stage = 'stepped'
+  position.loss = result.loss
+  position.tokens += result.trainable
+  await recorder.record(
+    stepEvent(result, batches, (performance.now() - begun) / 1000, { ...position, learningRate, epoch: plan.epoch(step) }),
+  )
+  return true
+}
+
+/** What is wrong with a step's numbers, if anything. */
+export const notFinite = ({ loss, gradNorm }: StepResult): string | undefined =>
+  Number.isFinite(loss) && Number.isFinite(gradNorm)
+    ? undefined
+    : `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not a finite number`
+
+export const stepEvent = (
+  { loss, gradNorm }: StepResult,
+  batches: readonly MicroBatch[],
+  seconds: number,
+  { step, tokens, learningRate, epoch }: { step: number; tokens: number; learningRate: number; epoch: number },
+) => ({
+  type: 'step' as const,
+  step,
+  epoch,
+  loss,
+  gradNorm,
+  learningRate,
+  tokens,
+  tokensPerSecond: batches.reduce((sum, { ids }) => sum + ids.length, 0) / seconds,
+  memory: process.resourceUsage().maxRSS * 1024,
+})
+
+/** False when the validation was stopped. */
+async function validated({ prepared, trainer, recorder, patience, position }: OpenRun): Promise<boolean> {
+  const sum = await validate(trainer, prepared)
+  if (sum === undefined) return false
+  const loss = sum.loss / sum.tokens
+  const tokenAccuracy = sum.correct / sum.tokens
+  await recorder.record({ type: 'validation', step: position.step, loss, perplexity: Math.exp(loss), tokenAccuracy })
+  patience.add(loss)
+  return true
+}
+
+/** A checkpoint with its event, which comes first, so that the length of the log that the checkpoint records includes it. */
+async function checkpoint(run: OpenRun): Promise<void> {
+  const { step } = run.position
+  const path = checkpointPath(runFiles(run.prepared.config.output).checkpoints, step)
+  await run.recorder.record({ type: 'checkpoint', step, path })
+  await save(run)
+}
+
+async function save({ prepared, configuration, trainer, recorder, patience, position }: OpenRun): Promise<string> {
+  const logLength = await recorder.sync()
+  const { step, stage, tokens, loss } = position
+  return writeCheckpoint(runFiles(prepared.config.output).checkpoints, trainer, {
+    version: 1,
+    step,
+    stage,
+    tokens,
+    loss,
+    configuration,
+    logLength,
+    earlyStopping: patience.state(),
   })
 }
 
-/** By rows, since the last window may be smaller; without the first step, which also pays for touching memory. */
-function estimateOf(
-  { step, config }: Prepared,
-  timed: readonly { seconds: number; rows: number }[],
-  totalSteps: number,
-  metrics: NativeTrainResult['metrics'],
-): NativeTrainResult {
-  const usual = timed.length > 1 ? timed.slice(1) : timed
-  const perRow = usual.reduce((sum, { seconds }) => sum + seconds, 0) / usual.reduce((sum, { rows }) => sum + rows, 0)
-  const secondsPerStep = perRow * config.training.batchSize * config.training.gradAccumulation
-  const peakMemory = Math.max(step.plan.total, process.resourceUsage().maxRSS * 1024)
-  return { output: '', metrics, estimate: { secondsPerStep, totalSeconds: secondsPerStep * totalSteps, peakMemory } }
+async function pause(run: OpenRun): Promise<never> {
+  const { step } = run.position
+  await run.recorder.record({ type: 'paused', step, checkpoint: await save(run) })
+  throw paused(step, run.prepared.config.output)
 }

@@ -1,0 +1,73 @@
+import type { RunEvent } from '@qt/core'
+import { versions } from '../versions.js'
+import type { Prepared } from './prepare.js'
+import { listenersOnly } from './recorder.js'
+import { resolvedConfig } from './run-files.js'
+import { learningRateAt } from './schedule.js'
+import { startParameters } from './start-parameters.js'
+import { oneStep } from './steps.js'
+import { notFinite, openTrainer, stepEvent } from './training.js'
+import { diverged, trialStopped } from './training-errors.js'
+import type { NativeTrainResult } from './types.js'
+import { firstRows, windows } from './windows.js'
+
+/** Trains on the first examples, writes nothing, and says what the whole run would take. */
+export async function trial(
+  prepared: Prepared,
+  examples: number,
+  emit: (event: RunEvent) => void,
+  signal: AbortSignal,
+): Promise<NativeTrainResult> {
+  const { config, rows, adapter, step: planned } = prepared
+  const { steps: _steps, ...settings } = config.training
+  const whole = windows(rows.train, rows.shuffle, config.training)
+  const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 })
+  const recorder = listenersOnly(emit)
+  const trainer = openTrainer(prepared)
+  const stop = () => trainer.setAbort(true)
+  signal.addEventListener('abort', stop)
+  const timed: { seconds: number; rows: number }[] = []
+  let tokens = 0
+  let loss: number | null = null
+  try {
+    startParameters(trainer, prepared)
+    const parts = [...planned.plan.parts]
+    await recorder.record({
+      type: 'start',
+      config: resolvedConfig(config, adapter),
+      plan: parts,
+      versions: versions(),
+      steps: plan.totalSteps,
+    })
+    for (let step = 1; step <= plan.totalSteps; step++) {
+      const begun = performance.now()
+      const batches = plan.window(step)
+      const learningRate = learningRateAt(step, whole.totalSteps, config.training)
+      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config.training)
+      if (result === undefined) throw trialStopped(step - 1)
+      const broken = notFinite(result)
+      if (broken) throw diverged(step, broken, undefined)
+      const seconds = (performance.now() - begun) / 1000
+      timed.push({ seconds, rows: batches.reduce((sum, batch) => sum + batch.rows, 0) })
+      tokens += result.trainable
+      loss = result.loss
+      await recorder.record(stepEvent(result, batches, seconds, { step, tokens, learningRate, epoch: plan.epoch(step) }))
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    trainer.close()
+  }
+  const secondsPerStep = secondsPerRow(timed) * settings.batchSize * settings.gradAccumulation
+  const peakMemory = Math.max(planned.plan.total, process.resourceUsage().maxRSS * 1024)
+  return {
+    output: '',
+    metrics: { loss, steps: plan.totalSteps, tokens },
+    estimate: { secondsPerStep, totalSeconds: secondsPerStep * whole.totalSteps, peakMemory },
+  }
+}
+
+/** By rows, since the last window may be smaller; without the first step, which also pays for touching memory. */
+function secondsPerRow(timed: readonly { seconds: number; rows: number }[]): number {
+  const usual = timed.length > 1 ? timed.slice(1) : timed
+  return usual.reduce((sum, { seconds }) => sum + seconds, 0) / usual.reduce((sum, { rows }) => sum + rows, 0)
+}
