@@ -1,0 +1,127 @@
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { fixture } from '../../test/support.js'
+import { load } from './load.js'
+import type { NativeModel } from './native-model.js'
+
+const folder = fileURLToPath(new URL('../../../weights/test/fixtures/tiny-llama', import.meta.url))
+const greedy = { temperature: 0, maxTokens: 12 }
+let model: NativeModel
+beforeAll(async () => {
+  model = await load(folder, { contextLength: 64, threads: 1 })
+})
+afterAll(() => model.close())
+
+async function textOf(pieces: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const piece of pieces) text += piece
+  return text
+}
+
+test('the pieces of a stream are the text of generate', async () => {
+  const { text, tokens, why } = await model.generate('the cat', greedy)
+  expect([tokens, why]).toEqual([12, 'length'])
+  expect(await textOf(model.stream('the cat', greedy))).toBe(text)
+})
+
+test('what is kept from the prompt before changes no answer', async () => {
+  const fresh = await load(folder, { contextLength: 64, threads: 1 })
+  try {
+    const expected = await fresh.generate('the cat sat on', greedy)
+    await model.generate('the cat and the hat', greedy)
+    expect(await model.generate('the cat sat on', greedy)).toEqual(expected)
+    expect(await model.generate('the cat sat on', greedy)).toEqual(expected)
+  } finally {
+    await fresh.close()
+  }
+})
+
+test('requests that come together wait for each other', async () => {
+  const prompts = ['the cat', 'the hat', 'on the mat']
+  const alone: string[] = []
+  for (const prompt of prompts) alone.push((await model.generate(prompt, greedy)).text)
+  const together = await Promise.all(prompts.map((prompt) => model.generate(prompt, greedy)))
+  expect(together.map(({ text }) => text)).toEqual(alone)
+})
+
+test('a stop string ends the answer before it', async () => {
+  const { text } = await model.generate('the cat', greedy)
+  const stop = text.slice(4, 7)
+  expect(await model.generate('the cat', { ...greedy, stop: [stop] })).toMatchObject({
+    text: text.slice(0, text.indexOf(stop)),
+    why: 'stop',
+  })
+})
+
+test('leaving a stream early lets the next request in', async () => {
+  for await (const _ of model.stream('the cat', { ...greedy, maxTokens: 40 })) break
+  expect((await model.generate('the cat', greedy)).tokens).toBe(12)
+})
+
+test('an answer ends where the context does', async () => {
+  const { tokens, why } = await model.generate('the cat', { temperature: 0, maxTokens: 1000 })
+  expect(why).toBe('length')
+  expect(tokens + model.encode('the cat').length).toBeGreaterThanOrEqual(64)
+})
+
+describe('scoring', () => {
+  test('a text has a log-probability for each token but the first, as its distributions say', async () => {
+    const ids = model.encode('the cat and the hat')
+    const [scores, distributions] = [await model.scoring.score(ids), await model.scoring.distributions!(ids)]
+    const vocabulary = model.scoring.vocabularySize
+    expect(scores[0]).toBeNaN()
+    for (let i = 1; i < ids.length; i++) expect(scores[i]).toBeCloseTo(distributions[(i - 1) * vocabulary + ids[i]!]!, 5)
+    for (let i = 0; i < ids.length; i++) {
+      const row = distributions.subarray(i * vocabulary, (i + 1) * vocabulary)
+      expect(row.reduce((sum, value) => sum + Math.exp(value), 0)).toBeCloseTo(1, 4)
+    }
+  })
+})
+
+describe('refusals', () => {
+  test('an empty prompt and one that is too long', async () => {
+    await expect(model.generate('', greedy)).rejects.toMatchObject({ code: 'PROMPT_EMPTY', kind: 'usage' })
+    await expect(model.generate('the cat '.repeat(100), greedy)).rejects.toMatchObject({
+      code: 'PROMPT_TOO_LONG',
+      actions: expect.arrayContaining([expect.objectContaining({ label: 'Load with a contextLength of up to 256.' })]),
+    })
+  })
+
+  test('an abort ends an answer, and the model goes on', async () => {
+    const abort = new AbortController()
+    abort.abort()
+    await expect(model.generate('the cat', { ...greedy, signal: abort.signal })).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await model.generate('the cat', greedy)).tokens).toBe(12)
+  })
+
+  test('a model that was closed', async () => {
+    const closed = await load(folder, { contextLength: 16 })
+    await closed.close()
+    await closed.close()
+    await expect(closed.generate('the cat', greedy)).rejects.toMatchObject({ code: 'MODEL_CLOSED' })
+  })
+
+  test('a model without tokenizer, and an adapter of another model', async () => {
+    await expect(load(fixture('tiny-tied'))).rejects.toMatchObject({ code: 'TOKENIZER_MISSING' })
+    await expect(load(folder, { adapters: [fixture('lora', 'adapter_init')] })).rejects.toMatchObject({
+      message: expect.stringContaining('layers.0'),
+    })
+  })
+})
+
+test('an adapter changes answers, two of them add up', async () => {
+  const ids = model.encode('the cat and the hat')
+  const adapter = fileURLToPath(new URL('../../../weights/test/fixtures/adapter', import.meta.url))
+  const scoresWith = async (adapters: string[]) => {
+    const loaded = await load(folder, { adapters, contextLength: 32 })
+    try {
+      return await loaded.scoring.score(ids)
+    } finally {
+      await loaded.close()
+    }
+  }
+  const [none, one, two] = [await scoresWith([]), await scoresWith([adapter]), await scoresWith([adapter, adapter])]
+  expect(none.slice(1)).toEqual((await model.scoring.score(ids)).slice(1))
+  expect(one.slice(1)).not.toEqual(none.slice(1))
+  expect(two.slice(1)).not.toEqual(one.slice(1))
+})
