@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Generation, Prompt } from '@qt/core'
+import type { Prompt } from '@qt/core'
+import type { Answer } from './answer.js'
 
 /** Answers on disk, one JSON object a line, so that an evaluation that was stopped goes on where it was. */
 export interface AnswerCache {
-  get(key: string): Generation | undefined
-  set(key: string, answer: Generation): Promise<void>
+  get(key: string): Answer | undefined
+  set(key: string, answer: Answer): Promise<void>
 }
 
 /** The same for the same question to the same model with the same settings. */
@@ -22,7 +23,7 @@ export async function openAnswerCache(file: string | undefined): Promise<AnswerC
     if (error.code === 'ENOENT') return ''
     throw error
   })
-  const answers = new Map<string, Generation>()
+  const answers = new Map<string, Answer>()
   for (const line of text.split('\n')) {
     const entry = readEntry(line)
     if (entry) answers.set(entry.key, entry.answer)
@@ -39,7 +40,7 @@ export async function openAnswerCache(file: string | undefined): Promise<AnswerC
   }
 }
 
-function readEntry(line: string): { key: string; answer: Generation } | undefined {
+function readEntry(line: string): { key: string; answer: Answer } | undefined {
   let value: unknown
   try {
     value = JSON.parse(line)
@@ -47,7 +48,8 @@ function readEntry(line: string): { key: string; answer: Generation } | undefine
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { key, text, tokens, why }: { key?: unknown; text?: unknown; tokens?: unknown; why?: unknown } = value
-  if (typeof key !== 'string' || typeof text !== 'string' || typeof tokens !== 'number') return undefined
-  return why === 'end' || why === 'length' || why === 'stop' ? { key, answer: { text, tokens, why } } : undefined
+  const { key, text, tokens, why, dropped }: Readonly<Partial<Record<'key' | keyof Answer, unknown>>> = value
+  if (typeof key !== 'string' || typeof text !== 'string' || typeof tokens !== 'number' || typeof dropped !== 'number')
+    return undefined
+  return why === 'end' || why === 'length' || why === 'stop' ? { key, answer: { text, tokens, why, dropped } } : undefined
 }

@@ -9,7 +9,7 @@ export interface BracketCall {
 /** A tool that texts may call. The declarations of scenarios in `@qt/data` fit. */
 export interface BracketTool {
   readonly name: string
-  readonly arguments?: readonly { readonly name: string; readonly optional?: boolean }[]
+  readonly arguments?: readonly { readonly name: string; readonly optional?: boolean | undefined }[]
 }
 
 /** `[health: Mira, -4]` */

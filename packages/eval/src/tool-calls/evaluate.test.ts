@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ChatMessage } from '@qt/core'
+import { type ChatMessage, usageError } from '@qt/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scriptedModel } from '../../test/scripted-model.js'
 import { tools } from '../../test/tools.js'
@@ -112,6 +112,29 @@ test('another model, or another length, is asked anew', async () => {
   const longer = scriptedModel(answers)
   await evaluateToolCalls(longer, items, { tools, cache, modelId: 'a', maxTokens: 10 })
   expect(longer.asked).toHaveLength(7)
+})
+
+test('where the context is too long the oldest turns are left out, and it says so', async () => {
+  const say = (role: ChatMessage['role'], content: string): ChatMessage => ({ role, content })
+  const messages = [
+    say('system', 'A cave.'),
+    ...[say('user', 'One.'), say('assistant', 'Yes.'), say('tool', 'x: 1 = 1'), say('assistant', 'Go on.')],
+    ...[say('user', 'Two.'), say('assistant', '[roll: stealth]')],
+  ]
+  const narrow = (most: number) => {
+    const model = scriptedModel(() => '[roll: stealth]')
+    const generate: typeof model.generate = async (prompt, options) => {
+      if (prompt.length > most) throw usageError('PROMPT_TOO_LONG', 'Too long.')
+      return model.generate(prompt, options)
+    }
+    return { ...model, generate }
+  }
+  const last = toolCallItems([{ messages }], tools).slice(-1)
+  const two = narrow(2)
+  const report = await evaluateToolCalls(two, last, { tools })
+  expect(report.items[0]).toMatchObject({ dropped: 4, score: { right: true } })
+  expect(two.asked).toEqual([[messages[0], messages[5]]])
+  await expect(evaluateToolCalls(narrow(1), last, { tools })).rejects.toMatchObject({ code: 'PROMPT_TOO_LONG' })
 })
 
 test('says how far it is, and refuses to measure nothing', async () => {

@@ -1,4 +1,5 @@
 import { type LanguageModel, usageError } from '@qt/core'
+import { answerTo } from './answer.js'
 import { answerKey, openAnswerCache } from './answer-cache.js'
 import type { BracketCall, BracketTool } from './call.js'
 import type { ToolCallItem } from './items.js'
@@ -36,6 +37,8 @@ export interface ToolCallResult {
   readonly reference: string
   /** The answer was cut at `maxTokens`. */
   readonly cut: boolean
+  /** Messages that the model was not shown, the oldest ones, because its context does not hold all. */
+  readonly dropped: number
 }
 
 export interface ToolCallReport extends ToolCallSummary {
@@ -75,13 +78,22 @@ export async function evaluateToolCalls(
     const key = answerKey(modelId, context, { maxTokens, temperature: 0 })
     let answer = cache.get(key)
     if (!answer) {
-      answer = await model.generate(context, { maxTokens, temperature: 0, ...(signal ? { signal } : {}) })
+      answer = await answerTo(model, context, { maxTokens, ...(signal ? { signal } : {}) })
       await cache.set(key, answer)
     }
     const actual = parseToolCalls(answer.text, { tools })
     const score = scoreToolCalls(expected, actual, tools)
     if (score.right) right++
-    results.push({ id, expected, actual, score, answer: answer.text, reference, cut: answer.why === 'length' })
+    results.push({
+      id,
+      expected,
+      actual,
+      score,
+      answer: answer.text,
+      reference,
+      cut: answer.why === 'length',
+      dropped: answer.dropped,
+    })
     onProgress?.({ done: results.length, total: items.length, right })
   }
   const data = {
