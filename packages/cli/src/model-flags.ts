@@ -22,8 +22,12 @@ export const modelFlags = {
 
 type ModelValues = Values<typeof modelFlags>
 
+/** Which model it is, not how it answers: all that a verb that measures needs. */
+const { model, adapter, threads, 'context-length': contextLength, precision } = modelFlags
+export const loadFlags = { model, adapter, threads, 'context-length': contextLength, precision } as const satisfies Flags
+
 /** The model that flags name, loaded. */
-export async function loadModel(flags: ModelValues, positionals: readonly string[], signal?: AbortSignal) {
+export async function loadModel(flags: Values<typeof loadFlags>, positionals: readonly string[], signal?: AbortSignal) {
   const path = flags.model ?? positionals[0]
   if (path === undefined)
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {

@@ -16,6 +16,22 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'Say what a training would see of your data.',
     load: async () => (await import('./data-stats.js')).dataStats,
   },
+  {
+    name: 'eval tools',
+    summary: 'Measure whether a model calls the right tools.',
+    load: async () => (await import('./eval-tools.js')).evalTools,
+  },
+  {
+    name: 'eval perplexity',
+    summary: 'Measure how well a model predicts a text.',
+    load: async () => (await import('./eval-perplexity.js')).evalPerplexity,
+  },
+  {
+    name: 'doctor',
+    summary: 'Look at this machine: what is fine, what is missing, what to do.',
+    load: async () => (await import('./doctor.js')).doctor,
+  },
+  { name: 'init', summary: 'Begin a project that works.', load: async () => (await import('./init.js')).init },
   { name: 'inspect', summary: 'Show what a model file holds.', load: async () => (await import('./inspect.js')).inspect },
   {
     name: 'convert',

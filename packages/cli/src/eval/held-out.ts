@@ -1,0 +1,42 @@
+import { type ChatExample, type Tokenizer, usageError } from '@qt/core'
+import type { ScenarioTool } from '@qt/data'
+import { need } from '../need.js'
+
+export interface HeldOut {
+  readonly conversations: readonly ChatExample[]
+  readonly tools: readonly ScenarioTool[]
+}
+
+interface HeldOutOptions {
+  readonly paths: readonly string[]
+  /** A JSON file of tools; left out: those of a game master. */
+  readonly tools: string | undefined
+  /** Of the model that is measured: it decides who says the results of tools, in training as here. */
+  readonly tokenizer: Tokenizer
+}
+
+/** Conversations to measure on: scenarios (.md) and chat records (.jsonl, .json), told apart record by record. */
+export async function heldOut({ paths, tools: toolsFile, tokenizer }: HeldOutOptions): Promise<HeldOut> {
+  const data = await need('@qt/data', () => import('@qt/data'))
+  const tools = (await data.toolsOf(toolsFile)) ?? data.defaultTools
+  const resultRole = data.resultRoleOf(data.chatTemplateOf(tokenizer))
+  const conversations: ChatExample[] = []
+  for (const file of await data.findFiles(paths)) {
+    for await (const record of data.readRecords(file)) {
+      const { value, where } = record
+      const source = where.line === undefined ? file : `${file}:${where.line}`
+      const format = data.formatOf(record, 'auto')
+      if (format === 'chat') conversations.push({ ...data.readChat(record), source })
+      else if (format === 'scenarios' && typeof value.text === 'string')
+        conversations.push(...data.toConversations(data.parseScenario(value.text, { file, tools }), { resultRole, source: file }))
+      else if (!/^readme\./i.test(file.split(/[/\\]/).at(-1)!)) throw noConversation(where)
+    }
+  }
+  return { conversations, tools }
+}
+
+const noConversation = (where: { readonly file?: string; readonly line?: number }) =>
+  usageError('EVAL_NOT_CONVERSATIONS', 'Tool calls are measured in conversations, and this is none.', {
+    where,
+    actions: ['Give scenarios (.md), or records {"messages": […]} in .jsonl or .json.'],
+  })
