@@ -1,5 +1,5 @@
 import { rowBytes, type TensorInfo, type TensorType } from '@qt/core'
-import { type Gguf, layoutGguf, type Metadata, type MetadataValue } from '@qt/weights'
+import { type Gguf, type GgufLayout, layoutGguf, type Metadata, type MetadataValue } from '@qt/weights'
 import { fileTypes, quantizationVersion } from './file-type.js'
 import { typeOf } from './select.js'
 
@@ -21,18 +21,19 @@ export interface QuantizePlan {
   readonly fileBytes: number
 }
 
+/** A plan and where its tensors will lie. */
+export interface PlacedPlan extends QuantizePlan {
+  readonly layout: GgufLayout
+}
+
 /** Every matrix of one type. */
-export function planOfType(source: Gguf, type: TensorType): QuantizePlan {
+export function planOfType(source: Gguf, type: TensorType): PlacedPlan {
   const infos = [...source.tensors.values()]
   const tensors = infos.map((tensor) => planTensor(tensor, type))
   const sum = (sizes: readonly { bytes: number }[]) => sizes.reduce((total, { bytes }) => total + bytes, 0)
-  return {
-    type,
-    tensors,
-    bytesBefore: sum(infos),
-    bytesAfter: sum(tensors),
-    fileBytes: layoutGguf(metadataOf(source, type), shapedTensors(source, tensors)).size,
-  }
+  const shaped = tensors.map(({ name, to }) => ({ name, type: to, shape: source.tensors.get(name)!.shape }))
+  const layout = layoutGguf(metadataOf(source, type), shaped)
+  return { type, tensors, bytesBefore: sum(infos), bytesAfter: sum(tensors), fileBytes: layout.size, layout }
 }
 
 /** The metadata of the result. */
@@ -42,9 +43,6 @@ export function metadataOf(source: Gguf, type: TensorType): Metadata {
   metadata.set('general.file_type', { type: 'UINT32', value: fileTypes[type]! })
   return metadata
 }
-
-export const shapedTensors = (source: Gguf, tensors: readonly QuantizedTensor[]) =>
-  tensors.map(({ name, to }) => ({ name, type: to, shape: source.tensors.get(name)!.shape }))
 
 function planTensor(tensor: TensorInfo, type: TensorType): QuantizedTensor {
   const { name, type: from, shape, bytes } = tensor

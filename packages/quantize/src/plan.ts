@@ -1,7 +1,7 @@
 import { type TensorType, tensorTypes, usageError } from '@qt/core'
 import { decodableTypes, type Gguf, readGguf } from '@qt/weights'
 import { binding } from './binding.js'
-import { planOfType, type QuantizedTensor, type QuantizePlan } from './plan-of-type.js'
+import { type PlacedPlan, planOfType, type QuantizedTensor, type QuantizePlan } from './plan-of-type.js'
 import { methodFor } from './registry.js'
 import { largestUnder } from './under.js'
 
@@ -23,10 +23,11 @@ export interface PlanOptions {
  * ```
  */
 export async function planQuantization(input: string, options: PlanOptions): Promise<QuantizePlan> {
-  return planFor(await readGguf(input), input, options)
+  const { layout: _, ...plan } = planFor(await readGguf(input), input, options)
+  return plan
 }
 
-export function planFor(source: Gguf, file: string, options: PlanOptions): QuantizePlan {
+export function planFor(source: Gguf, file: string, options: PlanOptions): PlacedPlan {
   const { maxBytes } = options
   const type = options.type === undefined ? undefined : methodFor(options.type).type
   if (type === undefined && maxBytes === undefined)

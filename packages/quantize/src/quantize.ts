@@ -42,10 +42,11 @@ export async function quantize(input: string, output: string, options: QuantizeO
     })
   await refuseSameFile(input, output)
   const source = await readGguf(input)
-  const plan = planFor(source, input, options)
+  const placed = planFor(source, input, options)
   const native = nativeFor(options)
-  if (native) await writeNatively(native, source, output, plan, { ...options, threads })
-  else await writeByReference(source, output, plan, options)
+  if (native) await writeNatively(native, source, output, placed, { ...options, threads })
+  else await writeByReference(source, output, placed, options)
+  const { layout: _, ...plan } = placed
   return { ...plan, output, engine: native ? 'native' : 'reference' }
 }
 

@@ -1,6 +1,6 @@
 import { type TensorType, tensorTypes, usageError } from '@qt/core'
 import type { Gguf } from '@qt/weights'
-import { planOfType, type QuantizePlan } from './plan-of-type.js'
+import { type PlacedPlan, planOfType } from './plan-of-type.js'
 import { quantMethods } from './registry.js'
 
 const bitsPerValue = (type: TensorType): number => (8 * tensorTypes[type].blockBytes) / tensorTypes[type].blockSize
@@ -9,7 +9,7 @@ const bitsPerValue = (type: TensorType): number => (8 * tensorTypes[type].blockB
  * The most precise type whose file fits; of two with equally many bits the one that is nearer to the source: BF16 stays
  * BF16, everything else becomes F16.
  */
-export function largestUnder(source: Gguf, file: string, maxBytes: number): QuantizePlan {
+export function largestUnder(source: Gguf, file: string, maxBytes: number): PlacedPlan {
   const brain = [...source.tensors.values()].some(({ type }) => type === 'BF16')
   const types = quantMethods.map(({ type }) => type).filter((type) => type !== (brain ? 'F16' : 'BF16'))
   const plans = types.toSorted((a, b) => bitsPerValue(b) - bitsPerValue(a)).map((type) => planOfType(source, type))

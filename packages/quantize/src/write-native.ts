@@ -1,8 +1,8 @@
 import { QtError, tensorTypes } from '@qt/core'
-import { type Gguf, layoutGguf, replaceFile } from '@qt/weights'
+import { type Gguf, replaceFile } from '@qt/weights'
 import { type Binding, forcedKernels, type NativeOutcome, type NativeTensor } from './binding.js'
 import { faultError, inTensor } from './fault.js'
-import { metadataOf, type QuantizePlan, shapedTensors } from './plan-of-type.js'
+import type { PlacedPlan, QuantizePlan } from './plan-of-type.js'
 import type { WriteOptions } from './write-options.js'
 
 /** Quantises in C++, away from JavaScript's thread, into a temporary file beside the output. */
@@ -10,11 +10,11 @@ export async function writeNatively(
   native: Binding,
   source: Gguf,
   output: string,
-  plan: QuantizePlan,
+  plan: PlacedPlan,
   { onTensor, signal, threads }: WriteOptions & { readonly threads: number | undefined },
 ): Promise<void> {
   signal?.throwIfAborted()
-  const { header, tensors: places, size } = layoutGguf(metadataOf(source, plan.type), shapedTensors(source, plan.tensors))
+  const { header, tensors: places, size } = plan.layout
   const inputs = [...new Set([...source.tensors.values()].map(({ file }) => file))]
   const tensors = plan.tensors.map(({ name, from, to }, i): NativeTensor => {
     const { file, offset, shape } = source.tensors.get(name)!

@@ -14,14 +14,17 @@
 namespace qt {
 namespace {
 
-// Source and target of a range lie in the second-level cache together.
-constexpr std::int64_t rangeValues = 1 << 17;
-constexpr std::int64_t rangeBytes = 1 << 19;
+// A range is written at once: few large writes cost the file system much less than many small ones. It is read and encoded in
+// pieces that stay in the second-level cache.
+constexpr std::int64_t rangeValues = 1 << 20;
+constexpr std::int64_t pieceValues = 1 << 17;
+constexpr std::int64_t rangeBytes = 1 << 21;
 
 // One tensor, cut into ranges of whole rows, or of bytes when it is only copied.
 struct Cut {
   std::int64_t units = 0;  // rows or bytes
   std::int64_t unitsEach = 1;
+  std::int64_t unitsPiece = 1;
   std::int64_t inputBytes = 1, outputBytes = 1;  // of a unit
   std::int64_t ranges = 0;
   std::int64_t firstRange = 0;
@@ -38,10 +41,11 @@ Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
   if (!cut.copied && !(decodable(t.from) && encodable(t.to))) throw std::invalid_argument("no encoder from this type to that one");
   if (cut.copied) {
     cut.units = t.rows * rowIn;
-    cut.unitsEach = rangeBytes;
+    cut.unitsEach = cut.unitsPiece = rangeBytes;
   } else {
     cut.units = t.rows;
     cut.unitsEach = std::max<std::int64_t>(1, rangeValues / t.columns);
+    cut.unitsPiece = std::max<std::int64_t>(1, pieceValues / t.columns);
     cut.inputBytes = rowIn;
     cut.outputBytes = rowOut;
   }
@@ -105,20 +109,28 @@ class Run {
     const Cut& cut = cuts_[tensor];
     const std::int64_t first = (range - cut.firstRange) * cut.unitsEach;
     const std::int64_t units = std::min(cut.unitsEach, cut.units - first);
-    const auto inputBytes = static_cast<std::size_t>(units * cut.inputBytes), outputBytes = static_cast<std::size_t>(units * cut.outputBytes);
-    in.resize(std::max(in.size(), inputBytes));
-    inputs_[t.input]->read(t.inputOffset + static_cast<std::uint64_t>(first * cut.inputBytes), in.data(), inputBytes);
-    if (!cut.copied) {
-      out.resize(std::max(out.size(), outputBytes));
-      Fault fault = recode(table_, t.from, in.data(), units * t.columns, t.to, out.data());
+    const auto outputBytes = static_cast<std::size_t>(units * cut.outputBytes);
+    out.resize(std::max(out.size(), outputBytes));
+    for (std::int64_t done = 0; done < units; done += cut.unitsPiece) {
+      const std::int64_t piece = std::min(cut.unitsPiece, units - done);
+      const auto inputBytes = static_cast<std::size_t>(piece * cut.inputBytes);
+      const std::uint64_t from = t.inputOffset + static_cast<std::uint64_t>((first + done) * cut.inputBytes);
+      std::uint8_t* to = out.data() + done * cut.outputBytes;
+      if (cut.copied) {
+        inputs_[t.input]->read(from, to, inputBytes);
+        continue;
+      }
+      in.resize(std::max(in.size(), inputBytes));
+      inputs_[t.input]->read(from, in.data(), inputBytes);
+      Fault fault = recode(table_, t.from, in.data(), piece * t.columns, t.to, to);
       if (fault) {
-        fault.index += first * t.columns;
+        fault.index += (first + done) * t.columns;
         fail(range, {Outcome::Kind::Refused, tensor, fault, {}});
         return;
       }
     }
     try {
-      output_->write(t.outputOffset + static_cast<std::uint64_t>(first * cut.outputBytes), cut.copied ? in.data() : out.data(), outputBytes);
+      output_->write(t.outputOffset + static_cast<std::uint64_t>(first * cut.outputBytes), out.data(), outputBytes);
     } catch (const std::system_error& e) {
       fail(range, {Outcome::Kind::WriteFailed, tensor, {}, e.what()});
       return;
