@@ -30,6 +30,6 @@ test('the examples of the README run, one after the other', async () => {
     await writeFile(file, code.replaceAll("'@qt/trainer-native'", `'${library}'`))
     printed.push((await run(process.execPath, [file], { cwd: folder })).stdout)
   }
-  expect(printed[0]).toMatch(/base weights .*\n[^]*\n30 \d\.\d+ \d+[^]*runs\/first\/adapter \d/)
+  expect(printed[0]).toMatch(/base weights .*\n30 \d\.\d+ \d+.*runs\/first\/adapter \d/s)
   expect(printed[1]).toMatch(/ (end|length|stop)\n-\d+\.\d+\n$/)
 })
