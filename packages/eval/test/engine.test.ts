@@ -1,4 +1,7 @@
 import { existsSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ChatMessage, parseConfig } from '@qt/core'
 import { expect, test } from 'vitest'
@@ -9,6 +12,8 @@ const tiny = fileURLToPath(new URL('../../cli/test/fixtures/tiny.gguf', import.m
 const addon = fileURLToPath(new URL('../../trainer-native/build/Release/qt_trainer.node', import.meta.url))
 const there = existsSync(tiny) && existsSync(addon)
 if (!there) console.log('skipped: measuring with the real engine (its native part or the model of the tests is missing)')
+
+const chats = fileURLToPath(new URL('fixtures/chats.jsonl', import.meta.url))
 
 const messages: ChatMessage[] = [
   { role: 'user', content: 'I listen.' },
@@ -34,8 +39,7 @@ test.runIf(there)('the engine is asked, answers the same each time, and is score
 test.runIf(there)('perplexity of what the assistant says is that of the tokens that training would learn from', async () => {
   const [{ load }, { prepareRows }] = [await import('@qt/trainer-native'), await import('@qt/data')]
   const model = await load(tiny, { threads: 1 })
-  const path = fileURLToPath(new URL('fixtures/chats.jsonl', import.meta.url))
-  const config = parseConfig({ base: tiny, data: { path, validation: 0 }, training: { sequenceLength: 128 } })
+  const config = parseConfig({ base: tiny, data: { path: chats, validation: 0 }, training: { sequenceLength: 128 } })
   const rows = await prepareRows(config, model.tokenizer)
   const spoken = await perplexityOfChats(model.scoring, rows.train)
   expect(spoken.tokens).toBe(rows.trainableTokens)
@@ -44,4 +48,32 @@ test.runIf(there)('perplexity of what the assistant says is that of the tokens t
   // A model of random weights: about as lost as a uniform one.
   for (const { loss } of [spoken, whole]) expect(Math.abs(loss - Math.log(model.spec.vocabularySize))).toBeLessThan(1.5)
   await model.close()
+})
+
+test.runIf(there)('perplexity of conversations is what the validation of a training says', async () => {
+  const [{ load, train }, { prepareRows }] = [await import('@qt/trainer-native'), await import('@qt/data')]
+  const folder = await mkdtemp(join(tmpdir(), 'qt-eval-engine-'))
+  // An adapter begins as nothing, and this learning rate leaves it there.
+  const training = { steps: 1, learningRate: 1e-30, sequenceLength: 128, validateEvery: 1, precision: 'float32' } as const
+  const data = { path: chats, validation: chats }
+  try {
+    let validated: { loss: number; perplexity: number } | undefined
+    for await (const event of train({
+      base: tiny,
+      data,
+      adapter: { rank: 1 },
+      training,
+      threads: 1,
+      output: join(folder, 'run'),
+    }))
+      if (event.type === 'validation') validated = event
+    const model = await load(tiny, { threads: 1 })
+    const rows = await prepareRows(parseConfig({ base: tiny, data: { path: chats, validation: 0 }, training }), model.tokenizer)
+    const measured = await perplexityOfChats(model.scoring, rows.train)
+    expect(measured.loss).toBeCloseTo(validated!.loss, 4)
+    expect(measured.perplexity / validated!.perplexity).toBeCloseTo(1, 3)
+    await model.close()
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 })

@@ -1,0 +1,39 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { checkComplete, parseArguments } from '../src/args/parse.js'
+import { verbs } from '../src/verbs/index.js'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+async function texts(): Promise<string[]> {
+  const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
+  const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
+  return ['README.md', 'docs/cli.md', 'docs/evaluation.md', 'packages/cli/README.md', ...readmes]
+}
+
+/** The words of a shell line up to a comment, quotes read as a shell does. */
+const wordsOf = (line: string): string[] =>
+  [...line.replace(/\s#\s.*$/, '').matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
+    ([, double, single, bare]) => double ?? single ?? bare ?? '',
+  )
+
+test('every command that the documents show is one that the command line takes', async () => {
+  const wrong: string[] = []
+  let seen = 0
+  for (const file of await texts())
+    for (const [line] of (await readFile(join(root, file), 'utf8')).matchAll(/^(?:.*\| |npx )?qt [a-z].*$/gm)) {
+      const words = wordsOf(line.slice(line.indexOf('qt ') + 3))
+      const entry = [2, 1].flatMap((n) => verbs.filter(({ name }) => name === words.slice(0, n).join(' ')))[0]
+      seen++
+      try {
+        const verb = await entry!.load()
+        checkComplete(verb, parseArguments(verb, words.slice(entry!.name.split(' ').length)))
+      } catch (error) {
+        wrong.push(`${file}: ${line} (${error instanceof Error ? error.message : error})`)
+      }
+    }
+  expect(wrong).toEqual([])
+  expect(seen).toBeGreaterThan(40)
+})
