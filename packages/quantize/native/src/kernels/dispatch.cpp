@@ -3,6 +3,10 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "../encode.hpp"
 #include "../halves.hpp"
 
@@ -21,11 +25,19 @@ struct Candidate {
   bool supported;
 };
 
+#if defined(__x86_64__)
+// clang's __builtin_cpu_supports does not know this one. Its registers are those of AVX2, which is asked for besides.
+bool hasF16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 std::vector<Candidate> candidates() {
   std::vector<Candidate> list;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("f16c");
+  const bool avx2 = __builtin_cpu_supports("avx2") && hasF16c();
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq");
   list.push_back({&avx512Encoders, avx512});
