@@ -19,22 +19,24 @@ Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::Ne
 
 // (spec, options, threads, kernels?) → { arena, state, parts: [{ part, bytes }] }
 Napi::Value planStep(const Napi::CallbackInfo& info) {
-  const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
-  const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
-  const StepLayout layout(spec, options, toKernels(info[3]), std::max(1, info[2].ToNumber().Int32Value()));
-  const TrainedLayout trained(spec, options);
-  Napi::Object out = Napi::Object::New(info.Env());
-  out.Set("arena", static_cast<double>(layout.plan.size()));
-  out.Set("trained", static_cast<double>(trained.count * sizeof(float)));
-  Napi::Array parts = Napi::Array::New(info.Env());
-  for (const ArenaPlan::Part& part : layout.plan.fullest()) {
-    Napi::Object o = Napi::Object::New(info.Env());
-    o.Set("part", part.name);
-    o.Set("bytes", static_cast<double>(part.bytes));
-    parts.Set(parts.Length(), o);
-  }
-  out.Set("parts", parts);
-  return out;
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
+    const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
+    const StepLayout layout(spec, options, toKernels(info[3]), toThreads(info[2]));
+    const TrainedLayout trained(spec, options);
+    Napi::Object out = Napi::Object::New(info.Env());
+    out.Set("arena", static_cast<double>(layout.plan.size()));
+    out.Set("trained", static_cast<double>(trained.count * sizeof(float)));
+    Napi::Array parts = Napi::Array::New(info.Env());
+    for (const ArenaPlan::Part& part : layout.plan.fullest()) {
+      Napi::Object o = Napi::Object::New(info.Env());
+      o.Set("part", part.name);
+      o.Set("bytes", static_cast<double>(part.bytes));
+      parts.Set(parts.Length(), o);
+    }
+    out.Set("parts", parts);
+    return out;
+  });
 }
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {

@@ -91,6 +91,13 @@ std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec&
   return adapters;
 }
 
+int toThreads(const Napi::Value& value) {
+  constexpr int most = 1024;
+  const int threads = value.ToNumber().Int32Value();
+  if (threads < 1 || threads > most) throw Napi::RangeError::New(value.Env(), "threads must be from 1 to 1024");
+  return threads;
+}
+
 const KernelTable& toKernels(const Napi::Value& name) {
   if (!name.IsString()) return kernels();
   const std::string wanted = name.ToString().Utf8Value();

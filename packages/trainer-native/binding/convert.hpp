@@ -1,5 +1,6 @@
 // JavaScript's plain objects to the engine's plain structs, and back. No decision is taken here.
 #pragma once
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,6 +12,20 @@
 #include "train/options.hpp"
 
 namespace qt {
+
+// What C++ throws becomes an Error of JavaScript; anything else that left a function called from there would end the process.
+template <class Body>
+auto guarded(Napi::Env env, const Body& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(env, "the system gave no memory for this");
+  } catch (const std::exception& e) {
+    throw Napi::Error::New(env, e.what());
+  }
+}
 
 inline double number(const Napi::Object& o, const char* key) {
   const Napi::Value v = o.Get(key);
@@ -41,6 +56,9 @@ ModelSpec toSpec(const Napi::Object& o);
 std::vector<TensorSource> toTensors(const Napi::Array& list);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);
 std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec& spec);
+
+// Threads asked for, within reason.
+int toThreads(const Napi::Value& value);
 
 // The kernels named, or the best this machine has.
 const KernelTable& toKernels(const Napi::Value& name);

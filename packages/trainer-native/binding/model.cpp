@@ -9,10 +9,10 @@ Napi::Function ModelObject::define(Napi::Env env) {
 
 // new Model(spec, tensors, storage)
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
-  const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
-  const std::vector<TensorSource> tensors = toTensors(info[1].As<Napi::Array>());
-  const std::string storage = info[2].ToString().Utf8Value();
-  try {
+  guarded(info.Env(), [&] {
+    const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
+    const std::vector<TensorSource> tensors = toTensors(info[1].As<Napi::Array>());
+    const std::string storage = info[2].ToString().Utf8Value();
     if (tensors.empty()) {  // from scratch: the trainer's parameters are the model
       Model empty;
       empty.spec = spec;
@@ -22,9 +22,7 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
       model_ = std::make_shared<const Model>(openModel(
           spec, tensors, storage == "float32" ? BaseStorage::Float32 : storage == "bfloat16" ? BaseStorage::BFloat16 : BaseStorage::Packed));
     }
-  } catch (const std::exception& e) {
-    throw Napi::Error::New(info.Env(), e.what());
-  }
+  });
 }
 
 Napi::Value ModelObject::weightBytes(const Napi::CallbackInfo& info) {

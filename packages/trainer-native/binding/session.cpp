@@ -13,18 +13,16 @@ Napi::Function SessionObject::define(Napi::Env env) {
 // new Session(model, adapters, { contextLength, bf16 }, threads, kernels?)
 SessionObject::SessionObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
-  adapters_ = toAdapters(info[1].As<Napi::Array>(), model_->spec);
-  const Napi::Object o = info[2].As<Napi::Object>();
-  const std::int32_t context = integer(o, "contextLength");
-  if (context < 1) throw Napi::RangeError::New(info.Env(), "contextLength must be at least 1");
-  pool_ = std::make_unique<ThreadPool>(std::max(1, info[3].ToNumber().Int32Value()));
-  const KernelTable& table = toKernels(info[4]);
-  try {
+  guarded(info.Env(), [&] {
+    adapters_ = toAdapters(info[1].As<Napi::Array>(), model_->spec);
+    const Napi::Object o = info[2].As<Napi::Object>();
+    const std::int32_t context = integer(o, "contextLength");
+    if (context < 1) throw Napi::RangeError::New(info.Env(), "contextLength must be at least 1");
+    pool_ = std::make_unique<ThreadPool>(toThreads(info[3]));
+    const KernelTable& table = toKernels(info[4]);
     session_ = std::make_unique<Session>(*model_, adapters_, SessionOptions{context, boolean(o, "bf16") && table.bf16Products}, *pool_, table);
-  } catch (const std::bad_alloc&) {
-    throw Napi::Error::New(info.Env(), "the system gave no memory for a context of " + std::to_string(context) + " tokens");
-  }
-  driver_ = std::make_unique<Driver>(info.Env(), "qt session");
+    driver_ = std::make_unique<Driver>(info.Env(), "qt session");
+  });
 }
 
 Session& SessionObject::open(Napi::Env env) {
@@ -44,7 +42,7 @@ Napi::Value SessionObject::append(const Napi::CallbackInfo& info) {
   call->ids = integers(info[0]);
   const std::int32_t wanted = info[1].ToNumber().Int32Value();
   return driver_->submit(
-      info.Env(),
+      info.This().As<Napi::Object>(),
       [this, &session, call, wanted] {
         call->logits.resize(static_cast<std::size_t>(std::max(0, wanted)) * model_->spec.vocabulary);
         call->finished = session.append(call->ids.data(), static_cast<std::int32_t>(call->ids.size()), wanted, call->logits.data(), abort_);

@@ -19,14 +19,12 @@ Napi::Function TrainerObject::define(Napi::Env env) {
 // new Trainer(model, options, threads, kernels?)
 TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TrainerObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
-  const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
-  pool_ = std::make_unique<ThreadPool>(std::max(1, info[2].ToNumber().Int32Value()));
-  try {
+  guarded(info.Env(), [&] {
+    const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
+    pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
     trainer_ = std::make_unique<Trainer>(*model_, options, *pool_, toKernels(info[3]));
-  } catch (const std::bad_alloc&) {
-    throw Napi::Error::New(info.Env(), "the system gave no memory for the planned step");
-  }
-  driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
+    driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
+  });
 }
 
 Trainer& TrainerObject::open(Napi::Env env) {
@@ -63,7 +61,7 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
   const float weight = gradients ? info[3].ToNumber().FloatValue() : 0.0f;
   const auto micro = gradients ? info[4].ToNumber().Uint32Value() : 0u;
   return driver_->submit(
-      info.Env(),
+      info.This().As<Napi::Object>(),
       [this, &trainer, call, gradients, weight, micro] {
         const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
                           static_cast<std::int32_t>(call->borders.size()) - 1};
@@ -91,7 +89,7 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
                             static_cast<std::int64_t>(number(o, "step"))};
   auto norm = std::make_shared<double>(0);
   return driver_->submit(
-      info.Env(), [&trainer, options, norm] { *norm = trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
+      info.This().As<Napi::Object>(), [&trainer, options, norm] { *norm = trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
 }
 
 // The caller waits for pending work before it reads or writes.

@@ -1,6 +1,7 @@
 #include "product.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace qt {
 namespace {
@@ -49,6 +50,7 @@ void packLeft(const ProductContext& context, const MatrixView& left, std::int64_
 
 void multiply(const ProductContext& context, Product& p) {
   planTiles(p, *context.kernels);
+  if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
   const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns;
   const std::int64_t tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
   context.pool->run(tileRows * tileColumns, [&](std::int64_t task, int thread) {

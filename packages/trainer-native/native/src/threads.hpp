@@ -36,6 +36,7 @@ class ThreadPool {
   using Call = void (*)(const void*, std::int64_t, int);
   void dispatch(std::int64_t tasks, Call call, const void* body);
   void work(int thread);
+  void stop();
   void drain(int thread);
 
   std::vector<std::thread> workers_;

@@ -26,9 +26,9 @@ Session::Session(const Model& model, const std::vector<AppliedAdapter>& adapters
       cache_(static_cast<std::size_t>(2) * spec_.layers * options.contextLength * spec_.kvWidth() * sizeof(float)) {
   makeRotaryTables(spec_, options_.contextLength, cosine_, sine_);
   const std::size_t d = spec_.dModel, attention = spec_.attentionWidth(), kv = spec_.kvWidth(), ffn = spec_.ffn;
-  const std::size_t widest = std::max({d, attention, ffn});
   std::size_t rank = 1;
   for (const AppliedAdapter& a : adapters) rank = std::max<std::size_t>(rank, a.rank);
+  const std::size_t widest = std::max({d, attention, ffn, rank});
   x_.resize(chunk * d);
   hidden_.resize(chunk * d);
   q_.resize(chunk * attention);

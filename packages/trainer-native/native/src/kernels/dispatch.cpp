@@ -96,20 +96,29 @@ bool selfTest(const KernelTable& k) {
   return true;
 }
 
+// Tables that this processor has and that passed, best first: found once.
+const std::vector<const KernelTable*>& usable() {
+  static const std::vector<const KernelTable*> tables = [] {
+    std::vector<const KernelTable*> list;
+    for (const Candidate& c : candidates())
+      if (c.supported && selfTest(*c.table)) list.push_back(c.table);
+    return list;
+  }();
+  return tables;
+}
+
 }  // namespace
 
 int availableKernels(const char** names, int most) {
   int count = 0;
-  for (const Candidate& c : candidates())
-    if (c.supported && count < most && selfTest(*c.table)) names[count++] = c.table->name;
+  for (const KernelTable* table : usable())
+    if (count < most) names[count++] = table->name;
   return count;
 }
 
 const KernelTable& kernels(const char* wanted) {
-  for (const Candidate& c : candidates()) {
-    if (!c.supported || (wanted != nullptr && std::strcmp(wanted, c.table->name) != 0)) continue;
-    if (selfTest(*c.table)) return *c.table;
-  }
+  for (const KernelTable* table : usable())
+    if (wanted == nullptr || std::strcmp(wanted, table->name) == 0) return *table;
   return baselineKernels;
 }
 

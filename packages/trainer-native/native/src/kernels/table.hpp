@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
 
 namespace qt {
 
@@ -55,6 +56,7 @@ struct Product {
 
   // Adds a term whose left side is packed.
   ProductTerm& add(const void* packedLeft, const MatrixView& right, bool rightTransposed, std::int32_t depth) {
+    if (termCount == maxTerms) throw std::logic_error("a product has too many terms");
     ProductTerm& t = terms[termCount++];
     t.packedLeft = packedLeft;
     t.right = right;

@@ -80,7 +80,10 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   lossInverse = plan.add(working, chunk * sizeof(float), lossStage, lossStage);
   dLossHidden = plan.add(working, chunk * d * element * 2, lossStage, lossStage);
 
-  const std::size_t product = mostProductScratch(std::max<std::int64_t>(o.maxTokens, std::max<std::int64_t>(spec.vocabulary, ffn)), 1 << 20, kernels);
+  // Rows of a product are tokens, or in gradients of weights any side of a matrix.
+  const auto mostRows = static_cast<std::int64_t>(
+      std::max({tokens, static_cast<std::size_t>(spec.vocabulary), widest, kv, static_cast<std::size_t>(mostRank)}));
+  const std::size_t product = mostProductScratch(mostRows, 1 << 20, kernels);
   scratchBytes = roundUpBytes(std::max({product, kernels.attentionScratch({spec.heads, spec.kvHeads, spec.headDim, 1.0f}), d * sizeof(float) * 2}));
   scratch = plan.add("threads' scratch", scratchBytes * threads, 0, last);
   plan.place();

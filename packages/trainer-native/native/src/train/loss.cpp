@@ -7,7 +7,7 @@
 
 namespace qt {
 
-LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient) {
+LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort) {
   const std::int64_t d = spec_.dModel, vocabulary = spec_.vocabulary;
   const std::size_t element = bytesOf(options_.precision), row = static_cast<std::size_t>(d) * element;
   const std::int64_t chunk = std::min<std::int64_t>(options_.lossChunk, options_.maxTokens);
@@ -27,6 +27,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   std::vector<unsigned char> correct(carrying.size());
 
   for (std::size_t first = 0; first < carrying.size(); first += chunk) {
+    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false};
     const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
     for (std::int32_t r = 0; r < rows; ++r) std::memcpy(gathered + r * row, x + carrying[first + r] * row, row);
     ops_.rmsNorm(gathered, outputNorm_, hidden, inverse, rows, d, spec_.normEpsilon);

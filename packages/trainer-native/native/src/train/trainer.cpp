@@ -160,13 +160,13 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   micro_ = micro;
   prepare(batch);
   embed(batch);
-  LossSum stopped;
-  stopped.finished = false;
+  const LossSum stopped{.finished = false};
   for (int l = 0; l < spec_.layers; ++l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     forwardBlock(l, true);
   }
-  const LossSum sum = lossAndGradient(batch, weight, true);
+  const LossSum sum = lossAndGradient(batch, weight, true, abort);
+  if (!sum.finished) return stopped;
   for (int l = spec_.layers - 1; l >= 0; --l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     if (options_.checkpointing) forwardBlock(l, false);
@@ -181,14 +181,10 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort) {
   prepare(batch);
   embed(batch);
   for (int l = 0; l < spec_.layers; ++l) {
-    if (abort.load(std::memory_order_relaxed)) {
-      LossSum stopped;
-      stopped.finished = false;
-      return stopped;
-    }
+    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false};
     forwardBlock(l, true);
   }
-  return lossAndGradient(batch, 0.0f, false);
+  return lossAndGradient(batch, 0.0f, false, abort);
 }
 
 void Trainer::zeroGradients() {

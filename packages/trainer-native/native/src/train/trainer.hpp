@@ -67,7 +67,7 @@ class Trainer {
   void activate(int layer, void* out);
   void* lowRank(int layer, int projection, const void* input, const void* packedInput);
   void project(int layer, int projection, const void* input, const void* packedInput, void* out, const void* residual);
-  LossSum lossAndGradient(const Batch& batch, float weight, bool gradient);
+  LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
   void backwardBlock(int layer);
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
