@@ -25,6 +25,8 @@ export interface EncodeOptions {
   readonly tokenizer: Tokenizer | undefined
   readonly sequenceLength: number
   readonly base?: string | undefined
+  /** Of the model: ids and labels of tokenised data must lie below it. */
+  readonly vocabularySize?: number | undefined
   readonly architecture?: TrainingConfig['architecture']
   readonly tools?: readonly ScenarioTool[] | undefined
   /** Given: told of an invalid scenario, which is then left out; else it is an error. */
@@ -40,7 +42,7 @@ const day = new Date('2024-07-26T00:00:00Z')
  */
 export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord | undefined {
   if (format === 'tokens') {
-    const vocabularySize = options.tokenizer?.vocabularySize ?? options.architecture?.vocab
+    const vocabularySize = options.vocabularySize ?? options.tokenizer?.vocabularySize ?? options.architecture?.vocab
     return { ...readTokens(record, { sequenceLength: options.sequenceLength, vocabularySize }), endsTurns: true }
   }
   const { tokenizer } = options

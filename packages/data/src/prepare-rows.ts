@@ -53,7 +53,7 @@ export interface PreparedRows {
 export async function prepareRows(
   config: RowsConfig,
   tokenizer: Tokenizer | undefined,
-  { signal }: { signal?: AbortSignal | undefined } = {},
+  { signal, vocabularySize }: { signal?: AbortSignal | undefined; vocabularySize?: number | undefined } = {},
 ): Promise<PreparedRows> {
   const { data, training } = config
   const { sequenceLength } = training
@@ -64,6 +64,7 @@ export async function prepareRows(
     tokenizer,
     sequenceLength,
     base: config.base,
+    vocabularySize,
     architecture: config.architecture,
     tools: await toolsOf(data.tools),
     onInvalid: data.skipInvalid ? onInvalid : undefined,
@@ -77,7 +78,7 @@ export async function prepareRows(
     const format = formatOf(record, data.format)
     counts.set(format, (counts.get(format) ?? 0) + 1)
     if (counts.size > 1 && counts.has('tokens')) throw mixed(record)
-    const share = data.validation ?? (format === 'tokens' ? 0 : 0.1)
+    const share = data.validation ?? (format === 'tokens' ? 0 : 0.2)
     const aside = typeof share === 'number' && uniform(training.seed, 'split', 0, index++) < share
     ;(aside ? held : train).add(record, format)
   }

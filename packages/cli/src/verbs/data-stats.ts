@@ -7,6 +7,7 @@ import { need } from '../need.js'
 import { numbers } from '../print/units.js'
 import { localPath } from '../resolve.js'
 import { overridesFromFlags, trainFlags } from '../train-flags.js'
+import { holdsScenarios, scenarioStats } from './data-stats-scenarios.js'
 
 const picked = ['base', 'tokenizer', 'data', 'format', 'validation', 'sequence-length', 'packing', 'seed'] as const
 
@@ -18,11 +19,22 @@ const own = {
 export const dataStats = defineVerb({
   name: 'data stats',
   summary: 'Say what a training would see of your data.',
-  details: 'Rows, tokens and the share that carries loss, with the tokenizer of the base. Nothing is trained.',
+  details:
+    'Rows, tokens and the share that carries loss, with the tokenizer of the base. Nothing is trained. Of a folder of scenarios also its categories, turns and tool calls; that needs no tokenizer.',
+  positionals: [{ name: 'DIR', description: 'The data: the same as --data.' }],
   flags: { ...own, ...Object.fromEntries(Object.entries(trainFlags).filter(([name]) => picked.some((one) => one === name))) },
-  examples: ['qt data stats --config train.yaml', 'qt data stats --data chats.jsonl --tokenizer model.gguf --rows 2'],
-  async run({ flags, io }) {
-    const overrides = overridesFromFlags(flags)
+  examples: [
+    'qt data stats scenarios/',
+    'qt data stats --config train.yaml',
+    'qt data stats --data chats.jsonl --tokenizer model.gguf --rows 2',
+  ],
+  async run({ flags, positionals, io }) {
+    const [folder] = positionals
+    if (folder !== undefined && (await holdsScenarios(folder))) {
+      const { tokenizer, base }: Readonly<Record<string, unknown>> = flags
+      return scenarioStats(folder, textOf(tokenizer) ?? textOf(base), io)
+    }
+    const overrides = overridesFromFlags(folder === undefined ? flags : { ...flags, data: folder })
     const file = flags.config
     const config = typeof file === 'string' ? await loadConfig(file, overrides) : parseConfig(withBase(overrides))
     const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
@@ -58,6 +70,8 @@ export const dataStats = defineVerb({
     return 0
   },
 })
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** Without a model only the tokenizer matters. */
 const withBase = (overrides: Record<string, unknown>): Record<string, unknown> =>
