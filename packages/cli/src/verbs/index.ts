@@ -11,6 +11,17 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'train', summary: 'Train a model or an adapter.', load: async () => (await import('./train.js')).train },
   { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
   { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
+  { name: 'data parse', summary: 'Read a scenario.', load: async () => (await import('./data-parse.js')).dataParse },
+  {
+    name: 'data validate',
+    summary: 'Find the mistakes in scenarios.',
+    load: async () => (await import('./data-validate.js')).dataValidate,
+  },
+  {
+    name: 'data fix',
+    summary: 'Correct the mistakes in scenarios that need no judgement.',
+    load: async () => (await import('./data-fix.js')).dataFix,
+  },
   {
     name: 'data stats',
     summary: 'Say what a training would see of your data.',
