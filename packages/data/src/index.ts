@@ -13,6 +13,7 @@ export { readTexts } from './read-texts.js'
 export { type RenderChatOptions, renderChat } from './render-chat.js'
 export type { RowStatistics } from './row-set.js'
 export { type FixedScenario, fixScenario } from './scenario/apply-fixes.js'
+export { augmentScenario } from './scenario/augment-scenario.js'
 export { looksLikeScenario } from './scenario/detect-scenario.js'
 export type { Finding, Fix } from './scenario/finding.js'
 export {

@@ -5,7 +5,7 @@ import { dataFiles } from './data-files.js'
 import { describeRows } from './describe-rows.js'
 import { formatOf, type RowFormat } from './detect-format.js'
 import { type DataRecord, readRecords } from './read-records.js'
-import { measureRows, type RowStatistics, rowSet } from './row-set.js'
+import { measureRows, type RowStatistics, rowSet, rowsWithLoss } from './row-set.js'
 import type { Finding } from './scenario/finding.js'
 import { toolsOf } from './scenario/read-scenario.js'
 
@@ -21,6 +21,8 @@ export interface PreparedRows {
   readonly tokens: number
   /** SHA-256 over what is trained on: documents, ids and labels of every row, the same on every machine. */
   readonly hash: string
+  /** The same over the validation rows. */
+  readonly validationHash: string | undefined
   /** One paragraph for people. */
   readonly description: string
   /** What was read; `mixed` when examples of several shapes lie together. */
@@ -91,7 +93,7 @@ export async function prepareRows(
   // A share can take every document of a little data; then there is nothing to hold out.
   const swapped = train.documents === 0 && !fixed
   const source = swapped ? held : train
-  const rows = rowSet(source.store, { packing, sequenceLength })
+  const { rows, without } = rowsWithLoss(rowSet(source.store, { packing, sequenceLength }))
   const { hash, ...statistics } = measureRows(rows)
   if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source)
   const validation = swapped ? undefined : heldRows(held, { packing, sequenceLength })
@@ -113,21 +115,34 @@ export async function prepareRows(
     trainableTokens: statistics.trainableTokens,
     tokens: statistics.tokens,
     hash,
+    validationHash: validation?.hash,
     packing,
     shuffle: training.shuffle ?? format !== 'tokens',
-    warnings: [...new Set([...[train, held].flatMap((part) => part.warnings()), ...nothingHeld, ...leftOut.map(leftOutText)])],
+    warnings: [
+      ...new Set([
+        ...[train, held].flatMap((part) => part.warnings()),
+        ...nothingHeld,
+        ...emptyRows(without),
+        ...leftOut.map(leftOutText),
+      ]),
+    ],
     leftOut,
     description: describeRows(result, sequenceLength),
   }
 }
+
+const emptyRows = (count: number): string[] =>
+  count === 0
+    ? []
+    : [`${count} ${count === 1 ? 'row has' : 'rows have'} no token with loss and ${count === 1 ? 'is' : 'are'} left out.`]
 
 const leftOutText = (finding: Finding): string => `left out: ${finding.toString()}`
 
 /** Rows to validate on, unless no token of theirs carries loss: a mean over nothing is no number. */
 function heldRows(held: Collector, options: { packing: boolean; sequenceLength: number }) {
   const rows = rowSet(held.store, options)
-  const { hash: _, ...statistics } = measureRows(rows)
-  return statistics.trainableTokens > 0 ? { rows, statistics } : undefined
+  const { hash, ...statistics } = measureRows(rows)
+  return statistics.trainableTokens > 0 ? { rows, statistics, hash } : undefined
 }
 
 /** Every record of the files; gives way to other work now and then, and stops when asked to. */

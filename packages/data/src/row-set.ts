@@ -24,6 +24,26 @@ export function rowSet(store: TokenStore, options: { packing: boolean; sequenceL
   }
 }
 
+/** Rows that have something to learn: a step on nothing would still decay weights. */
+export function rowsWithLoss(source: RowSource): { rows: RowSource; without: number } {
+  const kept: number[] = []
+  for (let index = 0; index < source.length; index++)
+    if (source.row(index).labels.some((label) => label !== ignoreLabel)) kept.push(index)
+  const without = source.length - kept.length
+  if (without === 0) return { rows: source, without }
+  return {
+    without,
+    rows: {
+      length: kept.length,
+      row(index) {
+        const at = kept[index]
+        if (at === undefined) throw new RangeError(`there is no row ${index}; there are ${kept.length}`)
+        return source.row(at)
+      },
+    },
+  }
+}
+
 /** Counts, and the SHA-256 over every row's length, documents, ids and labels as little-endian 32-bit integers. */
 export function measureRows(source: RowSource): RowStatistics & { hash: string } {
   const hash = createHash('sha256')

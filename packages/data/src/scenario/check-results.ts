@@ -46,7 +46,7 @@ function checkToolTurn(context: CheckContext, turn: ToolTurn, index: number): vo
 
 function checkResult(context: CheckContext, result: RollResult, calls: readonly ScenarioCall[], line: number): void {
   const { report } = context
-  const call = calls.find((one) => about(result, one))
+  const call = calls.find((one) => names(result, one)) ?? calls.find((one) => isDamage(result, one))
   const [only] = calls
   if (call === undefined && only !== undefined) {
     const right = only.arguments[0] ?? only.name
@@ -73,11 +73,15 @@ function checkResult(context: CheckContext, result: RollResult, calls: readonly 
 }
 
 /** Whether a result answers a call: the same words, with or without a name or "check" beside them. */
-function about({ name }: RollResult, call: ScenarioCall): boolean {
+function names({ name }: RollResult, call: ScenarioCall): boolean {
   const asked = (call.arguments[0] ?? call.name).toLowerCase()
   const got = name.toLowerCase()
-  return got.includes(asked) || asked.includes(got) || (parseDice(asked) !== undefined && parseDice(got) === undefined)
+  return got.includes(asked) || asked.includes(got)
 }
+
+/** Dice may be answered under another name: `damage: 4 = *4*`. */
+const isDamage = ({ name }: RollResult, call: ScenarioCall): boolean =>
+  parseDice(call.arguments[0] ?? '') !== undefined && parseDice(name) === undefined
 
 const isDie = (label: string | undefined): boolean => label === undefined || /^(die|dice|roll|rolled|d20)$/i.test(label)
 
@@ -171,7 +175,7 @@ function checkDmTurn(context: CheckContext, turn: DmTurn, index: number): void {
 
 /** `*SUCCESS` without its second star. */
 function checkMark(context: CheckContext, { text }: DmTurn, line: number): void {
-  const match = /^([*_]{0,2})(SUCCESS|FAILED)\b[.:!]?([*_]{0,2})/.exec(text)
+  const match = /^([*_]{0,2})(SUCCESS|FAILED)(?![A-Za-z])[.:!]?([*_]{0,2})/.exec(text)
   if (!match) return
   const right = `*${match[2]}*`
   context.report({

@@ -1,9 +1,10 @@
 import type { CheckContext } from './check-context.js'
 
 /** The bytes of Windows-1252 by character: what UTF-8 is most often mistaken for. */
-const windows1252 = new Map(
-  Array.from({ length: 256 }, (_, byte) => [new TextDecoder('windows-1252').decode(Uint8Array.of(byte)), byte] as const),
-)
+const windows1252 = new Map([
+  ...Array.from({ length: 256 }, (_, byte) => [String.fromCharCode(byte), byte] as const),
+  ...[...'€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ'].map((letter, index) => [letter, 128 + index] as const),
+])
 const suspicious =
   /[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]+/g
 const strayControl = /[^\P{Cc}\t]|\u200b|\u2060|\ufeff/gu

@@ -29,7 +29,7 @@ export function parseCalls(text: string, tools: readonly ScenarioTool[] = defaul
 }
 
 /** `*SUCCESS*`, `**FAILED:**`, `_Failure_` at the beginning. */
-const spokenOutcome = /^[*_]{1,2}(success|succeeded|failed|failure|fail)\b[.:!]?[*_]{1,2}/i
+const spokenOutcome = /^[*_]{1,2}(success|succeeded|failed|failure|fail)(?![a-z])[.:!]?[*_]{1,2}/i
 
 /** What the game master says came of a roll. */
 export function outcomeOf(text: string): Outcome | undefined {

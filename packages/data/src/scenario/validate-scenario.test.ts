@@ -1,0 +1,241 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { fixScenario } from './apply-fixes.js'
+import { validateScenario } from './validate-scenario.js'
+
+const sheet = `<SYSTEM>
+# Role
+You lead the game.
+# World
+A world.
+# Location
+A cave.
+# Party
+## Kara
+- Player Character
+- Level 3
+- Health: 18/18
+- Exp: 750/2700
+- Skills: Perception +4
+</SYSTEM>
+`
+const story = (text: string) => `${sheet}${text}`
+const found = (text: string) => validateScenario(text).map(({ code, line }) => `${code}@${line}`)
+
+/** A mistake in one file, the finding and its line, and what the fix makes of that line. */
+const mistakes: readonly (readonly [what: string, text: string, finding: string, fixed?: string | undefined])[] = [
+  ['no scenario', 'Just a note.\n', 'no-scenario@1'],
+  [
+    'a wrong sum',
+    story(
+      '<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nperception: 15 + 4(skill) = *25*\n</TOOLCALL>\n<DM>Dust.</DM>',
+    ),
+    'result-sum@19',
+    'perception: 15 + 4(skill) = *19*',
+  ],
+  [
+    'a bonus that is not on the sheet',
+    story(
+      '<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nperception: 15 + 9(skill) = _24_\n</TOOLCALL>\n<DM>Dust.</DM>',
+    ),
+    'skill-bonus@19',
+    'perception: 15 + 4(skill) = _19_',
+  ],
+  [
+    'an impossible die',
+    story('<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nperception: 25 + 4(skill) = *29*\n</TOOLCALL>'),
+    'die-impossible@19',
+  ],
+  [
+    'impossible dice',
+    story('<User>I hit.</User>\n<DM>[roll: 3d6+2]</DM>\n<TOOLCALL>3d6+2: 21 + 2 = *23*</TOOLCALL>'),
+    'die-impossible@18',
+  ],
+  [
+    'a result of something else',
+    story('<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nstealth: 5 = *5*\n</TOOLCALL>'),
+    'result-mismatch@19',
+    'perception: 5 = *5*',
+  ],
+  [
+    'an unreadable result',
+    story('<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nperception: 15 plus 4 = *19*\n</TOOLCALL>'),
+    'result-unreadable@19',
+  ],
+  [
+    'a result nobody asked for',
+    story('<User>I look.</User>\n<DM>Dust.</DM>\n<TOOLCALL>perception: 5 = *5*</TOOLCALL>'),
+    'result-without-call@18',
+  ],
+  [
+    'a call without result',
+    story('<User>I look.</User>\n<DM>[roll: perception]</DM>\n<User>And?</User>\n<DM>Dust.</DM>'),
+    'missing-result@17',
+  ],
+  [
+    'an unknown tool',
+    story('<User>I look.</User>\n<DM>[rol: perception]</DM>'),
+    'unknown-tool@17',
+    '<DM>[roll: perception]</DM>',
+  ],
+  [
+    'an unknown character',
+    story('<User>Ow.</User>\n<DM>[health: Kira, -4]</DM>'),
+    'unknown-character@17',
+    '<DM>[health: Kara, -4]</DM>',
+  ],
+  ['an amount without sign', story('<User>Ow.</User>\n<DM>[health: Kara, 4]</DM>'), 'wrong-arguments@17'],
+  ['too few arguments', story('<User>Ow.</User>\n<DM>[health: Kara]</DM>'), 'wrong-arguments@17'],
+  ['an item without sign', story('<User>Mine.</User>\n<DM>[inventory: Kara, rope]</DM>'), 'wrong-arguments@17'],
+  [
+    'a spell level in words',
+    story('<User>Light!</User>\n<DM>[spellcast: Light, cantrip, lamp]</DM>'),
+    'wrong-arguments@17',
+    '<DM>[spellcast: Light, 0, lamp]</DM>',
+  ],
+  [
+    'an open bracket',
+    story('<User>I look.</User>\n<DM>\nYou look. [roll: perception\n</DM>'),
+    'unbalanced-bracket@18',
+    'You look. [roll: perception]',
+  ],
+  [
+    'success after missing the difficulty',
+    story(
+      '<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>perception: 5 + 4(skill) = *9* vs DC 15</TOOLCALL>\n<DM>*SUCCESS* You see.</DM>',
+    ),
+    'outcome-contradicted@19',
+  ],
+  [
+    'failure after a natural 20',
+    story(
+      '<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>perception: 20 + 4(skill) = *24*</TOOLCALL>\n<DM>_FAILED_ Dust.</DM>',
+    ),
+    'outcome-contradicted@19',
+  ],
+  ['an outcome without result', story('<User>I look.</User>\n<DM>*SUCCESS* You see.</DM>'), 'outcome-without-result@17'],
+  [
+    'an outcome half marked',
+    story('<User>I look.</User>\n<DM>*SUCCESS You see.</DM>'),
+    'outcome-mark@17',
+    '<DM>*SUCCESS* You see.</DM>',
+  ],
+  ['an empty turn', story('<User>Hi.</User>\n<DM>Hello.</DM>\n<User>\n\n</User>'), 'empty-turn@18'],
+  ['a copied turn', story('<User>Hi.</User>\n<User>Hi.</User>\n<DM>Hello.</DM>'), 'copied-turn@17'],
+  ['one speaker twice', story('<User>\nHi.\n</User>\n<User>\nYou.\n</User>\n<DM>Hello.</DM>'), 'repeated-speaker@19'],
+  ['a tag left open at the end', story('<User>Hi.</User>\n<DM>Hello.'), 'unclosed-tag@17'],
+  ['a tag left open', story('<User>\nHi.\n<DM>Hello.</DM>'), 'unclosed-tag@18', '</User>'],
+  ['a tag that closes nothing', story('<User>Hi.</User>\n</DM>\n<DM>Hello.</DM>'), 'stray-tag@17'],
+  ['a wrong closing tag', story('<User>Hi.</DM>\n<DM>Hello.</DM>'), 'stray-tag@16', '<User>Hi.</User>'],
+  ['text outside', story('<User>Hi.</User>\nHello.\n<DM>Hello.</DM>'), 'text-outside@17'],
+  ['a misspelt tag', story('<Usr>\nHi.\n</Usr>\n<DM>Hello.</DM>'), 'unknown-section@16', '<User>'],
+  ['a heading among tags', story('<User>Hi.</User>\n# DM\nHello.\n'), 'mixed-spelling@17', '<DM>'],
+  [
+    'a tag among headings',
+    '# SYSTEM\nRole: r\nWorld: w\nLocation: l\nParty:\n- Kara (Level 1)\n# USER\nHi.\n<DM>\nHello.\n',
+    'mixed-spelling@9',
+    '# DM',
+  ],
+  ['an unknown heading', '# SYSTEM\nRole: r\n# USER\nHi.\n# DM\nHello.\n# Chapter two\n', 'unknown-section@7', '\\# Chapter two'],
+  ['a misspelt heading', '# SYSTEM\nRole: r\n# USRE\nHi.\n# DM\nHello.\n', 'unknown-section@3', '# USER'],
+  ['no SYSTEM', '<User>Hi.</User>\n<DM>Hello.</DM>', 'missing-part@1'],
+  ['no world', '<SYSTEM>\n# Role\nr\n</SYSTEM>\n<DM>Hello.</DM>', 'missing-part@1'],
+  ['no DM turn', story('<User>Hi.</User>'), 'missing-part@16'],
+  ['too much health', story('<DM>Hi.</DM>').replace('18/18', '28/18'), 'health-above-max@12', '- Health: 18/18'],
+  ['health in words', story('<DM>Hi.</DM>').replace('18/18', 'fine'), 'bad-health@12'],
+  ['half a gauge', story('<DM>Hi.</DM>').replace('18/18', '18'), 'half-gauge@12', '- Health: 18/18'],
+  ['level zero', story('<DM>Hi.</DM>').replace('Level 3', 'Level 0'), 'bad-level@11'],
+  ['a level in words', story('<DM>Hi.</DM>').replace('Level 3', 'Level three'), 'bad-level@11'],
+  ['experience beyond the level', story('<DM>Hi.</DM>').replace('750/', '7500/'), 'bad-experience@13'],
+  [
+    'two characters of one name',
+    story('<DM>Hi.</DM>').replace('</SYSTEM>', '## kara\n- Level 1\n</SYSTEM>'),
+    'duplicate-character@15',
+  ],
+  ['health twice', story('<DM>Hi.</DM>').replace('- Exp', '- HP: 3/3\n- Exp'), 'duplicate-field@13'],
+  ['the world twice', story('<DM>Hi.</DM>').replace('# Location', '# World\nAnother.\n# Location'), 'duplicate-part@6'],
+  ['mojibake', story('<DM>\nThe troll\u00e2\u20ac\u2122s cave.\n</DM>'), 'mojibake@17', 'The troll\u2019s cave.'],
+  ['a lost character', story('<DM>The troll\ufffds cave.</DM>'), 'lost-character@16'],
+  ['a control character', story('<DM>\nThe\u0000 cave.\n</DM>'), 'control-character@17', 'The cave.'],
+  ['a call by the user', story('<User>[roll: perception]</User>\n<DM>Dust.</DM>'), 'call-by-user@16'],
+]
+
+test.each(mistakes.map(([what, text, finding, fixed]) => ({ what, text, finding, fixed })))(
+  'finds $what, with its line and a fix',
+  ({ text, finding, fixed }) => {
+    expect(found(text)).toContain(finding)
+    const one = validateScenario(text, { file: 'a.md' }).find(({ code, line }) => `${code}@${line}` === finding)!
+    expect(one.toString()).toMatch(/^a\.md:\d+ {2}.+ {2}.+$/)
+    expect(one.fix.label.length).toBeGreaterThan(5)
+    if (fixed !== undefined) expect(one.fix.replace).toContain(fixed)
+    if (one.fix.replace !== undefined)
+      expect(fixScenario(text).left.map(({ code, line }) => `${code}@${line}`)).not.toContain(finding)
+  },
+)
+
+test('a sound scenario has no findings', () => {
+  expect(
+    found(
+      story(
+        '<User>I look.</User>\n<DM>[roll: 3d6+2] [roll: perception]</DM>\n<TOOLCALL>\n3d6+2: 4 + 6 + 1 + 2 = *13*\nperception: 15 + 4(skill) − 2(rain) = **17**\n</TOOLCALL>\n<DM>*FAILED* Dust.</DM>',
+      ),
+    ),
+  ).toEqual([])
+})
+
+test('fixes keep line endings, the byte order mark and what is right', () => {
+  const text = `\uFEFF${story('<User>I look.</User>\n<DM>[rol: perception]').replaceAll('\n', '\r\n')}`
+  const fixed = fixScenario(text)
+  expect(fixed.text).toBe(`${text.replace('rol:', 'roll:')}\r\n</DM>`)
+  expect(fixed.left).toEqual([])
+})
+
+test('whatever the text is, validating and fixing it never fails, and every finding has a line of the file', () => {
+  const pieces = fc.constantFrom(
+    '<SYSTEM>',
+    '</SYSTEM>',
+    '<User>',
+    '</User>',
+    '<DM>',
+    '</DM>',
+    '<TOOLCALL>',
+    '# SYSTEM',
+    '# USER',
+    '## DM',
+    '# CONVERSATION',
+    '# Party',
+    '## Kara',
+    '- Health: 9/3',
+    'Party:',
+    '- Kara (Level 99)',
+    '[rol: x',
+    '[health: Kira, 3]',
+    'x: 2 + = *9*',
+    'perception: 25 + 3(skill) = *1*',
+    '*SUCCESS',
+    '\n',
+    '\r\n',
+    'â€™',
+    '\u0000',
+    ' ',
+  )
+  const bytes = fc.uint8Array({ maxLength: 200 }).map((data) => new TextDecoder().decode(data))
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 200 }),
+    bytes,
+    fc.array(pieces, { maxLength: 40 }).map((list) => list.join('')),
+    fc.array(pieces, { maxLength: 30 }).map((list) => list.join('\n')),
+  )
+  fc.assert(
+    fc.property(text, (given) => {
+      const lines = given.split(/\r\n|\n|\r/).length
+      for (const { line, fix } of validateScenario(given)) {
+        expect(line).toBeGreaterThanOrEqual(1)
+        expect(line).toBeLessThanOrEqual(lines)
+        expect(fix.label).not.toBe('')
+      }
+      fixScenario(given)
+    }),
+    { numRuns: 1500, seed: 3 },
+  )
+})
