@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { loadConfig } from '@qt/core/node'
 import { prepareRows, validateFolder } from '@qt/data'
+import { loadPipelineConfig } from '@qt/pipeline'
 import { Tokenizer } from '@qt/tokenizer'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { fixture, qt } from './qt.js'
@@ -55,13 +56,17 @@ describe.each([
   })
 
   test('trains for a step, from inside the project', async () => {
-    const { code, stderr, stdout } = await qt(
-      ['train', '--config', 'train.yaml', '--dry-run', '1', '--threads', '1'],
-      '',
-      { cwd: at(template) },
-    )
+    const { code, stderr, stdout } = await qt(['train', '--config', 'train.yaml', '--dry-run', '1', '--threads', '1'], '', {
+      cwd: at(template),
+    })
     expect([code, stdout], stderr).toEqual([0, expect.stringContaining('Nothing was written')])
   })
+})
+
+test('the dungeon master has a pipeline of its own scenarios', async () => {
+  const { data, base } = await loadPipelineConfig(at('dungeon-master'))
+  for (const path of [data.scenarios, data.heldOut!, base!])
+    expect(existsSync(resolve(at('dungeon-master'), path)), path).toBe(true)
 })
 
 test('the scenarios of the dungeon master have no mistakes, not even small ones', async () => {
@@ -94,7 +99,10 @@ test('without --base the small model that comes along is copied in, or a model o
   const { base } = JSON.parse(stdout)
   const copied = existsSync(join(at('small'), 'models/base.gguf'))
   expect(base).toBe(copied ? 'models/base.gguf' : 'HuggingFaceTB/SmolLM2-135M-Instruct')
-  expect((await loadConfig(join(at('small'), 'train.yaml'))).base).toBe(base)
+  const config = await loadConfig(join(at('small'), 'train.yaml'))
+  expect(config.base).toBe(base)
+  // What comes along is very small and has to move far.
+  expect([config.training.epochs, config.training.learningRate]).toEqual(copied ? [40, 4e-3] : [10, 5e-4])
 })
 
 test('a base with spaces in its name stays one word in the file and in the commands', async () => {

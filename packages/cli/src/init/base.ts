@@ -34,7 +34,7 @@ export async function baseOf(named: string | undefined, folder: string): Promise
     : {
         name: 'models/base.gguf',
         copy: own,
-        about: `The base in \`models\` is very small and is there so that everything runs at once. For answers worth reading take a larger one: write \`${fromTheHub}\` instead of \`models/base.gguf\` in \`train.yaml\` and above.`,
+        about: `The base in \`models\` is very small and is there so that everything runs at once. For answers worth reading take a larger one: write \`${fromTheHub}\` instead of \`models/base.gguf\` wherever it stands.`,
       }
 }
 

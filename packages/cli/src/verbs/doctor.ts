@@ -1,7 +1,7 @@
 import { extname } from 'node:path'
 import { usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
-import type { Finding } from '@qt/pipeline'
+import type { Finding } from '@qt/pipeline/doctor'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
@@ -20,7 +20,7 @@ export const doctor = defineVerb({
   examples: ['qt doctor --report doctor.html', 'qt doctor'],
   async run({ flags, io }) {
     const format = flags.report === undefined ? undefined : reportFormat(flags.report)
-    const machine = await need('@qt/pipeline', () => import('@qt/pipeline'))
+    const machine = await need('@qt/pipeline', () => import('@qt/pipeline/doctor'))
     const report = await withInterrupt((signal) => machine.doctor({ signal }))
     if (flags.report !== undefined && format !== undefined) {
       await writeFileAtomic(flags.report, machine.renderReport(report, format))
