@@ -53,6 +53,7 @@ export type {
   Trainer,
   TrainResult,
 } from './interfaces.js'
+export { logSumExp } from './log-sum-exp.js'
 export { blockTensor, type ModelSpec, modelSpecSchema, type Projection, projectionShape, projections } from './model-spec.js'
 export { nearest } from './nearest.js'
 export { type Purpose, permutation, philox, uniform } from './philox.js'

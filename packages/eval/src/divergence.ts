@@ -1,5 +1,4 @@
-import { QtError, type Scoring, usageError } from '@qt/core'
-import { logSumExp } from './log-sum-exp.js'
+import { logSumExp, QtError, type Scoring, usageError } from '@qt/core'
 import { part } from './part.js'
 
 export interface DivergenceOptions {

@@ -3,6 +3,7 @@ import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
 export function requireSupportedModel(spec: ModelSpec, file: string): void {
   const refusals: readonly (readonly [boolean, string])[] = [
+    [spec.norm.offset !== 0, 'norms with an offset'],
     [spec.norm.post, 'norms after attention and feed-forward'],
     [spec.attention.qkNorm, 'norms of q and k'],
     [spec.attention.bias, 'biases of q, k and v'],
@@ -38,4 +39,14 @@ export function requireSupportedTraining({ training, adapter, quantization }: Tr
   if (adapter && adapter.kind !== 'lora') refuse('adapter.kind', adapter.kind, 'lora')
   if (quantization !== 'none' && quantization !== 'auto')
     refuse('quantization', quantization, 'a GGUF base that is already quantised, with quantization: none')
+}
+
+/** What a configuration asks for that changes nothing here, so that nobody waits for it. */
+export function ignoredSettings({ profile, quantum, training }: TrainingConfig, spec: ModelSpec, validated: boolean): string[] {
+  const ignored: string[] = []
+  if (quantum) ignored.push('"quantum" has no effect yet: training goes on without its optimiser.')
+  if (profile !== 'auto' && !spec.architecture.startsWith(profile))
+    ignored.push(`"profile: ${profile}" has no effect on a ${spec.architecture} model.`)
+  if (training.earlyStopping && !validated) ignored.push('"earlyStopping" has no effect without validation data.')
+  return ignored
 }

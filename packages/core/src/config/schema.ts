@@ -41,7 +41,7 @@ export const scenarioToolSchema = z.strictObject({
 export const dataSchema = z.strictObject({
   path: z.union([z.string(), z.array(z.string()).min(1)]),
   format: z.enum(dataFormats).default('auto'),
-  /** A share of the rows, or a path of its own. Default 0.1; 0 for `tokens`. */
+  /** A share of the rows, or a path of its own. Default 0.2; 0 for `tokens`. */
   validation: z.union([z.number().min(0).lt(1), z.string()]).optional(),
   /** Scenarios with errors are left out and counted, instead of stopping everything. */
   skipInvalid: z.boolean().optional(),

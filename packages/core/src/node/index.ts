@@ -1,2 +1,2 @@
 export { loadConfig } from './load-config.js'
-export { writeFileAtomic } from './write-atomic.js'
+export { syncFolder, writeFileAtomic } from './write-atomic.js'

@@ -18,10 +18,15 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
     await rm(temporary, { force: true })
     throw error
   }
-  const folder = await open(dirname(file), 'r')
+  await syncFolder(dirname(file))
+}
+
+/** Makes renames inside a folder durable, where the platform lets a folder be opened. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
   try {
-    await folder.sync()
+    await handle?.sync()
   } finally {
-    await folder.close()
+    await handle?.close()
   }
 }

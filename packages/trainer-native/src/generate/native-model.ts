@@ -2,6 +2,7 @@ import {
   type GenerateOptions,
   type Generation,
   type LanguageModel,
+  logSumExp,
   type ModelSpec,
   type Prompt,
   QtError,
@@ -39,32 +40,44 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
   let read: number[] = [] // what the session has in its cache
   let busy: Promise<void> = Promise.resolve()
   let closed = false
+  let working: Promise<Float32Array | null> | undefined
+  let shut = () => {}
+  const closing = new Promise<void>((resolve) => {
+    shut = resolve
+  })
 
   /** One request at a time: the session has one cache. Requests wait in line. */
-  async function alone(): Promise<() => void> {
+  async function alone(signal?: AbortSignal): Promise<() => void> {
     const before = busy
     let done = () => {}
     busy = new Promise<void>((resolve) => {
       done = resolve
     })
-    await before
-    if (closed) {
-      done()
-      throw new QtError({ code: 'MODEL_CLOSED', message: `${name} has been closed.`, actions: ['Load it again.'] })
+    // Whoever gives up waiting leaves the line in order: the next one still waits for those before.
+    const leave = (): never => {
+      before.then(done)
+      signal?.throwIfAborted()
+      throw wasClosed()
     }
+    await Promise.race([before, closing, aborted(signal)])
+    if (closed || signal?.aborted) leave()
     return done
   }
 
+  const wasClosed = () => new QtError({ code: 'MODEL_CLOSED', message: `${name} has been closed.`, actions: ['Load it again.'] })
+
   async function append(ids: readonly number[], wanted: number, signal?: AbortSignal): Promise<Float32Array> {
     signal?.throwIfAborted()
+    if (closed) throw wasClosed()
     session.setAbort(false)
     const stop = () => session.setAbort(true)
     signal?.addEventListener('abort', stop, { once: true })
     try {
-      const logits = await session.append(Int32Array.from(ids), wanted)
+      working = session.append(Int32Array.from(ids), wanted)
+      const logits = await working
       if (logits === null) {
         signal?.throwIfAborted()
-        throw new QtError({ code: 'MODEL_CLOSED', message: `${name} was closed while it was working.` })
+        throw wasClosed()
       }
       read.push(...ids)
       return logits
@@ -108,7 +121,7 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
     const { maxTokens = 256, signal, stop = [] } = options
     const ids = encode(prompt, options)
     requireRoom(ids.length)
-    const release = await alone()
+    const release = await alone(signal)
     try {
       const choose = sampler(options)
       const text = tokenizer.stream()
@@ -174,11 +187,13 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
     }
   }
 
+  /** Ends the answer at hand at its next token, rejects those that wait, and frees the engine. */
   const close = async () => {
     if (closed) return
     closed = true
     session.setAbort(true)
-    await busy
+    shut()
+    await working?.catch(() => {})
     session.close()
   }
 
@@ -201,10 +216,9 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
   }
 }
 
-function logSumExp(logits: Float32Array): number {
-  let highest = Number.NEGATIVE_INFINITY
-  for (const logit of logits) if (logit > highest) highest = logit
-  let sum = 0
-  for (const logit of logits) sum += Math.exp(logit - highest)
-  return highest + Math.log(sum)
-}
+/** Resolves when the signal aborts. */
+const aborted = (signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal?.aborted) resolve()
+    else signal?.addEventListener('abort', () => resolve(), { once: true })
+  })

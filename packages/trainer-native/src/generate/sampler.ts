@@ -1,4 +1,4 @@
-import { type GenerateOptions, uniform } from '@qt/core'
+import { type GenerateOptions, QtError, uniform } from '@qt/core'
 
 export interface Sampler {
   /** The next token from logits; `index` is the position of the answer's token, `seen` what has been read and said. */
@@ -22,6 +22,7 @@ export function sampler({
 }: GenerateOptions): Sampler {
   return {
     next(logits, index, seen) {
+      if (logits.some(Number.isNaN)) throw notFinite()
       if (repetitionPenalty !== 1) penalise(logits, seen, repetitionPenalty)
       if (temperature <= 0) return likeliest(logits)
       const kept = candidates(logits, temperature, topK, minP)
@@ -43,6 +44,13 @@ export function sampler({
     },
   }
 }
+
+const notFinite = () =>
+  new QtError({
+    code: 'MODEL_NOT_FINITE',
+    message: 'The model answers with numbers that are not finite.',
+    actions: ['Check the file for damage: qt inspect', 'If it was trained here, go back to an earlier checkpoint.'],
+  })
 
 function penalise(logits: Float32Array, seen: ArrayLike<number>, penalty: number): void {
   const recent = new Set<number>()

@@ -39,6 +39,16 @@ export async function openBase(
   return { spec: description.spec, description, model: undefined, name: 'a new model' }
 }
 
+/** Bytes of the frozen base in memory: as it lies in its file, or decoded. */
+export function baseBytes({ model }: Base, storage: TrainingConfig['baseStorage']): number {
+  let sum = 0
+  for (const { type, shape, bytes } of model?.tensors.values() ?? []) {
+    const count = shape.reduce((product, size) => product * size, 1)
+    sum += type === 'F32' || storage === 'packed' ? bytes : count * (storage === 'float32' ? 4 : 2)
+  }
+  return sum
+}
+
 /** Where the engine finds each tensor. */
 export function tensorSources(model: Model): TensorSource[] {
   return [...model.tensors].map(([name, { file, offset, bytes, type, shape }]) => ({

@@ -1,10 +1,10 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { smallTrainer } from '../../test/engine.js'
 import { temporaryFolder } from '../../test/support.js'
 import type { NativeTrainer, Region } from '../binding.js'
-import { type CheckpointState, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 
 const folder = await temporaryFolder()
 const regions: readonly Region[] = ['parameters', 'firstMoments', 'secondMoments']
@@ -60,19 +60,24 @@ test('a checkpoint whose writing was cut short is ignored, and does not stand in
   expect((await readdir(run)).sort()).toEqual(['step-000003', 'step-000006'])
 })
 
-test('a damaged one is named, with the way to go on without it', async () => {
+test('a damaged one is passed over for the one before it, and named when there is no other', async () => {
   const run = join(folder, 'damaged')
   await writeCheckpoint(run, trainer, state(3))
   const newest = await writeCheckpoint(run, trainer, state(6))
   await writeFile(join(newest, 'optimizer.safetensors'), 'not a checkpoint at all')
-  const found = await findCheckpoint(run)
-  await expect(restoreCheckpoint(found!, trainer)).rejects.toMatchObject({
-    code: 'CHECKPOINT_DAMAGED',
-    where: { file: join(newest, 'optimizer.safetensors') },
-    actions: [{ label: `Delete ${newest} to go on from the checkpoint before it.` }],
-  })
-  await writeFile(join(newest, 'state.json'), '{"version":1,')
+  expect((await findCheckpoint(run))?.state.step).toBe(3)
+  await rm(checkpointPath(run, 3), { recursive: true })
   await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('a kill while a step is written again leaves the old one or the new one', async () => {
+  const run = join(folder, 'again')
+  const path = await writeCheckpoint(run, trainer, state(4))
+  // As after the first rename: the old one has stepped aside, the new one is not in place yet.
+  await rename(path, join(run, '.step-000004.old'))
+  expect((await findCheckpoint(run))?.state.step).toBe(4)
+  await writeCheckpoint(run, trainer, state(4))
+  expect(await readdir(run)).toEqual(['step-000004'])
 })
 
 test('a folder without checkpoints has none', async () => {

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf, QtError } from '@qt/core'
-import { writeFileAtomic } from '@qt/core/node'
+import { syncFolder, writeFileAtomic } from '@qt/core/node'
 import { readSafetensors, writeSafetensors } from '@qt/weights'
 import { z } from 'zod'
 import type { NativeTrainer, Region } from '../binding.js'
@@ -63,10 +63,14 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
         ),
     )
   await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
-  await sync(temporary)
-  await rm(path, { recursive: true, force: true })
+  await syncFolder(temporary)
+  // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted.
+  const old = join(folder, `.${folderName(state.step)}.old`)
+  await rm(old, { recursive: true, force: true })
+  await rename(path, old).catch(() => {})
   await rename(temporary, path)
-  await sync(folder)
+  await syncFolder(folder)
+  await rm(old, { recursive: true, force: true })
   for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
   return path
 }
@@ -74,23 +78,18 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
 const bytesOf = (values: Float32Array<ArrayBuffer>): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
-/** Steps that have a checkpoint, newest first. */
-async function steps(folder: string): Promise<number[]> {
+/** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
+async function candidates(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
   return names
-    .map((name) => /^step-(\d+)$/.exec(name)?.[1])
-    .filter((digits) => digits !== undefined)
-    .map(Number)
-    .sort((a, b) => b - a)
+    .map((name) => /^(\.?)step-(\d+)(\.old)?$/.exec(name))
+    .filter((match) => match !== null && (match[1] === '.') === (match[3] === '.old'))
+    .sort((x, y) => Number(y![2]) - Number(x![2]) || x![1]!.length - y![1]!.length)
+    .map((match) => match![0])
+}
+
+async function steps(folder: string): Promise<number[]> {
+  return (await candidates(folder)).filter((name) => !name.startsWith('.')).map((name) => Number(name.slice('step-'.length)))
 }
 
 export interface FoundCheckpoint {
@@ -98,17 +97,22 @@ export interface FoundCheckpoint {
   readonly state: CheckpointState
 }
 
-/** The newest checkpoint of a run, or undefined when it has none. */
+/** The newest whole checkpoint of a run, or undefined when it has none; an error when it has only damaged ones. */
 export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
-  const [step] = await steps(folder)
-  if (step === undefined) return undefined
-  const path = join(folder, folderName(step))
-  const file = join(path, 'state.json')
-  try {
-    return { path, state: stateSchema.parse(JSON.parse(await readFile(file, 'utf8'))) }
-  } catch (cause) {
-    throw damaged(file, cause)
+  let error: QtError | undefined
+  for (const name of await candidates(folder)) {
+    const path = join(folder, name)
+    const file = join(path, 'state.json')
+    try {
+      const state = stateSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+      for (const [, tensors] of regions) await readSafetensors(join(path, tensors))
+      return { path, state }
+    } catch (cause) {
+      error ??= damaged(file, cause)
+    }
   }
+  if (error) throw error
+  return undefined
 }
 
 const damaged = (file: string, cause: unknown) =>

@@ -1,6 +1,6 @@
 import { mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { RunEvent } from '@qt/core'
+import { QtError, type RunEvent } from '@qt/core'
 
 /** events.jsonl: append-only, the truth about a run. */
 export interface EventLog {
@@ -14,6 +14,15 @@ export interface EventLog {
 export async function openEventLog(file: string, length: number): Promise<EventLog> {
   await mkdir(dirname(file), { recursive: true })
   const handle = await open(file, 'a')
+  if ((await handle.stat()).size < length) {
+    await handle.close()
+    throw new QtError({
+      code: 'RUN_LOG_SHORT',
+      message: 'events.jsonl is shorter than it was when the checkpoint was made, so the run cannot go on from it.',
+      where: { file },
+      actions: ['Restore events.jsonl of this run.', 'Or start anew in another "output".'],
+    })
+  }
   await handle.truncate(length)
   let size = length
   return {

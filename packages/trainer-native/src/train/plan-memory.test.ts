@@ -30,8 +30,8 @@ test('weights take what lies in the file, and whole training four numbers for ea
   expect(part(plan, 'gradients')).toBe(numbers)
   expect(part(plan, 'optimiser state')).toBe(2 * numbers)
   const weights = part(plan, 'base weights (mapped file)')!
-  // bfloat16 in the file, norms as float32 in memory
-  expect(weights).toBeGreaterThan(numbers / 2)
+  // bfloat16 in the file
+  expect(weights).toBeGreaterThanOrEqual(numbers / 2)
   expect(weights).toBeLessThan((await readFile(fixture('tiny-untied', 'model.safetensors'))).length * 1.02)
 })
 

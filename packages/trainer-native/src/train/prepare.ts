@@ -1,11 +1,10 @@
-import { freemem } from 'node:os'
 import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
-import { binding, type NativeModelHandle, threadCount } from '../binding.js'
+import { threadCount } from '../binding.js'
 import { requireSupportedTraining } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
-import { type Base, openBase, tensorSources } from './base.js'
+import { type Base, baseBytes, openBase } from './base.js'
 import { type PlannedStep, planStep } from './plan-memory.js'
 import { extent } from './windows.js'
 
@@ -17,7 +16,6 @@ export interface Prepared {
   readonly rows: PreparedRows
   readonly adapter: AdapterPlan | undefined
   readonly threads: number
-  readonly model: NativeModelHandle
   readonly step: PlannedStep
 }
 
@@ -42,12 +40,9 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
         actions: ['Add "tokenizer": a tokenizer.json or a GGUF file.', 'Train one with: qt tokenizer train'],
       },
     )
-  const rows = await prepareRows(config, tokenizer, { signal })
-  requireVocabulary(rows, base.spec.vocabularySize)
+  const rows = await prepareRows(config, tokenizer, { signal, vocabularySize: base.spec.vocabularySize })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
-  const { Model } = binding()
-  const model = new Model(base.spec, base.model ? tensorSources(base.model) : [], config.baseStorage)
   const threads = threadCount(config.threads)
   const step = planStep({
     spec: base.spec,
@@ -55,24 +50,9 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
     extent: extent([rows.train, rows.validation], config.training.batchSize),
     adapters: adapter?.modules ?? [],
     dropout: adapter?.dropout ?? 0,
-    weightBytes: base.model ? model.weightBytes : 0,
+    weightBytes: baseBytes(base, config.baseStorage),
     threads,
-    available: freemem() * usableShare,
+    available: process.availableMemory() * usableShare,
   })
-  return { config, base, tokenizer, rows, adapter, threads, model, step }
-}
-
-function requireVocabulary(rows: PreparedRows, vocabulary: number): void {
-  for (const source of [rows.train, rows.validation])
-    for (let i = 0; i < (source?.length ?? 0); i++)
-      for (const id of source!.row(i).ids)
-        if (id >= vocabulary)
-          throw usageError(
-            'DATA_ID_OUTSIDE_VOCABULARY',
-            `The data has the token ${id}, but the model's vocabulary ends at ${vocabulary - 1}.`,
-            {
-              where: { field: 'data.path' },
-              actions: ['Tokenise the data with the tokenizer of this model.'],
-            },
-          )
+  return { config, base, tokenizer, rows, adapter, threads, step }
 }

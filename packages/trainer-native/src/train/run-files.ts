@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TrainingConfig, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import { stringify } from 'yaml'
+import { contentSample } from './content-sample.js'
 import type { Prepared } from './prepare.js'
 
 /** Where a run keeps its files. */
@@ -42,17 +43,18 @@ export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapte
 }
 
 /** A fingerprint of all that decides the numbers of a run; a resumed run must have the same. */
-export function fingerprint({ config, adapter, rows, step }: Prepared, totalSteps: number): string {
+export async function fingerprint({ config, base, adapter, rows, step }: Prepared, totalSteps: number): Promise<string> {
   const { steps: _steps, epochs: _epochs, saveEvery: _save, ...training } = config.training
   const decisive = {
-    base: config.base,
+    base: base.model && (await contentSample([...base.model.tensors.values()].map(({ file }) => file))),
     architecture: config.architecture,
     baseStorage: config.baseStorage,
     adapter: adapter && { ...adapter, start: undefined },
-    init: config.adapter?.init,
+    init: config.adapter?.init && (await contentSample([join(config.adapter.init, 'adapter_model.safetensors')])),
     training,
     totalSteps,
     data: rows.hash,
+    validation: rows.validationHash,
     precision: step.options.precision,
   }
   return createHash('sha256').update(JSON.stringify(decisive)).digest('hex')

@@ -1,4 +1,5 @@
 import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, type TrainingConfigInput } from '@qt/core'
+import { engineErrors } from '../engine-errors.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
 import { training } from './training.js'
@@ -23,7 +24,9 @@ export function train(
   return startRun(async ({ emit, signal }) => {
     const prepared = await prepare(parseConfig(config), signal)
     const { resume = false, dryRun } = options
-    return dryRun === undefined ? training(prepared, { resume }, emit, signal) : trial(prepared, dryRun, emit, signal)
+    return engineErrors(() =>
+      dryRun === undefined ? training(prepared, { resume }, emit, signal) : trial(prepared, dryRun, emit, signal),
+    )
   }, options)
 }
 

@@ -1,6 +1,8 @@
 import type { RunEvent } from '@qt/core'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
+import { ignoredSettings } from '../supported.js'
 import { versions } from '../versions.js'
+import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { writeOutput } from './output.js'
@@ -8,6 +10,7 @@ import type { Prepared } from './prepare.js'
 import { openRecorder, type Recorder } from './recorder.js'
 import { writeReport } from './report.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
+import { lockRun } from './run-lock.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, type StepResult, validate } from './steps.js'
@@ -29,33 +32,51 @@ export async function training(
   const { config, rows } = prepared
   const files = runFiles(config.output)
   const plan = windows(rows.train, rows.shuffle, config.training)
-  const configuration = fingerprint(prepared, plan.totalSteps)
+  const configuration = await fingerprint(prepared, plan.totalSteps)
   if (!resume) await requireFresh(config.output)
   const found = resume ? await findCheckpoint(files.checkpoints) : undefined
   if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
 
-  const trainer = openTrainer(prepared)
-  const stop = () => trainer.setAbort(true)
+  const unlock = await lockRun(config.output)
+  let trainer: NativeTrainer | undefined
+  let recorder: Recorder | undefined
+  const stop = () => trainer?.setAbort(true)
   signal.addEventListener('abort', stop)
-  const recorder = await openRecorder(files, found?.state.logLength ?? 0, emit)
   try {
+    trainer = openTrainer(prepared)
     if (found) await restoreCheckpoint(found, trainer)
     else startParameters(trainer, prepared)
     await saveConfig(config.output, prepared)
+    // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
+    recorder = await openRecorder(files, found?.state.logLength ?? 0, emit)
     const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
     const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
-    const run: OpenRun = { prepared, plan, configuration, trainer, recorder, patience, position: { ...position } }
+    const run: OpenRun = {
+      prepared,
+      plan,
+      configuration,
+      trainer,
+      recorder,
+      patience,
+      position: { ...position },
+      begun: performance.now(),
+    }
     await announce(run, found !== undefined)
     return await toTheEnd(run, signal)
   } finally {
     signal.removeEventListener('abort', stop)
-    await recorder.close()
-    trainer.close()
+    await recorder?.close()
+    trainer?.close()
+    await unlock()
   }
 }
 
-export const openTrainer = ({ model, step, threads }: Prepared): NativeTrainer =>
-  new (binding().Trainer)(model, step.options, threads, forcedKernels())
+/** The engine with the base mapped and the planned memory taken. */
+export function openTrainer({ base, config, step, threads }: Prepared): NativeTrainer {
+  const { Model, Trainer } = binding()
+  const model = new Model(base.spec, base.model ? tensorSources(base.model) : [], config.baseStorage)
+  return new Trainer(model, step.options, threads, forcedKernels())
+}
 
 /** How far a run has come. */
 type Position = Pick<CheckpointState, 'step' | 'stage' | 'tokens' | 'loss'>
@@ -68,6 +89,7 @@ interface OpenRun {
   readonly recorder: Recorder
   readonly patience: EarlyStopping
   readonly position: Position
+  readonly begun: number
 }
 
 /** The log of a resumed run is the log of an uninterrupted one: its beginning is there already. */
@@ -86,13 +108,14 @@ async function announce({ prepared, plan, recorder, position }: OpenRun, resumed
     where,
   )
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
-  for (const message of rows.warnings) await recorder.record({ type: 'message', level: 'warning', message }, where)
+  const ignored = ignoredSettings(config, prepared.base.spec, rows.validation !== undefined)
+  for (const message of [...rows.warnings, ...ignored])
+    await recorder.record({ type: 'message', level: 'warning', message }, where)
 }
 
 async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainResult> {
   const { prepared, plan, trainer, recorder, patience, position } = run
   const { training: settings, output } = prepared.config
-  const begun = performance.now()
   const last = () => position.step === plan.totalSteps || patience.exhausted()
   const due = (every: number) => position.step % every === 0 || last()
   for (;;) {
@@ -110,7 +133,7 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
   const written = await writeOutput(output, trainer, prepared)
   const { step: steps, tokens, loss } = position
   const why = patience.exhausted() ? 'early-stopping' : 'completed'
-  await recorder.record({ type: 'end', why, steps, tokens, seconds: (performance.now() - begun) / 1000, loss })
+  await recorder.record({ type: 'end', why, steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
   await recorder.sync()
   const files = runFiles(output)
   await writeReport(files.report, files.events)
@@ -129,8 +152,12 @@ async function stepped(run: OpenRun): Promise<boolean> {
   if (result === undefined) return false
   const broken = notFinite(result)
   if (broken) {
+    // Saved first: a run that goes on from here has a log without this.
+    const saved = await save(run)
     await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken })
-    throw diverged(step, broken, await save(run))
+    const { step: steps, tokens, loss } = position
+    await recorder.record({ type: 'end', why: 'anomaly', steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
+    throw diverged(step, broken, saved)
   }
   position.step = step
   position.stage = 'stepped'

@@ -45,7 +45,7 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
     await writeJson('config.json', configFromSpec(description, 'F32', ids))
     if (tokenizerFile !== undefined) await writeTokenizer(folder, tokenizerFile)
     else if (source?.kind === 'hf') await copyCompanions(source, folder)
-    else if (source) await writeTokenizer(folder, source.path)
+    else if (source?.tokenizerFile !== undefined) await writeTokenizer(folder, source.tokenizerFile)
   })
 
   /** Weights trained from a GGUF base lie in its row order. */

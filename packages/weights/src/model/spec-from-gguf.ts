@@ -42,6 +42,8 @@ export async function specFromGguf(gguf: Gguf): Promise<ModelDescription> {
   if (valueDim !== headDim) throw refuse(file, `${name}.attention.value_length`, valueDim, 'differs from the key length')
   const dimensions = count('rope.dimension_count', headDim)
   if (dimensions > headDim || dimensions % 2 !== 0) throw badSetting(file, `${name}.rope.dimension_count`, `is ${dimensions}`)
+  // Its rows could not be brought into Hugging Face's order, nor its config say so.
+  if (dimensions !== headDim) throw refuse(file, `${name}.rope.dimension_count`, dimensions, 'rotates a part of each head only')
   const embedding = gguf.tensors.get('token_embd.weight')
   const theta = shortestFloat32(number('rope.freq_base', 10000))
   const scaling = await ropeScaling(gguf, name, dimensions)

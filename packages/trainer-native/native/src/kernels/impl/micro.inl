@@ -129,7 +129,7 @@ QT_INLINE int stepsOf(int depth) { return (depth + M::perStep - 1) / M::perStep;
 
 // ---- packing ----
 
-typedef u32x16 LooseWords __attribute__((aligned(4), may_alias));
+typedef u32x16 LooseWords __attribute__((aligned(2), may_alias));
 
 // Sixteen words of a packed row: 16 values for float32, 32 as pairs for bfloat16.
 template <class M>

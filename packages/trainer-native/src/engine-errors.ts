@@ -1,0 +1,19 @@
+import { QtError } from '@qt/core'
+
+/** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
+export async function engineErrors<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Error) || QtError.isInstance(error) || 'code' in error || error.name === 'AbortError') throw error
+    throw new QtError({
+      code: 'ENGINE_FAILED',
+      message: `The engine stopped: ${error.message}.`,
+      actions: [
+        'See what the run would take: qt train --plan',
+        'Lower training.batchSize or sequenceLength, or set checkpointing: true.',
+      ],
+      cause: error,
+    })
+  }
+}
