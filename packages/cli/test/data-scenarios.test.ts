@@ -1,0 +1,63 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
+const example = fileURLToPath(new URL('../../../examples/dungeon-master/scenarios', import.meta.url))
+const broken = `<SYSTEM>
+# Role
+You lead.
+# World
+A world.
+# Location
+A cave.
+# Party
+## Kara
+- Health: 28/18
+</SYSTEM>
+<User>I look.</User>
+<DM>[rol: perception]`
+let folder = ''
+let file = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-data-'))
+  await mkdir(join(folder, 'combat'))
+  file = join(folder, 'combat', 'cave.md')
+  await writeFile(file, broken)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('validate names file, line and fix of every mistake, and exits with 1; a sound folder exits with 0', async () => {
+  const { code, stdout } = await qt(['data', 'validate', folder])
+  expect(code).toBe(1)
+  expect(stdout).toContain(`${file}:10  Kara has 28 health, more than the 18 it can be.  Write 18/18.`)
+  expect(stdout).toContain(`${file}:13  There is no tool "rol".`)
+  const sound = await qt(['data', 'validate', example, '--json'])
+  expect([sound.code, JSON.parse(sound.stdout).findings]).toEqual([0, []])
+})
+
+test('fix corrects what needs no judgement, and only says so in a dry run', async () => {
+  const dry = await qt(['data', 'fix', folder, '--dry-run', '--json'])
+  expect([JSON.parse(dry.stdout).applied, await readFile(file, 'utf8')]).toEqual([3, broken])
+  await qt(['data', 'fix', folder])
+  expect(await readFile(file, 'utf8')).toBe(`${broken.replace('28/18', '18/18').replace('rol:', 'roll:')}\n</DM>`)
+  expect((await qt(['data', 'validate', folder])).code).toBe(0)
+})
+
+test('parse gives the model, or another spelling', async () => {
+  const one = join(example, 'combat', 'bridge-at-dusk.md')
+  const { stdout } = await qt(['data', 'parse', one, '--json'])
+  expect(JSON.parse(stdout).party[0]).toMatchObject({ name: 'Kethra', health: { current: 28, max: 28 } })
+  expect((await qt(['data', 'parse', one, '--spelling', 'conversation'])).stdout).toContain('\n# CONVERSATION\n\n## User\n')
+  expect((await qt(['data', 'parse', one, '--spelling', 'latin'])).code).toBe(2)
+})
+
+test('stats of a folder of scenarios need no tokenizer', async () => {
+  const { stdout } = await qt(['data', 'stats', example, '--json'])
+  expect(JSON.parse(stdout)).toMatchObject({ scenarios: 29, categories: { combat: 8 }, calls: { 'begin combat': 13 } })
+})
