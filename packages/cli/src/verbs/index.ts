@@ -9,6 +9,11 @@ export interface VerbEntry {
 /** Every verb; a verb's file is loaded when it is used. */
 export const verbs: readonly VerbEntry[] = [
   { name: 'train', summary: 'Train a model or an adapter.', load: async () => (await import('./train.js')).train },
+  {
+    name: 'pipeline',
+    summary: 'Everything from a folder of scenarios to a checked model.',
+    load: async () => (await import('./pipeline.js')).pipeline,
+  },
   { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
   { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
   { name: 'data parse', summary: 'Read a scenario.', load: async () => (await import('./data-parse.js')).dataParse },
