@@ -15,6 +15,7 @@ export type Draw = (n: number) => number
  *
  * @example
  * ```ts
+ * const scenario = parseScenario(text)
  * const variants = [1, 2, 3].map((seed) => augmentScenario(scenario, { seed }))
  * ```
  */

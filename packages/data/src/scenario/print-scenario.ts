@@ -8,7 +8,7 @@ import { closeTag, headingLine, openTag } from './section-names.js'
  *
  * @example
  * ```ts
- * printScenario(parseScenario(markdown), { spelling: 'conversation' })
+ * printScenario(parseScenario(text), { spelling: 'conversation' })
  * ```
  */
 export function printScenario(scenario: Scenario, { spelling = 'tags' }: { spelling?: Spelling } = {}): string {

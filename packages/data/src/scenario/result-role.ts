@@ -8,7 +8,7 @@ const mark = 'perception: 15 + 3(skill) = *18*'
  *
  * @example
  * ```ts
- * toConversations(scenario, { resultRole: resultRoleOf(chatTemplateOf(tokenizer)) })
+ * toConversations(parseScenario(text), { resultRole: resultRoleOf(chatTemplateOf(tokenizer)) })
  * ```
  */
 export function resultRoleOf(template: string): 'tool' | 'user' {

@@ -19,7 +19,7 @@ export interface ConversationOptions {
  *
  * @example
  * ```ts
- * const [example] = toConversations(parseScenario(markdown))
+ * const [example] = toConversations(parseScenario(text))
  * example?.messages.map(({ role }) => role) // ['system', 'user', 'assistant', 'tool', 'assistant']
  * ```
  */
@@ -66,7 +66,7 @@ function joined(turns: readonly Turn[], resultRole: 'tool' | 'user'): ChatMessag
  *
  * @example
  * ```ts
- * systemText(scenario) // 'You are the Dungeon Master.\n\nWorld: …\n\nLocation: …\n\nParty:\n- Kara, player, Dwarf Fighter …'
+ * systemText(parseScenario(text)) // 'You are the Dungeon Master.\n\nWorld: …\n\nLocation: …\n\nParty:\n- Kara, player, Dwarf Fighter …'
  * ```
  */
 export function systemText({ introduction, role, world, location, partyText, party, sections }: Scenario): string {

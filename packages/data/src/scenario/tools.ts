@@ -19,8 +19,10 @@ export interface ScenarioTool {
  *
  * @example
  * ```ts
- * const tools = [...defaultTools, { name: 'weather', description: 'Change the weather.', arguments: [{ name: 'kind', kind: 'text' }] }]
- * validateScenario(text, { tools })
+ * import type { ScenarioTool } from '@qt/data'
+ *
+ * const weather: ScenarioTool = { name: 'weather', description: 'Change it.', arguments: [{ name: 'kind', kind: 'text' }] }
+ * validateScenario(text, { tools: [...defaultTools, weather] })
  * ```
  */
 export const defaultTools: readonly ScenarioTool[] = [
