@@ -27,7 +27,11 @@ const { model, adapter, threads, 'context-length': contextLength, precision } = 
 export const loadFlags = { model, adapter, threads, 'context-length': contextLength, precision } as const satisfies Flags
 
 /** The model that flags name, loaded. */
-export async function loadModel(flags: Values<typeof loadFlags>, positionals: readonly string[], signal?: AbortSignal) {
+export async function loadModel(
+  flags: Values<typeof loadFlags>,
+  positionals: readonly string[],
+  { signal, reusePrompts }: { signal?: AbortSignal; reusePrompts?: boolean } = {},
+) {
   const path = flags.model ?? positionals[0]
   if (path === undefined)
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
@@ -44,6 +48,7 @@ export async function loadModel(flags: Values<typeof loadFlags>, positionals: re
     ...(threads === undefined ? {} : { threads }),
     ...(flags['context-length'] === undefined ? {} : { contextLength: flags['context-length'] }),
     ...(precision === undefined ? {} : { precision }),
+    ...(reusePrompts === undefined ? {} : { reusePrompts }),
     ...(signal ? { signal } : {}),
   })
 }

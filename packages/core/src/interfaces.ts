@@ -57,9 +57,9 @@ export interface LanguageModel {
 export interface Scoring {
   readonly vocabularySize: number
   /** log p(ids[i] | ids[<i]) for i ≥ 1; entry 0 is NaN. */
-  score(ids: ArrayLike<number>): Promise<Float32Array>
+  score(ids: ArrayLike<number>, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>
   /** Log-probabilities of every next token after each position, [length, vocabulary]. */
-  distributions(ids: ArrayLike<number>): Promise<Float32Array>
+  distributions(ids: ArrayLike<number>, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>
 }
 
 /** What quantisation and pruning ask of an engine. */

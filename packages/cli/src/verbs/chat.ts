@@ -17,7 +17,7 @@ export const chat = defineVerb({
     'qt chat --model model.gguf --adapter runs/my-run/adapter',
   ],
   async run({ flags, positionals, io }) {
-    const model = await loadModel(flags, positionals)
+    const model = await loadModel(flags, positionals, { reusePrompts: true })
     const begin = (): ChatMessage[] => (flags.system === undefined ? [] : [{ role: 'system', content: flags.system }])
     let messages = begin()
     let answering: AbortController | undefined

@@ -36,7 +36,7 @@ export const evalPerplexity = defineVerb({
     const measures = await need('@qt/eval', () => import('@qt/eval'))
     const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
     const result = await withInterrupt(async (signal) => {
-      const model = await loadModel(flags, positionals, signal)
+      const model = await loadModel(flags, positionals, { signal })
       const progress = status(io)
       try {
         if (text !== undefined) {

@@ -33,7 +33,7 @@ export const evalTools = defineVerb({
   async run({ flags, positionals, io }) {
     const { evaluateToolCalls, printCall, toolCallItems } = await need('@qt/eval', () => import('@qt/eval'))
     const report = await withInterrupt(async (signal) => {
-      const model = await loadModel(flags, positionals, signal)
+      const model = await loadModel(flags, positionals, { signal })
       const progress = status(io)
       try {
         const { conversations, tools } = await heldOut({ paths: flags.data, tools: flags.tools, tokenizer: model.tokenizer })

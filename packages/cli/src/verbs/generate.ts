@@ -22,7 +22,7 @@ export const generate = defineVerb({
     const system = flags.system === undefined ? [] : [{ role: 'system' as const, content: flags.system }]
     const prompt: Prompt = flags.raw ? text : [...system, { role: 'user', content: text }]
     return withInterrupt(async (signal) => {
-      const model = await loadModel(flags, positionals, signal)
+      const model = await loadModel(flags, positionals, { signal })
       try {
         const options = { ...answerOptions(flags), signal }
         if (io.json) {

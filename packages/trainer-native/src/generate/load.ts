@@ -14,6 +14,11 @@ export interface LoadOptions {
   readonly precision?: 'float32' | 'bfloat16'
   /** Tokens of prompt and answer together; left out: what the model was made for, at most 8192. */
   readonly contextLength?: number
+  /**
+   * Read again only what is new in a prompt: for conversations. Sums then run in another order than for a prompt read whole, so
+   * without it an answer follows from its prompt alone, to the last bit.
+   */
+  readonly reusePrompts?: boolean
   readonly signal?: AbortSignal
 }
 
@@ -55,7 +60,14 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
     threadCount(options.threads),
     forcedKernels(),
   )
-  return nativeModel({ name: model.name, spec: model.spec, session, tokenizer, contextLength })
+  return nativeModel({
+    name: model.name,
+    spec: model.spec,
+    session,
+    tokenizer,
+    contextLength,
+    reusePrompts: options.reusePrompts ?? false,
+  })
 }
 
 function applied(adapter: Adapter): AppliedAdapter[] {

@@ -31,12 +31,14 @@ interface Parts {
   readonly session: NativeSession
   readonly tokenizer: Tokenizer
   readonly contextLength: number
+  /** Keep what a prompt has in common with what was read before. */
+  readonly reusePrompts: boolean
 }
 
 /** Tokens of a prompt between two looks at the abort signal's effect, and rows of logits held at once when scoring. */
 const scoringChunk = 128
 
-export function nativeModel({ name, spec, session, tokenizer, contextLength }: Parts): NativeModel {
+export function nativeModel({ name, spec, session, tokenizer, contextLength, reusePrompts }: Parts): NativeModel {
   let read: number[] = [] // what the session has in its cache
   let busy: Promise<void> = Promise.resolve()
   let closed = false
@@ -89,7 +91,7 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
   /** Reads a prompt, keeping the beginning that it has in common with what was read last; logits of its last token. */
   async function readPrompt(ids: Uint32Array, signal?: AbortSignal): Promise<Float32Array> {
     let common = 0
-    while (common < read.length && common < ids.length - 1 && read[common] === ids[common]) common++
+    while (reusePrompts && common < read.length && common < ids.length - 1 && read[common] === ids[common]) common++
     session.truncate(common)
     read = read.slice(0, common)
     return append([...ids.subarray(common)], 1, signal)
@@ -152,16 +154,16 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
 
   const scoring: Scoring = {
     vocabularySize: spec.vocabularySize,
-    async score(ids) {
+    async score(ids, { signal } = {}) {
       const out = new Float32Array(ids.length).fill(Number.NaN)
-      await eachDistribution(ids, (position, logits) => {
+      await eachDistribution(ids, signal, (position, logits) => {
         if (position + 1 < ids.length) out[position + 1] = logits[ids[position + 1]!]! - logSumExp(logits)
       })
       return out
     },
-    async distributions(ids) {
+    async distributions(ids, { signal } = {}) {
       const out = new Float32Array(ids.length * spec.vocabularySize)
-      await eachDistribution(ids, (position, logits) => {
+      await eachDistribution(ids, signal, (position, logits) => {
         const total = logSumExp(logits)
         const row = out.subarray(position * spec.vocabularySize, (position + 1) * spec.vocabularySize)
         for (let i = 0; i < row.length; i++) row[i] = logits[i]! - total
@@ -170,15 +172,19 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength }: P
     },
   }
 
-  async function eachDistribution(ids: ArrayLike<number>, use: (position: number, logits: Float32Array) => void): Promise<void> {
+  async function eachDistribution(
+    ids: ArrayLike<number>,
+    signal: AbortSignal | undefined,
+    use: (position: number, logits: Float32Array) => void,
+  ): Promise<void> {
     requireRoom(ids.length - 1 || ids.length)
-    const release = await alone()
+    const release = await alone(signal)
     try {
       session.truncate(0)
       read = []
       for (let first = 0; first < ids.length; first += scoringChunk) {
         const part = Array.from({ length: Math.min(scoringChunk, ids.length - first) }, (_, i) => ids[first + i]!)
-        const logits = await append(part, part.length)
+        const logits = await append(part, part.length, signal)
         for (let i = 0; i < part.length; i++)
           use(first + i, logits.subarray(i * spec.vocabularySize, (i + 1) * spec.vocabularySize))
       }
