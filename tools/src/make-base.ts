@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { chatTemplate, conversations, corpus, recipe, specialTokens } from '@qt/base-model'
 import { permutation } from '@qt/core'
 import { renderChat } from '@qt/data'
+import { quantize } from '@qt/quantize'
 import { Tokenizer, trainBpe } from '@qt/tokenizer'
 import { train } from '@qt/trainer-native'
 import { convert } from '@qt/weights'
@@ -65,8 +66,10 @@ try {
   if (model === undefined) throw new Error('The training left no model.')
 
   await mkdir(target, { recursive: true })
+  const exact = join(work, 'base-f32.gguf')
+  await convert(model.path, exact, { type: 'F32' })
   const file = join(target, 'base.gguf')
-  await convert(model.path, file, { type: 'F16' })
+  await quantize(exact, file, { type: 'Q8_0' })
   console.log(`${relative(root, file)}  ${((await stat(file)).size / 1e6).toFixed(2)} MB  made in ${minutes()} min`)
 } finally {
   await rm(work, { recursive: true, force: true })

@@ -2,9 +2,9 @@ import type { TrainingConfigInput } from '@qt/core'
 
 /** What the base model is made of: texts, vocabulary, shape and training. Everything follows from it, bit for bit. */
 export const recipe = {
-  tales: 2800,
-  rules: 3200,
-  stories: 1600,
+  tales: 1200,
+  rules: 2400,
+  stories: 500,
   vocabulary: 3072,
   seed: 1,
   architecture: {

@@ -383,6 +383,83 @@ export const attempts = {
       'sing to @',
     ],
   },
+  strength: {
+    does: [
+      'pull the rusty bolt with all my strength',
+      'heave the shutter open',
+      'hold the door shut with my back',
+      'snap the rope',
+      'lift the fallen beam',
+      'turn the great wheel',
+      'tear the grating out',
+      'drag the anchor in',
+      'push the cart uphill',
+      'bend the iron hook',
+      'raise the portcullis',
+      'roll the millstone away',
+      'wrench the lid off the coffin',
+      'hold the rope so that nobody falls',
+      'force the wheel round',
+      'shoulder the gate aside',
+      'haul the boat ashore',
+      'prise the stone loose',
+      'break the padlock with my bare hands',
+    ],
+  },
+  dexterity: {
+    does: [
+      'dive aside from the falling stones',
+      'roll out of the flames',
+      'duck under the swinging log',
+      'jump clear of the explosion',
+      'twist away from the darts',
+      'throw myself flat',
+      'leap out of the way of the cart',
+      'dodge the burst of fire',
+      'get out from under the falling roof',
+      'jerk back from the trap',
+      'spring aside before the blast reaches me',
+      'shield my face and jump back',
+      'drop to the floor as the blades come',
+      'tumble out of the path of the boulder',
+    ],
+  },
+  constitution: {
+    does: [
+      'hold my breath against the poison',
+      'keep the poison down',
+      'try not to choke on the smoke',
+      'fight the cold that creeps up my arm',
+      'stay awake in spite of the drug',
+      'grit my teeth against the venom',
+      'keep on my feet in the foul air',
+      'endure the pain',
+      'resist the sickness',
+      'swallow and hope that my stomach holds',
+      'bear the freezing water',
+      'fight off the fever',
+      'stay conscious',
+      'withstand the stinging gas',
+    ],
+  },
+  wisdom: {
+    does: [
+      'resist the voice',
+      'shut the whisper out of my mind',
+      'fight the pull of the song',
+      'keep my own will',
+      'close my eyes and refuse to listen',
+      'shake off the charm',
+      'hold on to my own thoughts',
+      'fight the fear',
+      'resist the lure of the light',
+      'refuse the dream',
+      'drive the ghost out of my head',
+      'stay myself while it calls my name',
+      'withstand the gaze',
+      'ignore the sweet singing',
+    ],
+  },
 } as const satisfies Record<string, { readonly does: readonly string[] }>
 
 export type SkillName = keyof typeof attempts
@@ -392,7 +469,7 @@ const frames = [
   'I # .',
   'I # .',
   'I # .',
-  'I try to # .',
+  'I # .',
   'I try to # .',
   'I want to # .',
   'Can I # ?',
@@ -401,26 +478,29 @@ const frames = [
   'I carefully # .',
   'I quickly # .',
   'Could I # ?',
-  'Maybe I can # .',
   'I will # .',
   'I attempt to # .',
-  'I go and # .',
-  'May I # ?',
-  "I'll # .",
-  'First I # .',
-  'Then I # .',
   'I stop and # .',
   'I take a breath and # .',
-  '% tries to # .',
-  'I nod to % and # .',
-  'While % waits, I # .',
   '"Wait here, %," I say, and I # .',
-  'I step forward to # .',
   'I do my best to # .',
-  'Time to # .',
   'I decide to # .',
+  'It is close now! I # .',
+  'Fine. I # .',
+  'I # , and I take my time.',
+] as const
+const others = [
+  '% # .',
+  '% # .',
+  '% # .',
+  '% # .',
+  '% steps forward and # .',
+  '% # , very slowly.',
+  'Quick! % # .',
+  '% nods and # .',
 ] as const
 const endings = [
+  '',
   '',
   '',
   '',
@@ -429,15 +509,25 @@ const endings = [
   ' while nobody looks',
   ' as fast as I can',
   ' before it is too late',
-  ' with all my strength',
   ' by the light of the torch',
   ' once more',
   ' if I can',
-  ' without waking anyone',
-  ' while % keeps watch',
   ' to find out more',
   ' and hope for the best',
 ] as const
+
+/** "try to jump my horse" → "tries to jump their horse". */
+export function thirdPerson(does: string): string {
+  const [verb = '', ...rest] = does.split(' ')
+  const ending = /(?:[sxz]|ch|sh|o)$/.test(verb) ? 'es' : 's'
+  const form = /[^aeiou]y$/.test(verb) ? `${verb.slice(0, -1)}ies` : `${verb}${ending}`
+  return [form, ...rest]
+    .join(' ')
+    .replace(/\bmyself\b/g, 'themselves')
+    .replace(/\bmy\b/g, 'their')
+    .replace(/\bme\b/g, 'them')
+    .replace(/\bI\b/g, 'they')
+}
 
 /** One attempt in a player's words; `somebody` takes the place of whoever it is aimed at, `companion` is of the party. */
 export function attempt(
@@ -445,7 +535,8 @@ export function attempt(
   skill: SkillName,
   { somebody, companion }: { somebody: string; companion: string },
 ): string {
-  const { pick } = choices
+  const { pick, chance } = choices
   const does = `${pick(attempts[skill].does).replace('@', somebody)}${pick(endings)}`
-  return pick(frames).replace(' # ', ` ${does}`).replaceAll('%', companion)
+  const text = chance(0.3) ? pick(others).replace(' #', ` ${thirdPerson(does)}`) : pick(frames).replace(' #', ` ${does}`)
+  return text.replaceAll('%', companion).replace(/ ([.?,])/g, '$1')
 }

@@ -71,19 +71,42 @@ export const foes = [
 ] as const
 
 const castings = [
-  'I cast $ at @.',
-  'I cast $ on @.',
-  '$ on @!',
-  'I hurl $ at @.',
-  'I speak the words of $ and point at @.',
-  'I use $ on @.',
-  'I raise my hand and cast $ at @.',
-  'I throw $ at @.',
-  'I whisper $ over @.',
-  'I let $ loose on @.',
-  'Casting $ on @ now.',
-  'My spell: $, at @.',
-  'I try $ on @.',
+  'I cast $ at level # on @.',
+  'I cast $ at level # at @!',
+  '% casts $ at level # on @.',
+  '% hurls $ at level # at @.',
+  'I speak the words of $ at level # and point at @.',
+  'I use $ at level # on @.',
+  '% uses $ at level # on @.',
+  'I throw $ at level # at @.',
+  '% whispers $ at level # over @.',
+  '$ at level # on @!',
+  'I try $ at level # on @.',
+] as const
+const hurts = [
+  'The stones hit % for # damage.',
+  '% takes # damage.',
+  'It burns % for # damage.',
+  'The arrow grazes % for # damage.',
+  'The claws rake % for # damage.',
+  'The fall costs % # health.',
+  'The thorns tear at %: # damage.',
+  'The blow does # damage to %.',
+  'A splinter cuts % for # damage.',
+  'The blade bites % for # damage.',
+  'The frost bites % for # damage.',
+  'Something stings %. That is # damage.',
+  'It drains # health from %.',
+  'The door slams on %, # damage.',
+] as const
+const heals = [
+  'The potion gives % # health back.',
+  '% gets # health back.',
+  'I bandage % and heal # health.',
+  'The song heals % for # health.',
+  'The spring restores # health to %.',
+  'A warm light heals % for # health.',
+  'Rest gives % # health.',
 ] as const
 const fights = [
   'I attack @!',
@@ -106,32 +129,35 @@ const fights = [
   'I smash my shield into @.',
 ] as const
 const takings = [
-  'I take the $.',
-  'I pick up the $.',
-  'I put the $ into my pack.',
-  'I pocket the $.',
-  'I grab the $ and move on.',
-  'I will keep the $.',
-  'I accept the $.',
-  'I buy the $.',
-  'I tie the $ to my belt.',
-  'I collect the $.',
-  'I stow the $ in my bag.',
-  'The $ comes with me.',
-  'I loot the $.',
+  'takes the $.',
+  'picks up the $.',
+  'puts the $ into the pack.',
+  'pockets the $.',
+  'grabs the $ from the table.',
+  'keeps the $.',
+  'accepts the $ from @.',
+  'buys the $.',
+  'collects the $.',
+  'stows the $ away.',
+  'takes the $ from @.',
+  'lifts the $ out of the chest.',
+  'finds the $ and takes it.',
 ] as const
 const givings = [
-  'I drink the $.',
-  'I use the $.',
-  'I give the $ away.',
-  'I hand over the $.',
-  'I drop the $.',
-  'I throw the $ away.',
-  'I pay with the $.',
-  'I leave the $ behind.',
-  'I eat the $.',
-  'I burn the $.',
-  'I offer the $ to @.',
+  'drinks the $.',
+  'uses up the $.',
+  'gives the $ away.',
+  'hands over the $.',
+  'drops the $ into the water.',
+  'throws the $ away.',
+  'gives @ the $.',
+  'leaves the $ behind.',
+  'eats the $.',
+  'burns the $.',
+  'offers @ the $ as a gift.',
+  'throws the $ at @, and it is gone.',
+  'gives up the $.',
+  'pays @ with the $.',
 ] as const
 const plains = [
   'I greet @.',
@@ -167,25 +193,54 @@ const plains = [
 ] as const
 
 export type Deed =
-  | { readonly kind: 'spell'; readonly spell: string; readonly target: string }
+  | { readonly kind: 'spell'; readonly spell: string; readonly level: number; readonly target: string }
   | { readonly kind: 'fight' }
   | { readonly kind: 'plain' }
-  | { readonly kind: 'take'; readonly item: string }
-  | { readonly kind: 'give'; readonly item: string }
+  | { readonly kind: 'take' | 'give'; readonly who: string; readonly item: string }
+  | { readonly kind: 'hurt' | 'heal'; readonly who: string; readonly amount: number }
 
-/** What players do without a skill, in their words, and what kind of thing it is. */
+export const deedKinds = ['spell', 'fight', 'plain', 'take', 'give', 'hurt', 'heal'] as const
+
+const firstPerson = (text: string): string =>
+  text.replace(/^(\w+?)(e?s)\b/, (_, stem: string, ending: string) =>
+    ending === 'es' && !/(?:ch|sh|ss|x)$/.test(stem) ? `${stem}e` : stem,
+  )
+
+const manners = ['', '', '', 'old ', 'tall ', 'young ', 'nearest ', 'wounded ', 'angry ', 'grey ', 'other ', 'biggest '] as const
+
+/** What players do without a skill, in their words, and what it comes to. The player is the first of the party. */
 export function deed(
-  { pick }: Choices,
-  kind: Deed['kind'],
-  given: { somebody: string; companion: string; item: string },
+  { pick, integer, chance }: Choices,
+  kind: (typeof deedKinds)[number],
+  given: { names: readonly string[]; somebody: string; item: string },
 ): { text: string; deed: Deed } {
-  const fill = (text: string, thing = '') =>
-    text.replace('$', thing).replace('@', given.somebody).replaceAll('%', given.companion)
-  if (kind === 'spell') {
-    const spell = pick(spellNames)
-    return { text: fill(pick(castings), spell), deed: { kind, spell, target: given.somebody } }
+  const player = given.names[0]!
+  const who = chance(0.5) ? player : pick(given.names)
+  const somebody = given.somebody.replace('the ', `the ${pick(manners)}`)
+  const fill = (text: string) => text.replace('@', somebody).replaceAll('%', given.names.at(-1)!)
+  switch (kind) {
+    case 'spell': {
+      const spell = pick(spellNames)
+      const level = integer(4)
+      return {
+        text: fill(pick(castings)).replace('$', spell).replace('#', `${level}`),
+        deed: { kind, spell, level, target: somebody.replace('the ', '') },
+      }
+    }
+    case 'take':
+    case 'give': {
+      const what = pick(kind === 'take' ? takings : givings).replace('$', given.item)
+      const own = chance(0.3) ? what.replace(` the ${given.item}`, ` my ${given.item}`) : what
+      return { text: fill(who === player ? `I ${firstPerson(own)}` : `${who} ${what}`), deed: { kind, who, item: given.item } }
+    }
+    case 'hurt':
+    case 'heal': {
+      const amount = 1 + integer(12)
+      const text = pick(kind === 'hurt' ? hurts : heals).replace('#', `${amount}`)
+      const named = text.replace('%', who === player ? 'me' : who).replace(/^me (\w+)s\b/, 'I $1')
+      return { text: named, deed: { kind, who, amount } }
+    }
+    default:
+      return { text: fill(pick(kind === 'fight' ? fights : plains)), deed: { kind } }
   }
-  if (kind === 'take' || kind === 'give')
-    return { text: fill(pick(kind === 'take' ? takings : givings), given.item), deed: { kind, item: given.item } }
-  return { text: fill(pick(kind === 'fight' ? fights : plains)), deed: { kind } }
 }

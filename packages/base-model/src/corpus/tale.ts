@@ -1,6 +1,6 @@
 import type { ChatMessage } from '@qt/core'
 import { attempt, type SkillName, skillNames } from './attempts.js'
-import { deed, foes } from './deeds.js'
+import { type Deed, deed, deedKinds, foes } from './deeds.js'
 import { itemName } from './names.js'
 import { party } from './party.js'
 import { type Choices, choices } from './random.js'
@@ -32,6 +32,10 @@ const good: Readonly<Record<SkillName, readonly string[]>> = {
   medicine: ['The bleeding stops.', 'Poison, and not an hour old.'],
   survival: ['The trail leads north, three pairs of boots.', 'Soon a fire crackles in the dry hollow.'],
   'animal handling': ['The animal lowers its head.', 'It sniffs your hand and grows calm.'],
+  strength: ['Iron groans and moves.', 'With a crack it comes free.'],
+  dexterity: ['It misses you by a hair.', 'You are out of the way in time.'],
+  constitution: ['Your stomach turns, and holds.', 'You stay on your feet.'],
+  wisdom: ['The voice fades.', 'Your thoughts are your own again.'],
   performance: ['The whole room claps along.', 'When you end, nobody speaks for a while.'],
 }
 const bad = [
@@ -99,23 +103,37 @@ export function tale(seed: number, index: number): ChatMessage[] {
       })
       continue
     }
-    const { text: said, deed: done } = deed(made, pick(['spell', 'fight', 'take', 'give', 'plain', 'plain']), given)
+    const { text: said, deed: done } = deed(made, chance(0.3) ? 'plain' : pick(deedKinds), {
+      names,
+      somebody: given.somebody,
+      item,
+    })
     messages.push({ role: 'user', content: said })
-    const reply =
-      done.kind === 'spell'
-        ? `${done.spell} ${pick(['flares up around', 'washes over', 'strikes', 'settles on'])} ${done.target}.`
-        : done.kind === 'fight'
-          ? pick([
-              `Steel rings, and ${given.somebody} staggers back.`,
-              `The blow lands. ${names[0]} stands firm.`,
-              'It is over quickly.',
-            ])
-          : done.kind === 'take'
-            ? `The ${done.item} is now in the pack of ${names[0]}.`
-            : done.kind === 'give'
-              ? `${names[0]} no longer has the ${done.item}.`
-              : pick(plain)
+    const reply = outcome(made, done, given.somebody, names[0]!)
     messages.push({ role: 'assistant', content: `${reply}${stage}${ask}` })
   }
   return messages
+}
+
+function outcome({ pick }: Choices, done: Deed, somebody: string, player: string): string {
+  switch (done.kind) {
+    case 'spell':
+      return `${done.spell} ${pick(['flares up around', 'washes over', 'strikes', 'settles on'])} the ${done.target}.`
+    case 'fight':
+      return pick([
+        `Steel rings, and ${somebody} staggers back.`,
+        `The blow lands. ${player} stands firm.`,
+        'It is over quickly.',
+      ])
+    case 'take':
+      return `The ${done.item} is now in the pack of ${done.who}.`
+    case 'give':
+      return `${done.who} no longer has the ${done.item}.`
+    case 'hurt':
+      return `${done.who} ${pick(['winces', 'bleeds', 'staggers', 'cries out'])}.`
+    case 'heal':
+      return `${done.who} ${pick(['breathes easier', 'feels better', 'smiles again'])}.`
+    case 'plain':
+      return pick(plain)
+  }
 }

@@ -69,7 +69,7 @@ export async function evaluate(
       const models: EvaluatedModel[] = []
       let result: Evaluated = { models, samples: [] }
       if (items.length === 0) return { result, outputs: [] }
-      const shown = spread(items, evaluation.samples).map((index) => ({
+      const shown = samplesOf(items, evaluation.samples).map((index) => ({
         index,
         source: items[index]!.id,
         asked: asked(items[index]!),
@@ -154,10 +154,11 @@ async function conversations(file: string) {
   })
 }
 
-/** Evenly over all items. */
-const spread = (items: readonly unknown[], count: number): number[] =>
-  [...new Set(Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * items.length) / count)))].filter(
-    (i) => i < items.length,
-  )
+/** Turns that need a call, evenly over all conversations. */
+function samplesOf(items: readonly ToolCallItem[], count: number): number[] {
+  const calling = items.flatMap(({ expected }, index) => (expected.length > 0 ? [index] : []))
+  const picked = Array.from({ length: count }, (_, i) => calling[Math.floor(((i + 0.5) * calling.length) / count)])
+  return [...new Set(picked)].filter((index) => index !== undefined)
+}
 
 const asked = ({ context }: ToolCallItem): string => context.at(-1)?.content ?? ''

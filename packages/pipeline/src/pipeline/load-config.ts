@@ -25,6 +25,8 @@ const pipelineSchema = z.strictObject({
   /** As in a training configuration. */
   training: z.record(z.string(), z.unknown()).default({}),
   quantise: z.array(z.enum(tensorTypeNames)).min(1).default(['Q8_0']),
+  /** Whether llama.cpp is asked too, where node-llama-cpp is installed. */
+  llamaCpp: z.boolean().default(true),
   evaluation: z
     .strictObject({
       /** Longest answer. */
@@ -109,12 +111,14 @@ export async function loadPipelineConfig(dir: string, overrides: { base?: string
     }
   }
 
+  /** The line of a field in either spelling, or of its nearest parent. */
   function lineOf(path: readonly string[]): number | undefined {
-    for (let length = path.length; length > 0; length--) {
-      const node: unknown = document.getIn(path.slice(0, length), true)
-      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
-        return lines.linePos(Number(node.range[0])).line
-    }
+    for (let length = path.length; length > 0; length--)
+      for (const spelt of [path, path.map(snakeCase)]) {
+        const node: unknown = document.getIn(spelt.slice(0, length), true)
+        if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range))
+          return lines.linePos(Number(node.range[0])).line
+      }
     return undefined
   }
 
@@ -128,3 +132,5 @@ export async function loadPipelineConfig(dir: string, overrides: { base?: string
 
 /** A path that is there is one of the folder; anything else may be a hub id. */
 const relativeTo = (folder: string, path: string): string => (/^\.{0,2}\/|\.gguf$/.test(path) ? resolve(folder, path) : path)
+
+const snakeCase = (key: string): string => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)

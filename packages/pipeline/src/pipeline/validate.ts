@@ -2,8 +2,17 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type ChatExample, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
-import { defaultTools, parseScenario, type ScenarioTool, scenarioFiles, toConversations, validateScenario } from '@qt/data'
+import {
+  augmentScenario,
+  defaultTools,
+  parseScenario,
+  type ScenarioTool,
+  scenarioFiles,
+  toConversations,
+  validateScenario,
+} from '@qt/data'
 import { z } from 'zod'
+import { hashOf } from './hashing.js'
 import { type StageWork, stage, type Workshop } from './stage.js'
 
 const resultSchema = z.object({
@@ -73,6 +82,10 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
       signal.throwIfAborted()
       const scenario = parseScenario(text, { tools, file })
       chats.push(...toConversations(scenario, { source: name }))
+      for (let i = 0; i < data.augment; i++) {
+        const varied = augmentScenario(scenario, { seed: variation(seed, name, i), tools })
+        chats.push(...toConversations(varied, { source: `${name}~${i + 1}` }))
+      }
       emit({ type: 'progress', stage: 'validate', text: name, done: index + 1, total: good.length })
     }
     const measured = held.flatMap(({ name, file, text }) =>
@@ -99,6 +112,10 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
 }
 
 const texts = (list: readonly Source[]) => list.map(({ name, text }) => [name, text])
+
+/** The n-th variation of a scenario does not depend on which other scenarios there are. */
+const variation = (seed: number, name: string, index: number): number =>
+  Number.parseInt(hashOf([seed, name, index]).slice(0, 8), 16)
 
 const jsonl = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 

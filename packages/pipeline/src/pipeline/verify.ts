@@ -18,8 +18,8 @@ const prompt = 'I look around. What do I see?'
 
 /** Opens every file, checks its structure, and lets our engine and, where it is installed, llama.cpp answer from it. */
 export async function verify(workshop: Workshop, files: readonly string[]): Promise<Verified> {
-  const { emit, signal } = workshop
-  const judge = await llamaCpp()
+  const { config, emit, signal } = workshop
+  const judge = config.llamaCpp ? await llamaCpp() : 'llama.cpp was not asked: pipeline.yaml says so'
   return stage(workshop, {
     name: 'verify',
     inputs: { files: await Promise.all(files.map(hashPath)), llama: typeof judge !== 'string' },

@@ -10,14 +10,14 @@ import { root } from '../src/root.js'
 const folder = join(root, 'runs/demo-test')
 let output = ''
 
-// Few steps: what is shown here is that every command of the demo works, not that the model is any good.
+// Few steps: what is shown here is that every command of the walk-through works, not that the model is any good.
 beforeAll(async () => {
-  const demo = await command('tsx', ['tools/src/demo.ts', '--steps', '12', '--folder', 'runs/demo-test'])
-  expect(demo.code, tail(demo)).toBe(0)
-  output = demo.stdout
+  const shown = await command('tsx', ['tools/src/first-model.ts', '--steps', '12', '--folder', 'runs/demo-test'])
+  expect(shown.code, tail(shown)).toBe(0)
+  output = shown.stdout
 }, 600_000)
 
-test('the demo trains from nothing, fine-tunes, merges and writes a GGUF file', async () => {
+test('the walk-through trains from nothing, fine-tunes, merges and writes a GGUF file', async () => {
   for (const run of ['base', 'tuned'])
     expect(await readRun(join(folder, run))).toMatchObject({ status: 'completed', step: 12, problems: [] })
   const gguf = await readGguf(join(folder, 'model.gguf'))
