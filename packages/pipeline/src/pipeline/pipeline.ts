@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { basename, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { baseModelPath } from '@qt/base-model'
 import { type Run, scenarioToolSchema, startRun, usageError } from '@qt/core'
 import { defaultTools, type ScenarioTool } from '@qt/data'
@@ -42,11 +42,11 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
     const base = config.base === undefined ? baseModelPath() : await resolve(config.base, { signal: context.signal })
     const states = new Map<StageName, 'done' | 'reused'>()
     const store = await openStageStore(config.output)
-    return run({ ...context, config, store, base, states, skipInvalid: options.skipInvalid ?? false })
+    return run(dir, { ...context, config, store, base, states, skipInvalid: options.skipInvalid ?? false })
   }, options)
 }
 
-async function run(workshop: Workshop): Promise<PipelineResult> {
+async function run(dir: string, workshop: Workshop): Promise<PipelineResult> {
   const { base, config, states } = workshop
   const tools = (await declaredTools(config)) ?? defaultTools
   const validated = await validate(workshop, tools)
@@ -63,8 +63,9 @@ async function run(workshop: Workshop): Promise<PipelineResult> {
     ],
     tools,
   )
-  const next = nextSteps(config, quantised[0]!.path)
-  const file = await report(workshop, { validated, tuned, quantised, verified, evaluated, next })
+  const next = (folder: string) => nextSteps(config, folder, quantised[0]!.path)
+  // The report does not say where it lies: it is the same on every machine.
+  const file = await report(workshop, { validated, tuned, quantised, verified, evaluated, next: next('.') })
   const { leftOut } = validated
   return {
     output: config.output,
@@ -74,7 +75,7 @@ async function run(workshop: Workshop): Promise<PipelineResult> {
     evaluation: evaluated.models,
     stages: stagesOf(states),
     leftOut,
-    next,
+    next: next(dir),
   }
 }
 
@@ -93,15 +94,11 @@ const stagesOf = (states: ReadonlyMap<StageName, 'done' | 'reused'>): PipelineRe
   }
 }
 
-/** Relative to the folder of the pipeline, so that they read the same everywhere. */
-const nextSteps = ({ folder, data }: PipelineConfig, best: string): string[] => {
-  const name = basename(folder)
-  return [
-    `Talk to it: qt chat --model ${join(name, relative(folder, best))}`,
-    `Make it yours: edit or add scenarios in ${join(name, data.scenarios)} and run qt pipeline again; only what changed is redone.`,
-    `Make it better: take a larger base, qt pipeline ${name} --base SmolLM2-135M-Instruct.gguf, or more steps in pipeline.yaml.`,
-  ]
-}
+const nextSteps = ({ folder, data }: PipelineConfig, dir: string, best: string): string[] => [
+  `Talk to it: qt chat --model ${join(dir, relative(folder, best))}`,
+  `Make it yours: edit or add scenarios in ${join(dir, data.scenarios)} and run qt pipeline ${dir} again; only what changed is redone.`,
+  `Make it better: take a larger base, qt pipeline ${dir} --base SmolLM2-135M-Instruct.gguf, or train longer: training in pipeline.yaml.`,
+]
 
 async function declaredTools({ data, folder }: PipelineConfig): Promise<readonly ScenarioTool[] | undefined> {
   if (data.tools === undefined) return undefined
