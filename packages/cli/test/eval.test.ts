@@ -31,7 +31,19 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const tools = (...more: string[]) => ['eval', 'tools', '--model', tiny, '--threads', '1', '--max-tokens', '8', '--context-length', '4096', ...more]
+const tools = (...more: string[]) => [
+  'eval',
+  'tools',
+  '--model',
+  tiny,
+  '--threads',
+  '1',
+  '--max-tokens',
+  '8',
+  '--context-length',
+  '4096',
+  ...more,
+]
 
 describe('qt eval tools', () => {
   test('measures chats and scenarios together, and says what no model would have scored', async () => {
@@ -64,7 +76,22 @@ describe('qt eval tools', () => {
     expect([first.code, await lines()]).toEqual([0, 3])
     const second = await qt(tools('--data', chats, '--cache', cache, '--json'))
     expect([second.stdout, await lines()]).toEqual([first.stdout, 3])
-    await qt(['eval', 'tools', '--model', tiny, '--threads', '1', '--max-tokens', '4', '--context-length', '4096', '--data', chats, '--cache', cache])
+    await qt([
+      'eval',
+      'tools',
+      '--model',
+      tiny,
+      '--threads',
+      '1',
+      '--max-tokens',
+      '4',
+      '--context-length',
+      '4096',
+      '--data',
+      chats,
+      '--cache',
+      cache,
+    ])
     expect(await lines()).toBe(6)
   })
 

@@ -32,7 +32,7 @@ test('prints its version', async () => {
 
 test.each([
   [['trian'], 'Did you mean "qt train"?'],
-  [['data'], 'qt data needs one of: stats'],
+  [['data'], 'qt data needs one of: parse, validate, fix, stats'],
   [['inspect'], 'qt inspect needs FILE'],
   [['inspect', 'a', 'b'], 'does not know what to do with "b"'],
   [['inspect', 'a', '--jsno'], 'Did you mean --json?'],
