@@ -96,7 +96,10 @@ test('a weight that is no number stops training at once, with the state before i
     message: expect.stringMatching(/step 1: the loss is not a finite number/),
   })
   await expect(run).rejects.toThrow(checkpoint)
-  expect((await eventsOf(output)).at(-1)).toMatchObject({ type: 'anomaly', step: 1, kind: 'not-finite' })
+  expect((await eventsOf(output)).slice(-2)).toMatchObject([
+    { type: 'anomaly', step: 1, kind: 'not-finite' },
+    { type: 'end', why: 'anomaly', steps: 0 },
+  ])
 })
 
 test('training that diverges keeps the last state that was good', async () => {
