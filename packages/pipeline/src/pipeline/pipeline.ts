@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { baseModelPath } from '@qt/base-model'
@@ -38,6 +39,8 @@ export interface PipelineOptions {
  */
 export function pipeline(dir: string, options: PipelineOptions = {}): Run<PipelineEvent, PipelineResult> {
   return startRun<PipelineEvent, PipelineResult>(async (context) => {
+    // Every stage, and every model in it, listens for as long as it works.
+    setMaxListeners(0, context.signal)
     const config = await loadPipelineConfig(dir, { base: options.base })
     const base = config.base === undefined ? baseModelPath() : await resolve(config.base, { signal: context.signal })
     const states = new Map<StageName, 'done' | 'reused'>()
