@@ -51,7 +51,8 @@ const settings: ts.CompilerOptions = {
 
 /** What a reader of any example may take as given. */
 const given = `
-import type { ChatMessage, ModelSpec, Scoring, Tokenizer, TrainingConfig } from '@qt/core'
+import type { ChatExample, ChatMessage, LanguageModel, ModelSpec, Scoring, Tokenizer, TrainingConfig } from '@qt/core'
+import type { BracketTool } from '@qt/eval'
 import type { QuantFormat } from '@qt/quantize'
 import type { Adapter, Gguf } from '@qt/weights'
 declare global {
@@ -60,7 +61,9 @@ declare global {
   const signal: AbortSignal
   const text: string
   const messages: ChatMessage[]
-  const model: { scoring: Scoring; spec: ModelSpec }
+  const model: LanguageModel & { scoring: Scoring; spec: ModelSpec }
+  const tools: readonly BracketTool[]
+  const heldOut: readonly ChatExample[]
   const original: { scoring: Scoring }
   const quantised: { scoring: Scoring }
   const adapter: Adapter

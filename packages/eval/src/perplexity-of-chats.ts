@@ -12,6 +12,9 @@ export interface PerplexityOfChatsOptions {
  *
  * @example
  * ```ts
+ * import { parseConfig } from '@qt/core'
+ * import { prepareRows } from '@qt/data'
+ *
  * const { train } = await prepareRows(parseConfig({ base: 'model.gguf', data: { path: 'held-out.jsonl', validation: 0 } }), tokenizer)
  * await perplexityOfChats(model.scoring, train) // { perplexity: 6.1, loss: 1.81, tokens: 2210 }
  * ```
