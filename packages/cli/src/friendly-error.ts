@@ -15,6 +15,8 @@ const isSystemError = (value: unknown): value is NodeJS.ErrnoException =>
 
 /** Errors of the operating system in the words of this command; everything else as it is. */
 export function friendly(thrown: unknown): unknown {
+  if (thrown instanceof Error && thrown.name === 'AbortError')
+    return new QtError({ code: 'INTERRUPTED', kind: 'interrupted', message: 'Interrupted; nothing was changed.', cause: thrown })
   if (QtError.isInstance(thrown) || !isSystemError(thrown)) return thrown
   const known = system[thrown.code ?? '']
   if (!known) return thrown
@@ -30,7 +32,6 @@ export function friendly(thrown: unknown): unknown {
 /** 0 done, 1 failed, 2 bad usage or input, 130 interrupted. */
 export function exitCodeOf(thrown: unknown): number {
   const error = friendly(thrown)
-  if (error instanceof Error && error.name === 'AbortError') return 130
   if (!QtError.isInstance(error)) return 1
   return { usage: 2, failure: 1, interrupted: 130 }[error.kind]
 }

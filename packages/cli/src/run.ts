@@ -38,11 +38,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const code = exitCodeOf(thrown)
     const error = friendly(thrown)
     io.document(errorDocument(error))
-    io.note(
-      code === 130 && error instanceof Error && error.name === 'AbortError'
-        ? 'Interrupted.\n'
-        : errorText(error, { verbose, color: io.color }),
-    )
+    io.note(errorText(error, { verbose, color: io.color }))
     return code
   }
 }

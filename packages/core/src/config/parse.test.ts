@@ -72,10 +72,20 @@ test.each([
   ['steps and epochs', { ...least, training: { steps: 1, epochs: 1 } }, 'training.epochs'],
   ['a negative rank', { ...least, adapter: { rank: -1 } }, 'adapter.rank'],
   ['no data', { base: 'model.gguf' }, 'data'],
-  ['a list', [], 'data'],
   ['nothing', null, 'data'],
 ])('%s is an error that names the field', (_, input, field) => {
   expect(failure(input)).toMatchObject({ code: 'CONFIG_INVALID', kind: 'usage', where: { field } })
+})
+
+test('a list is no configuration, whatever the flags', () => {
+  expect(() => parseConfig(['a'], { overrides: least })).toThrow('must be a mapping')
+})
+
+test('a flag for steps takes the place of epochs in the file, and the reverse', () => {
+  const steps = parseConfig({ ...least, training: { epochs: 3 } }, { overrides: { training: { steps: 2 } } })
+  expect([steps.training.steps, steps.training.epochs]).toEqual([2, undefined])
+  const epochs = parseConfig({ ...least, training: { steps: 2 } }, { overrides: { training: { epochs: 3 } } })
+  expect([epochs.training.steps, epochs.training.epochs]).toEqual([undefined, 3])
 })
 
 test('two spellings of one key are an error, not a silent choice', () => {

@@ -23,15 +23,27 @@ export interface ParseConfigOptions {
  */
 export function parseConfig(input: unknown, options: ParseConfigOptions = {}): TrainingConfig {
   const { file } = options
-  const merged = merge(applyAliases(camelKeys(input, '', file)), applyAliases(camelKeys(options.overrides ?? {})))
+  if (!isRecord(input ?? {}))
+    throw usageError('CONFIG_INVALID', 'A configuration must be a mapping of keys to values.', {
+      ...(file ? { where: { file } } : {}),
+      actions: ['Write lines such as: base: model.gguf'],
+    })
+  const merged = merge(applyAliases(camelKeys(input ?? {}, '', file)), applyAliases(camelKeys(options.overrides ?? {})))
   const parsed = trainingConfigSchema.safeParse(merged)
   if (!parsed.success) throw configError(parsed.error.issues[0]!, file)
   return crossCheck(parsed.data, file)
 }
 
+/** Keys that say the same thing in two ways: whoever gives one anew gives up the other. */
+const alternatives: Readonly<Record<string, string>> = { steps: 'epochs', epochs: 'steps' }
+
 function merge(below: unknown, above: unknown): unknown {
   if (!isRecord(below) || !isRecord(above)) return above === undefined ? below : above
   const out: Record<string, unknown> = { ...below }
+  for (const key of Object.keys(above)) {
+    const other = alternatives[key]
+    if (other !== undefined && above[key] !== undefined && above[other] === undefined) delete out[other]
+  }
   for (const [key, value] of Object.entries(above)) out[key] = merge(out[key], value)
   return out
 }

@@ -113,7 +113,7 @@ export const trainingConfigSchema = z.strictObject({
   training: trainingSchema.default(() => trainingSchema.parse({})),
   quantum: quantumSchema.optional(),
   /** Threads of the engine; left out: what the machine, affinity and cgroup allow. Never changes a result. */
-  threads: positive.optional(),
+  threads: positive.max(1024).optional(),
   output: z.string().default('runs/run'),
 })
 

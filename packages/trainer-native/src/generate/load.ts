@@ -38,7 +38,12 @@ const usualContext = 8192
  * ```
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<NativeModel> {
-  const { signal } = options
+  const { signal, threads } = options
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
+    throw usageError('GENERATE_OPTION', `threads cannot be ${threads}.`, {
+      where: { field: 'threads' },
+      actions: ['Give a whole number from 1 to 1024.'],
+    })
   const model = await openModel(await resolve(path, { signal }), { signal })
   requireSupportedModel(model.spec, model.path)
   if (model.tokenizerFile === undefined)
@@ -57,7 +62,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
     handle,
     adapters,
     { contextLength, bf16: options.precision === 'bfloat16' },
-    threadCount(options.threads),
+    threadCount(threads),
     forcedKernels(),
   )
   return nativeModel({

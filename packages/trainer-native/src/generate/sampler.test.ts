@@ -19,6 +19,15 @@ describe('the distribution is cut', () => {
     // Shares at temperature 1: 0.40, 0.37, 0.25 … so two make more than 0.6.
     expect(drawn({ temperature: 1, topP: 0.6 })).toEqual(new Set([1, 4]))
   })
+  test.each([
+    { temperature: -1 },
+    { temperature: Number.NaN },
+    { topP: 0 },
+    { topP: 5 },
+    { topK: -3 },
+    { repetitionPenalty: 0 },
+    { maxTokens: 1.5 },
+  ])('but %j is refused', (options) => expect(() => sampler(options)).toThrow(/cannot be/))
   test('by min-p', () => expect(drawn({ temperature: 1, minP: 0.5 })).toEqual(new Set([1, 2, 4])))
   test('by nothing when nothing is asked', () => expect(drawn({ temperature: 20 })).toEqual(new Set([0, 1, 2, 3, 4])))
 })

@@ -1,4 +1,4 @@
-import { type GenerateOptions, QtError, uniform } from '@qt/core'
+import { type GenerateOptions, QtError, uniform, usageError } from '@qt/core'
 
 export interface Sampler {
   /** The next token from logits; `index` is the position of the answer's token, `seen` what has been read and said. */
@@ -12,14 +12,9 @@ const repetitionWindow = 64
  * Temperature 0 takes the likeliest token; otherwise the distribution is cut by top-k, top-p and min-p, in this order, and drawn
  * from with random numbers that follow from the seed and the position alone.
  */
-export function sampler({
-  temperature = 0.7,
-  topK = 0,
-  topP = 1,
-  minP = 0,
-  repetitionPenalty = 1,
-  seed = 0,
-}: GenerateOptions): Sampler {
+export function sampler(options: GenerateOptions): Sampler {
+  requireSensible(options)
+  const { temperature = 0.7, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed = 0 } = options
   return {
     next(logits, index, seen) {
       if (logits.some(Number.isNaN)) throw notFinite()
@@ -83,4 +78,27 @@ function candidates(logits: Float32Array, temperature: number, topK: number, min
   kept.sort((a, b) => b.weight - a.weight || a.id - b.id)
   if (topK > 0 && kept.length > topK) kept.length = topK
   return kept
+}
+
+/** [option, lowest, highest, whole numbers only] */
+const ranges = [
+  ['maxTokens', 1, Number.MAX_SAFE_INTEGER, true],
+  ['temperature', 0, 100, false],
+  ['topK', 0, Number.MAX_SAFE_INTEGER, true],
+  ['topP', Number.MIN_VALUE, 1, false],
+  ['minP', 0, 1, false],
+  ['repetitionPenalty', 0.01, 100, false],
+  ['seed', 0, Number.MAX_SAFE_INTEGER, true],
+] as const
+
+function requireSensible(options: GenerateOptions): void {
+  for (const [name, low, high, whole] of ranges) {
+    const value = options[name]
+    if (value === undefined || (value >= low && value <= high && (!whole || Number.isInteger(value)))) continue
+    const upTo = high < 1000 ? ` to ${high}` : ' on'
+    throw usageError('GENERATE_OPTION', `${name} cannot be ${value}.`, {
+      where: { field: name },
+      actions: [`Give a ${whole ? 'whole ' : ''}number from ${low}${upTo}.`],
+    })
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { smallTrainer } from '../../test/engine.js'
@@ -38,7 +38,7 @@ test('parameters and moments come back as they were', async () => {
   const path = await writeCheckpoint(run, trainer, state(3))
   fill(100)
   const found = await findCheckpoint(run)
-  expect(found).toEqual({ path, state: state(3) })
+  expect(found).toMatchObject({ path, state: state(3) })
   await restoreCheckpoint(found!, trainer)
   expect(firstNumbers()).toEqual([5, 6, 7])
 })
@@ -68,6 +68,16 @@ test('a damaged one is passed over for the one before it, and named when there i
   expect((await findCheckpoint(run))?.state.step).toBe(3)
   await rm(checkpointPath(run, 3), { recursive: true })
   await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('one flipped bit is found', async () => {
+  const run = join(folder, 'flipped')
+  const path = await writeCheckpoint(run, trainer, state(3))
+  const file = join(path, 'parameters.safetensors')
+  const bytes = await readFile(file)
+  bytes[bytes.length - 5]! ^= 0x40
+  await writeFile(file, bytes)
+  await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED', where: { file } })
 })
 
 test('a kill while a step is written again leaves the old one or the new one', async () => {

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf, QtError } from '@qt/core'
@@ -18,16 +20,21 @@ const stateSchema = z.object({
   configuration: z.string(),
   /** Length of events.jsonl when the checkpoint was made. */
   logLength: z.number().int().nonnegative(),
+  /** SHA-256 of each file beside this one. */
+  files: z.record(z.string(), z.string()),
   earlyStopping: z.object({ best: z.number().nullable(), since: z.number().int() }),
 })
 
-export type CheckpointState = z.infer<typeof stateSchema>
+type StoredState = z.infer<typeof stateSchema>
+export type CheckpointState = Omit<StoredState, 'files'>
 
 const regions: readonly (readonly [Region, string, string])[] = [
   ['parameters', 'parameters.safetensors', ''],
   ['firstMoments', 'optimizer.safetensors', '.first_moment'],
   ['secondMoments', 'optimizer.safetensors', '.second_moment'],
 ]
+
+const fileNames = [...new Set(regions.map(([, file]) => file))]
 
 const kept = 2
 
@@ -45,7 +52,7 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
   const temporary = join(folder, `.${folderName(state.step)}.tmp`)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
-  for (const file of new Set(regions.map(([, file]) => file)))
+  for (const file of fileNames)
     await writeSafetensors(
       join(temporary, file),
       regions
@@ -62,7 +69,10 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
           })),
         ),
     )
-  await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(state, null, 2)}\n`)
+  const files: Record<string, string> = {}
+  for (const file of fileNames) files[file] = await digest(join(temporary, file))
+  const stored: StoredState = { ...state, files }
+  await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(stored, null, 2)}\n`)
   await syncFolder(temporary)
   // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted.
   const old = join(folder, `.${folderName(state.step)}.old`)
@@ -73,6 +83,19 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
   await rm(old, { recursive: true, force: true })
   for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
   return path
+}
+
+async function digest(file: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(piece)
+  return hash.digest('hex')
+}
+
+async function requireWhole(file: string, expected: string | undefined): Promise<void> {
+  const found = await digest(file).catch((cause: unknown) => {
+    throw damaged(file, cause)
+  })
+  if (found !== expected) throw damaged(file, new Error('its content is not what was written'))
 }
 
 const bytesOf = (values: Float32Array<ArrayBuffer>): Uint8Array =>
@@ -105,10 +128,10 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
     const file = join(path, 'state.json')
     try {
       const state = stateSchema.parse(JSON.parse(await readFile(file, 'utf8')))
-      for (const [, tensors] of regions) await readSafetensors(join(path, tensors))
+      for (const name of fileNames) await requireWhole(join(path, name), state.files[name])
       return { path, state }
     } catch (cause) {
-      error ??= damaged(file, cause)
+      error ??= QtError.isInstance(cause) ? cause : damaged(file, cause)
     }
   }
   if (error) throw error
@@ -118,9 +141,9 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
 const damaged = (file: string, cause: unknown) =>
   new QtError({
     code: 'CHECKPOINT_DAMAGED',
-    message: `The checkpoint cannot be read: ${messageOf(cause)}`,
+    message: `No checkpoint of this run can be used. Of the newest: ${cause instanceof z.ZodError ? 'its state is not complete' : messageOf(cause)}.`,
     where: { file },
-    actions: [`Delete ${dirname(file)} to go on from the checkpoint before it.`],
+    actions: [`Restore ${dirname(file)}, or choose another "output" and start anew.`],
     cause,
   })
 

@@ -62,6 +62,10 @@ export async function training(
       begun: performance.now(),
     }
     await announce(run, found !== undefined)
+    if (resume && !found) {
+      const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
+      await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
+    }
     return await toTheEnd(run, signal)
   } finally {
     signal.removeEventListener('abort', stop)

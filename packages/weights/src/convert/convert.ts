@@ -1,4 +1,5 @@
 import type { FloatType } from '../blocks/encode.js'
+import { requireOther } from '../io/require-other.js'
 import { openModel } from '../model/open-model.js'
 import { type WriteProgress, type WrittenModel, writeModel } from './write-model.js'
 
@@ -20,5 +21,6 @@ export interface ConvertOptions {
  * ```
  */
 export async function convert(input: string, output: string, options: ConvertOptions = {}): Promise<WrittenModel> {
+  await requireOther(input, output)
   return writeModel(await openModel(input, { signal: options.signal }), output, options)
 }

@@ -11,6 +11,7 @@ import {
   weightTypes,
   writeModel,
 } from '../convert/write-model.js'
+import { requireOther } from '../io/require-other.js'
 import type { Model } from '../model/model.js'
 import { openModel } from '../model/open-model.js'
 import { deltaOf, type WeightedModule } from './delta.js'
@@ -63,6 +64,7 @@ export async function merge(options: MergeOptions): Promise<MergeReport> {
   if (adapters.length === 0)
     throw usageError('MERGE_EMPTY', 'There is no adapter to merge.', { actions: ['Name at least one adapter.'] })
   if (method !== 'linear') throw usageError('MERGE_METHOD', `The method ${String(method)} is not known; linear is.`)
+  for (const input of [options.base, ...adapters.map(({ path }) => path)]) await requireOther(input, out)
   const model = await openModel(options.base, { signal })
   const parts = new Map<string, WeightedModule[]>()
   for (const { path, weight = 1 } of adapters) {
