@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Finding } from '@qt/data'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type PipelineEvent, pipeline, stageNames } from '../src/index.js'
 import { makeTinyBase } from './tiny-base.js'
@@ -108,20 +109,34 @@ test('only what changed is made again', async () => {
   expect(new Set(Object.values(trained.stages))).toEqual(new Set(['done']))
 }, 180_000)
 
-test('a mistake stops it with its place and a fix; the valid scenarios train when asked', async () => {
+test('every kind of mistake is found with its line and a fix; the valid scenarios train when asked', async () => {
   const dir = await project('mistakes', 'mistakes')
-  const findings: PipelineEvent[] = []
+  const found = new Map<string, Finding[]>()
   const run = pipeline(dir, { base })
   const stopped = (async () => {
-    for await (const event of run) if (event.type === 'finding') findings.push(event)
+    for await (const event of run)
+      if (event.type === 'finding') {
+        const file = basename(event.finding.file ?? '')
+        found.set(file, [...(found.get(file) ?? []), event.finding])
+      }
   })()
   await expect(stopped).rejects.toMatchObject({
     code: 'PIPELINE_DATA_INVALID',
     kind: 'usage',
-    where: { file: join(dir, 'scenarios', 'wrong-sum.md'), line: 22 },
+    where: { file: join(dir, 'scenarios', 'bad-experience.md'), line: 13 },
   })
-  expect(findings.length).toBeGreaterThan(0)
+  // Every file but the sound one is named after the mistake that is in it.
+  const files = (await readdir(join(dir, 'scenarios'))).filter((file) => file !== 'good.md').sort()
+  expect(files.length).toBeGreaterThan(45)
+  for (const file of files) {
+    const findings = found.get(file) ?? []
+    expect(findings.map(({ code }) => code)).toContain(file.split('.')[0])
+    for (const { line, fix } of findings) expect([line > 0, fix.label.length > 5]).toEqual([true, true])
+  }
+  const wrong = files.filter((file) => found.get(file)?.some(({ severity }) => severity === 'error'))
   const result = await pipeline(dir, { base, skipInvalid: true })
-  expect(result.leftOut).toEqual(['scenarios/wrong-sum.md'])
-  expect((await readFile(join(dir, 'output', 'data', 'train.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2)
+  expect(result.leftOut).toEqual(wrong.map((file) => `scenarios/${file}`))
+  // The sound one, and those that are only warned of, each with its variation.
+  const sound = 1 + files.length - wrong.length
+  expect((await readFile(join(dir, 'output', 'data', 'train.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2 * sound)
 }, 120_000)
