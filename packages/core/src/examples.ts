@@ -44,4 +44,6 @@ export interface PackedRow {
   /** The label of position i is the token to be predicted from it, already shifted; `ignoreLabel` where there is no loss. */
   readonly labels: Int32Array
   readonly documents: Int32Array
+  /** How much the loss of each position counts; left out: 1. */
+  readonly weights?: Float32Array
 }

@@ -45,6 +45,15 @@ std::vector<TensorSource> toTensors(const Napi::Array& list) {
   return tensors;
 }
 
+namespace {
+
+OptimizerKind toOptimizer(const std::string& name) {
+  if (name == "adamw") return OptimizerKind::AdamW;
+  throw std::runtime_error("the engine has no optimiser named " + name);
+}
+
+}  // namespace
+
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   TrainerOptions t;
   t.precision = text(o, "precision") == "bfloat16" ? DType::BF16 : DType::F32;
@@ -54,7 +63,9 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.maxPositions = integer(o, "maxPositions");
   t.lossChunk = integer(o, "lossChunk");
   t.dropout = static_cast<float>(number(o, "dropout"));
+  t.labelSmoothing = static_cast<float>(number(o, "labelSmoothing"));
   t.seed = static_cast<std::uint64_t>(number(o, "seed"));
+  t.optimizer = toOptimizer(text(o, "optimizer"));
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);

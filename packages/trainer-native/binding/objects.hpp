@@ -36,6 +36,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value update(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
+  Napi::Value readState(const Napi::CallbackInfo& info);
+  void writeState(const Napi::CallbackInfo& info);
   void initialise(const Napi::CallbackInfo& info);
   void zeroGradients(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
@@ -44,6 +46,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Trainer& open(Napi::Env env);
   Napi::Value pass(const Napi::CallbackInfo& info, bool gradients);
   std::span<float> region(const Napi::CallbackInfo& info);
+  std::span<unsigned char> stateRegion(const Napi::CallbackInfo& info, std::size_t count);
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<ThreadPool> pool_;

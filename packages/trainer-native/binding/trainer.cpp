@@ -12,6 +12,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
+                      InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
                       InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::zeroGradients>("zeroGradients"),
                       InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
 }
@@ -32,44 +33,72 @@ Trainer& TrainerObject::open(Napi::Env env) {
   return *trainer_;
 }
 
-Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
-  const Trainer& trainer = open(info.Env());
-  Napi::Array list = Napi::Array::New(info.Env());
-  for (const TrainedTensor& t : trainer.trained().tensors) {
-    Napi::Object o = Napi::Object::New(info.Env());
-    o.Set("layer", t.layer);
-    o.Set("kind", t.kind);
-    o.Set("rows", static_cast<double>(t.rows));
-    o.Set("columns", static_cast<double>(t.columns));
-    o.Set("offset", static_cast<double>(t.offset));
+namespace {
+
+constexpr const char* roleNames[roleCount] = {"weight", "lora_a", "lora_b", "magnitude"};
+
+Napi::Array toStateArrays(Napi::Env env, const std::vector<StateArray>& arrays) {
+  Napi::Array list = Napi::Array::New(env);
+  for (const StateArray& array : arrays) {
+    Napi::Object o = Napi::Object::New(env);
+    o.Set("name", array.name);
+    o.Set("dtype", array.type == StateType::F32 ? "F32" : "U8");
+    o.Set("offset", static_cast<double>(array.offset));
+    o.Set("bytes", static_cast<double>(array.bytes()));
     list.Set(list.Length(), o);
   }
   return list;
 }
 
-// (ids, labels, borders, weight, micro) → { loss, tokens, correct, finished }
+}  // namespace
+
+Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
+  const Trainer& trainer = open(info.Env());
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const TrainedTensor& t : trainer.trained().tensors) {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("adapter", t.id.adapter);
+    o.Set("role", roleNames[static_cast<int>(t.id.role)]);
+    o.Set("module", moduleName(t.id.layer, t.id.module));
+    o.Set("rows", static_cast<double>(t.rows));
+    o.Set("columns", static_cast<double>(t.columns));
+    o.Set("offset", static_cast<double>(t.offset));
+    o.Set("state", toStateArrays(info.Env(), t.state));
+    list.Set(list.Length(), o);
+  }
+  return list;
+}
+
+// ({ ids, labels, borders, weights? }, { weight, micro }) → { loss, weight, tokens, correct, finished }
 Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) {
   Trainer& trainer = open(info.Env());
   struct Call {
     std::vector<std::int32_t> ids, labels, borders;
+    std::vector<float> weights;
     LossSum sum;
   };
-  auto call = std::make_shared<Call>(Call{integers(info[0]), integers(info[1]), integers(info[2]), {}});
-  if (call->ids.size() != call->labels.size() || call->borders.size() < 2 || call->borders.front() != 0 ||
-      call->borders.back() != static_cast<std::int32_t>(call->ids.size()))
-    throw Napi::RangeError::New(info.Env(), "ids, labels and borders do not fit each other");
-  const float weight = gradients ? info[3].ToNumber().FloatValue() : 0.0f;
-  const auto micro = gradients ? info[4].ToNumber().Uint32Value() : 0u;
+  const Napi::Object given = info[0].As<Napi::Object>();
+  auto call = std::make_shared<Call>(Call{integers(given.Get("ids")), integers(given.Get("labels")), integers(given.Get("borders")), {}, {}});
+  if (const Napi::Value weights = given.Get("weights"); !weights.IsUndefined()) {
+    const Napi::Float32Array values = floats(weights);
+    call->weights.assign(values.Data(), values.Data() + values.ElementLength());
+  }
+  if (call->ids.size() != call->labels.size() || (!call->weights.empty() && call->weights.size() != call->ids.size()) || call->borders.size() < 2 ||
+      call->borders.front() != 0 || call->borders.back() != static_cast<std::int32_t>(call->ids.size()))
+    throw Napi::RangeError::New(info.Env(), "ids, labels, weights and borders do not fit each other");
+  const float weight = gradients ? static_cast<float>(number(info[1].As<Napi::Object>(), "weight")) : 0.0f;
+  const auto micro = gradients ? static_cast<std::uint32_t>(number(info[1].As<Napi::Object>(), "micro")) : 0u;
   return driver_->submit(
       info.This().As<Napi::Object>(),
       [this, &trainer, call, gradients, weight, micro] {
         const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
-                          static_cast<std::int32_t>(call->borders.size()) - 1};
+                          static_cast<std::int32_t>(call->borders.size()) - 1, call->weights.empty() ? nullptr : call->weights.data()};
         call->sum = gradients ? trainer.forwardBackward(batch, weight, micro, abort_) : trainer.evaluate(batch, abort_);
       },
       [call](Napi::Env env) -> Napi::Value {
         Napi::Object o = Napi::Object::New(env);
         o.Set("loss", call->sum.loss);
+        o.Set("weight", call->sum.weight);
         o.Set("tokens", static_cast<double>(call->sum.tokens));
         o.Set("correct", static_cast<double>(call->sum.correct));
         o.Set("finished", call->sum.finished);
@@ -80,13 +109,17 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
 Napi::Value TrainerObject::forwardBackward(const Napi::CallbackInfo& info) { return pass(info, true); }
 Napi::Value TrainerObject::evaluate(const Napi::CallbackInfo& info) { return pass(info, false); }
 
-// ({ learningRate, beta1, beta2, epsilon, weightDecay, clip, step }) → norm of the gradient
+// ({ groups: { [role]: { learningRate, weightDecay } }, beta1, beta2, epsilon, clip, step }) → norm of the gradient
 Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
   const Napi::Object o = info[0].As<Napi::Object>();
-  const auto real = [&](const char* key) { return static_cast<float>(number(o, key)); };
-  const AdamOptions options{real("learningRate"), real("beta1"), real("beta2"), real("epsilon"), real("weightDecay"), real("clip"),
-                            static_cast<std::int64_t>(number(o, "step"))};
+  const auto real = [](const Napi::Object& from, const char* key) { return static_cast<float>(number(from, key)); };
+  UpdateOptions options{{}, real(o, "beta1"), real(o, "beta2"), real(o, "epsilon"), real(o, "clip"), static_cast<std::int64_t>(number(o, "step"))};
+  const Napi::Object groups = object(o, "groups");
+  for (int role = 0; role < roleCount; ++role) {
+    const Napi::Object group = object(groups, roleNames[role]);
+    options.groups[role] = {real(group, "learningRate"), real(group, "weightDecay")};
+  }
   auto norm = std::make_shared<double>(0);
   return driver_->submit(
       info.This().As<Napi::Object>(), [&trainer, options, norm] { *norm = trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
@@ -95,9 +128,7 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
 // The caller waits for pending work before it reads or writes.
 std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
-  const std::string which = info[0].ToString().Utf8Value();
-  const std::span<float> all = which == "parameters" ? trainer.parameters() : which == "gradients" ? trainer.gradients()
-                             : which == "firstMoments" ? trainer.firstMoments() : trainer.secondMoments();
+  const std::span<float> all = info[0].ToString().Utf8Value() == "gradients" ? trainer.gradients() : trainer.parameters();
   const auto offset = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
   const std::size_t count = info[2].IsTypedArray() ? info[2].As<Napi::TypedArray>().ElementLength() : static_cast<std::size_t>(info[2].ToNumber().Int64Value());
   if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the trained numbers");
@@ -117,6 +148,30 @@ void TrainerObject::write(const Napi::CallbackInfo& info) {
   const Napi::Float32Array from = floats(info[2]);
   const std::span<float> to = region(info);
   std::memcpy(to.data(), from.Data(), to.size_bytes());
+}
+
+std::span<unsigned char> TrainerObject::stateRegion(const Napi::CallbackInfo& info, std::size_t count) {
+  const std::span<unsigned char> all = open(info.Env()).state();
+  const auto offset = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
+  if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the optimiser's state");
+  return all.subspan(offset, count);
+}
+
+// readState(offset, bytes) → Uint8Array
+Napi::Value TrainerObject::readState(const Napi::CallbackInfo& info) {
+  const std::span<unsigned char> from = stateRegion(info, static_cast<std::size_t>(info[1].ToNumber().Int64Value()));
+  Napi::Uint8Array out = Napi::Uint8Array::New(info.Env(), from.size());
+  std::memcpy(out.Data(), from.data(), from.size());
+  return out;
+}
+
+// writeState(offset, Uint8Array)
+void TrainerObject::writeState(const Napi::CallbackInfo& info) {
+  if (!info[1].IsTypedArray() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(info.Env(), "a Uint8Array is expected");
+  const auto from = info[1].As<Napi::Uint8Array>();
+  const std::span<unsigned char> to = stateRegion(info, from.ElementLength());
+  std::memcpy(to.data(), from.Data(), to.size());
 }
 
 // initialise("parameters", offset, count, { kind: 'normal' | 'uniform' | 'ones', size, seed, stream })

@@ -26,47 +26,85 @@ export interface StepOptions {
   readonly maxPositions: number
   readonly lossChunk: number
   readonly dropout: number
+  readonly labelSmoothing: number
   readonly seed: number
+  readonly optimizer: 'adamw'
   readonly adapters: readonly { layer: number; projection: number; rank: number; scale: number }[]
 }
 
 export interface StepPlan {
   /** Bytes of the one arena a step works in. */
   readonly arena: number
-  /** Bytes of the trained numbers; gradients and each of the two moments take as much again. */
+  /** Bytes of the trained numbers; gradients take as much again. */
   readonly trained: number
+  /** Bytes of the optimiser's state. */
+  readonly state: number
   readonly parts: readonly { part: string; bytes: number }[]
 }
 
-/** A trained tensor; `kind` as in native/src/train/layout.hpp, `offset` in numbers. */
+/** Which numbers of a module are trained: its own weight, or an adapter's share. */
+export type Role = 'weight' | 'lora_a' | 'lora_b' | 'magnitude'
+
 export interface TrainedTensor {
-  readonly layer: number
-  readonly kind: number
+  /** Which adapter it belongs to; -1 for the model's own. */
+  readonly adapter: number
+  readonly role: Role
+  /** The canonical name of the module's tensor: blk.0.attn_q.weight. */
+  readonly module: string
   readonly rows: number
   readonly columns: number
+  /** In numbers, alike in parameters and gradients. */
   readonly offset: number
+  /** What the optimiser keeps of it; offsets in bytes. */
+  readonly state: readonly StateArray[]
+}
+
+export interface StateArray {
+  readonly name: string
+  readonly dtype: 'F32' | 'U8'
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** Rows of tokens side by side. */
+export interface Batch {
+  readonly ids: Int32Array
+  /** What each position predicts; negative for none. */
+  readonly labels: Int32Array
+  /** Of documents: first 0, last the number of tokens. */
+  readonly borders: Int32Array
+  /** Of each token's loss; left out: 1. */
+  readonly weights?: Float32Array | undefined
 }
 
 export interface LossSum {
+  /** Σ weight · loss over the tokens that carry loss. */
   readonly loss: number
+  /** Σ weight. */
+  readonly weight: number
   readonly tokens: number
   readonly correct: number
   /** False when stopped by `setAbort(true)`. */
   readonly finished: boolean
 }
 
-export interface AdamStep {
+export interface ParameterGroup {
   readonly learningRate: number
+  /** Of matrices; norms do not decay. */
+  readonly weightDecay: number
+}
+
+export interface UpdateOptions {
+  readonly groups: Readonly<Record<Role, ParameterGroup>>
   readonly beta1: number
   readonly beta2: number
   readonly epsilon: number
-  readonly weightDecay: number
   /** 0: off. */
   readonly clip: number
   readonly step: number
 }
 
-export type Region = 'parameters' | 'gradients' | 'firstMoments' | 'secondMoments'
+export type Region = 'parameters' | 'gradients'
 
 export interface NativeModelHandle {
   readonly weightBytes: number
@@ -74,11 +112,15 @@ export interface NativeModelHandle {
 
 export interface NativeTrainer {
   tensors(): TrainedTensor[]
-  forwardBackward(ids: Int32Array, labels: Int32Array, borders: Int32Array, weight: number, micro: number): Promise<LossSum>
-  evaluate(ids: Int32Array, labels: Int32Array, borders: Int32Array): Promise<LossSum>
-  update(step: AdamStep): Promise<number>
+  /** Adds the gradients of Σ weight · loss; `micro` numbers the batch within its run, for random numbers. */
+  forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
+  evaluate(batch: Batch): Promise<LossSum>
+  /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
+  update(options: UpdateOptions): Promise<number>
   read(region: Region, offset: number, count: number): Float32Array<ArrayBuffer>
   write(region: Region, offset: number, values: Float32Array): void
+  readState(offset: number, bytes: number): Uint8Array<ArrayBuffer>
+  writeState(offset: number, bytes: Uint8Array): void
   initialise(
     region: 'parameters',
     offset: number,

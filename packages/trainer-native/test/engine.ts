@@ -11,7 +11,9 @@ export const smallStep: StepOptions = {
   maxPositions: 16,
   lossChunk: 16,
   dropout: 0,
+  labelSmoothing: 0,
   seed: 1,
+  optimizer: 'adamw',
   adapters: [{ layer: 0, projection: 0, rank: 2, scale: 1 }],
 }
 

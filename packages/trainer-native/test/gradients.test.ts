@@ -3,7 +3,7 @@ import { architectureNamed, openModel, toHuggingFaceName } from '@qt/weights'
 import { describe, expect, test } from 'vitest'
 import { binding, type StepOptions } from '../src/binding.js'
 import { tensorSources } from '../src/train/base.js'
-import { trainedName } from '../src/train/kinds.js'
+import { trainedName } from '../src/train/trained-name.js'
 import { fixture, readJson } from './support.js'
 
 interface Expected {
@@ -34,7 +34,9 @@ const full: StepOptions = {
   maxPositions: 48,
   lossChunk: 40,
   dropout: 0,
+  labelSmoothing: 0,
   seed: 1,
+  optimizer: 'adamw',
   adapters: [],
 }
 
@@ -47,7 +49,7 @@ describe.each(['tiny-tied', 'tiny-untied', 'tiny-llama3'])('%s computes what tra
     try {
       const { ids, labels, borders } = await batchOf(name)
       const trainable = labels.filter((label) => label >= 0).length
-      const sum = await trainer.forwardBackward(ids, labels, borders, 1 / trainable, 0)
+      const sum = await trainer.forwardBackward({ ids, labels, borders }, { weight: 1 / trainable, micro: 0 })
       expect(sum.tokens).toBe(trainable)
       expect(sum.loss / trainable / expected!.loss).toBeCloseTo(1, 5)
       const seen: string[] = []

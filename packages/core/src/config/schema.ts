@@ -83,6 +83,8 @@ export const trainingSchema = z.strictObject({
   beta2: z.number().min(0).lt(1).default(0.999),
   epsilon: z.number().positive().default(1e-8),
   weightDecay: z.number().nonnegative().default(0),
+  /** How much of each target is spread over the whole vocabulary. */
+  labelSmoothing: z.number().min(0).lt(1).default(0),
   gradClip: z.number().positive().nullable().default(1),
   checkpointing: z.union([z.literal('auto'), z.boolean()]).default('auto'),
   packing: z.boolean().optional(),

@@ -36,17 +36,20 @@ void tenSteps(const KernelTable& kernels, double clip, double decay) {
         p[i] -= rate * (matrix ? decay : 0) * p[i];
         p[i] -= rate * (m[i] / (1 - std::pow(beta1, step))) / (std::sqrt(v[i] / (1 - std::pow(beta2, step))) + epsilon);
       }
-    const double found = trainer.update({static_cast<float>(rate), static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(epsilon),
-                                         static_cast<float>(decay), static_cast<float>(clip), step});
+    const double found =
+        trainer.update(updateOptions(static_cast<float>(rate), static_cast<float>(beta1), static_cast<float>(beta2), static_cast<float>(epsilon),
+                                     static_cast<float>(decay), static_cast<float>(clip), step));
     CHECK_NEAR(found / norm, 1.0, 1e-6);
   }
   double worst = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    worst = std::max(worst, std::fabs(trainer.parameters()[i] - p[i]));
-    worst = std::max(worst, std::fabs(trainer.firstMoments()[i] - m[i]));
-    worst = std::max(worst, std::fabs(trainer.secondMoments()[i] - v[i]));
-    if (trainer.gradients()[i] != 0) ++failures;
-  }
+  for (const TrainedTensor& t : trainer.trained().tensors)
+    for (std::int64_t j = 0; j < t.size(); ++j) {
+      const std::size_t i = t.offset + j;
+      worst = std::max(worst, std::fabs(trainer.parameters()[i] - p[i]));
+      worst = std::max(worst, std::fabs(stateOf(trainer, t, 0)[j] - m[i]));
+      worst = std::max(worst, std::fabs(stateOf(trainer, t, 1)[j] - v[i]));
+      if (trainer.gradients()[i] != 0) ++failures;
+    }
   if (worst > 2e-6) {
     std::printf("%s clip %g decay %g: off by %.3g after ten steps\n", kernels.name, clip, decay, worst);
     ++failures;
@@ -62,15 +65,14 @@ void refusesWhatIsNotFinite(const KernelTable& kernels, float bad) {
     for (std::size_t i = 0; i < trainer.trained().count; ++i) trainer.gradients()[i] = static_cast<float>(random(i, 900));
   };
   fill();
-  trainer.update({1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 1.0f, 1});
-  const std::vector<float> p(trainer.parameters().begin(), trainer.parameters().end()), m(trainer.firstMoments().begin(), trainer.firstMoments().end()),
-      v(trainer.secondMoments().begin(), trainer.secondMoments().end());
+  trainer.update(updateOptions(1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 1.0f, 1));
+  const std::vector<float> p(trainer.parameters().begin(), trainer.parameters().end());
+  const std::vector<unsigned char> state(trainer.state().begin(), trainer.state().end());
   fill();
   trainer.gradients()[trainer.trained().tensors.back().offset + 3] = bad;
-  CHECK(!std::isfinite(trainer.update({1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 1.0f, 2})));
+  CHECK(!std::isfinite(trainer.update(updateOptions(1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 1.0f, 2))));
   CHECK(std::memcmp(p.data(), trainer.parameters().data(), p.size() * 4) == 0);
-  CHECK(std::memcmp(m.data(), trainer.firstMoments().data(), m.size() * 4) == 0);
-  CHECK(std::memcmp(v.data(), trainer.secondMoments().data(), v.size() * 4) == 0);
+  CHECK(std::memcmp(state.data(), trainer.state().data(), state.size()) == 0);
 }
 
 }  // namespace

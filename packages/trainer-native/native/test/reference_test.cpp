@@ -85,8 +85,12 @@ void swigluOperation() {
 void lossOperation() {
   const std::vector<int> labels{3, -100, 0, 12};
   Values logits = draw(4 * 13, 3), gradient, ignored;
-  crossEntropy(logits, labels, 13, 0.7, gradient);
-  checkGradient("cross-entropy", logits, gradient, [&] { return crossEntropy(logits, labels, 13, 0.7, ignored); }, 1000, tolerance);
+  for (const double smoothing : {0.0, 0.2})
+    for (const Values& weights : {Values{}, Values{0.5, 1, 2, 0.25}}) {
+      crossEntropy(logits, labels, 13, 0.7, weights, smoothing, gradient);
+      const auto loss = [&] { return crossEntropy(logits, labels, 13, 0.7, weights, smoothing, ignored); };
+      checkGradient("cross-entropy", logits, gradient, loss, 1000, tolerance);
+    }
 }
 
 void wholeModel(bool full, bool tied, RopeLayout layout, bool dropout) {
@@ -105,7 +109,7 @@ void wholeModel(bool full, bool tied, RopeLayout layout, bool dropout) {
   decoder.lossAndGradients(ids, labels, borders, 0.05, gradients);
   for (auto& [key, values] : decoder.weights) {
     char name[80];
-    std::snprintf(name, sizeof name, "model (full %d tied %d dropout %d), layer %d kind %d", full, tied, dropout, key.first, key.second);
+    std::snprintf(name, sizeof name, "model (full %d tied %d dropout %d), layer %d module %d", full, tied, dropout, key.layer, key.module);
     checkGradient(name, values, gradients.at(key), [&] { return decoder.lossAndGradients(ids, labels, borders, 0.05, ignored); }, 6, tolerance);
   }
 }

@@ -22,8 +22,8 @@ int main() {
       const AdapterModule& m = tiny.options.adapters[l][p];
       if (m.rank == 0) continue;
       AppliedAdapter a{l, p, m.rank, m.scale, {}, {}};
-      const reference::Values& low = tiny.decoder.weights.at({l, AdapterA + p});
-      const reference::Values& high = tiny.decoder.weights.at({l, AdapterB + p});
+      const reference::Values& low = tiny.decoder.weights.at(loraA(l, p));
+      const reference::Values& high = tiny.decoder.weights.at(loraB(l, p));
       a.a.assign(low.begin(), low.end());
       a.b.assign(high.begin(), high.end());
       adapters.push_back(a);

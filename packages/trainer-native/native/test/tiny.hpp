@@ -40,7 +40,12 @@ struct Tiny {
   std::vector<std::vector<float>> storage;
   std::vector<int> ids, labels, borders;
 
-  Batch batch() const { return {ids.data(), labels.data(), borders.data(), static_cast<std::int32_t>(ids.size()), static_cast<std::int32_t>(borders.size()) - 1}; }
+  std::vector<float> weights;  // of each token's loss, or empty
+
+  Batch batch() const {
+    return {ids.data(), labels.data(), borders.data(), static_cast<std::int32_t>(ids.size()), static_cast<std::int32_t>(borders.size()) - 1,
+            weights.empty() ? nullptr : weights.data()};
+  }
 };
 
 // Random weights, adapters of several ranks on some projections, three documents of uneven length, some labels masked.
@@ -49,25 +54,25 @@ inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
   const ModelSpec spec = tinySpec(tied, layout);
   t.model.spec = t.decoder.spec = spec;
   std::uint32_t purpose = 100;
-  const auto fill = [&](int layer, int kind, std::int64_t rows, std::int64_t columns, double size, double centre) {
+  const auto fill = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, double size, double centre) {
     std::vector<float> data(static_cast<std::size_t>(rows * columns));
     for (std::size_t i = 0; i < data.size(); ++i) data[i] = static_cast<float>(centre + size * random(i, purpose));
     ++purpose;
-    t.decoder.weights[{layer, kind}] = reference::Values(data.begin(), data.end());
+    t.decoder.weights[id] = reference::Values(data.begin(), data.end());
     t.storage.push_back(std::move(data));
     return MatrixView{t.storage.back().data(), TensorType::F32, rows, columns, static_cast<std::size_t>(columns) * 4};
   };
   t.storage.reserve(64);
-  t.model.embedding = t.model.output = fill(-1, Embedding, spec.vocabulary, spec.dModel, 1.0, 0);
-  if (!tied) t.model.output = fill(-1, OutputWeight, spec.vocabulary, spec.dModel, 0.3, 0);
-  t.model.outputNorm = static_cast<const float*>(fill(-1, OutputNorm, 1, spec.dModel, 0.2, 1).data);
+  t.model.embedding = t.model.output = fill(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, 1.0, 0);
+  if (!tied) t.model.output = fill(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, 0.3, 0);
+  t.model.outputNorm = static_cast<const float*>(fill(weightOf(-1, OutputNorm), 1, spec.dModel, 0.2, 1).data);
   for (int l = 0; l < spec.layers; ++l) {
     BlockWeights b;
-    b.attentionNorm = static_cast<const float*>(fill(l, AttentionNorm, 1, spec.dModel, 0.2, 1).data);
-    b.ffnNorm = static_cast<const float*>(fill(l, FfnNorm, 1, spec.dModel, 0.2, 1).data);
+    b.attentionNorm = static_cast<const float*>(fill(weightOf(l, AttentionNorm), 1, spec.dModel, 0.2, 1).data);
+    b.ffnNorm = static_cast<const float*>(fill(weightOf(l, FfnNorm), 1, spec.dModel, 0.2, 1).data);
     for (int p = 0; p < projectionCount; ++p) {
       const Shape s = projectionShape(spec, p);
-      b.projections[p] = fill(l, Weight + p, s.rows, s.columns, 0.3, 0);
+      b.projections[p] = fill(weightOf(l, p), s.rows, s.columns, 0.3, 0);
     }
     t.model.blocks.push_back(b);
   }
@@ -82,8 +87,8 @@ inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
         const Shape s = projectionShape(spec, p);
         t.options.adapters[l][p] = {rank, 0.5f + 0.25f * p};
         t.decoder.adapters[l][p] = {rank, 0.5 + 0.25 * p};
-        fill(l, AdapterA + p, rank, s.columns, 0.3, 0);
-        fill(l, AdapterB + p, s.rows, rank, 0.3, 0);
+        fill(loraA(l, p), rank, s.columns, 0.3, 0);
+        fill(loraB(l, p), s.rows, rank, 0.3, 0);
       }
   }
   t.borders = {0, 70, 71, 150};
@@ -97,10 +102,22 @@ inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
   return t;
 }
 
+// The same rate and decay for every role.
+inline UpdateOptions updateOptions(float rate, float beta1, float beta2, float epsilon, float decay, float clip, std::int64_t step) {
+  UpdateOptions o{{}, beta1, beta2, epsilon, clip, step};
+  o.groups.fill({rate, decay});
+  return o;
+}
+
+// An array of the optimiser's state of a tensor.
+inline float* stateOf(Trainer& trainer, const TrainedTensor& tensor, std::size_t index) {
+  return reinterpret_cast<float*>(trainer.state().data() + tensor.state[index].offset);
+}
+
 // Copies the reference's trained tensors into the trainer's parameters (adapters; full training has copied its own).
 inline void loadParameters(const Tiny& tiny, Trainer& trainer) {
   for (const TrainedTensor& tensor : trainer.trained().tensors) {
-    const reference::Values& from = tiny.decoder.weights.at({tensor.layer, tensor.kind});
+    const reference::Values& from = tiny.decoder.weights.at(tensor.id);
     for (std::size_t i = 0; i < from.size(); ++i) trainer.parameters()[tensor.offset + i] = static_cast<float>(from[i]);
   }
 }

@@ -9,8 +9,7 @@ import {
   usageError,
 } from '@qt/core'
 import { type Adapter, type AdapterModule, adapterScale, readAdapter } from '@qt/weights'
-import type { NativeTrainer } from '../binding.js'
-import { kinds } from './kinds.js'
+import type { NativeTrainer, Role } from '../binding.js'
 
 type AdapterConfig = NonNullable<TrainingConfig['adapter']>
 
@@ -109,11 +108,9 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
 /** Fills in the numbers: of `init`, or new ones as PEFT's (A Kaiming-uniform, B zero, so that nothing changes at first). */
 export function startAdapter(trainer: NativeTrainer, plan: AdapterPlan, seed: number): void {
   for (const [index, tensor] of trainer.tensors().entries()) {
-    const module = plan.modules.find(({ layer, projection }) => layer === tensor.layer && projection === tensor.kind % 16)!
-    const side = tensor.kind < kinds.adapterB ? 'a' : 'b'
-    const start = plan.start?.modules.get(module.name)
-    if (start) trainer.write('parameters', tensor.offset, start[side])
-    else if (side === 'a')
+    const start = plan.start?.modules.get(tensor.module)
+    if (start) trainer.write('parameters', tensor.offset, tensor.role === 'lora_a' ? start.a : start.b)
+    else if (tensor.role === 'lora_a')
       trainer.initialise('parameters', tensor.offset, tensor.rows * tensor.columns, {
         kind: 'uniform',
         size: 1 / Math.sqrt(tensor.columns),
@@ -127,15 +124,15 @@ export function startAdapter(trainer: NativeTrainer, plan: AdapterPlan, seed: nu
 export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: ModelSpec): Adapter {
   const tensors = trainer.tensors()
   const modules = new Map<string, AdapterModule>()
-  for (const { name, layer, projection, rank, alpha, scale } of plan.modules) {
-    const read = (kind: number) => {
-      const { offset, rows, columns } = tensors.find((tensor) => tensor.layer === layer && tensor.kind === kind + projection)!
+  for (const { name, projection, rank, alpha, scale } of plan.modules) {
+    const read = (role: Role) => {
+      const { offset, rows, columns } = tensors.find((tensor) => tensor.module === name && tensor.role === role)!
       return trainer.read('parameters', offset, rows * columns)
     }
-    const a = read(kinds.adapterA)
+    const a = read('lora_a')
     if (a.length !== rank * projectionShape(spec, projections[projection]!)[1])
       throw new RangeError(`${name} has an unexpected size`)
-    modules.set(name, { a, b: read(kinds.adapterB), rank, alpha, scale })
+    modules.set(name, { a, b: read('lora_b'), rank, alpha, scale })
   }
   const { rank, alpha, dropout, rankStabilised, targets } = plan
   return { kind: 'lora', rank, alpha, dropout, rankStabilised, targets, modules }

@@ -3,11 +3,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { smallTrainer } from '../../test/engine.js'
 import { temporaryFolder } from '../../test/support.js'
-import type { NativeTrainer, Region } from '../binding.js'
+import type { NativeTrainer } from '../binding.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 
 const folder = await temporaryFolder()
-const regions: readonly Region[] = ['parameters', 'firstMoments', 'secondMoments']
 let trainer: NativeTrainer
 beforeAll(async () => {
   trainer = await smallTrainer()
@@ -26,11 +25,17 @@ const state = (step: number): CheckpointState => ({
 })
 
 const fill = (value: number) => {
-  for (const [i, region] of regions.entries())
-    for (const { offset, rows, columns } of trainer.tensors())
-      trainer.write(region, offset, new Float32Array(rows * columns).fill(value + i))
+  for (const { offset, rows, columns, state: arrays } of trainer.tensors()) {
+    trainer.write('parameters', offset, new Float32Array(rows * columns).fill(value))
+    for (const [i, array] of arrays.entries())
+      trainer.writeState(array.offset, new Uint8Array(new Float32Array(array.bytes / 4).fill(value + i + 1).buffer))
+  }
 }
-const firstNumbers = () => regions.map((region) => trainer.read(region, trainer.tensors()[1]!.offset, 1)[0])
+const firstNumbers = () => {
+  const { offset, state: arrays } = trainer.tensors()[1]!
+  const first = (bytes: Uint8Array<ArrayBuffer>) => new Float32Array(bytes.buffer)[0]
+  return [trainer.read('parameters', offset, 1)[0], ...arrays.map((array) => first(trainer.readState(array.offset, 4)))]
+}
 
 test('parameters and moments come back as they were', async () => {
   const run = join(folder, 'whole')

@@ -6,8 +6,8 @@ import { messageOf, QtError } from '@qt/core'
 import { syncFolder, writeFileAtomic } from '@qt/core/node'
 import { readSafetensors, writeSafetensors } from '@qt/weights'
 import { z } from 'zod'
-import type { NativeTrainer, Region } from '../binding.js'
-import { trainedName } from './kinds.js'
+import type { NativeTrainer } from '../binding.js'
+import { trainedName } from './trained-name.js'
 
 const stateSchema = z.object({
   version: z.literal(1),
@@ -28,13 +28,49 @@ const stateSchema = z.object({
 type StoredState = z.infer<typeof stateSchema>
 export type CheckpointState = Omit<StoredState, 'files'>
 
-const regions: readonly (readonly [Region, string, string])[] = [
-  ['parameters', 'parameters.safetensors', ''],
-  ['firstMoments', 'optimizer.safetensors', '.first_moment'],
-  ['secondMoments', 'optimizer.safetensors', '.second_moment'],
-]
+/** One array of numbers in a checkpoint: where it lies in the trainer, and under which name in which file. */
+interface StoredArray {
+  readonly file: (typeof fileNames)[number]
+  readonly name: string
+  readonly dtype: 'F32' | 'U8'
+  readonly shape: readonly number[]
+  readonly bytes: number
+  read(): Uint8Array<ArrayBuffer>
+  write(bytes: Uint8Array<ArrayBuffer>): void
+}
 
-const fileNames = [...new Set(regions.map(([, file]) => file))]
+const fileNames = ['parameters.safetensors', 'optimizer.safetensors'] as const
+
+/** Everything that a trainer remembers between steps. */
+function storedArrays(trainer: NativeTrainer): StoredArray[] {
+  return trainer.tensors().flatMap((tensor): StoredArray[] => {
+    const { rows, columns, offset } = tensor
+    const name = trainedName(tensor)
+    const shape = rows === 1 ? [columns] : [rows, columns]
+    return [
+      {
+        file: 'parameters.safetensors',
+        name,
+        dtype: 'F32',
+        shape,
+        bytes: rows * columns * 4,
+        read: () => new Uint8Array(trainer.read('parameters', offset, rows * columns).buffer),
+        write: (bytes) => trainer.write('parameters', offset, new Float32Array(bytes.buffer)),
+      },
+      ...tensor.state.map(
+        (array): StoredArray => ({
+          file: 'optimizer.safetensors',
+          name: `${name}.${array.name}`,
+          dtype: array.dtype,
+          shape: array.bytes === rows * columns * 4 ? shape : [array.dtype === 'F32' ? array.bytes / 4 : array.bytes],
+          bytes: array.bytes,
+          read: () => trainer.readState(array.offset, array.bytes),
+          write: (bytes) => trainer.writeState(array.offset, bytes),
+        }),
+      ),
+    ]
+  })
+}
 
 const kept = 2
 
@@ -52,22 +88,21 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
   const temporary = join(folder, `.${folderName(state.step)}.tmp`)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
+  const arrays = storedArrays(trainer)
   for (const file of fileNames)
     await writeSafetensors(
       join(temporary, file),
-      regions
-        .filter(([, into]) => into === file)
-        .flatMap(([region, , suffix]) =>
-          trainer.tensors().map((tensor) => ({
-            name: trainedName(tensor) + suffix,
-            dtype: 'F32' as const,
-            shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
-            // Read when it is written: one tensor at a time in memory, however large the model.
-            data: async function* () {
-              yield bytesOf(trainer.read(region, tensor.offset, tensor.rows * tensor.columns))
-            },
-          })),
-        ),
+      arrays
+        .filter((array) => array.file === file)
+        .map(({ name, dtype, shape, read }) => ({
+          name,
+          dtype,
+          shape,
+          // Read when it is written: one tensor at a time in memory, however large the model.
+          data: async function* () {
+            yield read()
+          },
+        })),
     )
   const files: Record<string, string> = {}
   for (const file of fileNames) files[file] = await digest(join(temporary, file))
@@ -97,9 +132,6 @@ async function requireWhole(file: string, expected: string | undefined): Promise
   })
   if (found !== expected) throw damaged(file, new Error('its content is not what was written'))
 }
-
-const bytesOf = (values: Float32Array<ArrayBuffer>): Uint8Array =>
-  new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
 /** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
 async function candidates(folder: string): Promise<string[]> {
@@ -149,19 +181,15 @@ const damaged = (file: string, cause: unknown) =>
 
 /** Puts a checkpoint's numbers back into the trainer. */
 export async function restoreCheckpoint({ path }: FoundCheckpoint, trainer: NativeTrainer): Promise<void> {
-  for (const [region, name, suffix] of regions) {
+  const arrays = storedArrays(trainer)
+  for (const name of fileNames) {
     const file = join(path, name)
     try {
       const tensors = await readSafetensors(file)
-      for (const tensor of trainer.tensors()) {
-        const bytes = await tensors.read(trainedName(tensor) + suffix)
-        if (bytes.byteLength !== tensor.rows * tensor.columns * 4)
-          throw new Error(`${trainedName(tensor)} has another size than the model's`)
-        trainer.write(
-          region,
-          tensor.offset,
-          new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)),
-        )
+      for (const array of arrays.filter((one) => one.file === name)) {
+        const bytes = await tensors.read(array.name)
+        if (bytes.byteLength !== array.bytes) throw new Error(`${array.name} has another size than the model's`)
+        array.write(new Uint8Array(bytes))
       }
     } catch (cause) {
       throw damaged(file, cause)

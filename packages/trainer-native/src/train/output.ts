@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { writeAdapter, writeModelFolder } from '@qt/weights'
 import type { NativeTrainer } from '../binding.js'
 import { trainedAdapter } from './adapter-plan.js'
-import { trainedName } from './kinds.js'
 import type { Prepared } from './prepare.js'
+import { trainedName } from './trained-name.js'
 
 export interface WrittenOutput {
   readonly adapter?: { readonly path: string }

@@ -31,7 +31,7 @@ export interface PlannedStep {
 /** The exact memory of a step, and the options that it follows from. The engine allocates just this. */
 export function planStep(input: PlanInput): PlannedStep {
   const { config, extent, adapters, dropout } = input
-  const { checkpointing, precision, seed } = config.training
+  const { checkpointing, precision, labelSmoothing, seed } = config.training
   const options = (recompute: boolean): StepOptions => ({
     precision: precision === 'float32' ? 'float32' : 'bfloat16',
     checkpointing: recompute,
@@ -39,7 +39,9 @@ export function planStep(input: PlanInput): PlannedStep {
     ...extent,
     lossChunk,
     dropout,
+    labelSmoothing,
     seed,
+    optimizer: 'adamw',
     adapters,
   })
   const planned = (recompute: boolean): PlannedStep => {
@@ -57,7 +59,7 @@ function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolea
     { part: 'base weights (mapped file)', bytes: weightBytes },
     { part: 'trained parameters', bytes: native.trained },
     { part: 'gradients', bytes: native.trained },
-    { part: 'optimiser state', bytes: 2 * native.trained },
+    { part: 'optimiser state', bytes: native.state },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)
   return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }

@@ -1,6 +1,5 @@
 import type { NativeTrainer } from '../binding.js'
 import { startAdapter } from './adapter-plan.js'
-import { kinds } from './kinds.js'
 import type { Prepared } from './prepare.js'
 
 /** The numbers training starts from; full training of an existing model has copied its weights already. */
@@ -11,12 +10,12 @@ export function startParameters(trainer: NativeTrainer, { config, base, adapter 
   // GPT-2's: normal 0.02, and 0.02/√(2·layers) for what is added to the residual stream.
   const usual = 0.02
   const residual = usual / Math.sqrt(2 * base.spec.layers)
-  const added = new Set([kinds.weight + 3, kinds.weight + 6])
-  for (const [stream, { kind, offset, rows, columns }] of trainer.tensors().entries()) {
-    const norm = kind === kinds.attentionNorm || kind === kinds.ffnNorm || kind === kinds.outputNorm
+  const added = /\.(attn_output|ffn_down)\.weight$/
+  for (const [stream, { module, offset, rows, columns }] of trainer.tensors().entries()) {
+    const norm = module.endsWith('_norm.weight')
     trainer.initialise('parameters', offset, rows * columns, {
       kind: norm ? 'ones' : 'normal',
-      size: norm ? 1 : added.has(kind) ? residual : usual,
+      size: norm ? 1 : added.test(module) ? residual : usual,
       seed,
       stream,
     })

@@ -1,10 +1,11 @@
 import type { TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
+import { parameterGroups } from './parameter-groups.js'
 import type { Prepared } from './prepare.js'
 import { batchesOf, type MicroBatch } from './windows.js'
 
 export interface StepResult {
-  /** Mean over the trainable tokens of the whole window. */
+  /** Mean over the trainable tokens of the whole window, by their weights. */
   readonly loss: number
   readonly gradNorm: number
   readonly trainable: number
@@ -19,23 +20,25 @@ export async function oneStep(
   settings: TrainingConfig['training'],
 ): Promise<StepResult | undefined> {
   const trainable = batches.reduce((sum, batch) => sum + batch.trainable, 0)
+  const weight = batches.reduce((sum, batch) => sum + batch.weight, 0)
   let loss = 0
-  for (const [index, { ids, labels, borders }] of batches.entries()) {
+  for (const [index, batch] of batches.entries()) {
     const micro = (step - 1) * settings.gradAccumulation + index
-    const sum = await trainer.forwardBackward(ids, labels, borders, trainable === 0 ? 0 : 1 / trainable, micro)
+    const sum = await trainer.forwardBackward(batch, { weight: weight === 0 ? 0 : 1 / weight, micro })
     if (!sum.finished) {
       trainer.zeroGradients()
       return undefined
     }
     loss += sum.loss
   }
-  const mean = trainable === 0 ? 0 : loss / trainable
+  const mean = weight === 0 ? 0 : loss / weight
   if (!Number.isFinite(mean)) {
     trainer.zeroGradients()
     return { loss: mean, gradNorm: Number.NaN, trainable }
   }
-  const { beta1, beta2, epsilon, weightDecay, gradClip } = settings
-  const gradNorm = await trainer.update({ learningRate, beta1, beta2, epsilon, weightDecay, clip: gradClip ?? 0, step })
+  const { beta1, beta2, epsilon, gradClip } = settings
+  const groups = parameterGroups(learningRate, settings)
+  const gradNorm = await trainer.update({ groups, beta1, beta2, epsilon, clip: gradClip ?? 0, step })
   if (!Number.isFinite(gradNorm)) trainer.zeroGradients()
   return { loss: mean, gradNorm, trainable }
 }
@@ -45,7 +48,7 @@ export async function validate(
   trainer: NativeTrainer,
   { rows, config }: Prepared,
 ): Promise<Omit<LossSum, 'finished'> | undefined> {
-  const total = { loss: 0, tokens: 0, correct: 0 }
+  const total = { loss: 0, weight: 0, tokens: 0, correct: 0 }
   const { batchSize } = config.training
   for (let first = 0; first < (rows.validation?.length ?? 0); first += batchSize) {
     const count = Math.min(batchSize, rows.validation!.length - first)
@@ -53,9 +56,10 @@ export async function validate(
       Array.from({ length: count }, (_, i) => rows.validation!.row(first + i)),
       batchSize,
     )
-    const sum = await trainer.evaluate(batch!.ids, batch!.labels, batch!.borders)
+    const sum = await trainer.evaluate(batch!)
     if (!sum.finished) return undefined
     total.loss += sum.loss
+    total.weight += sum.weight
     total.tokens += sum.tokens
     total.correct += sum.correct
   }

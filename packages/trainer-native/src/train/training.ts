@@ -200,7 +200,7 @@ export const stepEvent = (
 async function validated({ prepared, trainer, recorder, patience, position }: OpenRun): Promise<boolean> {
   const sum = await validate(trainer, prepared)
   if (sum === undefined) return false
-  const loss = sum.loss / sum.tokens
+  const loss = sum.loss / sum.weight
   const tokenAccuracy = sum.correct / sum.tokens
   await recorder.record({ type: 'validation', step: position.step, loss, perplexity: Math.exp(loss), tokenAccuracy })
   patience.add(loss)

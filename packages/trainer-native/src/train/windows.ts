@@ -1,12 +1,12 @@
 import { type PackedRow, permutation, type RowSource, type TrainingConfig } from '@qt/core'
+import type { Batch } from '../binding.js'
 
 /** Rows side by side, as the engine takes them. */
-export interface MicroBatch {
-  readonly ids: Int32Array
-  readonly labels: Int32Array
-  readonly borders: Int32Array
+export interface MicroBatch extends Batch {
   /** Tokens that carry loss. */
   readonly trainable: number
+  /** The sum of their weights. */
+  readonly weight: number
   readonly rows: number
 }
 
@@ -68,17 +68,24 @@ function sideBySide(rows: readonly PackedRow[]): MicroBatch {
   const tokens = rows.reduce((sum, row) => sum + row.ids.length, 0)
   const ids = new Int32Array(tokens)
   const labels = new Int32Array(tokens)
+  const weights = rows.some((row) => row.weights) ? new Float32Array(tokens).fill(1) : undefined
   const borders: number[] = [0]
   let at = 0
   for (const row of rows) {
     ids.set(row.ids, at)
     labels.set(row.labels, at)
+    if (row.weights) weights?.set(row.weights, at)
     for (const border of row.documents) if (border > 0) borders.push(at + border)
     at += row.ids.length
   }
   let trainable = 0
-  for (const label of labels) if (label >= 0) trainable++
-  return { ids, labels, borders: Int32Array.from(borders), trainable, rows: rows.length }
+  let weight = 0
+  for (const [i, label] of labels.entries())
+    if (label >= 0) {
+      trainable++
+      weight += weights?.[i] ?? 1
+    }
+  return { ids, labels, borders: Int32Array.from(borders), weights, trainable, weight, rows: rows.length }
 }
 
 /** The most tokens that `batchSize` rows can have together, and the longest document: what a step's memory is planned for. */

@@ -172,8 +172,9 @@ struct KernelTable {
                       float scale, float* out, float* scores);
 
   void (*decodeRow)(const MatrixView&, std::int64_t row, float* out);
-  // A row of logits becomes its gradient (softmax − target)·weight; returns −log p(target). Weight 0 leaves the logits alone.
-  float (*crossEntropy)(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, bool gradient, bool* correct);
+  // A row of logits becomes its gradient (softmax − q)·weight, q being the target with `smoothing` spread over the vocabulary; returns
+  // the cross-entropy of q. Without `gradient` the logits stay.
+  float (*crossEntropy)(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, bool* correct);
   double (*sumOfSquares)(const float* x, std::int64_t count);
   void (*adamw)(float* parameter, const float* gradient, float* m, float* v, std::int64_t count, const AdamStep&);
   void (*addScaled)(float* out, const float* x, float scale, std::int64_t count);

@@ -82,8 +82,6 @@ class Loader {
   Model& model_;
 };
 
-constexpr const char* projectionNames[projectionCount] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
-
 }  // namespace
 
 Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage) {

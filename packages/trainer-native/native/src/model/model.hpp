@@ -31,6 +31,9 @@ struct Model {
   std::size_t weightBytes() const;
 };
 
+// Names of the projections, in their order, as files have them.
+inline constexpr const char* projectionNames[projectionCount] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
+
 // Where one tensor lies in a file.
 struct TensorSource {
   std::string name;  // GGUF's: blk.0.attn_q.weight …

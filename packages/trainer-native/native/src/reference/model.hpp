@@ -6,13 +6,13 @@
 #include <utility>
 
 #include "../spec.hpp"
-#include "../train/layout.hpp"
+#include "../train/tensors.hpp"
 #include "ops.hpp"
 
 namespace qt::reference {
 
-// Tensors by (layer, TensorKind), as the engine names them.
-using Tensors = std::map<std::pair<int, int>, Values>;
+// Tensors as the engine names them.
+using Tensors = std::map<TensorId, Values>;
 
 struct Adapter {
   int rank = 0;
@@ -24,6 +24,8 @@ struct Decoder {
   Tensors weights;
   std::vector<std::array<Adapter, projectionCount>> adapters;  // or empty
   std::vector<std::array<Values, projectionCount>> masks;      // dropout: factors on an adapter's input, or empty
+  Values tokenWeights;                                         // of each token's loss, or empty
+  double smoothing = 0;                                        // of labels
 
   // Loss·weight summed over labelled tokens; gradients of everything in `weights` go to `gradients`.
   double lossAndGradients(const std::vector<int>& ids, const std::vector<int>& labels, const std::vector<int>& borders, double weight, Tensors& gradients) const {
@@ -39,7 +41,7 @@ struct Decoder {
     const AttentionSizes sizes{spec.heads, spec.kvHeads, spec.headDim, spec.attentionScale};
     const bool interleaved = spec.ropeLayout == RopeLayout::Interleaved;
 
-    const Values& embedding = weights.at({-1, Embedding});
+    const Values& embedding = weights.at(weightOf(-1, Embedding));
     Values x(static_cast<std::size_t>(tokens) * d);
     for (int t = 0; t < tokens; ++t)
       for (int i = 0; i < d; ++i) x[t * d + i] = embedding[ids[t] * d + i];
@@ -52,7 +54,7 @@ struct Decoder {
     for (int l = 0; l < spec.layers; ++l) {
       Kept& b = kept[l];
       b.x = x;
-      b.h1 = rmsNorm(x, weights.at({l, AttentionNorm}), tokens, d, spec.normEpsilon);
+      b.h1 = rmsNorm(x, weights.at(weightOf(l, AttentionNorm)), tokens, d, spec.normEpsilon);
       b.q = project(l, Query, b.h1, tokens, b.low);
       b.k = project(l, Key, b.h1, tokens, b.low);
       b.v = project(l, Value, b.h1, tokens, b.low);
@@ -60,20 +62,20 @@ struct Decoder {
       rotate(b.k, positions, spec.ropeFrequencies, interleaved, spec.kvHeads, spec.headDim, 1);
       b.o = attention(b.q, b.k, b.v, document, sizes);
       b.middle = sum(x, project(l, AttentionOut, b.o, tokens, b.low));
-      b.h2 = rmsNorm(b.middle, weights.at({l, FfnNorm}), tokens, d, spec.normEpsilon);
+      b.h2 = rmsNorm(b.middle, weights.at(weightOf(l, FfnNorm)), tokens, d, spec.normEpsilon);
       b.gate = project(l, Gate, b.h2, tokens, b.low);
       b.up = project(l, Up, b.h2, tokens, b.low);
       b.act = swiglu(b.gate, b.up);
       x = sum(b.middle, project(l, Down, b.act, tokens, b.low));
     }
-    const Values last = rmsNorm(x, weights.at({-1, OutputNorm}), tokens, d, spec.normEpsilon);
-    const std::pair<int, int> outputKey{-1, spec.tiedEmbeddings ? Embedding : OutputWeight};
+    const Values last = rmsNorm(x, weights.at(weightOf(-1, OutputNorm)), tokens, d, spec.normEpsilon);
+    const TensorId outputKey = weightOf(-1, spec.tiedEmbeddings ? Embedding : OutputWeight);
     Values dLogits;
-    const double loss = crossEntropy(linear(last, weights.at(outputKey), tokens, vocabulary, d), labels, vocabulary, weight, dLogits);
+    const double loss = crossEntropy(linear(last, weights.at(outputKey), tokens, vocabulary, d), labels, vocabulary, weight, tokenWeights, smoothing, dLogits);
 
     Values dLast(last.size()), dx(x.size());
     linearBackward(last, weights.at(outputKey), dLogits, dLast, gradients[outputKey], tokens, vocabulary, d);
-    rmsNormBackward(x, weights.at({-1, OutputNorm}), dLast, dx, gradients[{-1, OutputNorm}], tokens, d, spec.normEpsilon);
+    rmsNormBackward(x, weights.at(weightOf(-1, OutputNorm)), dLast, dx, gradients[weightOf(-1, OutputNorm)], tokens, d, spec.normEpsilon);
     for (int l = spec.layers - 1; l >= 0; --l) {
       const Kept& b = kept[l];
       Values dAct(b.act.size()), dGate(b.gate.size()), dUp(b.up.size()), dh2(b.h2.size());
@@ -81,7 +83,7 @@ struct Decoder {
       swigluBackward(b.gate, b.up, dAct, dGate, dUp);
       projectBackward(l, Gate, b.h2, b.low, dGate, dh2, gradients, tokens);
       projectBackward(l, Up, b.h2, b.low, dUp, dh2, gradients, tokens);
-      rmsNormBackward(b.middle, weights.at({l, FfnNorm}), dh2, dx, gradients[{l, FfnNorm}], tokens, d, spec.normEpsilon);
+      rmsNormBackward(b.middle, weights.at(weightOf(l, FfnNorm)), dh2, dx, gradients[weightOf(l, FfnNorm)], tokens, d, spec.normEpsilon);
       Values dO(b.o.size()), dq(b.q.size()), dk(b.k.size()), dv(b.v.size()), dh1(b.h1.size());
       projectBackward(l, AttentionOut, b.o, b.low, dx, dO, gradients, tokens);
       attentionBackward(b.q, b.k, b.v, dO, document, sizes, dq, dk, dv);
@@ -90,9 +92,9 @@ struct Decoder {
       projectBackward(l, Query, b.h1, b.low, dq, dh1, gradients, tokens);
       projectBackward(l, Key, b.h1, b.low, dk, dh1, gradients, tokens);
       projectBackward(l, Value, b.h1, b.low, dv, dh1, gradients, tokens);
-      rmsNormBackward(b.x, weights.at({l, AttentionNorm}), dh1, dx, gradients[{l, AttentionNorm}], tokens, d, spec.normEpsilon);
+      rmsNormBackward(b.x, weights.at(weightOf(l, AttentionNorm)), dh1, dx, gradients[weightOf(l, AttentionNorm)], tokens, d, spec.normEpsilon);
     }
-    Values& dEmbedding = gradients[{-1, Embedding}];
+    Values& dEmbedding = gradients[weightOf(-1, Embedding)];
     for (int t = 0; t < tokens; ++t)
       for (int i = 0; i < d; ++i) dEmbedding[ids[t] * d + i] += dx[t * d + i];
     return loss;
@@ -113,23 +115,23 @@ struct Decoder {
 
   Values project(int l, int p, const Values& x, int tokens, std::array<Values, projectionCount>& low) const {
     const Shape s = projectionShape(spec, p);
-    Values y = linear(x, weights.at({l, Weight + p}), tokens, s.rows, s.columns);
+    Values y = linear(x, weights.at(weightOf(l, p)), tokens, s.rows, s.columns);
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return y;
-    low[p] = linear(masked(l, p, x), weights.at({l, AdapterA + p}), tokens, a.rank, s.columns);
+    low[p] = linear(masked(l, p, x), weights.at(loraA(l, p)), tokens, a.rank, s.columns);
     for (double& v : low[p]) v *= a.scale;
-    return sum(y, linear(low[p], weights.at({l, AdapterB + p}), tokens, s.rows, a.rank));
+    return sum(y, linear(low[p], weights.at(loraB(l, p)), tokens, s.rows, a.rank));
   }
   void projectBackward(int l, int p, const Values& x, const std::array<Values, projectionCount>& low, const Values& dy, Values& dx, Tensors& gradients, int tokens) const {
     const Shape s = projectionShape(spec, p);
-    linearBackward(x, weights.at({l, Weight + p}), dy, dx, gradients[{l, Weight + p}], tokens, s.rows, s.columns);
+    linearBackward(x, weights.at(weightOf(l, p)), dy, dx, gradients[weightOf(l, p)], tokens, s.rows, s.columns);
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return;
     Values dLow(low[p].size());
-    linearBackward(low[p], weights.at({l, AdapterB + p}), dy, dLow, gradients[{l, AdapterB + p}], tokens, s.rows, a.rank);
+    linearBackward(low[p], weights.at(loraB(l, p)), dy, dLow, gradients[loraB(l, p)], tokens, s.rows, a.rank);
     for (double& v : dLow) v *= a.scale;
     Values share(dx.size());
-    linearBackward(masked(l, p, x), weights.at({l, AdapterA + p}), dLow, share, gradients[{l, AdapterA + p}], tokens, a.rank, s.columns);
+    linearBackward(masked(l, p, x), weights.at(loraA(l, p)), dLow, share, gradients[loraA(l, p)], tokens, a.rank, s.columns);
     dx = sum(dx, masked(l, p, share));
   }
 };

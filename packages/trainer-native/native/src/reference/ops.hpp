@@ -143,8 +143,10 @@ inline void swigluBackward(const Values& gate, const Values& up, const Values& d
   }
 }
 
-// Σ −log p(label)·weight over the tokens with a label; dLogits is written.
-inline double crossEntropy(const Values& logits, const std::vector<int>& labels, int vocabulary, double weight, Values& dLogits) {
+// Σ weight·tokenWeight·Σᵢ −qᵢ·log pᵢ over the tokens with a label; dLogits is written. The target q is 1 − smoothing for the label and
+// smoothing spread over the whole vocabulary (Szegedy et al., arXiv 1512.00567); no token weights: all 1.
+inline double crossEntropy(const Values& logits, const std::vector<int>& labels, int vocabulary, double weight, const Values& tokenWeights, double smoothing,
+                           Values& dLogits) {
   double loss = 0;
   dLogits.assign(logits.size(), 0.0);
   for (std::size_t t = 0; t < labels.size(); ++t) {
@@ -153,8 +155,12 @@ inline double crossEntropy(const Values& logits, const std::vector<int>& labels,
     double high = z[0], sum = 0;
     for (int i = 1; i < vocabulary; ++i) high = std::max(high, z[i]);
     for (int i = 0; i < vocabulary; ++i) sum += std::exp(z[i] - high);
-    loss += (high + std::log(sum) - z[labels[t]]) * weight;
-    for (int i = 0; i < vocabulary; ++i) dLogits[t * vocabulary + i] = (std::exp(z[i] - high) / sum - (i == labels[t])) * weight;
+    const double own = weight * (tokenWeights.empty() ? 1.0 : tokenWeights[t]);
+    for (int i = 0; i < vocabulary; ++i) {
+      const double target = (i == labels[t] ? 1 - smoothing : 0) + smoothing / vocabulary;
+      loss += own * target * (high + std::log(sum) - z[i]);
+      dLogits[t * vocabulary + i] = own * (std::exp(z[i] - high) / sum - target);
+    }
   }
   return loss;
 }

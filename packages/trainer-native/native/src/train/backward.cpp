@@ -45,7 +45,7 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     const std::int32_t rows = projectionShape(spec_, projection).rows;
     const void* packedDy = pack(dy, rows);
     sum.add(packedDy, weight(layer, projection), false, rows);
-    if (options_.full) gather(gradient(layer, Weight + projection), dy, rows, x, columns, false);
+    if (options_.full) gather(gradient(weightOf(layer, projection)), dy, rows, x, columns, false);
     if (!adapted(layer, projection)) continue;
 
     const AdapterModule& module = options_.adapters[layer][projection];
@@ -56,14 +56,14 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     low.outType = options_.precision;
     low.outStride = module.rank;
     low.scale = module.scale;
-    low.add(packedDy, adapter(layer, AdapterB + projection), false, rows);
+    low.add(packedDy, parameter(loraB(layer, projection)), false, rows);
     multiply(products_, low);
     const MatrixView dLowView = view(dLow, tokens_, module.rank);
     // The rank is the short side, so it is the rows of both products.
-    gather(gradient(layer, AdapterB + projection), view(at(layout_.blocks[layer].low[projection]), tokens_, module.rank), module.rank, dy, rows, true);
+    gather(gradient(loraB(layer, projection)), view(at(layout_.blocks[layer].low[projection]), tokens_, module.rank), module.rank, dy, rows, true);
     if (dropout()) drop(layer, projection, input, at(layout_.dropped), columns);
-    gather(gradient(layer, AdapterA + projection), dLowView, module.rank, dropout() ? view(at(layout_.dropped), tokens_, columns) : x, columns, false);
-    if (!dropout()) sum.add(pack(dLowView, module.rank), adapter(layer, AdapterA + projection), false, module.rank);
+    gather(gradient(loraA(layer, projection)), dLowView, module.rank, dropout() ? view(at(layout_.dropped), tokens_, columns) : x, columns, false);
+    if (!dropout()) sum.add(pack(dLowView, module.rank), parameter(loraA(layer, projection)), false, module.rank);
     dLows[i] = dLow;
     dLow += static_cast<std::size_t>(tokens_) * module.rank * element;
   }
@@ -80,7 +80,7 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     share.out = at(layout_.dropped);
     share.outType = options_.precision;
     share.outStride = columns;
-    share.addPlain(view(dLows[i], tokens_, rank), false, adapter(layer, AdapterA + projection), false, rank);
+    share.addPlain(view(dLows[i], tokens_, rank), false, parameter(loraA(layer, projection)), false, rank);
     multiply(products_, share);
     drop(layer, projection, at(layout_.dropped), at(layout_.dropped), columns);
     pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
@@ -91,7 +91,7 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
 }
 
 // dx += the gradient through a norm; in full training also the norm's own weights.
-void Trainer::normGradients(int layer, int kind, const void* x, const float* weight, const float* inverse, const void* dy) {
+void Trainer::normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy) {
   const std::int64_t d = spec_.dModel;
   const std::size_t row = static_cast<std::size_t>(d) * bytesOf(options_.precision);
   float* dx = at<float>(layout_.dx);
@@ -101,7 +101,7 @@ void Trainer::normGradients(int layer, int kind, const void* x, const float* wei
                          static_cast<const unsigned char*>(dy) + begin * row, dx + begin * d, count, d);
   });
   if (!options_.full) return;
-  float* dWeight = gradient(layer, kind);
+  float* dWeight = gradient(norm);
   pool_.run((d + columnsPerTask - 1) / columnsPerTask, [&](std::int64_t task, int) {
     ops_.rmsNormWeightGrad(x, inverse, dy, dWeight, tokens_, d, task * columnsPerTask, std::min<std::int64_t>(d, (task + 1) * columnsPerTask));
   });
@@ -149,7 +149,7 @@ void Trainer::backwardBlock(int layer) {
   const int gateUp[] = {Gate, Up};
   const MatrixView dGateUp[] = {view(at(b.gate), tokens_, spec_.ffn), view(at(b.up), tokens_, spec_.ffn)};
   projectionGradients(layer, gateUp, dGateUp, hidden, at(layout_.dHidden));
-  normGradients(layer, FfnNorm, at(b.middle), w.ffnNorm, at<float>(b.inverse[1]), at(layout_.dHidden));
+  normGradients(weightOf(layer, FfnNorm), at(b.middle), w.ffnNorm, at<float>(b.inverse[1]), at(layout_.dHidden));
 
   const int out[] = {AttentionOut};
   projectionGradients(layer, out, {&dx, 1}, at(b.attention), at(layout_.dAttention));
@@ -159,12 +159,12 @@ void Trainer::backwardBlock(int layer) {
   const MatrixView dqkv[] = {view(at(layout_.dq), tokens_, spec_.attentionWidth()), view(at(layout_.dk), tokens_, spec_.kvWidth()),
                              view(at(layout_.dv), tokens_, spec_.kvWidth())};
   projectionGradients(layer, qkv, dqkv, hidden, at(layout_.dHidden));
-  normGradients(layer, AttentionNorm, at(b.input), w.attentionNorm, at<float>(b.inverse[0]), at(layout_.dHidden));
+  normGradients(weightOf(layer, AttentionNorm), at(b.input), w.attentionNorm, at<float>(b.inverse[0]), at(layout_.dHidden));
 }
 
 void Trainer::embeddingGradient(const Batch& batch) {
   const std::int64_t d = spec_.dModel;
-  float* to = gradient(-1, Embedding);
+  float* to = gradient(weightOf(-1, Embedding));
   const float* dx = at<float>(layout_.dx);
   // Cut by columns: each thread adds all tokens in order, so a token that occurs twice sums the same way always.
   pool_.run((d + columnsPerTask - 1) / columnsPerTask, [&](std::int64_t task, int) {

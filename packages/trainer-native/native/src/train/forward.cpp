@@ -26,7 +26,7 @@ void* Trainer::lowRank(int layer, int projection, const void* input, const void*
   down.outType = options_.precision;
   down.outStride = module.rank;
   down.scale = module.scale;
-  down.add(packedInput, adapter(layer, AdapterA + projection), true, shape.columns);
+  down.add(packedInput, parameter(loraA(layer, projection)), true, shape.columns);
   multiply(products_, down);
   return pack(view(low, tokens_, module.rank), module.rank);
 }
@@ -44,7 +44,7 @@ void Trainer::project(int layer, int projection, const void* input, const void* 
   p.add(packedInput, weight(layer, projection), true, shape.columns);
   const std::size_t mark = packedUsed_;
   if (adapted(layer, projection))
-    p.add(lowRank(layer, projection, input, packedInput), adapter(layer, AdapterB + projection), true, options_.adapters[layer][projection].rank);
+    p.add(lowRank(layer, projection, input, packedInput), parameter(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   multiply(products_, p);
   packedUsed_ = mark;
 }

@@ -89,36 +89,4 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   plan.place();
 }
 
-TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
-  const auto add = [&](std::int32_t layer, std::int32_t kind, std::int64_t rows, std::int64_t columns, bool decays) {
-    tensors.push_back({layer, kind, rows, columns, count, decays});
-    count += (static_cast<std::size_t>(rows * columns) + 15) / 16 * 16;
-  };
-  if (o.full) add(-1, Embedding, spec.vocabulary, spec.dModel, true);
-  for (int l = 0; l < spec.layers; ++l) {
-    if (o.full) {
-      add(l, AttentionNorm, 1, spec.dModel, false);
-      add(l, FfnNorm, 1, spec.dModel, false);
-    }
-    for (int p = 0; p < projectionCount; ++p) {
-      const Shape shape = projectionShape(spec, p);
-      if (o.full) add(l, Weight + p, shape.rows, shape.columns, true);
-      const int rank = o.adapters.empty() ? 0 : o.adapters[l][p].rank;
-      if (rank == 0) continue;
-      add(l, AdapterA + p, rank, shape.columns, true);
-      add(l, AdapterB + p, shape.rows, rank, true);
-    }
-  }
-  if (o.full) {
-    add(-1, OutputNorm, 1, spec.dModel, false);
-    if (!spec.tiedEmbeddings) add(-1, OutputWeight, spec.vocabulary, spec.dModel, true);
-  }
-}
-
-const TrainedTensor* TrainedLayout::find(std::int32_t layer, std::int32_t kind) const {
-  for (const TrainedTensor& t : tensors)
-    if (t.layer == layer && t.kind == kind) return &t;
-  return nullptr;
-}
-
 }  // namespace qt

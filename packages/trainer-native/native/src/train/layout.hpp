@@ -36,31 +36,4 @@ struct StepLayout {
   StepLayout(const ModelSpec& spec, const TrainerOptions& options, const KernelTable& kernels, int threads);
 };
 
-// Trained numbers: offsets into flat float32 arrays (parameters, gradients and moments lie alike).
-struct TrainedTensor {
-  std::int32_t layer;       // −1: not of a block
-  std::int32_t kind;        // see TensorKind
-  std::int64_t rows, columns;
-  std::size_t offset;       // in floats
-  bool decays;              // matrices do, norms do not
-};
-
-enum TensorKind : std::int32_t {
-  AdapterA = 0,    // + projection
-  AdapterB = 16,   // + projection
-  Weight = 32,     // + projection
-  AttentionNorm = 48,
-  FfnNorm = 49,
-  Embedding = 50,
-  OutputNorm = 51,
-  OutputWeight = 52,
-};
-
-struct TrainedLayout {
-  std::vector<TrainedTensor> tensors;
-  std::size_t count = 0;  // floats, padded
-  TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
-  const TrainedTensor* find(std::int32_t layer, std::int32_t kind) const;
-};
-
 }  // namespace qt

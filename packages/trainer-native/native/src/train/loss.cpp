@@ -17,6 +17,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   std::vector<std::int32_t> carrying;
   for (std::int32_t t = 0; t < tokens_; ++t)
     if (batch.labels[t] >= 0) carrying.push_back(t);
+  const auto weightAt = [&](std::int32_t token) { return batch.weights == nullptr ? 1.0f : batch.weights[token]; };
 
   auto* gathered = at<unsigned char>(layout_.dLossHidden) + chunk * row;
   auto* dHidden = at<unsigned char>(layout_.dLossHidden);
@@ -44,7 +45,8 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
 
     pool_.run(rows, [&](std::int64_t r, int) {
       bool right = false;
-      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[carrying[first + r]], weight, gradient, &right);
+      const std::int32_t token = carrying[first + r];
+      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient, &right);
       correct[first + r] = right;
     });
     if (!gradient) continue;
@@ -62,12 +64,12 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
       Product dWeight;
       dWeight.rows = static_cast<std::int32_t>(vocabulary);
       dWeight.columns = static_cast<std::int32_t>(d);
-      dWeight.out = this->gradient(-1, spec_.tiedEmbeddings ? Embedding : OutputWeight);
+      dWeight.out = this->gradient(weightOf(-1, spec_.tiedEmbeddings ? Embedding : OutputWeight));
       dWeight.outStride = d;
       dWeight.accumulate = true;
       dWeight.addPlain(logitsView, true, hiddenView, false, rows);
       multiply(products_, dWeight);
-      ops_.rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(-1, OutputNorm), rows, d, 0, d);
+      ops_.rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(weightOf(-1, OutputNorm)), rows, d, 0, d);
     }
     for (std::int32_t r = 0; r < rows; ++r)
       ops_.rmsNormBackward(gathered + r * row, outputNorm_, inverse + r, dHidden + r * row, dx + static_cast<std::int64_t>(carrying[first + r]) * d, 1, d);
@@ -76,7 +78,9 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   LossSum sum;
   sum.tokens = static_cast<std::int64_t>(carrying.size());
   for (std::size_t i = 0; i < losses.size(); ++i) {
-    sum.loss += losses[i];
+    const double own = weightAt(carrying[i]);
+    sum.loss += own * losses[i];
+    sum.weight += own;
     sum.correct += correct[i];
   }
   return sum;

@@ -5,6 +5,7 @@
 
 #include "../kernels/table.hpp"
 #include "../spec.hpp"
+#include "optimizer/optimizer.hpp"
 
 namespace qt {
 
@@ -22,7 +23,9 @@ struct TrainerOptions {
   std::int32_t maxPositions = 0;      // of one document
   std::int32_t lossChunk = 256;       // rows of logits at once
   float dropout = 0.0f;               // on the adapters' input
+  float labelSmoothing = 0.0f;        // of the training loss
   std::uint64_t seed = 1;
+  OptimizerKind optimizer = OptimizerKind::AdamW;
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
 };
 
@@ -33,6 +36,7 @@ struct Batch {
   const std::int32_t* borders = nullptr;  // of documents: first 0, last `tokens`
   std::int32_t tokens = 0;
   std::int32_t documents = 0;
+  const float* weights = nullptr;  // of each token's loss; null: 1
 };
 
 }  // namespace qt

@@ -10,9 +10,8 @@
 namespace qt {
 namespace {
 
-// Rows, or elements, of one task: large enough to be worth handing out, fixed so that sums do not depend on threads.
+// Rows of one task: large enough to be worth handing out, fixed so that sums do not depend on threads.
 constexpr std::int64_t rowsPerTask = 64;
-constexpr std::int64_t elementsPerTask = 1 << 15;
 
 template <class Body>
 void overRows(ThreadPool& pool, std::int64_t rows, std::int64_t together, const Body& body) {
@@ -41,15 +40,14 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
       layout_(spec_, options_, kernels, pool.threads()),
       trained_(spec_, options_),
       arena_(layout_.plan.size()),
-      state_(trained_.count * 4 * sizeof(float)),
+      state_(trained_.count * 2 * sizeof(float) + trained_.stateBytes),
       weights_(model.blocks),
       embedding_(model.embedding),
       output_(model.output),
       outputNorm_(model.outputNorm) {
   parameters_ = reinterpret_cast<float*>(state_.data());
   gradients_ = parameters_ + trained_.count;
-  firstMoments_ = gradients_ + trained_.count;
-  secondMoments_ = firstMoments_ + trained_.count;
+  optimizerState_ = state_.data() + trained_.count * 2 * sizeof(float);
   products_ = {&kernels_, &pool_, options_.precision == DType::BF16, at<unsigned char>(layout_.scratch), layout_.scratchBytes};
   makeRotaryTables(spec_, options_.maxPositions, cosine_, sine_);
   rotary_ = {cosine_.data(), sine_.data(), static_cast<std::int32_t>(spec_.ropeFrequencies.size()), spec_.ropeLayout == RopeLayout::Interleaved};
@@ -67,28 +65,25 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
   };
   weights_.resize(spec_.layers);
   for (const TrainedTensor& t : trained_.tensors) {
-    if (t.kind == Embedding) embedding_ = own(t, model.embedding);
-    else if (t.kind == OutputWeight) output_ = own(t, model.output);
-    else if (t.kind == OutputNorm) outputNorm_ = vector(t, model.outputNorm);
-    else if (t.kind == AttentionNorm) weights_[t.layer].attentionNorm = vector(t, weights_[t.layer].attentionNorm);
-    else if (t.kind == FfnNorm) weights_[t.layer].ffnNorm = vector(t, weights_[t.layer].ffnNorm);
-    else if (t.kind >= Weight) weights_[t.layer].projections[t.kind - Weight] = own(t, weights_[t.layer].projections[t.kind - Weight]);
+    const auto [adapter, role, layer, module] = t.id;
+    if (role != Role::Weight) continue;
+    if (module == Embedding) embedding_ = own(t, model.embedding);
+    else if (module == OutputWeight) output_ = own(t, model.output);
+    else if (module == OutputNorm) outputNorm_ = vector(t, model.outputNorm);
+    else if (module == AttentionNorm) weights_[layer].attentionNorm = vector(t, weights_[layer].attentionNorm);
+    else if (module == FfnNorm) weights_[layer].ffnNorm = vector(t, weights_[layer].ffnNorm);
+    else weights_[layer].projections[module] = own(t, weights_[layer].projections[module]);
   }
   if (spec_.tiedEmbeddings) output_ = embedding_;
 }
 
-float* Trainer::parameter(int layer, int kind) {
-  const TrainedTensor* t = trained_.find(layer, kind);
-  return t == nullptr ? nullptr : parameters_ + t->offset;
-}
-
-float* Trainer::gradient(int layer, int kind) {
-  const TrainedTensor* t = trained_.find(layer, kind);
+float* Trainer::gradient(const TensorId& id) {
+  const TrainedTensor* t = trained_.find(id);
   return t == nullptr ? nullptr : gradients_ + t->offset;
 }
 
-MatrixView Trainer::adapter(int layer, int kind) {
-  const TrainedTensor* t = trained_.find(layer, kind);
+MatrixView Trainer::parameter(const TensorId& id) {
+  const TrainedTensor* t = trained_.find(id);
   return {parameters_ + t->offset, TensorType::F32, t->rows, t->columns, static_cast<std::size_t>(t->columns) * sizeof(float)};
 }
 
@@ -188,33 +183,26 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort) {
 }
 
 void Trainer::zeroGradients() {
-  const auto count = static_cast<std::int64_t>(trained_.count);
-  overRows(pool_, count, elementsPerTask, [&](std::int64_t begin, std::int64_t end) { std::memset(gradients_ + begin, 0, sizeof(float) * (end - begin)); });
+  overElements(pool_, static_cast<std::int64_t>(trained_.count),
+               [&](std::int64_t begin, std::int64_t end) { std::memset(gradients_ + begin, 0, sizeof(float) * (end - begin)); });
 }
 
-double Trainer::update(const AdamOptions& o) {
+double Trainer::update(const UpdateOptions& o) {
   const auto count = static_cast<std::int64_t>(trained_.count);
   std::vector<double> parts(static_cast<std::size_t>((count + elementsPerTask - 1) / elementsPerTask));
-  overRows(pool_, count, elementsPerTask,
-           [&](std::int64_t begin, std::int64_t end) { parts[begin / elementsPerTask] = kernels_.sumOfSquares(gradients_ + begin, end - begin); });
+  overElements(pool_, count, [&](std::int64_t begin, std::int64_t end) {
+    parts[begin / elementsPerTask] = kernels_.sumOfSquares(gradients_ + begin, end - begin);
+  });
   double squares = 0;
   for (const double p : parts) squares += p;
   const double norm = std::sqrt(squares);
   if (!std::isfinite(norm)) return norm;
-  AdamStep step{};
-  step.learningRate = o.learningRate;
-  step.beta1 = o.beta1;
-  step.beta2 = o.beta2;
-  step.epsilon = o.epsilon;
-  step.correction1 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta1), static_cast<double>(o.step)));
-  step.correction2 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta2), static_cast<double>(o.step)));
-  step.gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
+  const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
+  const Optimizer& optimizer = optimizerOf(options_.optimizer);
   for (const TrainedTensor& t : trained_.tensors) {
-    step.weightDecay = t.decays ? o.weightDecay : 0.0f;
-    overRows(pool_, t.rows * t.columns, elementsPerTask, [&](std::int64_t begin, std::int64_t end) {
-      const std::size_t i = t.offset + begin;
-      kernels_.adamw(parameters_ + i, gradients_ + i, firstMoments_ + i, secondMoments_ + i, end - begin, step);
-    });
+    const ParameterGroup& group = o.groups[static_cast<int>(t.id.role)];
+    optimizer.update({t.rows, t.columns, parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
+                     {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step}, {pool_, kernels_});
   }
   zeroGradients();
   return norm;

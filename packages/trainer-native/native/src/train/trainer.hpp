@@ -10,20 +10,29 @@
 #include "../product.hpp"
 #include "../threads.hpp"
 #include "layout.hpp"
+#include "tensors.hpp"
 
 namespace qt {
 
 struct LossSum {
-  double loss = 0;          // sum over the tokens that carry loss
-  std::int64_t tokens = 0;  // how many do
+  double loss = 0;          // weighted sum over the tokens that carry loss
+  double weight = 0;        // sum of their weights
+  std::int64_t tokens = 0;  // how many there are
   std::int64_t correct = 0; // of which the most likely token was the right one
   bool finished = true;     // false: stopped by the abort flag
 };
 
-struct AdamOptions {
-  float learningRate, beta1, beta2, epsilon, weightDecay;
-  float clip;          // 0: off
-  std::int64_t step;   // from 1
+// Rate and decay of the tensors of one role.
+struct ParameterGroup {
+  float learningRate = 0;
+  float weightDecay = 0;  // of matrices; norms do not decay
+};
+
+struct UpdateOptions {
+  std::array<ParameterGroup, roleCount> groups;  // by role
+  float beta1, beta2, epsilon;
+  float clip;         // 0: off
+  std::int64_t step;  // from 1
 };
 
 class Trainer {
@@ -35,16 +44,16 @@ class Trainer {
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
   LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort);
 
-  // AdamW on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
+  // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
-  double update(const AdamOptions& options);
+  double update(const UpdateOptions& options);
   void zeroGradients();
 
   const TrainedLayout& trained() const { return trained_; }
   std::span<float> parameters() { return {parameters_, trained_.count}; }
   std::span<float> gradients() { return {gradients_, trained_.count}; }
-  std::span<float> firstMoments() { return {firstMoments_, trained_.count}; }
-  std::span<float> secondMoments() { return {secondMoments_, trained_.count}; }
+  // The optimiser's memory; a tensor's arrays in it are TrainedTensor::state.
+  std::span<unsigned char> state() { return {optimizerState_, trained_.stateBytes}; }
   const StepLayout& layout() const { return layout_; }
 
  private:
@@ -53,9 +62,8 @@ class Trainer {
 
   const MatrixView& weight(int layer, int projection) const { return weights_[layer].projections[projection]; }
   MatrixView view(const void* data, std::int64_t rows, std::int64_t columns) const { return dense(data, options_.precision, rows, columns); }
-  float* parameter(int layer, int kind);
-  float* gradient(int layer, int kind);
-  MatrixView adapter(int layer, int kind);
+  float* gradient(const TensorId& id);
+  MatrixView parameter(const TensorId& id);
 
   void prepare(const Batch& batch);
   void embed(const Batch& batch);
@@ -71,7 +79,7 @@ class Trainer {
   void backwardBlock(int layer);
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
-  void normGradients(int layer, int kind, const void* x, const float* weight, const float* inverse, const void* dy);
+  void normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy);
   void attentionGradients(int layer);
   void embeddingGradient(const Batch& batch);
   bool dropout() const { return options_.dropout > 0 && training_; }
@@ -87,7 +95,8 @@ class Trainer {
   TrainedLayout trained_;
   Arena arena_;
   Arena state_;
-  float *parameters_, *gradients_, *firstMoments_, *secondMoments_;
+  float *parameters_, *gradients_;
+  unsigned char* optimizerState_;
 
   // Views of the weights that the step uses: the model's, or of the parameters in full training.
   std::vector<BlockWeights> weights_;

@@ -1,18 +1,18 @@
 // Cross-entropy of one row of logits, its gradient in place, and the arithmetic of the optimiser.
-//   loss = lse(z) − z[t]      dz = weight·(softmax(z) − onehot(t))
+//   q = (1 − s)·onehot(t) + s/V      loss = lse(z) − q·z      dz = weight·(softmax(z) − q)
 //   AdamW (Loshchilov & Hutter, arXiv 1711.05101), as PyTorch computes it.
 
 namespace qt {
 namespace {
 
-static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, bool gradient, bool* correct) {
+static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, bool* correct) {
   f32x16 high = splat(-INFINITY);
   overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) {
     high = maximum(high, w == lanes ? load(logits + c) : loadSome(logits + c, w, -INFINITY));
   });
   const float top = highest(high);
   // Sums of blocks of 4096 keep float32 exact enough over a large vocabulary.
-  double sum = 0;
+  double sum = 0, plain = 0;
   for (std::int64_t begin = 0; begin < vocabulary; begin += 4096) {
     const std::int64_t count = vocabulary - begin < 4096 ? vocabulary - begin : 4096;
     f32x16 part{};
@@ -20,14 +20,20 @@ static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t t
       part += exponential((w == lanes ? load(logits + begin + c) : loadSome(logits + begin + c, w, -INFINITY)) - top);
     });
     sum += total(part);
+    if (smoothing == 0) continue;
+    f32x16 values{};
+    overColumns(count, [&](std::int64_t c, std::int64_t w) { values += take(logits + begin + c, w); });
+    plain += total(values);
   }
   const double lse = static_cast<double>(top) + std::log(sum);
-  const float loss = static_cast<float>(lse - logits[target]);
+  const double share = static_cast<double>(smoothing) / static_cast<double>(vocabulary);
+  const float loss = static_cast<float>(lse - (1.0 - smoothing) * logits[target] - share * plain);
   *correct = logits[target] == top;
   if (gradient) {
     const float shift = static_cast<float>(lse);
-    overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) { give(logits + c, exponential(take(logits + c, w) - shift) * weight, w); });
-    logits[target] -= weight;
+    const float every = static_cast<float>(share) * weight;
+    overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) { give(logits + c, exponential(take(logits + c, w) - shift) * weight - every, w); });
+    logits[target] -= weight * (1.0f - smoothing);
   }
   return loss;
 }

@@ -1,0 +1,54 @@
+#include "tensors.hpp"
+
+#include "../memory.hpp"
+#include "../model/model.hpp"
+
+namespace qt {
+
+std::string moduleName(std::int32_t layer, std::int32_t module) {
+  if (module == Embedding) return "token_embd.weight";
+  if (module == OutputNorm) return "output_norm.weight";
+  if (module == OutputWeight) return "output.weight";
+  const char* part = module == AttentionNorm ? "attn_norm" : module == FfnNorm ? "ffn_norm" : projectionNames[module];
+  return "blk." + std::to_string(layer) + "." + part + ".weight";
+}
+
+TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
+  const Optimizer& optimizer = optimizerOf(o.optimizer);
+  const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
+    TrainedTensor tensor{id, rows, columns, count, decays, optimizer.stateOf(rows, columns)};
+    for (StateArray& array : tensor.state) {
+      array.offset = stateBytes;
+      stateBytes += roundUpBytes(array.bytes());
+    }
+    index_.emplace(id, tensors.size());
+    tensors.push_back(std::move(tensor));
+    count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
+  };
+  if (o.full) add(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, true);
+  for (int l = 0; l < spec.layers; ++l) {
+    if (o.full) {
+      add(weightOf(l, AttentionNorm), 1, spec.dModel, false);
+      add(weightOf(l, FfnNorm), 1, spec.dModel, false);
+    }
+    for (int p = 0; p < projectionCount; ++p) {
+      const Shape shape = projectionShape(spec, p);
+      if (o.full) add(weightOf(l, p), shape.rows, shape.columns, true);
+      const int rank = o.adapters.empty() ? 0 : o.adapters[l][p].rank;
+      if (rank == 0) continue;
+      add(loraA(l, p), rank, shape.columns, true);
+      add(loraB(l, p), shape.rows, rank, true);
+    }
+  }
+  if (o.full) {
+    add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
+    if (!spec.tiedEmbeddings) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
+  }
+}
+
+const TrainedTensor* TrainedLayout::find(const TensorId& id) const {
+  const auto found = index_.find(id);
+  return found == index_.end() ? nullptr : &tensors[found->second];
+}
+
+}  // namespace qt

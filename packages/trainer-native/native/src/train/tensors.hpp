@@ -1,0 +1,57 @@
+// What is trained: which tensors, where their numbers lie, and what the optimiser remembers of each.
+#pragma once
+#include <compare>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "options.hpp"
+#include "optimizer/optimizer.hpp"
+
+namespace qt {
+
+// Which numbers of a module: its own weight, or an adapter's share.
+enum class Role : std::uint8_t { Weight, LoraA, LoraB, Magnitude };
+inline constexpr int roleCount = 4;
+
+// The modules of a model. The first seven are the projections, under their own numbers.
+enum Module : std::int32_t { AttentionNorm = 16, FfnNorm, Embedding, OutputNorm, OutputWeight };
+
+struct TensorId {
+  std::int32_t adapter = -1;  // which adapter it belongs to; −1: the model
+  Role role = Role::Weight;
+  std::int32_t layer = -1;    // −1: not of a block
+  std::int32_t module = 0;    // Projection or Module
+  auto operator<=>(const TensorId&) const = default;
+};
+
+inline TensorId weightOf(std::int32_t layer, std::int32_t module) { return {-1, Role::Weight, layer, module}; }
+inline TensorId loraA(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::LoraA, layer, module}; }
+inline TensorId loraB(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::LoraB, layer, module}; }
+inline TensorId magnitudeOf(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::Magnitude, layer, module}; }
+
+// The canonical (GGUF's) name of the module's tensor: blk.0.attn_q.weight …
+std::string moduleName(std::int32_t layer, std::int32_t module);
+
+struct TrainedTensor {
+  TensorId id;
+  std::int64_t rows, columns;
+  std::size_t offset;             // in floats, alike in parameters and gradients
+  bool decays;                    // matrices do, norms do not
+  std::vector<StateArray> state;  // of the optimiser, with offsets in bytes
+
+  std::int64_t size() const { return rows * columns; }
+};
+
+struct TrainedLayout {
+  std::vector<TrainedTensor> tensors;
+  std::size_t count = 0;       // floats, padded
+  std::size_t stateBytes = 0;  // of the optimiser
+  TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
+  const TrainedTensor* find(const TensorId& id) const;
+
+ private:
+  std::map<TensorId, std::size_t> index_;
+};
+
+}  // namespace qt
