@@ -24,18 +24,25 @@ TensorType typeOf(const Napi::Value& id) { return static_cast<TensorType>(id.ToN
 Napi::Value isDecodable(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), decodable(typeOf(info[0]))); }
 Napi::Value isEncodable(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), encodable(typeOf(info[0]))); }
 
-// (type, values, out, kernels?) → fault or null
+// (type, values, columns, importance or null, out, kernels?) → fault or null
 Napi::Value encode(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const TensorType type = typeOf(info[0]);
   const auto values = info[1].As<Napi::Float32Array>();
-  auto out = info[2].As<Napi::Uint8Array>();
-  const BlockTraits traits = blockTraits(type);
-  if (!encodable(type) || values.ElementLength() % traits.size != 0 || out.ElementLength() != values.ElementLength() / traits.size * traits.bytes)
-    throw Napi::RangeError::New(env, "values and output are not whole blocks of a type that has an encoder");
-  const auto count = static_cast<std::int64_t>(values.ElementLength());
-  if (toEncoders(info[3]).encode(type, values.Data(), count, out.Data())) return env.Null();
-  return fromFault(env, encodeReference(type, values.Data(), count, out.Data()));
+  const auto columns = static_cast<std::size_t>(info[2].ToNumber().Int64Value());
+  const float* importance = nullptr;
+  if (info[3].IsTypedArray()) {
+    const auto weights = info[3].As<Napi::Float32Array>();
+    if (weights.ElementLength() != columns) throw Napi::RangeError::New(env, "importance needs one weight a column");
+    importance = weights.Data();
+  }
+  auto out = info[4].As<Napi::Uint8Array>();
+  const std::size_t bytes = rowBytes(type, columns);
+  if (!encodable(type) || bytes == 0 || values.ElementLength() % columns != 0 || out.ElementLength() != values.ElementLength() / columns * bytes)
+    throw Napi::RangeError::New(env, "values and output are not rows of whole blocks of a type that has an encoder");
+  const Rows rows{values.Data(), static_cast<std::int64_t>(values.ElementLength() / columns), static_cast<std::int64_t>(columns), importance};
+  if (toEncoders(info[5]).encode(type, rows, out.Data())) return env.Null();
+  return fromFault(env, encodeReference(type, rows, out.Data()));
 }
 
 Napi::Object start(Napi::Env env, Napi::Object exports) {

@@ -13,10 +13,16 @@ FileJob toFileJob(const Napi::Object& o) {
   const Napi::Array tensors = o.Get("tensors").As<Napi::Array>();
   for (std::uint32_t i = 0; i < tensors.Length(); ++i) {
     const Napi::Object t = tensors.Get(i).As<Napi::Object>();
+    std::vector<float> importance;
+    if (const Napi::Value given = t.Get("importance"); given.IsTypedArray()) {
+      const auto weights = given.As<Napi::Float32Array>();
+      importance.assign(weights.Data(), weights.Data() + weights.ElementLength());
+    }
     job.tensors.push_back({static_cast<std::size_t>(number(t, "input")), static_cast<std::uint64_t>(number(t, "inputOffset")),
                            static_cast<TensorType>(number(t, "from")), static_cast<std::uint64_t>(number(t, "outputOffset")),
                            static_cast<TensorType>(number(t, "to")), static_cast<std::int64_t>(number(t, "rows")),
-                           static_cast<std::int64_t>(number(t, "columns"))});
+                           static_cast<std::int64_t>(number(t, "columns")), std::move(importance),
+                           static_cast<std::int64_t>(number(t, "matrixRows"))});
   }
   return job;
 }

@@ -41,9 +41,10 @@ describe.skipIf(native instanceof Error)('the addon', () => {
 
   it('refuses what is not whole blocks, and kernels that do not exist', () => {
     const q8 = tensorTypes.Q8_0.id
-    expect(() => addon.encode(q8, new Float32Array(33), new Uint8Array(34))).toThrow(RangeError)
-    expect(() => addon.encode(q8, new Float32Array(32), new Uint8Array(33))).toThrow(RangeError)
-    expect(() => addon.encode(tensorTypes.I32.id, new Float32Array(32), new Uint8Array(128))).toThrow(RangeError)
-    expect(() => addon.encode(q8, new Float32Array(32), new Uint8Array(34), 'none')).toThrow('no encoders named none')
+    expect(() => addon.encode(q8, new Float32Array(33), 33, null, new Uint8Array(34))).toThrow(RangeError)
+    expect(() => addon.encode(q8, new Float32Array(32), 32, null, new Uint8Array(33))).toThrow(RangeError)
+    expect(() => addon.encode(tensorTypes.I32.id, new Float32Array(32), 32, null, new Uint8Array(128))).toThrow(RangeError)
+    expect(() => addon.encode(q8, new Float32Array(32), 32, new Float32Array(31), new Uint8Array(34))).toThrow(RangeError)
+    expect(() => addon.encode(q8, new Float32Array(32), 32, null, new Uint8Array(34), 'none')).toThrow('no encoders named none')
   })
 })

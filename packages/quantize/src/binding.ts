@@ -23,6 +23,9 @@ export interface NativeTensor {
   readonly to: number
   readonly rows: number
   readonly columns: number
+  /** A weight for each column, for each matrix of `matrixRows` rows; null when nothing is known. */
+  readonly importance: Float32Array | null
+  readonly matrixRows: number
 }
 
 export interface NativeJob {
@@ -46,7 +49,14 @@ export interface Binding {
   availableProcessors(): number
   decodable(type: number): boolean
   encodable(type: number): boolean
-  encode(type: number, values: Float32Array, out: Uint8Array, kernels?: string): NativeFault | null
+  encode(
+    type: number,
+    values: Float32Array,
+    columns: number,
+    importance: Float32Array | null,
+    out: Uint8Array,
+    kernels?: string,
+  ): NativeFault | null
   startFile(
     job: NativeJob,
     onTensor: (index: number) => void,

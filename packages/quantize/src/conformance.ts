@@ -7,7 +7,7 @@ export interface ConformanceOptions {
    * The largest √Σ(x − x′)²/n allowed on 4096 values of 0.1 + 2·cos i: what llama.cpp's own tests ask, 0.002 by default
    * and 0.0040 for three, 0.0075 for two bits.
    */
-  readonly error?: number
+  readonly error?: number | undefined
 }
 
 export interface ConformanceCase {

@@ -9,6 +9,11 @@ export const fileTypes: Partial<Record<TensorType, number>> = {
   Q8_0: 7,
   Q5_0: 8,
   Q5_1: 9,
+  Q2_K: 10,
+  Q3_K: 12,
+  Q4_K: 15,
+  Q5_K: 17,
+  Q6_K: 18,
   BF16: 32,
 }
 

@@ -29,3 +29,11 @@ export function writeU16(out: Uint8Array, at: number, bits: number): void {
   out[at] = bits & 255
   out[at + 1] = bits >>> 8
 }
+
+/** A number as float16 keeps it. */
+export function roundToHalf(value: number): number {
+  const bits = float16Bits(value)
+  const fraction = bits & 1023
+  const exponent = (bits >> 10) & 31
+  return (bits & 0x8000 ? -1 : 1) * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25))
+}

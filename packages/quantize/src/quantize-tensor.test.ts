@@ -32,7 +32,7 @@ describe('quantizeTensor', () => {
   })
 
   it('refuses types that have no method yet', () => {
-    expect(caught(() => quantizeTensor(new Float32Array(256), 256, 'Q4_K')).code).toBe('QUANT_TYPE_UNKNOWN')
+    expect(caught(() => quantizeTensor(new Float32Array(256), 256, 'IQ2_XS')).code).toBe('QUANT_TYPE_UNKNOWN')
   })
 })
 

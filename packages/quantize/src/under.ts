@@ -1,5 +1,6 @@
 import { type TensorType, tensorTypes, usageError } from '@qt/core'
 import type { Gguf } from '@qt/weights'
+import { fileTypes } from './file-type.js'
 import { type PlacedPlan, planOfType } from './plan-of-type.js'
 import { quantMethods } from './registry.js'
 
@@ -11,7 +12,9 @@ const bitsPerValue = (type: TensorType): number => (8 * tensorTypes[type].blockB
  */
 export function largestUnder(source: Gguf, file: string, maxBytes: number): PlacedPlan {
   const brain = [...source.tensors.values()].some(({ type }) => type === 'BF16')
-  const types = quantMethods.map(({ type }) => type).filter((type) => type !== (brain ? 'F16' : 'BF16'))
+  const types = quantMethods
+    .map(({ type }) => type)
+    .filter((type) => fileTypes[type] !== undefined && type !== (brain ? 'F16' : 'BF16'))
   const plans = types.toSorted((a, b) => bitsPerValue(b) - bitsPerValue(a)).map((type) => planOfType(source, type))
   const fitting = plans.find(({ fileBytes }) => fileBytes <= maxBytes)
   if (fitting) return fitting

@@ -27,6 +27,8 @@ export async function writeNatively(
       to: tensorTypes[to].id,
       rows: shape.slice(0, -1).reduce((product, count) => product * count, 1),
       columns,
+      importance: null,
+      matrixRows: shape.at(-2) ?? 1,
     }
   })
   await replaceFile(output, async (temporary) => {

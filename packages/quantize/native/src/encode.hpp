@@ -16,27 +16,36 @@ struct Fault {
   explicit operator bool() const { return kind != Kind::None; }
 };
 
+// Rows of one matrix, one after the other, each of whole blocks. `importance` says how much an error in each column counts:
+// finite weights of 0 or more, or null when nothing is known. Without it the cut into rows makes no difference.
+struct Rows {
+  const float* values = nullptr;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  const float* importance = nullptr;
+
+  std::int64_t count() const { return rows * columns; }
+};
+
+// Every type that can be written.
+constexpr TensorType encodableTypes[] = {TensorType::F16,  TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0,
+                                         TensorType::Q4_1, TensorType::Q4_0, TensorType::Q8_K, TensorType::Q6_K, TensorType::Q5_K,
+                                         TensorType::Q4_K, TensorType::Q3_K, TensorType::Q2_K};
+
 constexpr bool encodable(TensorType type) {
-  switch (type) {
-    case TensorType::F16:
-    case TensorType::BF16:
-    case TensorType::Q8_0:
-    case TensorType::Q5_1:
-    case TensorType::Q5_0:
-    case TensorType::Q4_1:
-    case TensorType::Q4_0: return true;
-    default: return false;
-  }
+  for (const TensorType candidate : encodableTypes)
+    if (candidate == type) return true;
+  return false;
 }
 
-// Plain loops, the definition of every type: whole blocks, one after the other.
-Fault encodeReference(TensorType type, const float* values, std::int64_t count, std::uint8_t* out);
+// Plain loops, the definition of every type.
+Fault encodeReference(TensorType type, const Rows& in, std::uint8_t* out);
 
 // The same for one instruction set.
 struct EncoderTable {
   const char* name;
   // False when a value must be refused: encodeReference then says which, and `out` holds nothing of use.
-  bool (*encode)(TensorType type, const float* values, std::int64_t count, std::uint8_t* out);
+  bool (*encode)(TensorType type, const Rows& in, std::uint8_t* out);
   void (*decode)(TensorType type, const std::uint8_t* blocks, std::int64_t count, float* out);
 };
 
@@ -46,7 +55,14 @@ const EncoderTable& encoders(const char* name = nullptr);
 // Names of the tables that run here, best first.
 int availableEncoders(const char** names, int most);
 
-// `values` numbers from blocks of one type to blocks of another, in whole blocks of both.
-Fault recode(const EncoderTable& table, TensorType from, const std::uint8_t* in, std::int64_t values, TensorType to, std::uint8_t* out);
+// Rows in blocks of one type to blocks of another, in whole blocks of both.
+struct BlockRows {
+  const std::uint8_t* blocks = nullptr;
+  TensorType type = TensorType::F32;
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  const float* importance = nullptr;
+};
+Fault recode(const EncoderTable& table, const BlockRows& in, TensorType to, std::uint8_t* out);
 
 }  // namespace qt

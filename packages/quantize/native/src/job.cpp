@@ -38,6 +38,8 @@ Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
   const auto rowIn = static_cast<std::int64_t>(rowBytes(t.from, static_cast<std::size_t>(t.columns)));
   const auto rowOut = static_cast<std::int64_t>(rowBytes(t.to, static_cast<std::size_t>(t.columns)));
   if (t.rows < 0 || t.columns < 1 || rowIn == 0 || rowOut == 0) throw std::invalid_argument("rows are not whole blocks");
+  if (!t.importance.empty() && (t.matrixRows < 1 || t.rows % t.matrixRows != 0 || static_cast<std::int64_t>(t.importance.size()) != t.rows / t.matrixRows * t.columns))
+    throw std::invalid_argument("the importance has another shape");
   if (!cut.copied && !(decodable(t.from) && encodable(t.to))) throw std::invalid_argument("no encoder from this type to that one");
   if (cut.copied) {
     cut.units = t.rows * rowIn;
@@ -46,6 +48,9 @@ Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
     cut.units = t.rows;
     cut.unitsEach = std::max<std::int64_t>(1, rangeValues / t.columns);
     cut.unitsPiece = std::max<std::int64_t>(1, pieceValues / t.columns);
+    // With importance one row lies in each lane: pieces of whole groups of rows.
+    if (!t.importance.empty()) cut.unitsPiece = (cut.unitsPiece + 15) / 16 * 16;
+    cut.unitsEach = std::max<std::int64_t>(1, cut.unitsEach / cut.unitsPiece) * cut.unitsPiece;
     cut.inputBytes = rowIn;
     cut.outputBytes = rowOut;
   }
@@ -122,7 +127,7 @@ class Run {
       }
       in.resize(std::max(in.size(), inputBytes));
       inputs_[t.input]->read(from, in.data(), inputBytes);
-      Fault fault = recode(table_, t.from, in.data(), piece * t.columns, t.to, to);
+      Fault fault = recodeRows(t, first + done, piece, in.data(), to);
       if (fault) {
         fault.index += (first + done) * t.columns;
         fail(range, {Outcome::Kind::Refused, tensor, fault, {}});
@@ -136,6 +141,22 @@ class Run {
       return;
     }
     if (left_[tensor].fetch_sub(1, std::memory_order_acq_rel) == 1) onTensor_(tensor);
+  }
+
+  // Each matrix has its own importance.
+  Fault recodeRows(const TensorJob& t, std::int64_t first, std::int64_t rows, const std::uint8_t* in, std::uint8_t* out) const {
+    if (t.importance.empty()) return recode(table_, {in, t.from, rows, t.columns}, t.to, out);
+    for (std::int64_t done = 0; done < rows;) {
+      const std::int64_t matrix = (first + done) / t.matrixRows;
+      const std::int64_t part = std::min(rows - done, (matrix + 1) * t.matrixRows - first - done);
+      const auto columns = static_cast<std::size_t>(t.columns);
+      const BlockRows source{in + static_cast<std::size_t>(done) * rowBytes(t.from, columns), t.from, part, t.columns, t.importance.data() + matrix * t.columns};
+      Fault fault = recode(table_, source, t.to, out + static_cast<std::size_t>(done) * rowBytes(t.to, columns));
+      fault.index += done * t.columns;
+      if (fault) return fault;
+      done += part;
+    }
+    return {};
   }
 
   // Ranges are handed out in order, so whoever has an earlier one still finishes it: the first fault of all is found.

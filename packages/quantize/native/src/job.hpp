@@ -19,6 +19,9 @@ struct TensorJob {
   TensorType to = TensorType::F32;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
+  // What the columns weigh, for each matrix of `matrixRows` rows one after the other; empty when nothing is known.
+  std::vector<float> importance;
+  std::int64_t matrixRows = 0;
 };
 
 struct FileJob {

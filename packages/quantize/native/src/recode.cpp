@@ -1,23 +1,35 @@
 #include <algorithm>
+#include <cstddef>
+#include <vector>
 
 #include "encode.hpp"
 
 namespace qt {
 
 namespace {
-// Decoded numbers on their way stay in the first-level cache. A multiple of every block size.
+
+// Decoded numbers on their way stay in the first-level cache: a multiple of every block size, and of 16 of the largest blocks.
 constexpr std::int64_t tile = 4096;
+// With importance whole rows are needed, and the encoders take one in each lane.
+constexpr std::int64_t rowsTogether = 16;
+
 }  // namespace
 
-Fault recode(const EncoderTable& table, TensorType from, const std::uint8_t* in, std::int64_t values, TensorType to, std::uint8_t* out) {
-  alignas(64) float numbers[tile];
-  const BlockTraits source = blockTraits(from), target = blockTraits(to);
-  for (std::int64_t done = 0; done < values; done += tile) {
-    const std::int64_t count = std::min(tile, values - done);
-    table.decode(from, in + done / source.size * source.bytes, count / source.size, numbers);
+Fault recode(const EncoderTable& table, const BlockRows& in, TensorType to, std::uint8_t* out) {
+  const BlockTraits source = blockTraits(in.type), target = blockTraits(to);
+  const bool byRows = in.importance != nullptr;
+  const std::int64_t columns = byRows ? in.columns : 1;
+  const std::int64_t values = in.rows * in.columns;
+  const std::int64_t step = byRows ? rowsTogether * columns : tile;
+  static thread_local std::vector<float> numbers;
+  numbers.resize(static_cast<std::size_t>(std::max(step, static_cast<std::int64_t>(numbers.size()))));
+  for (std::int64_t done = 0; done < values; done += step) {
+    const std::int64_t count = std::min(step, values - done);
+    table.decode(in.type, in.blocks + done / source.size * source.bytes, count / source.size, numbers.data());
     std::uint8_t* blocks = out + done / target.size * target.bytes;
-    if (table.encode(to, numbers, count, blocks)) continue;
-    Fault fault = encodeReference(to, numbers, count, blocks);
+    const Rows rows = byRows ? Rows{numbers.data(), count / columns, columns, in.importance} : Rows{numbers.data(), 1, count};
+    if (table.encode(to, rows, blocks)) continue;
+    Fault fault = encodeReference(to, rows, blocks);
     fault.index += done;
     return fault;
   }

@@ -92,7 +92,7 @@ void sameBytesWithAnyThreadsAndKernels() {
     for (const std::size_t i : {std::size_t{0}, std::size_t{3}}) {
       const TensorJob& t = m.job.tensors[i];
       std::vector<std::uint8_t> expected(static_cast<std::size_t>(t.rows) * rowBytes(t.to, static_cast<std::size_t>(t.columns)));
-      CHECK(!encodeReference(t.to, m.values.data() + t.inputOffset / 4, t.rows * t.columns, expected.data()));
+      CHECK(!encodeReference(t.to, {m.values.data() + t.inputOffset / 4, t.rows, t.columns}, expected.data()));
       CHECK(first.size() >= t.outputOffset + expected.size() && std::memcmp(first.data() + t.outputOffset, expected.data(), expected.size()) == 0);
     }
     const TensorJob& copied = m.job.tensors[1];
@@ -149,6 +149,8 @@ void refusesJobsThatMakeNoSense() {
   };
   CHECK(refuses([](TensorJob& t) { t.columns = 33; }));
   CHECK(refuses([](TensorJob& t) { t.rows = -1; }));
+  CHECK(refuses([](TensorJob& t) { t.importance.resize(575), t.matrixRows = 701; }));
+  CHECK(refuses([](TensorJob& t) { t.importance.resize(576), t.matrixRows = 0; }));
   CHECK(refuses([](TensorJob& t) { t.input = 1; }));
   CHECK(refuses([](TensorJob& t) { t.to = TensorType::I32; }));
   CHECK(refuses([](TensorJob& t) { t.from = TensorType::F64; }));

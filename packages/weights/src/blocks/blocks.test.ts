@@ -9,7 +9,7 @@ import { halfToNumber, numberToHalf } from './half.js'
 
 describe('decodeBlocks', () => {
   it.each(decodableTypes)('decodes %s exactly as gguf-py does', async (type) => {
-    const file = await readGguf(fixture('blocks.gguf'))
+    const file = await readGguf(fixture(type.endsWith('_K') ? 'k_blocks.gguf' : 'blocks.gguf'))
     const expected = new Float32Array((await file.read(`${type}.expected`)).buffer)
     expect(decodeBlocks(type, await file.read(type))).toEqual(expected)
   })

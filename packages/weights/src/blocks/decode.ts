@@ -3,11 +3,17 @@ import { decodeBF16 } from './bf16.js'
 import type { BlockDecoder } from './decoder.js'
 import { decodeF16 } from './f16.js'
 import { decodeF32 } from './f32.js'
+import { decodeQ2_K } from './q2_k.js'
+import { decodeQ3_K } from './q3_k.js'
 import { decodeQ4_0 } from './q4_0.js'
 import { decodeQ4_1 } from './q4_1.js'
+import { decodeQ4_K } from './q4_k.js'
 import { decodeQ5_0 } from './q5_0.js'
 import { decodeQ5_1 } from './q5_1.js'
+import { decodeQ5_K } from './q5_k.js'
+import { decodeQ6_K } from './q6_k.js'
 import { decodeQ8_0 } from './q8_0.js'
+import { decodeQ8_K } from './q8_k.js'
 
 const decoders: Partial<Record<TensorType, BlockDecoder>> = {
   F32: decodeF32,
@@ -18,6 +24,12 @@ const decoders: Partial<Record<TensorType, BlockDecoder>> = {
   Q5_0: decodeQ5_0,
   Q5_1: decodeQ5_1,
   Q8_0: decodeQ8_0,
+  Q2_K: decodeQ2_K,
+  Q3_K: decodeQ3_K,
+  Q4_K: decodeQ4_K,
+  Q5_K: decodeQ5_K,
+  Q6_K: decodeQ6_K,
+  Q8_K: decodeQ8_K,
 }
 
 export const decodableTypes = Object.keys(decoders) as readonly TensorType[]
@@ -38,7 +50,7 @@ export function decodeBlocks(type: TensorType, bytes: Uint8Array): Float32Array<
       'TYPE_UNSUPPORTED',
       `Tensors of type ${type} cannot be decoded here yet; ${decodableTypes.join(', ')} can.`,
       {
-        actions: ['Use a float, Q4_0, Q4_1, Q5_0, Q5_1 or Q8_0 file of the same model.'],
+        actions: ['Use a float, Q8_0 or K-quant file of the same model.'],
       },
     )
   const { blockSize, blockBytes } = tensorTypes[type]

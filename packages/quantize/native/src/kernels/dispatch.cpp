@@ -56,18 +56,20 @@ std::uint32_t hash(std::uint32_t i) {
 }
 
 // Blocks of ordinary numbers, of ties, zeros, equal numbers, an outlier and numbers too small for a half; a group that is not full.
+constexpr std::int64_t columns = 256;
 std::vector<float> samples() {
-  constexpr int blocks = 37, size = 32;
-  std::vector<float> values(blocks * size);
-  for (int b = 0; b < blocks; ++b)
+  constexpr int parts = 8 * 19, size = 32;
+  std::vector<float> values(parts * size);
+  for (int b = 0; b < parts; ++b)
     for (int i = 0; i < size; ++i) {
       const std::uint32_t h = hash(static_cast<std::uint32_t>(b * size + i));
       const float uniform = static_cast<float>(h & 0xffffff) / 8388608.0f - 1.0f;
       float& x = values[static_cast<std::size_t>(b * size + i)];
-      switch (b % 6) {
+      // A kind for each part, or for a whole row.
+      switch (b < parts / 2 ? b % 6 : b / 8 % 6) {
         case 0: x = uniform; break;
         case 1: x = static_cast<float>(static_cast<int>(h % 255) - 127) * 0.5f; break;
-        case 2: x = b % 4 == 0 ? 0.0f : -0.0f; break;
+        case 2: x = b % 4 == 2 ? 0.0f : -0.0f; break;
         case 3: x = 0.75f; break;
         case 4: x = i == 31 ? -1000.0f : uniform * 1e-3f; break;
         default: x = uniform * 0x1p-130f; break;
@@ -76,18 +78,28 @@ std::vector<float> samples() {
   return values;
 }
 
+std::vector<float> weights() {
+  std::vector<float> importance(columns);
+  for (std::size_t i = 0; i < importance.size(); ++i) importance[i] = i / 32 == 3 ? 0.0f : static_cast<float>(hash(static_cast<std::uint32_t>(i)) & 0xffff) * 0x1p-10f;
+  return importance;
+}
+
 bool selfTest(const EncoderTable& table) {
   static const std::vector<float> values = samples();
+  static const std::vector<float> importance = weights();
   const auto count = static_cast<std::int64_t>(values.size());
   std::vector<std::uint8_t> expected(values.size() * 4), written(values.size() * 4);
-  for (const TensorType type : {TensorType::F16, TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0, TensorType::Q4_1, TensorType::Q4_0}) {
-    const auto [size, bytes] = blockTraits(type);
-    if (encodeReference(type, values.data(), count, expected.data()) || !table.encode(type, values.data(), count, written.data())) return false;
-    if (std::memcmp(expected.data(), written.data(), values.size() / size * bytes) != 0) return false;
+  for (const TensorType type : encodableTypes) {
+    const Rows plain{values.data(), 1, count};
+    const Rows weighted{values.data(), count / columns, columns, importance.data()};
+    for (const Rows& rows : {plain, weighted}) {
+      if (encodeReference(type, rows, expected.data()) || !table.encode(type, rows, written.data())) return false;
+      if (std::memcmp(expected.data(), written.data(), rowBytes(type, values.size())) != 0) return false;
+    }
   }
   std::vector<float> hostile(64, 1.0f);
   hostile[63] = floatOfBits(0x7fc00000u);
-  if (table.encode(TensorType::Q8_0, hostile.data(), 64, written.data())) return false;
+  if (table.encode(TensorType::Q8_0, {hostile.data(), 1, 64}, written.data())) return false;
 
   std::vector<std::uint8_t> halves(2 * 2048);
   std::vector<float> decoded(2048);
