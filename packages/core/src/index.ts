@@ -54,7 +54,15 @@ export type {
   TrainResult,
 } from './interfaces.js'
 export { logSumExp } from './log-sum-exp.js'
-export { blockTensor, type ModelSpec, modelSpecSchema, type Projection, projectionShape, projections } from './model-spec.js'
+export {
+  blockTensor,
+  type ModelSpec,
+  modelSpecSchema,
+  type Projection,
+  projectionShape,
+  projections,
+  specForLength,
+} from './model-spec.js'
 export { nearest } from './nearest.js'
 export { type Purpose, permutation, philox, uniform } from './philox.js'
 export { type Run, type RunContext, startRun } from './run.js'

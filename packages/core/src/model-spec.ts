@@ -2,6 +2,8 @@ import { z } from 'zod'
 
 const positive = z.number().int().positive()
 
+const ropeBase = z.strictObject({ frequencies: z.array(z.number()), attentionFactor: z.number().default(1) })
+
 /**
  * What an engine must know of a model, as data: one table per architecture fills it in (`@qt/weights`).
  * An engine refuses, by name, a value that it does not implement.
@@ -34,6 +36,12 @@ export const modelSpecSchema = z.strictObject({
     frequencies: z.array(z.number()),
     /** Factor on cos and sin (yarn, longrope). */
     attentionFactor: z.number().default(1),
+    /** Ropes besides this one (the local one of Gemma 3). */
+    others: z.array(ropeBase).default([]),
+    /** The rope of each layer: 0 this one, 1 the first of `others` …, null none (some layers of SmolLM3). Left out: 0 everywhere. */
+    ofLayer: z.array(z.number().int().nonnegative().nullable()).optional(),
+    /** What takes the place of this one in texts of more than `beyond` tokens (longrope). */
+    long: ropeBase.extend({ beyond: positive }).nullable().default(null),
   }),
   attention: z.strictObject({
     /** Factor on q·k. */
@@ -53,6 +61,13 @@ export const modelSpecSchema = z.strictObject({
 })
 
 export type ModelSpec = z.infer<typeof modelSpecSchema>
+
+/** The spec for texts of up to so many tokens: longrope has other frequencies beyond its original context. */
+export function specForLength(spec: ModelSpec, tokens: number): ModelSpec {
+  const { long } = spec.rope
+  if (long === null || tokens <= long.beyond) return spec
+  return { ...spec, rope: { ...spec.rope, frequencies: long.frequencies, attentionFactor: long.attentionFactor, long: null } }
+}
 
 /** The projections of a block that adapters can sit on, under GGUF's names. */
 export const projections = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down'] as const

@@ -1,5 +1,6 @@
 #include "convert.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace qt {
@@ -13,17 +14,45 @@ ModelSpec toSpec(const Napi::Object& o) {
   s.kvHeads = integer(o, "kvHeads");
   s.headDim = integer(o, "headDim");
   s.ffn = integer(o, "ffn");
-  s.normEpsilon = static_cast<float>(number(object(o, "norm"), "epsilon"));
+  const Napi::Object norm = object(o, "norm");
+  s.normEpsilon = static_cast<float>(number(norm, "epsilon"));
+  s.normOffset = static_cast<float>(number(norm, "offset"));
+  s.postNorms = boolean(norm, "post");
   const Napi::Object rope = object(o, "rope");
   s.ropeLayout = text(rope, "layout") == "halves" ? RopeLayout::Halves : RopeLayout::Interleaved;
-  s.ropeDimensions = integer(rope, "dimensions");
-  const Napi::Array frequencies = array(rope, "frequencies");
-  for (std::uint32_t i = 0; i < frequencies.Length(); ++i) s.ropeFrequencies.push_back(frequencies.Get(i).ToNumber().DoubleValue());
-  s.ropeFactor = static_cast<float>(number(rope, "attentionFactor"));
-  s.attentionScale = static_cast<float>(number(object(o, "attention"), "scale"));
+  bool sane = true;
+  const auto addRope = [&](const Napi::Object& from) {
+    Rope r;
+    const Napi::Array frequencies = array(from, "frequencies");
+    for (std::uint32_t i = 0; i < frequencies.Length(); ++i) r.frequencies.push_back(frequencies.Get(i).ToNumber().DoubleValue());
+    r.factor = static_cast<float>(number(from, "attentionFactor"));
+    sane = sane && r.frequencies.size() * 2 <= static_cast<std::size_t>(s.headDim);
+    s.ropes.push_back(std::move(r));
+  };
+  addRope(rope);
+  const Napi::Array others = array(rope, "others");
+  for (std::uint32_t i = 0; i < others.Length(); ++i) addRope(others.Get(i).As<Napi::Object>());
+  const Napi::Object attention = object(o, "attention");
+  s.attentionScale = static_cast<float>(number(attention, "scale"));
+  s.attentionSoftcap = optionalNumber(attention, "softcap");
+  s.logitSoftcap = optionalNumber(o, "logitSoftcap");
+  s.queryKeyNorms = boolean(attention, "qkNorm");
+  s.attentionBias = boolean(attention, "bias");
+  s.embeddingScale = static_cast<float>(number(o, "embeddingScale"));
+  s.activation = text(o, "activation") == "gelu" ? Activation::Gelu : Activation::Silu;
   s.tiedEmbeddings = boolean(o, "tiedEmbeddings");
-  const bool sane = s.vocabulary > 0 && s.layers > 0 && s.dModel > 0 && s.heads > 0 && s.kvHeads > 0 && s.headDim > 0 && s.ffn > 0 &&
-                    s.heads % s.kvHeads == 0 && s.ropeFrequencies.size() * 2 <= static_cast<std::size_t>(s.headDim);
+  const Napi::Value windows = attention.Get("windows"), ropes = rope.Get("ofLayer");
+  if (windows.IsArray() || ropes.IsArray()) {
+    s.perLayer.resize(static_cast<std::size_t>(std::max(0, s.layers)));
+    for (std::int32_t l = 0; l < s.layers; ++l) {
+      const auto entry = [&](const Napi::Value& list) { return list.IsArray() ? list.As<Napi::Array>().Get(l) : Napi::Value(o.Env(), o.Env().Null()); };
+      if (const Napi::Value window = entry(windows); window.IsNumber()) s.perLayer[l].window = window.As<Napi::Number>().Int32Value();
+      if (ropes.IsArray()) s.perLayer[l].rope = entry(ropes).IsNumber() ? entry(ropes).As<Napi::Number>().Int32Value() : -1;
+      sane = sane && s.perLayer[l].window >= 0 && s.perLayer[l].rope < static_cast<std::int32_t>(s.ropes.size());
+    }
+  }
+  sane = sane && s.vocabulary > 0 && s.layers > 0 && s.dModel > 0 && s.heads > 0 && s.kvHeads > 0 && s.headDim > 0 && s.ffn > 0 &&
+         s.heads % s.kvHeads == 0;
   if (!sane) throw Napi::RangeError::New(o.Env(), "the model's sizes contradict each other");
   return s;
 }

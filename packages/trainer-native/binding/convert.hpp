@@ -32,6 +32,8 @@ inline double number(const Napi::Object& o, const char* key) {
   if (!v.IsNumber()) throw Napi::TypeError::New(o.Env(), std::string(key) + " must be a number");
   return v.As<Napi::Number>().DoubleValue();
 }
+// 0 for null.
+inline float optionalNumber(const Napi::Object& o, const char* key) { return o.Get(key).IsNumber() ? static_cast<float>(number(o, key)) : 0.0f; }
 inline std::int32_t integer(const Napi::Object& o, const char* key) { return static_cast<std::int32_t>(number(o, key)); }
 inline bool boolean(const Napi::Object& o, const char* key) { return o.Get(key).ToBoolean(); }
 inline std::string text(const Napi::Object& o, const char* key) { return o.Get(key).ToString().Utf8Value(); }

@@ -3,16 +3,11 @@ import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
 export function requireSupportedModel(spec: ModelSpec, file: string): void {
   const refusals: readonly (readonly [boolean, string])[] = [
-    [spec.norm.offset !== 0, 'norms with an offset'],
-    [spec.norm.post, 'norms after attention and feed-forward'],
-    [spec.attention.qkNorm, 'norms of q and k'],
-    [spec.attention.bias, 'biases of q, k and v'],
-    [spec.attention.softcap !== null, 'soft caps on attention'],
-    [spec.attention.windows?.some((window) => window !== null) ?? false, 'sliding windows'],
-    [spec.logitSoftcap !== null, 'soft caps on logits'],
-    [spec.activation !== 'silu', `the activation ${spec.activation}`],
-    [spec.embeddingScale !== 1, 'scaled embeddings'],
     [spec.logitScale !== 1, 'scaled logits'],
+    [
+      spec.rope.frequencies.length * 2 !== spec.rope.dimensions,
+      `${spec.rope.dimensions} rotated dimensions of ${spec.rope.frequencies.length} pairs`,
+    ],
   ]
   const found = refusals.find(([refused]) => refused)
   if (found)
@@ -21,7 +16,7 @@ export function requireSupportedModel(spec: ModelSpec, file: string): void {
       `This engine does not compute ${found[1]} yet, which ${spec.architecture} models of this kind need.`,
       {
         where: { file },
-        actions: ['Use a model of the llama architecture (Llama, Mistral, SmolLM2, TinyLlama …).'],
+        actions: ['Use a model of another kind; docs/architectures.md lists those that work.'],
       },
     )
 }

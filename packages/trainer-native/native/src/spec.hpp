@@ -8,6 +8,20 @@ namespace qt {
 
 enum class RopeLayout : std::uint8_t { Interleaved, Halves };
 
+// Of the gate: silu(g)·u, or gelu(g)·u by the tanh formula.
+enum class Activation : std::uint8_t { Silu, Gelu };
+
+struct Rope {
+  std::vector<double> frequencies;  // radians per position, one for each rotated pair
+  float factor = 1.0f;              // on cos and sin
+};
+
+// What differs from layer to layer.
+struct LayerSpec {
+  std::int32_t window = 0;  // positions that a query sees, itself included; 0: all before it
+  std::int32_t rope = 0;    // which of the model's ropes; −1: none
+};
+
 struct ModelSpec {
   std::int32_t vocabulary = 0;
   std::int32_t layers = 0;
@@ -18,11 +32,20 @@ struct ModelSpec {
   std::int32_t ffn = 0;
   float normEpsilon = 1e-5f;
   RopeLayout ropeLayout = RopeLayout::Interleaved;
-  std::int32_t ropeDimensions = 0;
-  std::vector<double> ropeFrequencies;  // radians per position, one for each rotated pair
-  float ropeFactor = 1.0f;              // on cos and sin
+  std::vector<Rope> ropes;
+  std::vector<LayerSpec> perLayer;  // or empty: the first rope and no window everywhere
   float attentionScale = 0.0f;
+  float attentionSoftcap = 0.0f;    // c·tanh(score/c); 0: none
+  float logitSoftcap = 0.0f;
+  float normOffset = 0.0f;          // added to the norms' weights as they are read
+  float embeddingScale = 1.0f;
+  bool postNorms = false;           // norms on what attention and feed-forward add to the residual
+  bool queryKeyNorms = false;       // of each head, before the rotation
+  bool attentionBias = false;       // of q, k and v
   bool tiedEmbeddings = false;
+  Activation activation = Activation::Silu;
+
+  LayerSpec layer(std::int32_t index) const { return perLayer.empty() ? LayerSpec{} : perLayer[index]; }
 
   std::int32_t attentionWidth() const { return heads * headDim; }
   std::int32_t kvWidth() const { return kvHeads * headDim; }

@@ -1,5 +1,5 @@
 // Attention of ragged documents, forward and backward, against the double-precision reference: head sizes that do and do not
-// fill a register, grouped heads, gentle and sharp scores.
+// fill a register, grouped heads, gentle and sharp scores, soft caps, windows.
 #include <cstring>
 
 #include "check.hpp"
@@ -53,14 +53,14 @@ double error(const Buffer& found, const reference::Values& expected) {
   return std::sqrt(sum / size);
 }
 
-void compare(int heads, int kvHeads, int headDim, float sharpness, const char** names, int count) {
+void compare(int heads, int kvHeads, int headDim, float sharpness, const char** names, int count, float softcap = 0, int window = 0) {
   const std::size_t wide = tokens * heads * headDim, narrow = tokens * kvHeads * headDim;
   const std::vector<float> q = draw(wide, 1, sharpness), k = draw(narrow, 2, 1), v = draw(narrow, 3, 1), dOut = draw(wide, 4, 1);
   const float scale = 1.0f / std::sqrt(static_cast<float>(headDim));
   std::vector<int> document(tokens);
   for (std::size_t d = 0; d + 1 < borders.size(); ++d) std::fill(document.begin() + borders[d], document.begin() + borders[d + 1], static_cast<int>(d));
   const auto wider = [](const std::vector<float>& x) { return reference::Values(x.begin(), x.end()); };
-  const reference::AttentionSizes sizes{heads, kvHeads, headDim, scale};
+  const reference::AttentionSizes sizes{heads, kvHeads, headDim, scale, softcap, window};
   const reference::Values expected = reference::attention(wider(q), wider(k), wider(v), document, sizes);
   reference::Values dq(wide), dk(narrow), dv(narrow);
   reference::attentionBackward(wider(q), wider(k), wider(v), wider(dOut), document, sizes, dq, dk, dv);
@@ -74,7 +74,7 @@ void compare(int heads, int kvHeads, int headDim, float sharpness, const char** 
     for (const DType type : {DType::F32, DType::BF16}) {
       const KernelTable& table = kernels(names[n]);
       const ActivationOps& ops = table.ops[type == DType::BF16];
-      const AttentionShape shape{heads, kvHeads, headDim, scale};
+      const AttentionShape shape{heads, kvHeads, headDim, scale, softcap, window};
       const auto scratch = alignedBytes(table.attentionScratch(shape));
       Buffer bq(q, type), bk(k, type), bv(v, type), bdOut(dOut, type), out(wide, type), bdq(wide, type), bdk(narrow, type), bdv(narrow, type);
       std::vector<float> logSumExp(tokens * heads), delta(tokens * heads);
@@ -87,8 +87,8 @@ void compare(int heads, int kvHeads, int headDim, float sharpness, const char** 
       const double errors[] = {error(out, expected), error(bdq, dq), error(bdk, dk), error(bdv, dv)};
       for (int i = 0; i < 4; ++i)
         if (!(errors[i] <= tolerance)) {
-          std::printf("%s %s, %d/%d heads of %d, sharpness %g: %s is off by %.3g\n", names[n], type == DType::F32 ? "float32" : "bfloat16", heads, kvHeads,
-                      headDim, sharpness, i == 0 ? "the output" : i == 1 ? "dq" : i == 2 ? "dk" : "dv", errors[i]);
+          std::printf("%s %s, %d/%d heads of %d, sharpness %g, soft cap %g, window %d: %s is off by %.3g\n", names[n], type == DType::F32 ? "float32" : "bfloat16", heads, kvHeads,
+                      headDim, sharpness, softcap, window, i == 0 ? "the output" : i == 1 ? "dq" : i == 2 ? "dk" : "dv", errors[i]);
           ++failures;
         }
     }
@@ -103,5 +103,6 @@ int main() {
     for (const auto& [heads, kvHeads] : {std::pair{4, 2}, std::pair{3, 1}, std::pair{2, 2}})
       compare(heads, kvHeads, headDim, 1, names, count);
   compare(4, 2, 64, 16, names, count);
+  for (const int window : {2, 5, 63, 64, 65, 100}) compare(4, 2, 12, 1, names, count, window % 2 == 0 ? 3.0f : 0.0f, window);
   return report("attention_test");
 }

@@ -1,5 +1,5 @@
 // Loss and every gradient of whole models against the double-precision reference: each kernel set, float32 and bfloat16,
-// adapters and full training, both rotary layouts, with and without checkpointing.
+// adapters and full training, both rotary layouts, llama and everything that others add to it, with and without checkpointing.
 #include <cstring>
 
 #include "check.hpp"
@@ -14,9 +14,10 @@ int main() {
   std::atomic<bool> abort{false};
   ThreadPool pool(3);
   for (int full = 0; full < 2; ++full)
-    for (const RopeLayout layout : {RopeLayout::Interleaved, RopeLayout::Halves}) {
+    for (const auto& [every, layout] : {std::pair{false, RopeLayout::Interleaved}, std::pair{false, RopeLayout::Halves},
+                                        std::pair{true, RopeLayout::Interleaved}, std::pair{true, RopeLayout::Halves}}) {
       const bool tied = layout == RopeLayout::Halves;
-      Tiny tiny = makeTiny(full, tied, layout);
+      Tiny tiny = makeTiny(full, every ? everySpec(tied, layout) : tinySpec(tied, layout));
       if (!full) {  // uneven weights of tokens, and smoothed labels
         tiny.options.labelSmoothing = 0.1f;
         tiny.decoder.smoothing = 0.1f;
@@ -46,8 +47,8 @@ int main() {
                 size += e[i] * e[i];
               }
               if (!(std::sqrt(error / size) <= tolerance)) {
-                std::printf("%s %s full %d layout %d checkpointing %d: layer %d module %d role %d is off by %.3g\n", names[n],
-                            precision == DType::F32 ? "float32" : "bfloat16", full, static_cast<int>(layout), checkpointing, t.id.layer, t.id.module, static_cast<int>(t.id.role),
+                std::printf("%s %s full %d layout %d every %d checkpointing %d: layer %d module %d role %d is off by %.3g\n", names[n],
+                            precision == DType::F32 ? "float32" : "bfloat16", full, static_cast<int>(layout), every, checkpointing, t.id.layer, t.id.module, static_cast<int>(t.id.role),
                             std::sqrt(error / size));
                 ++failures;
               }

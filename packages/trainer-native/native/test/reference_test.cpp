@@ -60,17 +60,18 @@ void rotaryOperation() {
 }
 
 void attentionOperation() {
-  const AttentionSizes sizes{4, 2, 6, 0.4};
-  const std::vector<int> document{0, 0, 0, 0, 0, 1, 2, 2, 2};
-  const std::size_t tokens = document.size();
-  Values q = draw(tokens * 24), k = draw(tokens * 12), v = draw(tokens * 12);
-  const Values dOut = draw(tokens * 24);
-  Values dq(q.size()), dk(k.size()), dv(v.size());
-  attentionBackward(q, k, v, dOut, document, sizes, dq, dk, dv);
-  const auto loss = [&] { return dot(attention(q, k, v, document, sizes), dOut); };
-  checkGradient("attention, queries", q, dq, loss, 1000, tolerance);
-  checkGradient("attention, keys", k, dk, loss, 1000, tolerance);
-  checkGradient("attention, values", v, dv, loss, 1000, tolerance);
+  for (const AttentionSizes& sizes : {AttentionSizes{4, 2, 6, 0.4}, AttentionSizes{4, 2, 6, 0.4, 0.9, 3}}) {
+    const std::vector<int> document{0, 0, 0, 0, 0, 1, 2, 2, 2};
+    const std::size_t tokens = document.size();
+    Values q = draw(tokens * 24), k = draw(tokens * 12), v = draw(tokens * 12);
+    const Values dOut = draw(tokens * 24);
+    Values dq(q.size()), dk(k.size()), dv(v.size());
+    attentionBackward(q, k, v, dOut, document, sizes, dq, dk, dv);
+    const auto loss = [&] { return dot(attention(q, k, v, document, sizes), dOut); };
+    checkGradient("attention, queries", q, dq, loss, 1000, tolerance);
+    checkGradient("attention, keys", k, dk, loss, 1000, tolerance);
+    checkGradient("attention, values", v, dv, loss, 1000, tolerance);
+  }
 }
 
 void swigluOperation() {
@@ -80,6 +81,30 @@ void swigluOperation() {
   const auto loss = [&] { return dot(swiglu(gate, up), dy); };
   checkGradient("SwiGLU, gate", gate, dGate, loss, 1000, tolerance);
   checkGradient("SwiGLU, up", up, dUp, loss, 1000, tolerance);
+}
+
+void gegluOperation() {
+  Values gate = draw(40, 4), up = draw(40), dGate(40), dUp(40);
+  const Values dy = draw(40);
+  gegluBackward(gate, up, dy, dGate, dUp);
+  const auto loss = [&] { return dot(geglu(gate, up), dy); };
+  checkGradient("GeGLU, gate", gate, dGate, loss, 1000, tolerance);
+  checkGradient("GeGLU, up", up, dUp, loss, 1000, tolerance);
+}
+
+void biasOperation() {
+  Values x = draw(4 * 7), bias = draw(7), dBias(7);
+  const Values dy = draw(4 * 7);
+  biasBackward(dy, dBias);
+  checkGradient("bias", bias, dBias, [&] { return dot(addBias(x, bias), dy); }, 1000, tolerance);
+}
+
+void softcapOperation() {
+  Values x = draw(40, 6);
+  const Values dy = draw(40);
+  Values dx = dy;
+  softcapBackward(softcap(x, 3), 3, dx);
+  checkGradient("soft cap", x, dx, [&] { return dot(softcap(x, 3), dy); }, 1000, tolerance);
 }
 
 void lossOperation() {
@@ -93,8 +118,8 @@ void lossOperation() {
     }
 }
 
-void wholeModel(bool full, bool tied, RopeLayout layout, bool dropout) {
-  test::Tiny tiny = test::makeTiny(full, tied, layout);
+void wholeModel(bool full, const ModelSpec& spec, bool dropout) {
+  test::Tiny tiny = test::makeTiny(full, spec);
   Decoder& decoder = tiny.decoder;
   const std::vector<int> ids(tiny.ids.begin(), tiny.ids.begin() + 20), labels(tiny.labels.begin(), tiny.labels.begin() + 20), borders{0, 7, 8, 20};
   if (dropout) {
@@ -109,7 +134,8 @@ void wholeModel(bool full, bool tied, RopeLayout layout, bool dropout) {
   decoder.lossAndGradients(ids, labels, borders, 0.05, gradients);
   for (auto& [key, values] : decoder.weights) {
     char name[80];
-    std::snprintf(name, sizeof name, "model (full %d tied %d dropout %d), layer %d module %d", full, tied, dropout, key.layer, key.module);
+    std::snprintf(name, sizeof name, "model (full %d tied %d dropout %d norms %d), layer %d module %d", full, spec.tiedEmbeddings, dropout, spec.postNorms,
+                  key.layer, key.module);
     checkGradient(name, values, gradients.at(key), [&] { return decoder.lossAndGradients(ids, labels, borders, 0.05, ignored); }, 6, tolerance);
   }
 }
@@ -122,10 +148,15 @@ int main() {
   rotaryOperation();
   attentionOperation();
   swigluOperation();
+  gegluOperation();
+  biasOperation();
+  softcapOperation();
   lossOperation();
-  wholeModel(true, true, RopeLayout::Halves, false);
-  wholeModel(true, false, RopeLayout::Interleaved, false);
-  wholeModel(false, false, RopeLayout::Interleaved, false);
-  wholeModel(false, true, RopeLayout::Halves, true);
+  wholeModel(true, test::tinySpec(true, RopeLayout::Halves), false);
+  wholeModel(true, test::tinySpec(false, RopeLayout::Interleaved), false);
+  wholeModel(false, test::tinySpec(false, RopeLayout::Interleaved), false);
+  wholeModel(false, test::tinySpec(true, RopeLayout::Halves), true);
+  wholeModel(true, test::everySpec(true, RopeLayout::Halves), false);
+  wholeModel(false, test::everySpec(false, RopeLayout::Interleaved), true);
   return report("reference_test");
 }

@@ -9,11 +9,13 @@
 using namespace qt;
 using namespace qt::test;
 
-int main() {
+namespace {
+
+void compare(const ModelSpec& spec) {
   std::atomic<bool> abort{false};
   ThreadPool pool(2);
   const KernelTable& k = kernels();
-  Tiny tiny = makeTiny(false, false, RopeLayout::Interleaved);
+  Tiny tiny = makeTiny(false, spec);
   Trainer trainer(tiny.model, tiny.options, pool, k);
   loadParameters(tiny, trainer);
   std::vector<AppliedAdapter> adapters;
@@ -64,5 +66,12 @@ int main() {
     refused = true;
   }
   CHECK(refused);
+}
+
+}  // namespace
+
+int main() {
+  compare(tinySpec(false, RopeLayout::Interleaved));
+  compare(everySpec(true, RopeLayout::Halves));
   return report("session_test");
 }

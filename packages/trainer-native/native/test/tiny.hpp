@@ -26,10 +26,26 @@ inline ModelSpec tinySpec(bool tied, RopeLayout layout) {
   s.headDim = 12;
   s.ffn = 56;
   s.ropeLayout = layout;
-  s.ropeDimensions = 12;
-  for (int i = 0; i < 6; ++i) s.ropeFrequencies.push_back(std::pow(10000.0, -i / 6.0));
+  s.ropes.resize(1);
+  for (int i = 0; i < 6; ++i) s.ropes[0].frequencies.push_back(std::pow(10000.0, -i / 6.0));
   s.attentionScale = 1.0f / std::sqrt(12.0f);
   s.tiedEmbeddings = tied;
+  return s;
+}
+
+// Everything that architectures add to llama, in one model: layers with a window and a rope of their own, without rope, and with a
+// partial one; biases, norms of heads and of what is added to the residual, soft caps, gelu, a scaled embedding.
+inline ModelSpec everySpec(bool tied, RopeLayout layout) {
+  ModelSpec s = tinySpec(tied, layout);
+  s.layers = 3;
+  s.ropes[0].frequencies.resize(4);
+  s.ropes.push_back({{0.9, 0.4, 0.2, 0.05}, 1.2f});
+  s.perLayer = {{20, 1}, {0, -1}, {90, 0}};
+  s.attentionSoftcap = 2.0f;
+  s.logitSoftcap = 5.0f;
+  s.embeddingScale = 1.7f;
+  s.postNorms = s.queryKeyNorms = s.attentionBias = true;
+  s.activation = Activation::Gelu;
   return s;
 }
 
@@ -49,9 +65,8 @@ struct Tiny {
 };
 
 // Random weights, adapters of several ranks on some projections, three documents of uneven length, some labels masked.
-inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
+inline Tiny makeTiny(bool full, const ModelSpec& spec) {
   Tiny t;
-  const ModelSpec spec = tinySpec(tied, layout);
   t.model.spec = t.decoder.spec = spec;
   std::uint32_t purpose = 100;
   const auto fill = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, double size, double centre) {
@@ -62,17 +77,29 @@ inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
     t.storage.push_back(std::move(data));
     return MatrixView{t.storage.back().data(), TensorType::F32, rows, columns, static_cast<std::size_t>(columns) * 4};
   };
-  t.storage.reserve(64);
+  const auto vector = [&](int layer, int module, std::int64_t count, double centre) {
+    return static_cast<const float*>(fill(weightOf(layer, module), 1, count, 0.2, centre).data);
+  };
+  t.storage.reserve(128);
   t.model.embedding = t.model.output = fill(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, 1.0, 0);
-  if (!tied) t.model.output = fill(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, 0.3, 0);
-  t.model.outputNorm = static_cast<const float*>(fill(weightOf(-1, OutputNorm), 1, spec.dModel, 0.2, 1).data);
+  if (!spec.tiedEmbeddings) t.model.output = fill(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, 0.3, 0);
+  t.model.outputNorm = vector(-1, OutputNorm, spec.dModel, 1);
   for (int l = 0; l < spec.layers; ++l) {
     BlockWeights b;
-    b.attentionNorm = static_cast<const float*>(fill(weightOf(l, AttentionNorm), 1, spec.dModel, 0.2, 1).data);
-    b.ffnNorm = static_cast<const float*>(fill(weightOf(l, FfnNorm), 1, spec.dModel, 0.2, 1).data);
+    b.attentionNorm = vector(l, AttentionNorm, spec.dModel, 1);
+    b.ffnNorm = vector(l, FfnNorm, spec.dModel, 1);
+    if (spec.postNorms) {
+      b.postAttentionNorm = vector(l, PostAttentionNorm, spec.dModel, 1);
+      b.postFfnNorm = vector(l, PostFfnNorm, spec.dModel, 1);
+    }
+    if (spec.queryKeyNorms) {
+      b.queryNorm = vector(l, QueryNorm, spec.headDim, 1);
+      b.keyNorm = vector(l, KeyNorm, spec.headDim, 1);
+    }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape s = projectionShape(spec, p);
       b.projections[p] = fill(weightOf(l, p), s.rows, s.columns, 0.3, 0);
+      if (spec.attentionBias && p <= Value) b.biases[p] = vector(l, Bias + p, s.rows, 0);
     }
     t.model.blocks.push_back(b);
   }
@@ -101,6 +128,8 @@ inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) {
   t.options.lossChunk = 48;
   return t;
 }
+
+inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) { return makeTiny(full, tinySpec(tied, layout)); }
 
 // The same rate and decay for every role.
 inline UpdateOptions updateOptions(float rate, float beta1, float beta2, float epsilon, float decay, float clip, std::int64_t step) {

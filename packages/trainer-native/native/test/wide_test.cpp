@@ -32,8 +32,8 @@ int main() {
   spec.kvHeads = 4;
   spec.headDim = 64;
   spec.ffn = 96;
-  spec.ropeFrequencies.clear();
-  for (int i = 0; i < 32; ++i) spec.ropeFrequencies.push_back(std::pow(10000.0, -i / 32.0));
+  spec.ropes[0].frequencies.clear();
+  for (int i = 0; i < 32; ++i) spec.ropes[0].frequencies.push_back(std::pow(10000.0, -i / 32.0));
   spec.attentionScale = 0.125f;
   Model model;
   model.spec = spec;

@@ -7,6 +7,7 @@
 
 #include "../memory.hpp"
 #include "../model/model.hpp"
+#include "../model/rotary.hpp"
 #include "../product.hpp"
 #include "../threads.hpp"
 
@@ -47,6 +48,8 @@ class Session {
   void project(int layer, int projection, const float* x, std::int32_t count, float* out, bool accumulate);
   void times(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate);
   void normalise(const float* x, const float* weight, float* out, std::int32_t count);
+  void projectToResidual(int layer, int projection, const float* x, std::int32_t count, const float* postNorm);
+  void normaliseAndRotate(float* x, const float* norm, const RotaryTable* rotary, std::int32_t count, std::int32_t heads);
 
   float* keys(int layer) { return reinterpret_cast<float*>(cache_.data()) + static_cast<std::size_t>(2 * layer) * options_.contextLength * spec_.kvWidth(); }
   float* values(int layer) { return keys(layer) + static_cast<std::size_t>(options_.contextLength) * spec_.kvWidth(); }
@@ -59,9 +62,9 @@ class Session {
   const KernelTable& kernels_;
   Arena cache_;
   std::int32_t length_ = 0;
-  std::vector<float> cosine_, sine_;
+  RotaryTables rotary_;
   std::vector<std::int32_t> positions_;
-  std::vector<float> x_, hidden_, q_, k_, v_, attention_, gate_, up_, low_, product_, scores_, inverse_;
+  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, product_, scores_, inverse_;
   std::unique_ptr<Arena> packed_, scratch_;
   ProductContext products_;
 };

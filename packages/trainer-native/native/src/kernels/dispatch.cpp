@@ -89,7 +89,7 @@ bool selfTest(const KernelTable& k) {
   for (const float z : logits) sum += std::exp(static_cast<double>(z));
   gradient = logits;
   bool correct;
-  const float loss = k.crossEntropy(gradient.data(), 1003, 11, 1.0f, 0.0f, true, &correct);
+  const float loss = k.crossEntropy(gradient.data(), 1003, 11, 1.0f, 0.0f, true, 0.0f, &correct);
   if (!(std::fabs(loss - (std::log(sum) - logits[11])) < 1e-4)) return false;
   for (int i = 0; i < 1003; ++i)
     if (!(std::fabs(gradient[i] - (std::exp(static_cast<double>(logits[i])) / sum - (i == 11))) < 1e-5)) return false;

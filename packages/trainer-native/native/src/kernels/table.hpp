@@ -36,7 +36,7 @@ struct ProductTerm {
 
 inline constexpr int maxTerms = 16;
 
-// out[rows, columns] = Σ terms (+ residual) (+ out when accumulating); summed in float32, rounded once.
+// out[rows, columns] = Σ terms (+ bias) (+ residual) (+ out when accumulating); summed in float32, rounded once.
 struct Product {
   std::int32_t rows = 0;
   std::int32_t columns = 0;
@@ -48,6 +48,7 @@ struct Product {
   bool outTransposed = false;    // out is [columns, rows]
   bool accumulate = false;
   float scale = 1.0f;            // on the sum of the terms
+  const float* bias = nullptr;   // [columns], added after the scale
   const void* residual = nullptr;
   DType residualType = DType::F32;
   // Filled by planTiles:
@@ -86,6 +87,8 @@ struct AttentionShape {
   std::int32_t kvHeads;
   std::int32_t headDim;
   float scale;
+  float softcap = 0.0f;     // c·tanh(score/c); 0: none
+  std::int32_t window = 0;  // positions that a query sees, itself included; 0: all before it
 };
 
 struct AttentionForward {
@@ -134,17 +137,23 @@ struct ActivationOps {
   void (*rmsNormApply)(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns);
   void (*rmsNormBackward)(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
                           std::int64_t columns);
+  // The same where nothing else flows into x: dy becomes dx.
+  void (*rmsNormBackwardInPlace)(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns);
   void (*rmsNormWeightGrad)(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns,
                             std::int64_t columnBegin, std::int64_t columnEnd);
   void (*rotate)(void* x, const std::int32_t* positions, std::int64_t rows, std::int32_t heads, std::int32_t headDim, RotaryTable table,
                  float direction);
   void (*swiglu)(const void* gate, const void* up, void* out, std::int64_t count);
   void (*swigluBackward)(void* gate, void* up, const void* dOut, std::int64_t count);
+  void (*geglu)(const void* gate, const void* up, void* out, std::int64_t count);
+  void (*gegluBackward)(void* gate, void* up, const void* dOut, std::int64_t count);
   void (*attention)(const AttentionForward&, const AttentionTile&, void* scratch);
   void (*attentionDelta)(const AttentionBackward&, std::int64_t rowBegin, std::int64_t rowEnd);
   void (*attentionBackwardQuery)(const AttentionBackward&, const AttentionTile&, void* scratch);
   void (*attentionBackwardKey)(const AttentionBackward&, const AttentionTile&, void* scratch);
   void (*add)(void* out, const void* x, std::int64_t count);
+  // sums[c] += Σ rows x, for columns [columnBegin, columnEnd).
+  void (*columnSums)(const void* x, float* sums, std::int64_t rows, std::int64_t columns, std::int64_t columnBegin, std::int64_t columnEnd);
   void (*widen)(const void* x, float* out, std::int64_t count);
   void (*narrow)(const float* x, void* out, std::int64_t count);
   // y = x/(1 − p) where the element's random number (Philox) is at least p, else 0.
@@ -169,12 +178,15 @@ struct KernelTable {
                     std::int64_t yStride);
   // One query against a cache of keys and values.
   void (*attendCache)(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
-                      float scale, float* out, float* scores);
+                      float scale, float softcap, float* out, float* scores);
 
   void (*decodeRow)(const MatrixView&, std::int64_t row, float* out);
   // A row of logits becomes its gradient (softmax − q)·weight, q being the target with `smoothing` spread over the vocabulary; returns
-  // the cross-entropy of q. Without `gradient` the logits stay.
-  float (*crossEntropy)(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, bool* correct);
+  // the cross-entropy of q. With a soft cap c (else 0) the logits stand for c·tanh(z/c), and the gradient is that of z.
+  float (*crossEntropy)(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, float softcap,
+                        bool* correct);
+  // z becomes c·tanh(z/c).
+  void (*softcap)(float* z, std::int64_t count, float cap);
   double (*sumOfSquares)(const float* x, std::int64_t count);
   void (*adamw)(float* parameter, const float* gradient, float* m, float* v, std::int64_t count, const AdamStep&);
   void (*addScaled)(float* out, const float* x, float scale, std::int64_t count);

@@ -35,12 +35,14 @@ class Loader {
     return view;
   }
 
-  // A norm's weights as aligned float32.
-  const float* vector(const std::string& name, std::int64_t count) {
+  // A norm's weights or a bias as aligned float32, with `offset` added.
+  const float* vector(const std::string& name, std::int64_t count, float offset = 0.0f) {
     const MatrixView view = mapped(name, 1, count);
     auto copy = std::make_shared<Arena>(static_cast<std::size_t>(count + 256) * sizeof(float));
     auto* out = reinterpret_cast<float*>(copy->data());
     kernels().decodeRow(view, 0, out);
+    if (offset != 0.0f)
+      for (std::int64_t i = 0; i < count; ++i) out[i] += offset;
     model_.owners.push_back(copy);
     return out;
   }
@@ -90,15 +92,25 @@ Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors,
   Loader load(tensors, storage, model);
   model.embedding = load.matrix("token_embd.weight", spec.vocabulary, spec.dModel);
   model.output = spec.tiedEmbeddings ? model.embedding : load.matrix("output.weight", spec.vocabulary, spec.dModel);
-  model.outputNorm = load.vector("output_norm.weight", spec.dModel);
+  model.outputNorm = load.vector("output_norm.weight", spec.dModel, spec.normOffset);
   for (int l = 0; l < spec.layers; ++l) {
     const std::string prefix = "blk." + std::to_string(l) + ".";
     BlockWeights block;
-    block.attentionNorm = load.vector(prefix + "attn_norm.weight", spec.dModel);
-    block.ffnNorm = load.vector(prefix + "ffn_norm.weight", spec.dModel);
+    const auto norm = [&](const char* name, std::int64_t count) { return load.vector(prefix + name + ".weight", count, spec.normOffset); };
+    block.attentionNorm = norm("attn_norm", spec.dModel);
+    block.ffnNorm = norm("ffn_norm", spec.dModel);
+    if (spec.postNorms) {
+      block.postAttentionNorm = norm("post_attention_norm", spec.dModel);
+      block.postFfnNorm = norm("post_ffw_norm", spec.dModel);
+    }
+    if (spec.queryKeyNorms) {
+      block.queryNorm = norm("attn_q_norm", spec.headDim);
+      block.keyNorm = norm("attn_k_norm", spec.headDim);
+    }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape shape = projectionShape(spec, p);
       block.projections[p] = load.matrix(prefix + projectionNames[p] + ".weight", shape.rows, shape.columns);
+      if (spec.attentionBias && p <= Value) block.biases[p] = load.vector(prefix + projectionNames[p] + ".bias", shape.rows);
     }
     model.blocks.push_back(block);
   }
@@ -108,8 +120,10 @@ Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors,
 std::size_t Model::weightBytes() const {
   const auto bytes = [](const MatrixView& m) { return m.rowBytes * static_cast<std::size_t>(m.rows); };
   std::size_t sum = bytes(embedding) + (output.data == embedding.data ? 0 : bytes(output)) + static_cast<std::size_t>(spec.dModel) * 4;
+  const std::size_t small = static_cast<std::size_t>(spec.dModel) * (spec.postNorms ? 4 : 2) + (spec.queryKeyNorms ? 2 * spec.headDim : 0) +
+                            (spec.attentionBias ? spec.attentionWidth() + 2 * spec.kvWidth() : 0);
   for (const BlockWeights& b : blocks) {
-    sum += static_cast<std::size_t>(spec.dModel) * 8;
+    sum += small * sizeof(float);
     for (const MatrixView& m : b.projections) sum += bytes(m);
   }
   return sum;

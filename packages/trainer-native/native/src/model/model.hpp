@@ -15,6 +15,11 @@ namespace qt {
 struct BlockWeights {
   const float* attentionNorm = nullptr;
   const float* ffnNorm = nullptr;
+  const float* postAttentionNorm = nullptr;  // these, where the architecture has them
+  const float* postFfnNorm = nullptr;
+  const float* queryNorm = nullptr;          // [headDim]
+  const float* keyNorm = nullptr;
+  const float* biases[3] = {};               // of q, k and v
   MatrixView projections[projectionCount];
 };
 

@@ -1,22 +1,41 @@
-// cos and sin of position·frequency (Su et al., RoFormer, arXiv 2104.09864), one row for each position.
+// cos and sin of position·frequency (Su et al., RoFormer, arXiv 2104.09864), one row for each position,
+// one table for each rope of a model.
 #pragma once
 #include <cmath>
 #include <vector>
 
+#include "../kernels/table.hpp"
 #include "../spec.hpp"
 
 namespace qt {
 
-inline void makeRotaryTables(const ModelSpec& spec, std::int32_t positions, std::vector<float>& cosine, std::vector<float>& sine) {
-  const std::size_t pairs = spec.ropeFrequencies.size();
-  cosine.resize(pairs * positions);
-  sine.resize(pairs * positions);
-  for (std::int32_t p = 0; p < positions; ++p)
-    for (std::size_t i = 0; i < pairs; ++i) {
-      const double angle = p * spec.ropeFrequencies[i];
-      cosine[p * pairs + i] = static_cast<float>(std::cos(angle) * spec.ropeFactor);
-      sine[p * pairs + i] = static_cast<float>(std::sin(angle) * spec.ropeFactor);
+class RotaryTables {
+ public:
+  RotaryTables(const ModelSpec& spec, std::int32_t positions) : spec_(spec) {
+    for (const Rope& rope : spec.ropes) {
+      const std::size_t pairs = rope.frequencies.size();
+      std::vector<float> cosine(pairs * positions), sine(pairs * positions);
+      for (std::int32_t p = 0; p < positions; ++p)
+        for (std::size_t i = 0; i < pairs; ++i) {
+          const double angle = p * rope.frequencies[i];
+          cosine[p * pairs + i] = static_cast<float>(std::cos(angle) * rope.factor);
+          sine[p * pairs + i] = static_cast<float>(std::sin(angle) * rope.factor);
+        }
+      cosines_.push_back(std::move(cosine));
+      sines_.push_back(std::move(sine));
+      tables_.push_back({cosines_.back().data(), sines_.back().data(), static_cast<std::int32_t>(pairs), spec.ropeLayout == RopeLayout::Interleaved});
     }
-}
+  }
+  // Null for a layer without rope.
+  const RotaryTable* ofLayer(int layer) const {
+    const std::int32_t rope = spec_.layer(layer).rope;
+    return rope < 0 ? nullptr : &tables_[rope];
+  }
+
+ private:
+  const ModelSpec& spec_;
+  std::vector<std::vector<float>> cosines_, sines_;
+  std::vector<RotaryTable> tables_;
+};
 
 }  // namespace qt

@@ -38,16 +38,15 @@ struct Decoder {
       }
     gradients.clear();
     for (const auto& [key, value] : weights) gradients[key].assign(value.size(), 0.0);
-    const AttentionSizes sizes{spec.heads, spec.kvHeads, spec.headDim, spec.attentionScale};
-    const bool interleaved = spec.ropeLayout == RopeLayout::Interleaved;
+    const bool gelu = spec.activation == Activation::Gelu;
 
     const Values& embedding = weights.at(weightOf(-1, Embedding));
     Values x(static_cast<std::size_t>(tokens) * d);
     for (int t = 0; t < tokens; ++t)
-      for (int i = 0; i < d; ++i) x[t * d + i] = embedding[ids[t] * d + i];
+      for (int i = 0; i < d; ++i) x[t * d + i] = embedding[ids[t] * d + i] * spec.embeddingScale;
 
     struct Kept {
-      Values x, h1, q, k, v, o, middle, h2, gate, up, act;
+      Values x, h1, rawQ, rawK, q, k, v, o, rawO, middle, h2, gate, up, act, rawFfn;
       std::array<Values, projectionCount> low;
     };
     std::vector<Kept> kept(spec.layers);
@@ -55,23 +54,29 @@ struct Decoder {
       Kept& b = kept[l];
       b.x = x;
       b.h1 = rmsNorm(x, weights.at(weightOf(l, AttentionNorm)), tokens, d, spec.normEpsilon);
-      b.q = project(l, Query, b.h1, tokens, b.low);
-      b.k = project(l, Key, b.h1, tokens, b.low);
+      b.rawQ = project(l, Query, b.h1, tokens, b.low);
+      b.rawK = project(l, Key, b.h1, tokens, b.low);
       b.v = project(l, Value, b.h1, tokens, b.low);
-      rotate(b.q, positions, spec.ropeFrequencies, interleaved, spec.heads, spec.headDim, 1);
-      rotate(b.k, positions, spec.ropeFrequencies, interleaved, spec.kvHeads, spec.headDim, 1);
-      b.o = attention(b.q, b.k, b.v, document, sizes);
-      b.middle = sum(x, project(l, AttentionOut, b.o, tokens, b.low));
+      b.q = headNorm(l, QueryNorm, b.rawQ);
+      b.k = headNorm(l, KeyNorm, b.rawK);
+      rotateLayer(l, b.q, positions, spec.heads, 1);
+      rotateLayer(l, b.k, positions, spec.kvHeads, 1);
+      b.o = attention(b.q, b.k, b.v, document, sizes(l));
+      b.rawO = project(l, AttentionOut, b.o, tokens, b.low);
+      b.middle = sum(x, postNorm(l, PostAttentionNorm, b.rawO));
       b.h2 = rmsNorm(b.middle, weights.at(weightOf(l, FfnNorm)), tokens, d, spec.normEpsilon);
       b.gate = project(l, Gate, b.h2, tokens, b.low);
       b.up = project(l, Up, b.h2, tokens, b.low);
-      b.act = swiglu(b.gate, b.up);
-      x = sum(b.middle, project(l, Down, b.act, tokens, b.low));
+      b.act = gelu ? geglu(b.gate, b.up) : swiglu(b.gate, b.up);
+      b.rawFfn = project(l, Down, b.act, tokens, b.low);
+      x = sum(b.middle, postNorm(l, PostFfnNorm, b.rawFfn));
     }
     const Values last = rmsNorm(x, weights.at(weightOf(-1, OutputNorm)), tokens, d, spec.normEpsilon);
     const TensorId outputKey = weightOf(-1, spec.tiedEmbeddings ? Embedding : OutputWeight);
     Values dLogits;
-    const double loss = crossEntropy(linear(last, weights.at(outputKey), tokens, vocabulary, d), labels, vocabulary, weight, tokenWeights, smoothing, dLogits);
+    const Values logits = softcap(linear(last, weights.at(outputKey), tokens, vocabulary, d), spec.logitSoftcap);
+    const double loss = crossEntropy(logits, labels, vocabulary, weight, tokenWeights, smoothing, dLogits);
+    softcapBackward(logits, spec.logitSoftcap, dLogits);
 
     Values dLast(last.size()), dx(x.size());
     linearBackward(last, weights.at(outputKey), dLogits, dLast, gradients[outputKey], tokens, vocabulary, d);
@@ -79,16 +84,18 @@ struct Decoder {
     for (int l = spec.layers - 1; l >= 0; --l) {
       const Kept& b = kept[l];
       Values dAct(b.act.size()), dGate(b.gate.size()), dUp(b.up.size()), dh2(b.h2.size());
-      projectBackward(l, Down, b.act, b.low, dx, dAct, gradients, tokens);
-      swigluBackward(b.gate, b.up, dAct, dGate, dUp);
+      projectBackward(l, Down, b.act, b.low, postNormBackward(l, PostFfnNorm, b.rawFfn, dx, gradients), dAct, gradients, tokens);
+      (gelu ? gegluBackward : swigluBackward)(b.gate, b.up, dAct, dGate, dUp);
       projectBackward(l, Gate, b.h2, b.low, dGate, dh2, gradients, tokens);
       projectBackward(l, Up, b.h2, b.low, dUp, dh2, gradients, tokens);
       rmsNormBackward(b.middle, weights.at(weightOf(l, FfnNorm)), dh2, dx, gradients[weightOf(l, FfnNorm)], tokens, d, spec.normEpsilon);
       Values dO(b.o.size()), dq(b.q.size()), dk(b.k.size()), dv(b.v.size()), dh1(b.h1.size());
-      projectBackward(l, AttentionOut, b.o, b.low, dx, dO, gradients, tokens);
-      attentionBackward(b.q, b.k, b.v, dO, document, sizes, dq, dk, dv);
-      rotate(dq, positions, spec.ropeFrequencies, interleaved, spec.heads, spec.headDim, -1);
-      rotate(dk, positions, spec.ropeFrequencies, interleaved, spec.kvHeads, spec.headDim, -1);
+      projectBackward(l, AttentionOut, b.o, b.low, postNormBackward(l, PostAttentionNorm, b.rawO, dx, gradients), dO, gradients, tokens);
+      attentionBackward(b.q, b.k, b.v, dO, document, sizes(l), dq, dk, dv);
+      rotateLayer(l, dq, positions, spec.heads, -1);
+      rotateLayer(l, dk, positions, spec.kvHeads, -1);
+      dq = headNormBackward(l, QueryNorm, b.rawQ, dq, gradients);
+      dk = headNormBackward(l, KeyNorm, b.rawK, dk, gradients);
       projectBackward(l, Query, b.h1, b.low, dq, dh1, gradients, tokens);
       projectBackward(l, Key, b.h1, b.low, dk, dh1, gradients, tokens);
       projectBackward(l, Value, b.h1, b.low, dv, dh1, gradients, tokens);
@@ -96,7 +103,7 @@ struct Decoder {
     }
     Values& dEmbedding = gradients[weightOf(-1, Embedding)];
     for (int t = 0; t < tokens; ++t)
-      for (int i = 0; i < d; ++i) dEmbedding[ids[t] * d + i] += dx[t * d + i];
+      for (int i = 0; i < d; ++i) dEmbedding[ids[t] * d + i] += dx[t * d + i] * spec.embeddingScale;
     return loss;
   }
 
@@ -106,6 +113,32 @@ struct Decoder {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += b[i];
     return out;
   }
+  AttentionSizes sizes(int l) const { return {spec.heads, spec.kvHeads, spec.headDim, spec.attentionScale, spec.attentionSoftcap, spec.layer(l).window}; }
+  void rotateLayer(int l, Values& x, const std::vector<int>& positions, int heads, int direction) const {
+    const int rope = spec.layer(l).rope;
+    if (rope < 0) return;
+    reference::rotate(x, positions, spec.ropes[rope].frequencies, spec.ropeLayout == RopeLayout::Interleaved, heads, spec.headDim, direction,
+                      spec.ropes[rope].factor);
+  }
+  // A norm that the architecture may not have: of each head, and of what is added to the residual.
+  Values norm(const TensorId& key, bool has, const Values& x, int d) const {
+    return has ? rmsNorm(x, weights.at(key), static_cast<int>(x.size()) / d, d, spec.normEpsilon) : x;
+  }
+  Values normBackward(const TensorId& key, bool has, const Values& x, const Values& dy, Tensors& gradients, int d) const {
+    if (!has) return dy;
+    Values dx(x.size());
+    rmsNormBackward(x, weights.at(key), dy, dx, gradients[key], static_cast<int>(x.size()) / d, d, spec.normEpsilon);
+    return dx;
+  }
+  Values headNorm(int l, int kind, const Values& x) const { return norm(weightOf(l, kind), spec.queryKeyNorms, x, spec.headDim); }
+  Values headNormBackward(int l, int kind, const Values& x, const Values& dy, Tensors& g) const {
+    return normBackward(weightOf(l, kind), spec.queryKeyNorms, x, dy, g, spec.headDim);
+  }
+  Values postNorm(int l, int kind, const Values& x) const { return norm(weightOf(l, kind), spec.postNorms, x, spec.dModel); }
+  Values postNormBackward(int l, int kind, const Values& x, const Values& dy, Tensors& g) const {
+    return normBackward(weightOf(l, kind), spec.postNorms, x, dy, g, spec.dModel);
+  }
+  bool biased(int p) const { return spec.attentionBias && p <= Value; }
   Adapter adapterOf(int l, int p) const { return adapters.empty() ? Adapter{} : adapters[l][p]; }
   Values masked(int l, int p, Values x) const {
     if (!masks.empty())
@@ -116,6 +149,7 @@ struct Decoder {
   Values project(int l, int p, const Values& x, int tokens, std::array<Values, projectionCount>& low) const {
     const Shape s = projectionShape(spec, p);
     Values y = linear(x, weights.at(weightOf(l, p)), tokens, s.rows, s.columns);
+    if (biased(p)) y = addBias(y, weights.at(weightOf(l, Bias + p)));
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return y;
     low[p] = linear(masked(l, p, x), weights.at(loraA(l, p)), tokens, a.rank, s.columns);
@@ -125,6 +159,7 @@ struct Decoder {
   void projectBackward(int l, int p, const Values& x, const std::array<Values, projectionCount>& low, const Values& dy, Values& dx, Tensors& gradients, int tokens) const {
     const Shape s = projectionShape(spec, p);
     linearBackward(x, weights.at(weightOf(l, p)), dy, dx, gradients[weightOf(l, p)], tokens, s.rows, s.columns);
+    if (biased(p)) biasBackward(dy, gradients[weightOf(l, Bias + p)]);
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return;
     Values dLow(low[p].size());

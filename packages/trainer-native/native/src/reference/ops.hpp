@@ -55,9 +55,9 @@ inline void rmsNormBackward(const Values& x, const Values& w, const Values& dy, 
   }
 }
 
-// Rotates pairs of each head by position·frequency; direction −1 is the transpose.
+// Rotates pairs of each head by position·frequency and multiplies them by `factor`; direction −1 is the transpose.
 inline void rotate(Values& x, const std::vector<int>& positions, const std::vector<double>& frequencies, bool interleaved, int heads, int headDim,
-                   int direction) {
+                   int direction, double factor = 1) {
   const int pairs = static_cast<int>(frequencies.size());
   for (std::size_t t = 0; t < positions.size(); ++t)
     for (int h = 0; h < heads; ++h)
@@ -65,7 +65,7 @@ inline void rotate(Values& x, const std::vector<int>& positions, const std::vect
         double* head = x.data() + (t * heads + h) * headDim;
         double& a = head[interleaved ? 2 * i : i];
         double& b = head[interleaved ? 2 * i + 1 : i + pairs];
-        const double angle = positions[t] * frequencies[i], c = std::cos(angle), s = std::sin(angle) * direction, before = a;
+        const double angle = positions[t] * frequencies[i], c = std::cos(angle) * factor, s = std::sin(angle) * factor * direction, before = a;
         a = before * c - b * s;
         b = b * c + before * s;
       }
@@ -74,20 +74,35 @@ inline void rotate(Values& x, const std::vector<int>& positions, const std::vect
 struct AttentionSizes {
   int heads, kvHeads, headDim;
   double scale;
+  double softcap = 0;  // 0: none
+  int window = 0;      // 0: all
 };
 
-// Softmax over the positions of the same document up to one's own.
+// c·tanh(x/c), and its derivative from the result; c = 0 leaves x alone.
+inline double cap(double x, double c) { return c == 0 ? x : c * std::tanh(x / c); }
+inline double capSlope(double capped, double c) { return c == 0 ? 1 : 1 - capped / c * (capped / c); }
+
+// Whether position t sees u: of the same document, not after it, within the window.
+inline bool sees(const std::vector<int>& document, const AttentionSizes& s, int t, int u) {
+  return document[u] == document[t] && (s.window == 0 || t - u < s.window);
+}
+inline double score(const Values& q, const Values& k, const AttentionSizes& s, int t, int u, int head) {
+  double sum = 0;
+  for (int i = 0; i < s.headDim; ++i)
+    sum += q[(t * s.heads + head) * s.headDim + i] * k[(u * s.kvHeads + head / (s.heads / s.kvHeads)) * s.headDim + i];
+  return cap(sum * s.scale, s.softcap);
+}
+
+// Softmax over the positions that are seen.
 inline Values attentionWeights(const Values& q, const Values& k, const std::vector<int>& document, const AttentionSizes& s, int t, int head) {
-  const int kvHead = head / (s.heads / s.kvHeads);
   Values p(t + 1, 0.0);
   double high = -1e300, sum = 0;
   for (int u = 0; u <= t; ++u) {
-    if (document[u] != document[t]) continue;
-    for (int i = 0; i < s.headDim; ++i) p[u] += q[(t * s.heads + head) * s.headDim + i] * k[(u * s.kvHeads + kvHead) * s.headDim + i];
-    p[u] *= s.scale;
+    if (!sees(document, s, t, u)) continue;
+    p[u] = score(q, k, s, t, u, head);
     high = std::max(high, p[u]);
   }
-  for (int u = 0; u <= t; ++u) sum += p[u] = document[u] == document[t] ? std::exp(p[u] - high) : 0;
+  for (int u = 0; u <= t; ++u) sum += p[u] = sees(document, s, t, u) ? std::exp(p[u] - high) : 0;
   for (double& x : p) x /= sum;
   return p;
 }
@@ -121,7 +136,8 @@ inline void attentionBackward(const Values& q, const Values& k, const Values& v,
         dot += p[u] * dp[u];
       }
       for (int u = 0; u <= t; ++u) {
-        const double ds = p[u] * (dp[u] - dot) * s.scale;
+        if (!sees(document, s, t, u)) continue;
+        const double ds = p[u] * (dp[u] - dot) * s.scale * capSlope(score(q, k, s, t, u, h), s.softcap);
         for (int i = 0; i < s.headDim; ++i) {
           dq[(t * s.heads + h) * s.headDim + i] += ds * k[(u * s.kvHeads + kvHead) * s.headDim + i];
           dk[(u * s.kvHeads + kvHead) * s.headDim + i] += ds * q[(t * s.heads + h) * s.headDim + i];
@@ -141,6 +157,40 @@ inline void swigluBackward(const Values& gate, const Values& up, const Values& d
     dGate[i] += dy[i] * up[i] * sigmoid * (1 + gate[i] * (1 - sigmoid));
     dUp[i] += dy[i] * gate[i] * sigmoid;
   }
+}
+
+// gelu by the tanh formula: g/2·(1 + tanh(√(2/π)·(g + 0.044715·g³)))
+inline double geluTanh(double g) { return std::tanh(std::sqrt(2 / 3.14159265358979323846) * (g + 0.044715 * g * g * g)); }
+inline Values geglu(const Values& gate, const Values& up) {
+  Values y(gate.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = gate[i] / 2 * (1 + geluTanh(gate[i])) * up[i];
+  return y;
+}
+inline void gegluBackward(const Values& gate, const Values& up, const Values& dy, Values& dGate, Values& dUp) {
+  for (std::size_t i = 0; i < dy.size(); ++i) {
+    const double g = gate[i], t = geluTanh(g);
+    const double slope = (1 + t) / 2 + g / 2 * (1 - t * t) * std::sqrt(2 / 3.14159265358979323846) * (1 + 3 * 0.044715 * g * g);
+    dGate[i] += dy[i] * up[i] * slope;
+    dUp[i] += dy[i] * g / 2 * (1 + t);
+  }
+}
+
+// y = x + b for every row; db += the sums of the columns.
+inline Values addBias(Values x, const Values& bias) {
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] += bias[i % bias.size()];
+  return x;
+}
+inline void biasBackward(const Values& dy, Values& dBias) {
+  for (std::size_t i = 0; i < dy.size(); ++i) dBias[i % dBias.size()] += dy[i];
+}
+
+// Every number soft-capped, and the gradient of that from the capped numbers.
+inline Values softcap(Values x, double c) {
+  for (double& v : x) v = cap(v, c);
+  return x;
+}
+inline void softcapBackward(const Values& capped, double c, Values& dx) {
+  for (std::size_t i = 0; i < dx.size(); ++i) dx[i] *= capSlope(capped[i], c);
 }
 
 // Σ weight·tokenWeight·Σᵢ −qᵢ·log pᵢ over the tokens with a label; dLogits is written. The target q is 1 − smoothing for the label and

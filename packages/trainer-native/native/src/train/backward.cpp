@@ -10,6 +10,7 @@ namespace qt {
 namespace {
 constexpr std::int64_t rowsPerTask = 64;
 constexpr std::int64_t columnsPerTask = 64;
+constexpr std::int64_t lanesPerTask = 16;  // of a head's few columns
 }  // namespace
 
 // gradient += leftᵀ·right over the tokens: [rows, columns], or stored the other way round when transposed.
@@ -46,6 +47,12 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     const void* packedDy = pack(dy, rows);
     sum.add(packedDy, weight(layer, projection), false, rows);
     if (options_.full) gather(gradient(weightOf(layer, projection)), dy, rows, x, columns, false);
+    if (options_.full && spec_.attentionBias && projection <= Value) {
+      float* dBias = gradient(weightOf(layer, Bias + projection));
+      pool_.run((rows + columnsPerTask - 1) / columnsPerTask, [&](std::int64_t task, int) {
+        ops_.columnSums(dy.data, dBias, tokens_, rows, task * columnsPerTask, std::min<std::int64_t>(rows, (task + 1) * columnsPerTask));
+      });
+    }
     if (!adapted(layer, projection)) continue;
 
     const AdapterModule& module = options_.adapters[layer][projection];
@@ -107,9 +114,47 @@ void Trainer::normGradients(const TensorId& norm, const void* x, const float* we
   });
 }
 
+// The gradient of what was added to the residual, through its norm.
+MatrixView Trainer::throughPostNorm(const TensorId& norm, BufferId raw, const float* weight, BufferId inverse) {
+  const std::int64_t d = spec_.dModel;
+  const std::size_t row = static_cast<std::size_t>(d) * bytesOf(options_.precision);
+  auto* dy = at<unsigned char>(layout_.dNormed);
+  pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
+    ops_.narrow(at<float>(layout_.dx) + begin * d, dy + begin * row, count * d);
+  });
+  if (options_.full) {
+    float* dWeight = gradient(norm);
+    pool_.run((d + columnsPerTask - 1) / columnsPerTask, [&](std::int64_t task, int) {
+      ops_.rmsNormWeightGrad(at(raw), at<float>(inverse), dy, dWeight, tokens_, d, task * columnsPerTask, std::min<std::int64_t>(d, (task + 1) * columnsPerTask));
+    });
+  }
+  pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
+    ops_.rmsNormBackwardInPlace(at<unsigned char>(raw) + begin * row, weight, at<float>(inverse) + begin, dy + begin * row, count, d);
+  });
+  return view(dy, tokens_, d);
+}
+
+// The gradient of q or k becomes that of what was normalised, head by head.
+void Trainer::headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight) {
+  const std::int64_t d = spec_.headDim, rows = static_cast<std::int64_t>(tokens_) * heads;
+  if (options_.full) {
+    float* dWeight = gradient(norm);
+    pool_.run((d + lanesPerTask - 1) / lanesPerTask, [&](std::int64_t task, int) {
+      ops_.rmsNormWeightGrad(at(raw), at<float>(inverse), at(dy), dWeight, rows, d, task * lanesPerTask, std::min<std::int64_t>(d, (task + 1) * lanesPerTask));
+    });
+  }
+  const std::size_t row = static_cast<std::size_t>(d) * bytesOf(options_.precision);
+  pool_.run((rows + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, rows - begin);
+    ops_.rmsNormBackwardInPlace(at<unsigned char>(raw) + begin * row, weight, at<float>(inverse) + begin, at<unsigned char>(dy) + begin * row, count, d);
+  });
+}
+
 void Trainer::attentionGradients(int layer) {
   const BlockBuffers& b = layout_.blocks[layer];
-  const AttentionBackward a{{spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale},
+  const AttentionBackward a{attentionShape(layer),
                             at(b.q), at(b.k), at(b.v), at(b.attention), at(layout_.dAttention), at<float>(b.logSumExp), at<float>(layout_.delta),
                             at(layout_.dq), at(layout_.dk), at(layout_.dv)};
   pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
@@ -121,13 +166,18 @@ void Trainer::attentionGradients(int layer) {
     if (task < tiles) ops_.attentionBackwardQuery(a, tiles_[task], scratch);
     else ops_.attentionBackwardKey(a, tiles_[task - tiles], scratch);
   });
-  const std::int64_t attention = spec_.attentionWidth(), kv = spec_.kvWidth();
-  const std::size_t element = bytesOf(options_.precision);
-  pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
-    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
-    ops_.rotate(at<unsigned char>(layout_.dq) + begin * attention * element, positions_.data() + begin, count, spec_.heads, spec_.headDim, rotary_, -1.0f);
-    ops_.rotate(at<unsigned char>(layout_.dk) + begin * kv * element, positions_.data() + begin, count, spec_.kvHeads, spec_.headDim, rotary_, -1.0f);
-  });
+  if (const RotaryTable* rotary = rotary_.ofLayer(layer)) {
+    const std::int64_t attention = spec_.attentionWidth(), kv = spec_.kvWidth();
+    const std::size_t element = bytesOf(options_.precision);
+    pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+      const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
+      ops_.rotate(at<unsigned char>(layout_.dq) + begin * attention * element, positions_.data() + begin, count, spec_.heads, spec_.headDim, *rotary, -1.0f);
+      ops_.rotate(at<unsigned char>(layout_.dk) + begin * kv * element, positions_.data() + begin, count, spec_.kvHeads, spec_.headDim, *rotary, -1.0f);
+    });
+  }
+  if (!spec_.queryKeyNorms) return;
+  headNormGradients(weightOf(layer, QueryNorm), spec_.heads, layout_.dq, b.rawQuery, b.queryInverse, weights_[layer].queryNorm);
+  headNormGradients(weightOf(layer, KeyNorm), spec_.kvHeads, layout_.dk, b.rawKey, b.keyInverse, weights_[layer].keyNorm);
 }
 
 void Trainer::backwardBlock(int layer) {
@@ -138,12 +188,14 @@ void Trainer::backwardBlock(int layer) {
 
   activate(layer, hidden);
   const int down[] = {Down};
-  projectionGradients(layer, down, {&dx, 1}, hidden, at(layout_.dAct));
+  const MatrixView dFfn = spec_.postNorms ? throughPostNorm(weightOf(layer, PostFfnNorm), b.rawFfn, w.postFfnNorm, b.postInverse[1]) : dx;
+  projectionGradients(layer, down, {&dFfn, 1}, hidden, at(layout_.dAct));
   const std::size_t row = static_cast<std::size_t>(spec_.ffn) * bytesOf(options_.precision);
+  const auto gatedBackward = spec_.activation == Activation::Gelu ? ops_.gegluBackward : ops_.swigluBackward;
   pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
     const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
-    ops_.swigluBackward(at<unsigned char>(b.gate) + begin * row, at<unsigned char>(b.up) + begin * row, at<unsigned char>(layout_.dAct) + begin * row,
-                        count * spec_.ffn);
+    gatedBackward(at<unsigned char>(b.gate) + begin * row, at<unsigned char>(b.up) + begin * row, at<unsigned char>(layout_.dAct) + begin * row,
+                  count * spec_.ffn);
   });
   renormalise(at(b.middle), w.ffnNorm, hidden, at<float>(b.inverse[1]));
   const int gateUp[] = {Gate, Up};
@@ -152,7 +204,8 @@ void Trainer::backwardBlock(int layer) {
   normGradients(weightOf(layer, FfnNorm), at(b.middle), w.ffnNorm, at<float>(b.inverse[1]), at(layout_.dHidden));
 
   const int out[] = {AttentionOut};
-  projectionGradients(layer, out, {&dx, 1}, at(b.attention), at(layout_.dAttention));
+  const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), b.rawAttention, w.postAttentionNorm, b.postInverse[0]) : dx;
+  projectionGradients(layer, out, {&dAttended, 1}, at(b.attention), at(layout_.dAttention));
   attentionGradients(layer);
   renormalise(at(b.input), w.attentionNorm, hidden, at<float>(b.inverse[0]));
   const int qkv[] = {Query, Key, Value};
@@ -169,7 +222,7 @@ void Trainer::embeddingGradient(const Batch& batch) {
   // Cut by columns: each thread adds all tokens in order, so a token that occurs twice sums the same way always.
   pool_.run((d + columnsPerTask - 1) / columnsPerTask, [&](std::int64_t task, int) {
     const std::int64_t begin = task * columnsPerTask, count = std::min<std::int64_t>(columnsPerTask, d - begin);
-    for (std::int64_t t = 0; t < tokens_; ++t) kernels_.addScaled(to + batch.ids[t] * d + begin, dx + t * d + begin, 1.0f, count);
+    for (std::int64_t t = 0; t < tokens_; ++t) kernels_.addScaled(to + batch.ids[t] * d + begin, dx + t * d + begin, spec_.embeddingScale, count);
   });
 }
 

@@ -40,6 +40,14 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
       b.up = plan.add(kept, tokens * ffn * element, begin, end);
       b.logSumExp = plan.add(kept, tokens * spec.heads * sizeof(float), begin, end);
       for (auto& inverse : b.inverse) inverse = plan.add(kept, tokens * sizeof(float), begin, end);
+      const auto where = [&](bool has, std::size_t bytes) { return has ? plan.add(kept, bytes, begin, end) : -1; };
+      b.rawQuery = where(spec.queryKeyNorms, tokens * attention * element);
+      b.rawKey = where(spec.queryKeyNorms, tokens * kv * element);
+      b.queryInverse = where(spec.queryKeyNorms, tokens * spec.heads * sizeof(float));
+      b.keyInverse = where(spec.queryKeyNorms, tokens * spec.kvHeads * sizeof(float));
+      b.rawAttention = where(spec.postNorms, tokens * d * element);
+      b.rawFfn = where(spec.postNorms, tokens * d * element);
+      for (auto& inverse : b.postInverse) inverse = where(spec.postNorms, tokens * sizeof(float));
       for (int p = 0; p < projectionCount; ++p) {
         int rank = rankOf(l, p);
         if (o.checkpointing)
@@ -65,6 +73,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   dropped = o.dropout > 0 ? plan.add(working, tokens * widest * element, 0, last) : -1;
   dx = plan.add(working, tokens * d * sizeof(float), lossStage, last);
   const int back = lossStage + 1;
+  dNormed = spec.postNorms ? plan.add(working, tokens * d * element, back, last) : -1;
   dHidden = plan.add(working, tokens * std::max(d, attention) * element, back, last);
   dAct = plan.add(working, tokens * ffn * element, back, last);
   dAttention = plan.add(working, tokens * attention * element, back, last);

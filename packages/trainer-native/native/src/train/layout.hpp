@@ -16,6 +16,10 @@ struct BlockBuffers {
   BufferId gate, up;
   BufferId logSumExp;   // float32 [T, heads]
   BufferId inverse[2];  // float32 [T]: of the two norms
+  BufferId rawQuery, rawKey;            // before their norms, with
+  BufferId queryInverse, keyInverse;    // float32 [T, heads]; −1 without such norms
+  BufferId rawAttention, rawFfn;        // what is added to the residual, before its norm [T, dModel], with
+  BufferId postInverse[2];              // float32 [T]; −1 without such norms
   BufferId low[projectionCount];  // scale·x·Aᵀ [T, rank]; −1 without adapter
 };
 
@@ -27,6 +31,7 @@ struct StepLayout {
   BufferId packed;         // packed left sides
   BufferId dropped;        // hidden after dropout; −1 without
   BufferId dx;             // float32 gradient of the residual stream
+  BufferId dNormed;        // gradient of what is added to the residual, through its norm; −1 without
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
   BufferId logits, lossHidden, lossInverse, dLossHidden;
   BufferId scratch;        // one piece for each thread

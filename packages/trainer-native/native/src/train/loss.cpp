@@ -46,7 +46,8 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     pool_.run(rows, [&](std::int64_t r, int) {
       bool right = false;
       const std::int32_t token = carrying[first + r];
-      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient, &right);
+      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient,
+                                               spec_.logitSoftcap, &right);
       correct[first + r] = right;
     });
     if (!gradient) continue;

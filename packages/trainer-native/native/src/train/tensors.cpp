@@ -9,8 +9,16 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
   if (module == Embedding) return "token_embd.weight";
   if (module == OutputNorm) return "output_norm.weight";
   if (module == OutputWeight) return "output.weight";
-  const char* part = module == AttentionNorm ? "attn_norm" : module == FfnNorm ? "ffn_norm" : projectionNames[module];
-  return "blk." + std::to_string(layer) + "." + part + ".weight";
+  const std::string block = "blk." + std::to_string(layer) + ".";
+  switch (module) {
+    case AttentionNorm: return block + "attn_norm.weight";
+    case FfnNorm: return block + "ffn_norm.weight";
+    case QueryNorm: return block + "attn_q_norm.weight";
+    case KeyNorm: return block + "attn_k_norm.weight";
+    case PostAttentionNorm: return block + "post_attention_norm.weight";
+    case PostFfnNorm: return block + "post_ffw_norm.weight";
+    default: return block + (module >= Bias ? projectionNames[module - Bias] : projectionNames[module]) + (module >= Bias ? ".bias" : ".weight");
+  }
 }
 
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
@@ -30,10 +38,19 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
     if (o.full) {
       add(weightOf(l, AttentionNorm), 1, spec.dModel, false);
       add(weightOf(l, FfnNorm), 1, spec.dModel, false);
+      if (spec.postNorms) {
+        add(weightOf(l, PostAttentionNorm), 1, spec.dModel, false);
+        add(weightOf(l, PostFfnNorm), 1, spec.dModel, false);
+      }
+      if (spec.queryKeyNorms) {
+        add(weightOf(l, QueryNorm), 1, spec.headDim, false);
+        add(weightOf(l, KeyNorm), 1, spec.headDim, false);
+      }
     }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape shape = projectionShape(spec, p);
       if (o.full) add(weightOf(l, p), shape.rows, shape.columns, true);
+      if (o.full && spec.attentionBias && p <= Value) add(weightOf(l, Bias + p), 1, shape.rows, false);
       const int rank = o.adapters.empty() ? 0 : o.adapters[l][p].rank;
       if (rank == 0) continue;
       add(loraA(l, p), rank, shape.columns, true);

@@ -14,8 +14,19 @@ namespace qt {
 enum class Role : std::uint8_t { Weight, LoraA, LoraB, Magnitude };
 inline constexpr int roleCount = 4;
 
-// The modules of a model. The first seven are the projections, under their own numbers.
-enum Module : std::int32_t { AttentionNorm = 16, FfnNorm, Embedding, OutputNorm, OutputWeight };
+// The modules of a model. The first seven are the projections, under their own numbers; their biases follow from `Bias` on.
+enum Module : std::int32_t {
+  AttentionNorm = 16,
+  FfnNorm,
+  Embedding,
+  OutputNorm,
+  OutputWeight,
+  QueryNorm,
+  KeyNorm,
+  PostAttentionNorm,
+  PostFfnNorm,
+  Bias = 32,
+};
 
 struct TensorId {
   std::int32_t adapter = -1;  // which adapter it belongs to; −1: the model

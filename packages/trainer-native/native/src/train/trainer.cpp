@@ -5,8 +5,6 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "../model/rotary.hpp"
-
 namespace qt {
 namespace {
 
@@ -44,13 +42,12 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
       weights_(model.blocks),
       embedding_(model.embedding),
       output_(model.output),
-      outputNorm_(model.outputNorm) {
+      outputNorm_(model.outputNorm),
+      rotary_(spec_, options_.maxPositions) {
   parameters_ = reinterpret_cast<float*>(state_.data());
   gradients_ = parameters_ + trained_.count;
   optimizerState_ = state_.data() + trained_.count * 2 * sizeof(float);
   products_ = {&kernels_, &pool_, options_.precision == DType::BF16, at<unsigned char>(layout_.scratch), layout_.scratchBytes};
-  makeRotaryTables(spec_, options_.maxPositions, cosine_, sine_);
-  rotary_ = {cosine_.data(), sine_.data(), static_cast<std::int32_t>(spec_.ropeFrequencies.size()), spec_.ropeLayout == RopeLayout::Interleaved};
 
   if (!options_.full) return;
   const auto own = [&](const TrainedTensor& t, const MatrixView& from) {
@@ -72,6 +69,11 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
     else if (module == OutputNorm) outputNorm_ = vector(t, model.outputNorm);
     else if (module == AttentionNorm) weights_[layer].attentionNorm = vector(t, weights_[layer].attentionNorm);
     else if (module == FfnNorm) weights_[layer].ffnNorm = vector(t, weights_[layer].ffnNorm);
+    else if (module == QueryNorm) weights_[layer].queryNorm = vector(t, weights_[layer].queryNorm);
+    else if (module == KeyNorm) weights_[layer].keyNorm = vector(t, weights_[layer].keyNorm);
+    else if (module == PostAttentionNorm) weights_[layer].postAttentionNorm = vector(t, weights_[layer].postAttentionNorm);
+    else if (module == PostFfnNorm) weights_[layer].postFfnNorm = vector(t, weights_[layer].postFfnNorm);
+    else if (module >= Bias) weights_[layer].biases[module - Bias] = vector(t, weights_[layer].biases[module - Bias]);
     else weights_[layer].projections[module] = own(t, weights_[layer].projections[module]);
   }
   if (spec_.tiedEmbeddings) output_ = embedding_;
@@ -112,6 +114,8 @@ void Trainer::embed(const Batch& batch) {
     std::vector<float> row(static_cast<std::size_t>(spec_.dModel) + 256);
     for (std::int64_t t = begin; t < end; ++t) {
       kernels_.decodeRow(embedding_, batch.ids[t], row.data());
+      if (spec_.embeddingScale != 1.0f)
+        for (std::int32_t i = 0; i < spec_.dModel; ++i) row[i] *= spec_.embeddingScale;
       ops_.narrow(row.data(), rowOf(out, t, spec_.dModel, options_.precision), spec_.dModel);
     }
   });

@@ -7,6 +7,7 @@
 
 #include "../memory.hpp"
 #include "../model/model.hpp"
+#include "../model/rotary.hpp"
 #include "../product.hpp"
 #include "../threads.hpp"
 #include "layout.hpp"
@@ -73,6 +74,11 @@ class Trainer {
   void forwardBlock(int layer, bool remaining);
   bool adapted(int layer, int projection) const { return !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   void activate(int layer, void* out);
+  void normaliseAndRotate(int layer);
+  void addNormalised(const void* x, const float* weight, float* inverse, const void* residual, void* out);
+  AttentionShape attentionShape(int layer) const {
+    return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
+  }
   void* lowRank(int layer, int projection, const void* input, const void* packedInput);
   void project(int layer, int projection, const void* input, const void* packedInput, void* out, const void* residual);
   LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
@@ -80,6 +86,8 @@ class Trainer {
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
   void normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy);
+  MatrixView throughPostNorm(const TensorId& norm, BufferId raw, const float* weight, BufferId inverse);
+  void headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight);
   void attentionGradients(int layer);
   void embeddingGradient(const Batch& batch);
   bool dropout() const { return options_.dropout > 0 && training_; }
@@ -104,8 +112,7 @@ class Trainer {
   const float* outputNorm_;
 
   ProductContext products_;
-  std::vector<float> cosine_, sine_;
-  RotaryTable rotary_;
+  RotaryTables rotary_;
   std::vector<std::int32_t> positions_;
   std::vector<AttentionTile> tiles_;
   std::int32_t tokens_ = 0;

@@ -1,6 +1,7 @@
 // Causal attention in 64×64 tiles (Dao et al., FlashAttention-2, arXiv 2307.08691): forward keeps only the output and the
 // log-sum-exp of each row; backward repeats the scores in two passes, one over tiles of queries for dQ and one over tiles
 // of keys for dK and dV, so that every sum belongs to one task. Query heads that share a key head are done together.
+// A window leaves out the tiles it ends before; a soft cap turns S into c·tanh(S/c), which multiplies dS by 1 − tanh².
 //   S = scale·Q·Kᵀ   P = exp(S − lse)   O = P·V   dP = dO·Vᵀ   dS = scale·P∘(dP − delta)   delta = rowsum(dO∘O)
 
 namespace qt {
@@ -32,6 +33,25 @@ static std::size_t attentionScratch(const AttentionShape& s) {
   const std::size_t floats = packedTile(s) * (6 + 2 * group) + 3 * static_cast<std::size_t>(tileSide) * tileSide +
                              (group + 2) * tileSide * width + 2 * group * tileSide;
   return floats * sizeof(float) + 64 * 32;
+}
+
+// The first key that a query sees, and the last query that sees a key.
+QT_INLINE int firstKey(const AttentionShape& s, int begin, int row) { return s.window > 0 && row - s.window + 1 > begin ? row - s.window + 1 : begin; }
+QT_INLINE int lastQuery(const AttentionShape& s, int end, int key) { return s.window > 0 && key + s.window < end ? key + s.window - 1 : end - 1; }
+
+// A scaled score, soft-capped.
+QT_INLINE f32x16 capped(f32x16 x, const AttentionShape& s) {
+  return s.softcap == 0.0f ? x : hyperbolicTangent(x * (1.0f / s.softcap)) * s.softcap;
+}
+
+// Entries outside [from, to) of a register of columns become `value`.
+QT_INLINE f32x16 keepBetween(f32x16 x, int from, int to, float value) {
+  if (from <= 0 && to >= lanes) return x;
+  float t[lanes];
+  store(t, x);
+  for (int j = 0; j < lanes; ++j)
+    if (j < from || j >= to) t[j] = value;
+  return load(t);
 }
 
 template <class M>
@@ -69,7 +89,7 @@ static void attentionForward(const AttentionForward& a, const AttentionTile& til
   }
   std::memset(out, 0, sizeof(float) * group * tileSide * width);
 
-  for (int t = 0; t <= tile.tile; ++t) {
+  for (int t = (firstKey(s, tile.begin, row0) - tile.begin) / tileSide; t <= tile.tile; ++t) {
     const int key0 = tile.begin + t * tileSide;
     const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
     const int keyPanels = (count + lanes - 1) / lanes;
@@ -81,10 +101,10 @@ static void attentionForward(const AttentionForward& a, const AttentionTile& til
       for (int r = 0; r < rows; ++r) {
         float* row = scores + r * tileSide;
         const int seen = t == tile.tile ? (r + 1 < count ? r + 1 : count) : count;  // causal: only the diagonal tile is cut
+        const int unseen = firstKey(s, tile.begin, row0 + r) - key0;                // and by a window the tiles where it begins
         f32x16 high = splat(-1e30f);
         for (int c = 0; c < keyPanels * lanes; c += lanes) {
-          f32x16 x = load(row + c) * s.scale;
-          if (c + lanes > seen) x = loadSome(row + c, seen - c, -1e30f / s.scale) * s.scale;
+          const f32x16 x = keepBetween(capped(load(row + c) * s.scale, s), unseen - c, seen - c, -1e30f);
           store(row + c, x);
           high = maximum(high, x);
         }
@@ -141,27 +161,23 @@ static void attentionDelta(const AttentionBackward& a, std::int64_t rowBegin, st
 
 // Scores and their gradients of one 64×64 tile; P goes to `p`, dS to `ds`.
 template <class M>
-static void scoreGradients(const AttentionBackward& a, int head, int row0, int rows, int key0, int count, const typename M::Element* queries,
+static void scoreGradients(const AttentionBackward& a, int begin, int head, int row0, int rows, int key0, int count, const typename M::Element* queries,
                            const typename M::Element* keys, const typename M::Element* dOut, const typename M::Element* values, float* p,
                            float* ds) {
   const int d = a.shape.headDim, panels = (count + lanes - 1) / lanes;
+  const float inverseCap = a.shape.softcap == 0.0f ? 0.0f : 1.0f / a.shape.softcap;
   multiplyPacked<M>(queries, leftPanelOf<M>(d), rows, keys, rightPanelOf<M>(d), panels, stepsOf<M>(d), p, tileSide, false);
   multiplyPacked<M>(dOut, leftPanelOf<M>(d), rows, values, rightPanelOf<M>(d), panels, stepsOf<M>(d), ds, tileSide, false);
   for (int r = 0; r < rows; ++r) {
     const std::int64_t i = static_cast<std::int64_t>(row0 + r) * a.shape.heads + head;
     const float lse = a.logSumExp[i], delta = a.delta[i];
     const int seen = row0 + r - key0 + 1 < count ? row0 + r - key0 + 1 : count;
+    const int unseen = firstKey(a.shape, begin, row0 + r) - key0;
     for (int c = 0; c < panels * lanes; c += lanes) {
-      f32x16 x = exponential(load(p + r * tileSide + c) * a.shape.scale - lse);
-      if (c + lanes > seen) {
-        float t[lanes];
-        store(t, x);
-        for (int j = 0; j < lanes; ++j)
-          if (c + j >= seen) t[j] = 0.0f;
-        x = load(t);
-      }
+      const f32x16 score = capped(load(p + r * tileSide + c) * a.shape.scale, a.shape), t = score * inverseCap;
+      const f32x16 x = keepBetween(exponential(score - lse), unseen - c, seen - c, 0.0f);
       store(p + r * tileSide + c, x);
-      store(ds + r * tileSide + c, x * (load(ds + r * tileSide + c) - delta) * a.shape.scale);
+      store(ds + r * tileSide + c, x * (load(ds + r * tileSide + c) - delta) * (1.0f - t * t) * a.shape.scale);
     }
   }
 }
@@ -203,18 +219,19 @@ static void attentionBackwardQuery(const AttentionBackward& a, const AttentionTi
     packLeftRows<M, T>(static_cast<const T*>(a.q) + at, qStride, rows, d, queries + packedTile(s) * g);
     packLeftRows<M, T>(static_cast<const T*>(a.dOut) + at, qStride, rows, d, dOut + packedTile(s) * g);
   }
-  for (int t = 0; t <= tile.tile; ++t) {
+  const int firstTile = (firstKey(s, tile.begin, row0) - tile.begin) / tileSide;
+  for (int t = firstTile; t <= tile.tile; ++t) {
     const int key0 = tile.begin + t * tileSide;
     const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
     packRightRows<M, T>(k + key0 * kStride, kStride, count, d, keys, rightPanelOf<M>(d));
     packRightRows<M, T>(v + key0 * kStride, kStride, count, d, values, rightPanelOf<M>(d));
     packRightSteps<M, T>(k + key0 * kStride, kStride, d, count, keySteps, rightPanelOf<M>(count));
     for (int g = 0; g < group; ++g) {
-      scoreGradients<M>(a, tile.kvHead * group + g, row0, rows, key0, count, queries + packedTile(s) * g, keys, dOut + packedTile(s) * g, values, p,
+      scoreGradients<M>(a, tile.begin, tile.kvHead * group + g, row0, rows, key0, count, queries + packedTile(s) * g, keys, dOut + packedTile(s) * g, values, p,
                         ds);
       packLeftRows<M, float>(ds, tileSide, rows, count, packedScores);
       multiplyPacked<M>(packedScores, leftPanelOf<M>(count), rows, keySteps, rightPanelOf<M>(count), width / lanes, stepsOf<M>(count),
-                        dq + static_cast<std::size_t>(g) * tileSide * width, width, t > 0);
+                        dq + static_cast<std::size_t>(g) * tileSide * width, width, t > firstTile);
     }
   }
   for (int g = 0; g < group; ++g)
@@ -230,7 +247,7 @@ static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile
   const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
   const int key0 = tile.begin + tile.tile * tileSide;
   const int count = tile.end - key0 < tileSide ? tile.end - key0 : tileSide;
-  const int tiles = (tile.end - tile.begin + tileSide - 1) / tileSide;
+  const int tiles = (lastQuery(s, tile.end, key0 + count - 1) - tile.begin) / tileSide + 1;
 
   Carver carve{static_cast<unsigned char*>(scratch)};
   auto* keys = carve.take<Element>(packedTile(s));
@@ -256,7 +273,7 @@ static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile
       const T* go = static_cast<const T*>(a.dOut) + at;
       packLeftRows<M, T>(q, qStride, rows, d, queries);
       packLeftRows<M, T>(go, qStride, rows, d, dOut);
-      scoreGradients<M>(a, tile.kvHead * group + g, row0, rows, key0, count, queries, keys, dOut, values, p, ds);
+      scoreGradients<M>(a, tile.begin, tile.kvHead * group + g, row0, rows, key0, count, queries, keys, dOut, values, p, ds);
       const auto add = [&](const float* left, const T* right, float* sum) {
         packLeftColumns<M, float>(left, tileSide, count, rows, transposed);
         packRightSteps<M, T>(right, qStride, d, rows, steps, rightPanelOf<M>(rows));
@@ -272,7 +289,7 @@ static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile
 }
 
 static void attendCache(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
-                        float scale, float* out, float* scores) {
+                        float scale, float cap, float* out, float* scores) {
   float high = -1e30f;
   for (std::int64_t i = 0; i < length; ++i) {
     const float* k = keys + i * stride;
@@ -281,6 +298,7 @@ static void attendCache(const float* q, const float* keys, const float* values, 
     for (; c + lanes <= headDim; c += lanes) sum += load(q + c) * load(k + c);
     if (c < headDim) sum += loadSome(q + c, headDim - c) * loadSome(k + c, headDim - c);
     scores[i] = total(sum) * scale;
+    if (cap != 0.0f) scores[i] = std::tanh(scores[i] / cap) * cap;
     high = scores[i] > high ? scores[i] : high;
   }
   float sum = 0.0f;

@@ -1,11 +1,17 @@
 // Cross-entropy of one row of logits, its gradient in place, and the arithmetic of the optimiser.
 //   q = (1 − s)·onehot(t) + s/V      loss = lse(z) − q·z      dz = weight·(softmax(z) − q)
+//   capped: z = c·tanh(z'/c), dz' = dz·(1 − (z/c)²)
 //   AdamW (Loshchilov & Hutter, arXiv 1711.05101), as PyTorch computes it.
 
 namespace qt {
 namespace {
 
-static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, bool* correct) {
+static void softcap(float* z, std::int64_t count, float cap) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) { give(z + c, hyperbolicTangent(take(z + c, w) * (1.0f / cap)) * cap, w); });
+}
+
+static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t target, float weight, float smoothing, bool gradient, float cap, bool* correct) {
+  if (cap != 0.0f) softcap(logits, vocabulary, cap);
   f32x16 high = splat(-INFINITY);
   overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) {
     high = maximum(high, w == lanes ? load(logits + c) : loadSome(logits + c, w, -INFINITY));
@@ -32,8 +38,13 @@ static float crossEntropy(float* logits, std::int64_t vocabulary, std::int32_t t
   if (gradient) {
     const float shift = static_cast<float>(lse);
     const float every = static_cast<float>(share) * weight;
-    overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) { give(logits + c, exponential(take(logits + c, w) - shift) * weight - every, w); });
-    logits[target] -= weight * (1.0f - smoothing);
+    // d c·tanh(z/c) = 1 − tanh², from the capped value itself
+    const float inverse = cap != 0.0f ? 1.0f / cap : 0.0f, ofTarget = logits[target] * inverse;
+    overColumns(vocabulary, [&](std::int64_t c, std::int64_t w) {
+      const f32x16 z = take(logits + c, w), t = z * inverse;
+      give(logits + c, (exponential(z - shift) * weight - every) * (1.0f - t * t), w);
+    });
+    logits[target] -= weight * (1.0f - smoothing) * (1.0f - ofTarget * ofTarget);
   }
   return loss;
 }

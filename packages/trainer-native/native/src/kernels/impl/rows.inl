@@ -61,6 +61,21 @@ static void rmsNormBackward(const void* x, const float* weight, const float* inv
   }
 }
 
+template <class T>
+static void rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns;
+    T* gradient = static_cast<T*>(dy) + r * columns;
+    f32x16 sum{};
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) { sum += take(row + c, w) * take(gradient + c, w) * take(weight + c, w); });
+    const float i = inverse[r];
+    const float pull = i * i * i * total(sum) / static_cast<float>(columns);
+    overColumns(columns, [&](std::int64_t c, std::int64_t w) {
+      give(gradient + c, take(gradient + c, w) * take(weight + c, w) * i - take(row + c, w) * pull, w);
+    });
+  }
+}
+
 // dw[c] += Σ rows dy·x·i, for columns [columnBegin, columnEnd): rows in order, so the caller may cut by columns only.
 template <class T>
 static void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns,
@@ -115,6 +130,46 @@ static void swigluBackward(void* gate, void* up, const void* dOut, std::int64_t 
     give(static_cast<T*>(gate) + c, d * u * sigmoid * (g * (1.0f - sigmoid) + 1.0f), w);
     give(static_cast<T*>(up) + c, d * g * sigmoid, w);
   });
+}
+
+// tanh(x) = 1 − 2/(e²ˣ + 1)
+QT_INLINE f32x16 hyperbolicTangent(f32x16 x) { return 1.0f - 2.0f / (exponential(x + x) + 1.0f); }
+
+// gelu(g) = g/2·(1 + tanh(√(2/π)·(g + 0.044715·g³)))                            (Hendrycks & Gimpel, arXiv 1606.08415)
+constexpr float geluScale = 0.7978845608028654f, geluCube = 0.044715f;
+
+template <class T>
+static void geglu(const void* gate, const void* up, void* out, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) {
+    const f32x16 g = take(static_cast<const T*>(gate) + c, w);
+    const f32x16 u = take(static_cast<const T*>(up) + c, w);
+    const f32x16 t = hyperbolicTangent((g + g * g * g * geluCube) * geluScale);
+    give(static_cast<T*>(out) + c, g * 0.5f * (t + 1.0f) * u, w);
+  });
+}
+
+// d gelu = (1 + t)/2 + g/2·(1 − t²)·√(2/π)·(1 + 3·0.044715·g²)
+template <class T>
+static void gegluBackward(void* gate, void* up, const void* dOut, std::int64_t count) {
+  overColumns(count, [&](std::int64_t c, std::int64_t w) {
+    const f32x16 g = take(static_cast<const T*>(gate) + c, w);
+    const f32x16 u = take(static_cast<const T*>(up) + c, w);
+    const f32x16 d = take(static_cast<const T*>(dOut) + c, w);
+    const f32x16 t = hyperbolicTangent((g + g * g * g * geluCube) * geluScale);
+    const f32x16 slope = (t + 1.0f) * 0.5f + g * 0.5f * (1.0f - t * t) * geluScale * (g * g * (3.0f * geluCube) + 1.0f);
+    give(static_cast<T*>(gate) + c, d * u * slope, w);
+    give(static_cast<T*>(up) + c, d * g * 0.5f * (t + 1.0f), w);
+  });
+}
+
+// Rows in order, so the caller may cut by columns only.
+template <class T>
+static void columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns, std::int64_t columnBegin, std::int64_t columnEnd) {
+  float* to = sums + columnBegin;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const T* row = static_cast<const T*>(x) + r * columns + columnBegin;
+    overColumns(columnEnd - columnBegin, [&](std::int64_t c, std::int64_t w) { give(to + c, take(to + c, w) + take(row + c, w), w); });
+  }
 }
 
 template <class T>

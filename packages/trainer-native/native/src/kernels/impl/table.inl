@@ -4,8 +4,8 @@
 #include "vec.inl"
 #include "micro.inl"
 #include "product.inl"
-#include "attention.inl"
 #include "rows.inl"
+#include "attention.inl"
 #include "loss.inl"
 
 namespace qt {
@@ -17,15 +17,19 @@ static ActivationOps activationOps() {
       .rmsNorm = rmsNorm<T>,
       .rmsNormApply = rmsNormApply<T>,
       .rmsNormBackward = rmsNormBackward<T>,
+      .rmsNormBackwardInPlace = rmsNormBackwardInPlace<T>,
       .rmsNormWeightGrad = rmsNormWeightGrad<T>,
       .rotate = rotate<T>,
       .swiglu = swiglu<T>,
       .swigluBackward = swigluBackward<T>,
+      .geglu = geglu<T>,
+      .gegluBackward = gegluBackward<T>,
       .attention = attentionForward<M, T>,
       .attentionDelta = attentionDelta<T>,
       .attentionBackwardQuery = attentionBackwardQuery<M, T>,
       .attentionBackwardKey = attentionBackwardKey<M, T>,
       .add = addRows<T>,
+      .columnSums = columnSums<T>,
       .widen = widenRow<T>,
       .narrow = narrowRow<T>,
       .dropout = dropout<T>,
@@ -46,6 +50,7 @@ static KernelTable makeTable(const char* name) {
       .attendCache = attendCache,
       .decodeRow = decodeRow,
       .crossEntropy = crossEntropy,
+      .softcap = softcap,
       .sumOfSquares = sumOfSquares,
       .adamw = adamw,
       .addScaled = addScaled,
