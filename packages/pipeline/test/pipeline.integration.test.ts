@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Finding } from '@qt/data'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type PipelineEvent, pipeline, stageNames } from '../src/index.js'
+import { pipeline, stageNames } from '../src/index.js'
 import { makeTinyBase } from './tiny-base.js'
 
 const program = fileURLToPath(new URL('run.mjs', import.meta.url))

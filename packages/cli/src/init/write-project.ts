@@ -1,6 +1,7 @@
-import { constants, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { constants, copyFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { usageError } from '@qt/core'
+import { makeFolder } from '@qt/core/node'
 import type { Base } from './base.js'
 import { type TemplateName, templateFiles } from './templates.js'
 
@@ -33,7 +34,7 @@ export async function writeProject({ folder, template, base, force }: ProjectOpt
   const [written, kept]: [string[], string[]] = [[], []]
   const put = async (path: string, write: (to: string) => Promise<void>) => {
     const to = join(folder, path)
-    await mkdir(dirname(to), { recursive: true })
+    await makeFolder(dirname(to))
     const done = await write(to).then(
       () => true,
       (error: NodeJS.ErrnoException) => {

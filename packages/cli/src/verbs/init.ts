@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { usageError } from '@qt/core'
+import { makeFolder } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { askTemplate } from '../init/ask-template.js'
 import { type Base, baseOf } from '../init/base.js'
@@ -70,7 +71,7 @@ async function writeScenario(category: string, out: string | undefined, io: Io):
     io.document({ category, text })
     return 0
   }
-  await mkdir(dirname(out), { recursive: true })
+  await makeFolder(dirname(out))
   await writeFile(out, text, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error
     throw usageError('INIT_FILE_EXISTS', `${out} is there already.`, { where: { file: out }, actions: ['Choose another name.'] })

@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
@@ -49,7 +48,7 @@ export const tokenizerTrain = defineVerb({
     )
     progress.end()
     const tokens = Object.keys(json.model.vocab).length
-    await mkdir(flags.out, { recursive: true })
+    await makeFolder(flags.out)
     const config = {
       tokenizer_class: 'PreTrainedTokenizerFast',
       eos_token: specialTokens[0],

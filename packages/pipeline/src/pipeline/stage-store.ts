@@ -1,6 +1,6 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import { hashPath } from './hashing.js'
 
@@ -19,7 +19,7 @@ export type StageRecord = z.infer<typeof recordSchema>
 /** What earlier runs made, in `stages.json` of the output folder. A damaged file counts as none: everything is made again. */
 export async function openStageStore(output: string) {
   const file = join(output, 'stages.json')
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   const text = await readFile(file, 'utf8').catch(() => '{}')
   const records = new Map(Object.entries(read(text)))
   const save = () => writeFileAtomic(file, `${JSON.stringify(Object.fromEntries(records), null, 2)}\n`)

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseEvent, type TrainingConfigInput } from '@qt/core'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { train } from '@qt/trainer-native'
 import { z } from 'zod'
 import { hashOf, hashPath } from './hashing.js'
@@ -53,7 +53,7 @@ async function keepOnlyRunOf(folder: string, key: string): Promise<void> {
   const mark = join(folder, 'inputs.sha256')
   if ((await readFile(mark, 'utf8').catch(() => '')) === key) return
   await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   await writeFileAtomic(mark, key)
 }
 

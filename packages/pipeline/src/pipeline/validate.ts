@@ -1,7 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { type ChatExample, usageError } from '@qt/core'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import {
   augmentScenario,
   defaultTools,
@@ -91,7 +91,7 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
     const measured = held.flatMap(({ name, file, text }) =>
       toConversations(parseScenario(text, { tools, file }), { source: name }),
     )
-    await mkdir(join(output, 'data'), { recursive: true })
+    await makeFolder(join(output, 'data'))
     await writeFileAtomic(join(output, dataFiles.train), jsonl(chats))
     await writeFileAtomic(join(output, dataFiles.heldOut), jsonl(measured))
     return {

@@ -1,6 +1,7 @@
-import { mkdir, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { QtError, type RunEvent } from '@qt/core'
+import { makeFolder } from '@qt/core/node'
 
 /** events.jsonl: append-only, the truth about a run. */
 export interface EventLog {
@@ -12,7 +13,7 @@ export interface EventLog {
 
 /** Opens the log; what lies beyond `length` (a torn line, or steps after the checkpoint) is cut off. */
 export async function openEventLog(file: string, length: number): Promise<EventLog> {
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   const handle = await open(file, 'a')
   if ((await handle.stat()).size < length) {
     await handle.close()

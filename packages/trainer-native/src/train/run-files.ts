@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TrainingConfig, usageError } from '@qt/core'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { stringify } from 'yaml'
 import { contentSample } from './content-sample.js'
 import type { Prepared } from './prepare.js'
@@ -32,7 +32,7 @@ export async function requireFresh(output: string): Promise<void> {
 
 /** What the run was really configured with, defaults and adapter included. */
 export async function saveConfig(output: string, { config, adapter }: Prepared): Promise<void> {
-  await mkdir(output, { recursive: true })
+  await makeFolder(output)
   await writeFileAtomic(runFiles(output).config, stringify(resolvedConfig(config, adapter)))
 }
 

@@ -1,11 +1,12 @@
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { usageError } from '@qt/core'
+import { makeFolder } from '@qt/core/node'
 
 /** Lets one process at a time work in a run's folder; a lock whose process is gone does not count. Returns the release. */
 export async function lockRun(output: string): Promise<() => Promise<void>> {
   const file = join(output, 'run.lock')
-  await mkdir(output, { recursive: true })
+  await makeFolder(output)
   const mine = `${process.pid} ${(await startOf(process.pid)) ?? ''}`
   for (;;) {
     try {
