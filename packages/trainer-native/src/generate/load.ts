@@ -1,4 +1,4 @@
-import { projections, usageError } from '@qt/core'
+import { projections, specForLength, usageError } from '@qt/core'
 import { Tokenizer } from '@qt/tokenizer'
 import { type Adapter, openModel, readAdapter, resolve } from '@qt/weights'
 import { type AppliedAdapter, binding, forcedKernels, threadCount } from '../binding.js'
@@ -57,7 +57,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
   signal?.throwIfAborted()
   const { Model, Session } = binding()
   const contextLength = options.contextLength ?? Math.min(model.spec.contextLength, usualContext)
-  const handle = new Model(model.spec, tensorSources(model), 'packed')
+  const handle = new Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed')
   const session = new Session(
     handle,
     adapters,

@@ -1,8 +1,8 @@
-import { type ModelSpec, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
-import { type Model, type ModelDescription, openModel, resolve, specFromConfig } from '@qt/weights'
+import { type ModelSpec, QtError, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
+import { type Config, type Model, type ModelDescription, openModel, resolve, specFromConfig } from '@qt/weights'
 import type { TensorSource } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
-import { architectureConfig } from './presets.js'
+import { architectureConfig, architectureSettings } from './presets.js'
 
 /** What training starts from: a model on disk, or a description of a new one. */
 export interface Base {
@@ -23,9 +23,8 @@ export async function openBase(
     requireSupportedModel(model.spec, model.path)
     return { spec: model.spec, description: model.description, model, name: model.name }
   }
-  const description = specFromConfig(
+  const description = ownArchitecture(
     architectureConfig(config.architecture ?? {}, vocabularySize, config.training.sequenceLength),
-    'architecture',
   )
   if (vocabularySize !== undefined && vocabularySize > description.spec.vocabularySize)
     throw usageError(
@@ -37,6 +36,21 @@ export async function openBase(
       },
     )
   return { spec: description.spec, description, model: undefined, name: 'a new model' }
+}
+
+/** The spec of a new model; what is wrong with it stands in the configuration, not in a file that could be downloaded again. */
+function ownArchitecture(config: Config): ModelDescription {
+  try {
+    return specFromConfig(config)
+  } catch (error) {
+    if (!QtError.isInstance(error) || error.code !== 'MODEL_INVALID') throw error
+    const setting = architectureSettings[error.where?.field ?? ''] ?? error.where?.field ?? ''
+    throw usageError('CONFIG_INVALID', error.message.replace(error.where?.field ?? '', `architecture.${setting}`), {
+      where: { field: `architecture.${setting}` },
+      actions: [`Change "${setting}" of the architecture, or take a preset.`],
+      cause: error,
+    })
+  }
 }
 
 /** Bytes of the frozen base in memory: as it lies in its file, or decoded. */

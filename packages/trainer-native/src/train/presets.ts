@@ -16,6 +16,19 @@ const presets: Readonly<Record<NonNullable<Architecture['preset']>, Sizes>> = {
   '1b': [16, 2048, 32, 8, 5632],
 }
 
+/** What the keys of that config.json are called in a training configuration. */
+export const architectureSettings: Readonly<Record<string, string>> = {
+  vocab_size: 'vocab',
+  hidden_size: 'dModel',
+  num_hidden_layers: 'layers',
+  num_attention_heads: 'heads',
+  num_key_value_heads: 'kvHeads',
+  head_dim: 'headDim',
+  intermediate_size: 'ffn',
+  max_position_embeddings: 'contextLength',
+  rope_theta: 'ropeTheta',
+}
+
 /** config.json of a new llama model. */
 export function architectureConfig(a: Architecture, vocabularySize: number | undefined, sequenceLength: number): Config {
   const preset = a.preset ? presets[a.preset] : undefined

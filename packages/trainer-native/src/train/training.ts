@@ -1,4 +1,4 @@
-import type { RunEvent } from '@qt/core'
+import { type RunEvent, specForLength } from '@qt/core'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { ignoredSettings } from '../supported.js'
 import { versions } from '../versions.js'
@@ -78,7 +78,11 @@ export async function training(
 /** The engine with the base mapped and the planned memory taken. */
 export function openTrainer({ base, config, step, threads }: Prepared): NativeTrainer {
   const { Model, Trainer } = binding()
-  const model = new Model(base.spec, base.model ? tensorSources(base.model) : [], config.baseStorage)
+  const model = new Model(
+    specForLength(base.spec, step.options.maxPositions),
+    base.model ? tensorSources(base.model) : [],
+    config.baseStorage,
+  )
   return new Trainer(model, step.options, threads, forcedKernels())
 }
 

@@ -1,10 +1,12 @@
 import type { Architecture } from './architecture.js'
+import { commonConfig, commonMetadata, inverseFrequencies, silu } from './common.js'
+import { outerTensors, plainBlock } from './tensors.js'
 
-/** Llama 1 to 3, SmolLM and SmolLM2, TinyLlama, Mistral 7B without a window, and many of their kind. */
+/** Llama 1 to 3, SmolLM and SmolLM2, TinyLlama and many of their kind. */
 export const llama: Architecture = {
   name: 'llama',
   huggingFace: {
-    classes: ['LlamaForCausalLM', 'MistralForCausalLM', 'LLaMAForCausalLM'],
+    classes: ['LlamaForCausalLM', 'LLaMAForCausalLM'],
     modelType: 'llama',
     defaults: {
       vocab_size: 32000,
@@ -14,61 +16,19 @@ export const llama: Architecture = {
       hidden_act: 'silu',
       tie_word_embeddings: false,
     },
-    accepted: {
-      attention_bias: [false],
-      mlp_bias: [false],
-      sliding_window: [],
-      quantization_config: [],
-      rope_interleaved: [false],
-      partial_rotary_factor: [1],
-      num_experts: [0, 1],
-      num_local_experts: [0, 1],
-      attn_logit_softcapping: [],
-      final_logit_softcapping: [],
-      embedding_multiplier: [1],
-      residual_multiplier: [1],
-      attention_multiplier: [],
-      logits_scaling: [1],
-      query_pre_attn_scalar: [],
-      use_qk_norm: [false],
-    },
-    ignored: [/^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$/],
+    accepted: commonConfig,
+    ignored: [inverseFrequencies],
+    activationKey: 'hidden_act',
   },
   gguf: {
     ropeLayout: 'interleaved',
-    accepted: {
-      expert_count: [0],
-      use_parallel_residual: [false],
-      'attention.clamp_kqv': [0],
-      'attention.max_alibi_bias': [0],
-      'attention.sliding_window': [],
-      'attention.scale': [],
-      'attention.causal': [true],
-      attn_logit_softcapping: [],
-      final_logit_softcapping: [],
-      logit_scale: [1],
-      residual_scale: [1],
-      embedding_scale: [1],
-    },
+    accepted: commonMetadata,
     ignored: [/^rope_freqs\.weight$/, /^blk\.\d+\.attn_rot_embd(\.weight)?$/],
+    scalings: ['none', 'linear', 'llama3', 'divisors', 'yarn'],
   },
   fixed: { normOffset: 0, postNorms: false, qkNorm: false, attentionBias: false, embeddingScale: 'one' },
-  activations: { silu: 'silu', swish: 'silu' },
-  activation: 'silu',
-  tensors: [
-    { name: 'token_embd.weight', huggingFace: 'model.embed_tokens.weight', shape: ['vocabulary', 'model'] },
-    { name: 'output_norm.weight', huggingFace: 'model.norm.weight', shape: ['model'] },
-    { name: 'output.weight', huggingFace: 'lm_head.weight', shape: ['vocabulary', 'model'], tied: true },
-  ],
-  blockTensors: [
-    { name: 'attn_norm.weight', huggingFace: 'input_layernorm.weight', shape: ['model'] },
-    { name: 'attn_q.weight', huggingFace: 'self_attn.q_proj.weight', shape: ['attention', 'model'], permuted: 'heads' },
-    { name: 'attn_k.weight', huggingFace: 'self_attn.k_proj.weight', shape: ['keys', 'model'], permuted: 'kvHeads' },
-    { name: 'attn_v.weight', huggingFace: 'self_attn.v_proj.weight', shape: ['keys', 'model'] },
-    { name: 'attn_output.weight', huggingFace: 'self_attn.o_proj.weight', shape: ['model', 'attention'] },
-    { name: 'ffn_norm.weight', huggingFace: 'post_attention_layernorm.weight', shape: ['model'] },
-    { name: 'ffn_gate.weight', huggingFace: 'mlp.gate_proj.weight', shape: ['ffn', 'model'] },
-    { name: 'ffn_up.weight', huggingFace: 'mlp.up_proj.weight', shape: ['ffn', 'model'] },
-    { name: 'ffn_down.weight', huggingFace: 'mlp.down_proj.weight', shape: ['model', 'ffn'] },
-  ],
+  windows: 'none',
+  ...silu,
+  tensors: outerTensors(),
+  blockTensors: plainBlock('permuted'),
 }

@@ -1,7 +1,7 @@
 import { QtError } from '@qt/core'
 import type { FloatType } from '../blocks/encode.js'
+import type { ModelDescription } from '../model/build-spec.js'
 import { type RopeScaling, ropeDivisors } from '../model/rope.js'
-import type { ModelDescription } from '../model/spec-from-config.js'
 
 export const torchTypes: Readonly<Record<FloatType, string>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }
 
@@ -18,7 +18,7 @@ export function configFromSpec(description: ModelDescription, type: FloatType, i
   return {
     architectures: [architecture.huggingFace.classes[0]],
     model_type: architecture.huggingFace.modelType,
-    attention_bias: false,
+    ...('attention_bias' in architecture.huggingFace.accepted ? { attention_bias: false } : {}),
     attention_dropout: 0,
     mlp_bias: false,
     vocab_size: spec.vocabularySize,
@@ -28,17 +28,40 @@ export function configFromSpec(description: ModelDescription, type: FloatType, i
     num_attention_heads: spec.heads,
     num_key_value_heads: spec.kvHeads,
     head_dim: spec.headDim,
-    hidden_act: activation,
+    [architecture.huggingFace.activationKey]: activation,
     max_position_embeddings: spec.contextLength,
     rms_norm_eps: spec.norm.epsilon,
     rope_theta: ropeTheta,
     rope_scaling: scalingConfig(description, ropeScaling),
+    ...particular(description),
     tie_word_embeddings: spec.tiedEmbeddings,
     bos_token_id: ids.bos ?? null,
     eos_token_id: ids.eos ?? null,
     ...(ids.pad === undefined ? {} : { pad_token_id: ids.pad }),
     torch_dtype: torchTypes[type],
     use_cache: true,
+  }
+}
+
+/** What only some architectures have in their config. */
+function particular({ architecture, spec, ropeScaling, localTheta }: ModelDescription): Record<string, unknown> {
+  const { windows, scale, softcap } = spec.attention
+  const rule = architecture.windows
+  const window = windows?.find((size) => size !== null) ?? null
+  const layerTypes = { layer_types: windows?.map((size) => (size === null ? 'full_attention' : 'sliding_attention')) }
+  const { rope } = spec
+  return {
+    ...(rule === 'none' ? {} : { sliding_window: window }),
+    ...(rule === 'late' ? { use_sliding_window: window !== null, max_window_layers: spec.layers } : {}),
+    ...(windows !== undefined && rule !== 'all' ? layerTypes : {}),
+    ...(localTheta === undefined ? {} : { rope_local_base_freq: localTheta }),
+    ...(architecture.queryScalar === undefined ? {} : { query_pre_attn_scalar: Math.round(1 / scale ** 2) }),
+    ...(architecture.softcaps ? { attn_logit_softcapping: softcap, final_logit_softcapping: spec.logitSoftcap } : {}),
+    ...(architecture.noRopeEvery === undefined
+      ? {}
+      : { no_rope_layers: Array.from({ length: spec.layers }, (_, layer) => (rope.ofLayer?.[layer] === null ? 0 : 1)) }),
+    ...(rope.dimensions === spec.headDim ? {} : { partial_rotary_factor: rope.dimensions / spec.headDim }),
+    ...(ropeScaling.kind === 'longrope' ? { original_max_position_embeddings: ropeScaling.originalContext } : {}),
   }
 }
 
@@ -55,6 +78,23 @@ function scalingConfig(description: ModelDescription, scaling: RopeScaling): Rec
         low_freq_factor: scaling.lowFrequencyFactor,
         high_freq_factor: scaling.highFrequencyFactor,
         original_max_position_embeddings: scaling.originalContext,
+      }
+    case 'yarn':
+      return {
+        rope_type: 'yarn',
+        factor: scaling.factor,
+        original_max_position_embeddings: scaling.originalContext,
+        attention_factor: scaling.attentionFactor,
+        beta_fast: scaling.betaFast,
+        beta_slow: scaling.betaSlow,
+        ...(scaling.truncate ? {} : { truncate: false }),
+      }
+    case 'longrope':
+      return {
+        rope_type: 'longrope',
+        short_factor: scaling.short,
+        long_factor: scaling.long,
+        attention_factor: scaling.attentionFactor,
       }
     case 'divisors':
       return scalingConfig(description, llama3Of(description, scaling.divisors))

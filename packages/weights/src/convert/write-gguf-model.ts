@@ -18,7 +18,7 @@ export interface WriteJob {
 
 export async function writeGgufModel({ model, output, type, tensors, onTensor, signal }: WriteJob): Promise<void> {
   const metadata = model.metadata ? copiedMetadata(model.metadata, type) : await metadataOf(model, type)
-  await writeGguf(output, { metadata, tensors: [...ropeTensor(model), ...tensors] }, { onTensor, signal })
+  await writeGguf(output, { metadata, tensors: [...ropeTensors(model), ...tensors] }, { onTensor, signal })
 }
 
 /** A GGUF's own metadata with the new file type; what was in parts becomes whole. */
@@ -35,10 +35,20 @@ async function metadataOf(model: Model, type: FloatType): Promise<Map<string, Me
   return metadata
 }
 
-/** llama3 scaling is stored as the divisor of each rotary frequency. */
-function ropeTensor({ description, spec }: Model): GgufTensor[] {
+/** llama3 and LongRoPE scaling are stored as the divisors of each rotary frequency. */
+function ropeTensors({ description, spec }: Model): GgufTensor[] {
   const { ropeScaling, ropeTheta } = description
-  if (ropeScaling.kind !== 'llama3' && ropeScaling.kind !== 'divisors') return []
-  const divisors = Float32Array.from(ropeDivisors(ropeTheta, spec.rope.dimensions, ropeScaling))
-  return [{ name: 'rope_freqs.weight', type: 'F32', shape: [divisors.length], data: new Uint8Array(divisors.buffer) }]
+  const tensor = (name: string, divisors: readonly number[]): GgufTensor => {
+    const values = Float32Array.from(divisors)
+    return { name, type: 'F32', shape: [values.length], data: new Uint8Array(values.buffer) }
+  }
+  switch (ropeScaling.kind) {
+    case 'llama3':
+    case 'divisors':
+      return [tensor('rope_freqs.weight', ropeDivisors(ropeTheta, spec.rope.dimensions, ropeScaling))]
+    case 'longrope':
+      return [tensor('rope_factors_long.weight', ropeScaling.long), tensor('rope_factors_short.weight', ropeScaling.short)]
+    default:
+      return []
+  }
 }

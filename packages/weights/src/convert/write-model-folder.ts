@@ -1,11 +1,13 @@
+import { QtError } from '@qt/core'
 import { rotaryHeads } from '../adapter/read.js'
+import type { TensorEntry } from '../architectures/architecture.js'
 import { encodeFloats } from '../blocks/encode.js'
 import { joinPath } from '../io/paths.js'
 import { writeFolder } from '../io/write-folder.js'
+import type { ModelDescription } from '../model/build-spec.js'
 import type { Model } from '../model/model.js'
-import { toHuggingFaceName } from '../model/names.js'
 import { separateRows } from '../model/permute-rows.js'
-import type { ModelDescription } from '../model/spec-from-config.js'
+import { expectedTensors } from '../model/shapes.js'
 import { writeSafetensors } from '../safetensors/write.js'
 import { configFromSpec, type SpecialIds } from './config-from-spec.js'
 import { copyCompanions } from './write-hf-model.js'
@@ -31,14 +33,19 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
   await writeFolder(output, async (folder) => {
     const writeJson = (name: string, value: unknown) =>
       writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+    const given = new Map(tensors.map((tensor) => [tensor.name, tensor]))
     await writeSafetensors(
       joinPath(folder, 'model.safetensors'),
-      tensors.map(({ name, shape, values }) => ({
-        name: toHuggingFaceName(architecture, name) ?? name,
+      expectedTensors(architecture, spec).map(({ huggingFace, shape, entry, parts, name }) => ({
+        name: huggingFace,
         dtype: 'F32',
         shape,
         data: async function* () {
-          yield encodeFloats('F32', inHuggingFaceOrder(name, values()))
+          for (const part of parts ?? [{ name, entry }]) {
+            const tensor = given.get(part.name)
+            if (tensor === undefined) throw new QtError({ code: 'TENSOR_MISSING', message: `${part.name} was not given.` })
+            yield encodeFloats('F32', asHuggingFaceHasIt(part.entry, part.name, tensor.values()))
+          }
         },
       })),
     )
@@ -48,8 +55,9 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
     else if (source?.tokenizerFile !== undefined) await writeTokenizer(folder, source.tokenizerFile)
   })
 
-  /** Weights trained from a GGUF base lie in its row order. */
-  function inHuggingFaceOrder(name: string, values: Float32Array): Float32Array {
+  /** Weights trained from a GGUF base lie in its row order; norms are trained as they multiply. */
+  function asHuggingFaceHasIt(entry: TensorEntry, name: string, values: Float32Array): Float32Array {
+    if (entry.plusOne) return values.map((value) => value - 1)
     const projection = name.endsWith('.attn_q.weight') ? 'attn_q' : name.endsWith('.attn_k.weight') ? 'attn_k' : undefined
     const heads = projection && rotaryHeads(spec, projection)
     return heads === undefined ? values : separateRows(values, heads, spec.headDim)

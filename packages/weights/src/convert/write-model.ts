@@ -44,19 +44,14 @@ export async function writeModel(model: Model, output: string, options: WriteMod
   const type = options.type ?? defaultType(model, output)
   const { description, spec } = model
   const tensors = expectedTensors(description.architecture, spec).map((expected): OutgoingTensor => {
-    const info = model.tensors.get(expected.name)!
-    const plan: TensorPlan = {
-      info,
-      entry: expected.entry,
-      spec,
-      // Norms are small and sensitive: GGUF readers expect them in full precision.
-      type: kind === 'gguf' && info.shape.length === 1 ? 'F32' : type,
-      from: model.kind,
-      to: kind,
-      change: options.change?.(expected.name),
-    }
+    // Norms and biases are small and sensitive: GGUF readers expect them in full precision.
+    const typeHere = kind === 'gguf' && expected.shape.length === 1 ? 'F32' : type
+    const plans = (expected.parts ?? [expected]).map(({ name, entry }): TensorPlan => {
+      const info = model.tensors.get(name)!
+      return { info, entry, spec, type: typeHere, from: model.kind, to: kind, change: options.change?.(name) }
+    })
     const name = kind === 'gguf' ? expected.name : expected.huggingFace
-    return { name, type: plan.type, shape: info.shape, data: () => convertedTensor(plan) }
+    return { name, type: typeHere, shape: expected.shape, data: () => oneAfterTheOther(plans) }
   })
   let done = 0
   const onTensor = (tensor: string) => options.onProgress?.({ tensor, done: ++done, total: tensors.length })
@@ -65,6 +60,10 @@ export async function writeModel(model: Model, output: string, options: WriteMod
   // What was written must be a model again.
   await openModel(output)
   return { output, kind, type, tensors: tensors.length }
+}
+
+async function* oneAfterTheOther(plans: readonly TensorPlan[]): AsyncGenerator<Uint8Array> {
+  for (const plan of plans) yield* convertedTensor(plan)
 }
 
 const kindOf = (output: string): 'gguf' | 'hf' => (output.endsWith('.gguf') ? 'gguf' : 'hf')

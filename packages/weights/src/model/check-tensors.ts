@@ -1,8 +1,11 @@
-import { type TensorInfo, usageError } from '@qt/core'
-import { expectedTensors } from './shapes.js'
-import type { ModelDescription } from './spec-from-config.js'
+import { rowBytes, type TensorInfo, usageError } from '@qt/core'
+import type { ModelDescription } from './build-spec.js'
+import { type ExpectedTensor, expectedTensors } from './shapes.js'
 
-/** The tensors of a model under canonical names, all there, all of the right shape, none left over. */
+/**
+ * The tensors of a model under canonical names, all there, all of the right shape, none left over. Projections that lie in one
+ * tensor become one entry each, of their rows.
+ */
 export function checkTensors(
   description: ModelDescription,
   found: ReadonlyMap<string, TensorInfo>,
@@ -36,7 +39,7 @@ export function checkTensors(
         { where: { file: info.file, field: name }, actions: ['Check that configuration and weights belong together.'] },
       )
     used.add(name)
-    tensors.set(expected.name, { ...info, name: expected.name })
+    for (const tensor of separated(expected, info)) tensors.set(tensor.name, tensor)
   }
   const tiedNames = architecture.tensors.filter((entry) => entry.tied && spec.tiedEmbeddings).map((entry) => entry[world])
   for (const [name, info] of found)
@@ -50,4 +53,19 @@ export function checkTensors(
         },
       )
   return tensors
+}
+
+function* separated(expected: ExpectedTensor, info: TensorInfo): Generator<TensorInfo> {
+  if (expected.parts === undefined) return yield { ...info, name: expected.name }
+  let { offset } = info
+  for (const { name, shape } of expected.parts) {
+    const width = rowBytes(info.type, shape[1]!)
+    if (width === undefined)
+      throw usageError('TENSOR_SHAPE', `Rows of ${shape[1]} columns of ${info.name} are no blocks of ${info.type}.`, {
+        where: { file: info.file, field: info.name },
+      })
+    const bytes = shape[0]! * width
+    yield { ...info, name, shape, offset, bytes }
+    offset += bytes
+  }
 }

@@ -1,6 +1,6 @@
 import type { ModelSpec, TensorInfo } from '@qt/core'
 import type { MetadataValue } from '../gguf/metadata.js'
-import type { ModelDescription } from './spec-from-config.js'
+import type { ModelDescription } from './build-spec.js'
 
 /** A model on disk: what it is and where each of its tensors lies. Nothing of its weights is in memory. */
 export interface Model {

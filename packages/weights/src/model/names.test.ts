@@ -17,7 +17,7 @@ describe.each(architectures)('names of $name', (architecture) => {
   })
 
   it('gives nothing for names of other models', () => {
-    expect(toGgufName(architecture, 'model.layers.0.self_attn.q_proj.bias')).toBeUndefined()
+    expect(toGgufName(architecture, 'model.layers.0.mlp.experts.0.gate_proj.weight')).toBeUndefined()
     expect(toHuggingFaceName(architecture, 'blk.x.attn_q.weight')).toBeUndefined()
   })
 })

@@ -73,10 +73,10 @@ describe('openModel', () => {
     ['hidden_act', 'gelu'],
     ['sliding_window', 4096],
     ['quantization_config', { quant_method: 'gptq' }],
-    ['rope_parameters', { rope_type: 'yarn', rope_theta: 10000, factor: 4 }],
+    ['rope_parameters', { rope_type: 'dynamic', rope_theta: 10000, factor: 4 }],
     ['architectures', ['MambaForCausalLM']],
   ])('refuses %s by name', async (key, value) => {
-    const name = key === 'rope_parameters' ? 'yarn' : key === 'architectures' ? 'MambaForCausalLM' : key
+    const name = key === 'rope_parameters' ? 'dynamic' : key === 'architectures' ? 'MambaForCausalLM' : key
     await expect(openModel(await folderWith({ [key]: value }))).rejects.toThrow(name)
   })
 

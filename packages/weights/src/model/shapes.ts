@@ -9,6 +9,8 @@ export interface ExpectedTensor {
   readonly huggingFace: string
   readonly shape: readonly number[]
   readonly entry: TensorEntry
+  /** The tensors that lie in this one, their rows one after the other. */
+  readonly parts?: readonly ExpectedTensor[]
 }
 
 const sizes: Readonly<Record<Size, (spec: ModelSpec) => number>> = {
@@ -18,6 +20,8 @@ const sizes: Readonly<Record<Size, (spec: ModelSpec) => number>> = {
   keys: (spec) => spec.kvHeads * spec.headDim,
   ffn: (spec) => spec.ffn,
   headDim: (spec) => spec.headDim,
+  queriesKeysValues: (spec) => (spec.heads + 2 * spec.kvHeads) * spec.headDim,
+  gateAndUp: (spec) => 2 * spec.ffn,
 }
 
 /** Every tensor of a model, in the order in which files are written. */
@@ -27,6 +31,9 @@ export function expectedTensors(architecture: Architecture, spec: ModelSpec): Ex
     huggingFace,
     entry,
     shape: entry.shape.map((size) => sizes[size](spec)),
+    ...(entry.parts && {
+      parts: entry.parts.map((part) => expected(part, name.replace(entry.name, part.name), part.huggingFace)),
+    }),
   })
   const outer = architecture.tensors
     .filter((entry) => !(entry.tied && spec.tiedEmbeddings))

@@ -1,18 +1,10 @@
-import { type ModelSpec, modelSpecSchema } from '@qt/core'
 import type { Architecture } from '../architectures/architecture.js'
 import { architectureOfClass } from '../architectures/index.js'
+import { buildSpec, type ModelDescription } from './build-spec.js'
+import { type Config, type ConfigReader, configReader } from './read-config.js'
 import { badSetting, refuse } from './refuse.js'
-import { type RopeScaling, ropeFrequencies } from './rope.js'
-
-export type Config = Readonly<Record<string, unknown>>
-
-/** What config.json says, once more than ModelSpec keeps: writers of other formats need it. */
-export interface ModelDescription {
-  readonly architecture: Architecture
-  readonly spec: ModelSpec
-  readonly ropeTheta: number
-  readonly ropeScaling: RopeScaling
-}
+import { ropeFromConfig } from './rope-from-config.js'
+import { layerWindows } from './windows.js'
 
 /** A model's description from a Hugging Face config.json. */
 export function specFromConfig(config: Config, file = 'config.json'): ModelDescription {
@@ -20,83 +12,92 @@ export function specFromConfig(config: Config, file = 'config.json'): ModelDescr
   if (!Array.isArray(architectures) || typeof architectures[0] !== 'string')
     throw badSetting(file, 'architectures', 'is missing, so this is not a folder of a model')
   const architecture = architectureOfClass(architectures[0], file)
-  const { huggingFace, fixed } = architecture
+  const { huggingFace, fixed, softcaps } = architecture
   for (const [key, values] of Object.entries(huggingFace.accepted)) {
     const value = config[key]
-    if (value !== undefined && value !== null && !values.includes(value)) throw refuse(file, key, value)
+    const items: readonly unknown[] = Array.isArray(value) ? value : [value]
+    if (value !== undefined && value !== null && !items.every((item) => values.includes(item))) throw refuse(file, key, value)
   }
-  const positive = (key: string, fallback?: number): number => {
-    const value = config[key] ?? huggingFace.defaults[key] ?? fallback
-    if (typeof value !== 'number' || !(value > 0) || !Number.isFinite(value))
-      throw badSetting(file, key, value === undefined ? 'is missing' : 'is not a positive number')
-    return value
-  }
-  const count = (key: string, fallback?: number): number => {
-    const value = positive(key, fallback)
-    if (!Number.isSafeInteger(value)) throw badSetting(file, key, 'is not a whole number')
-    return value
-  }
+  const read = configReader(config, architecture, file)
+  const { positive, count } = read
   const dModel = count('hidden_size')
   const heads = count('num_attention_heads')
-  const headDim = count('head_dim', dModel / heads)
-  const activationName = config.hidden_act ?? huggingFace.defaults.hidden_act
-  const activation = typeof activationName === 'string' ? architecture.activations[activationName] : undefined
-  if (activation === undefined) throw refuse(file, 'hidden_act', activationName)
-  const { theta, scaling } = ropeOf(config, file, positive('rope_theta', 10000))
-  if (headDim % 2 !== 0) throw badSetting(file, 'head_dim', 'is odd, so that its halves cannot be rotated')
   const kvHeads = count('num_key_value_heads', heads)
   if (heads % kvHeads !== 0) throw badSetting(file, 'num_key_value_heads', `is ${kvHeads}, which does not divide ${heads} heads`)
-  const spec = modelSpecSchema.parse({
-    architecture: architecture.name,
-    vocabularySize: count('vocab_size'),
-    contextLength: count('max_position_embeddings'),
-    layers: count('num_hidden_layers'),
-    dModel,
-    heads,
-    kvHeads,
-    headDim,
-    ffn: count('intermediate_size'),
-    norm: { kind: 'rms', epsilon: positive('rms_norm_eps'), offset: fixed.normOffset, post: fixed.postNorms },
-    rope: { layout: 'halves', dimensions: headDim, frequencies: ropeFrequencies(theta, headDim, scaling) },
-    attention: { scale: 1 / Math.sqrt(headDim), qkNorm: fixed.qkNorm, bias: fixed.attentionBias },
+  const headDim = count('head_dim', dModel / heads)
+  const layers = count('num_hidden_layers')
+  const activationName = read.value(huggingFace.activationKey)
+  const activation = typeof activationName === 'string' ? architecture.activations[activationName] : undefined
+  if (activation === undefined) throw refuse(file, huggingFace.activationKey, activationName)
+  const { theta, scaling, localTheta, part } = ropeFromConfig(config, architecture, read)
+  const dimensions = Math.floor(headDim * part)
+  if (dimensions % 2 !== 0) throw badSetting(file, 'head_dim', `has ${dimensions} rotated dimensions, which is odd`)
+  const scalar = architecture.queryScalar === undefined ? headDim : positive('query_pre_attn_scalar', architecture.queryScalar)
+  const capOf = (key: string, usual: number | null) => (key in config ? read.optional(key) : usual)
+  return buildSpec(architecture, {
+    layout: 'halves',
+    normOffset: fixed.normOffset,
+    sizes: {
+      vocabularySize: count('vocab_size'),
+      contextLength: count('max_position_embeddings'),
+      layers,
+      dModel,
+      heads,
+      kvHeads,
+      headDim,
+      ffn: count('intermediate_size'),
+    },
+    epsilon: positive('rms_norm_eps'),
+    theta,
+    localTheta,
+    scaling,
+    dimensions,
+    rotated: rotatedLayers(config, architecture, read, layers),
+    windows: windowsOf(config, architecture, read, layers),
+    scale: 1 / Math.sqrt(scalar),
+    softcaps: softcaps
+      ? {
+          attention: capOf('attn_logit_softcapping', softcaps.attention),
+          logits: capOf('final_logit_softcapping', softcaps.logits),
+        }
+      : { attention: null, logits: null },
     activation,
-    embeddingScale: fixed.embeddingScale === 'one' ? 1 : Math.sqrt(dModel),
-    tiedEmbeddings: (config.tie_word_embeddings ?? huggingFace.defaults.tie_word_embeddings) === true,
+    tiedEmbeddings: read.value('tie_word_embeddings') === true,
   })
-  return { architecture, spec, ropeTheta: theta, ropeScaling: scaling }
 }
 
-/** transformers 4 has `rope_theta` and `rope_scaling`, 5 has both in `rope_parameters`. */
-function ropeOf(config: Config, file: string, fallback: number): { theta: number; scaling: RopeScaling } {
-  const key = config.rope_parameters ? 'rope_parameters' : 'rope_scaling'
-  const value = config[key]
-  if (value === undefined || value === null) return { theta: fallback, scaling: { kind: 'none' } }
-  if (typeof value !== 'object') throw badSetting(file, key, 'is not an object')
-  const settings: Config = { ...value }
-  const number = (name: string, otherwise?: number): number => {
-    const found = settings[name] ?? otherwise
-    if (typeof found !== 'number' || !(found > 0)) throw badSetting(file, `${key}.${name}`, 'is not a positive number')
-    return found
+/** The window of each layer: by `layer_types` where the config lists them, else by the architecture's rule. */
+function windowsOf(config: Config, architecture: Architecture, read: ConfigReader, layers: number) {
+  const { windows: rule } = architecture
+  if (rule === 'none') return undefined
+  const window = read.optional('sliding_window')
+  const used = rule === 'late' && read.value('use_sliding_window') !== true ? null : window
+  const types = config.layer_types
+  if (types === undefined || types === null) {
+    const pattern = config.sliding_window_pattern ?? config._sliding_window_pattern
+    return layerWindows(rule, layers, used, {
+      fullEvery: typeof pattern === 'number' ? pattern : undefined,
+      from: rule === 'late' ? Number(read.value('max_window_layers')) : 0,
+    })
   }
-  const theta = number('rope_theta', fallback)
-  const kind = settings.rope_type ?? settings.type ?? 'default'
-  switch (kind) {
-    case 'default':
-      return { theta, scaling: { kind: 'none' } }
-    case 'linear':
-      return { theta, scaling: { kind: 'linear', factor: number('factor') } }
-    case 'llama3':
-      return {
-        theta,
-        scaling: {
-          kind: 'llama3',
-          factor: number('factor'),
-          lowFrequencyFactor: number('low_freq_factor'),
-          highFrequencyFactor: number('high_freq_factor'),
-          originalContext: number('original_max_position_embeddings'),
-        },
-      }
-    default:
-      throw refuse(file, `${key}.rope_type`, kind)
+  if (!Array.isArray(types) || types.length !== layers) throw badSetting(read.file, 'layer_types', `is not a list of ${layers}`)
+  const windows = types.map((type: unknown) => {
+    if (type === 'full_attention') return null
+    if (type !== 'sliding_attention') throw refuse(read.file, 'layer_types', type)
+    if (used === null) throw badSetting(read.file, 'layer_types', 'asks for windows, and sliding_window is not set')
+    return used
+  })
+  return windows.some((size) => size !== null) ? windows : undefined
+}
+
+/** Which layers rotate: `no_rope_layers` has 1 for those that do. */
+function rotatedLayers(config: Config, { noRopeEvery }: Architecture, read: ConfigReader, layers: number): boolean[] | undefined {
+  if (noRopeEvery === undefined) return undefined
+  const list = config.no_rope_layers
+  if (list === undefined || list === null) {
+    const every = read.count('no_rope_layer_interval', noRopeEvery)
+    return Array.from({ length: layers }, (_, layer) => (layer + 1) % every !== 0)
   }
+  if (!Array.isArray(list) || list.length !== layers) throw badSetting(read.file, 'no_rope_layers', `is not a list of ${layers}`)
+  return list.map((rotates: unknown) => rotates === 1 || rotates === true)
 }

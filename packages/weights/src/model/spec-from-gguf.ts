@@ -1,11 +1,12 @@
-import { modelSpecSchema } from '@qt/core'
+import type { Architecture } from '../architectures/architecture.js'
 import { architectureNamed } from '../architectures/index.js'
 import { metadataNumber, metadataString } from '../gguf/metadata.js'
 import type { Gguf } from '../gguf/read.js'
+import { buildSpec, type ModelDescription } from './build-spec.js'
 import { shortestFloat32 } from './numbers.js'
 import { badSetting, refuse } from './refuse.js'
-import { type RopeScaling, ropeFrequencies } from './rope.js'
-import type { ModelDescription } from './spec-from-config.js'
+import { ropeScalingOfGguf } from './rope-from-gguf.js'
+import { ggufWindows } from './windows.js'
 
 /** A model's description from a GGUF file's metadata. */
 export async function specFromGguf(gguf: Gguf): Promise<ModelDescription> {
@@ -14,7 +15,8 @@ export async function specFromGguf(gguf: Gguf): Promise<ModelDescription> {
   if (name === undefined) throw badSetting(file, 'general.architecture', 'is missing')
   const type = metadataString(metadata, 'general.type') ?? 'model'
   if (type !== 'model') throw badSetting(file, 'general.type', `is ${type}: this file is not a model`)
-  const architecture = architectureNamed(name, file)
+  const architecture = architectureNamed(name, file, (key) => metadata.has(`${name}.${key}`))
+  const { softcaps } = architecture
   for (const [key, values] of Object.entries(architecture.gguf.accepted)) {
     const value = metadata.get(`${name}.${key}`)?.value
     if (value !== undefined && !values.includes(typeof value === 'bigint' ? Number(value) : value))
@@ -32,6 +34,7 @@ export async function specFromGguf(gguf: Gguf): Promise<ModelDescription> {
     if (!Number.isSafeInteger(value)) throw badSetting(file, `${name}.${key}`, 'is not a whole number')
     return value
   }
+  const layers = count('block_count')
   const dModel = count('embedding_length')
   const heads = count('attention.head_count')
   const kvHeads = count('attention.head_count_kv', heads)
@@ -42,56 +45,48 @@ export async function specFromGguf(gguf: Gguf): Promise<ModelDescription> {
   if (valueDim !== headDim) throw refuse(file, `${name}.attention.value_length`, valueDim, 'differs from the key length')
   const dimensions = count('rope.dimension_count', headDim)
   if (dimensions > headDim || dimensions % 2 !== 0) throw badSetting(file, `${name}.rope.dimension_count`, `is ${dimensions}`)
-  // Its rows could not be brought into Hugging Face's order, nor its config say so.
-  if (dimensions !== headDim) throw refuse(file, `${name}.rope.dimension_count`, dimensions, 'rotates a part of each head only')
-  const embedding = gguf.tensors.get('token_embd.weight')
-  const theta = shortestFloat32(number('rope.freq_base', 10000))
-  const scaling = await ropeScaling(gguf, name, dimensions)
-  const spec = modelSpecSchema.parse({
-    architecture: name,
-    vocabularySize: embedding?.shape[0] ?? count('vocab_size'),
-    contextLength: count('context_length'),
-    layers: count('block_count'),
-    dModel,
-    heads,
-    kvHeads,
-    headDim,
-    ffn: count('feed_forward_length'),
-    norm: {
-      kind: 'rms',
-      epsilon: shortestFloat32(number('attention.layer_norm_rms_epsilon')),
-      offset: architecture.fixed.normOffset,
-      post: architecture.fixed.postNorms,
+  // Rows of such heads could not be brought into Hugging Face's order.
+  if (dimensions !== headDim && architecture.gguf.ropeLayout === 'interleaved')
+    throw refuse(file, `${name}.rope.dimension_count`, dimensions, 'rotates a part of each head only')
+  const window = optional('attention.sliding_window') ?? 0
+  const cap = (key: string, usual: number | null): number | null => {
+    const value = optional(key) ?? usual
+    return value === null || value === 0 ? null : shortestFloat32(value)
+  }
+  return buildSpec(architecture, {
+    layout: architecture.gguf.ropeLayout,
+    // The converter has added it.
+    normOffset: 0,
+    sizes: {
+      vocabularySize: gguf.tensors.get('token_embd.weight')?.shape[0] ?? count('vocab_size'),
+      contextLength: count('context_length'),
+      layers,
+      dModel,
+      heads,
+      kvHeads,
+      headDim,
+      ffn: count('feed_forward_length'),
     },
-    rope: {
-      layout: architecture.gguf.ropeLayout,
-      dimensions,
-      frequencies: ropeFrequencies(theta, dimensions, scaling),
-    },
-    attention: { scale: 1 / Math.sqrt(headDim), qkNorm: architecture.fixed.qkNorm, bias: architecture.fixed.attentionBias },
+    epsilon: shortestFloat32(number('attention.layer_norm_rms_epsilon')),
+    theta: shortestFloat32(number('rope.freq_base', 10000)),
+    localTheta:
+      architecture.localTheta === undefined ? undefined : shortestFloat32(number('rope.freq_base_swa', architecture.localTheta)),
+    scaling: await ropeScalingOfGguf(gguf, name, dimensions),
+    dimensions,
+    rotated:
+      architecture.noRopeEvery === undefined
+        ? undefined
+        : Array.from({ length: layers }, (_, layer) => (layer + 1) % architecture.noRopeEvery! !== 0),
+    windows: ggufWindows(architecture.windows, layers, window > 0 ? window : null),
+    scale: ggufScale(architecture, layers, dModel / heads, headDim),
+    softcaps: softcaps
+      ? { attention: cap('attn_logit_softcapping', softcaps.attention), logits: cap('final_logit_softcapping', softcaps.logits) }
+      : { attention: null, logits: null },
     activation: architecture.activation,
-    embeddingScale: architecture.fixed.embeddingScale === 'one' ? 1 : Math.sqrt(dModel),
     tiedEmbeddings: !gguf.tensors.has('output.weight'),
   })
-  return { architecture, spec, ropeTheta: theta, ropeScaling: scaling }
 }
 
-async function ropeScaling(gguf: Gguf, name: string, dimensions: number): Promise<RopeScaling> {
-  const { metadata, name: file } = gguf
-  const freqs = gguf.tensors.get('rope_freqs.weight')
-  const key = `${name}.rope.scaling.type`
-  const kind = metadataString(metadata, key) ?? (metadata.has(`${name}.rope.scale_linear`) ? 'linear' : 'none')
-  const factor =
-    metadataNumber(metadata, `${name}.rope.scaling.factor`) ?? metadataNumber(metadata, `${name}.rope.scale_linear`) ?? 1
-  if (kind !== 'none' && kind !== 'linear') throw refuse(file, key, kind)
-  if (!(factor > 0)) throw badSetting(file, `${name}.rope.scaling.factor`, `is ${factor}`)
-  const linear: RopeScaling = kind === 'linear' && factor !== 1 ? { kind: 'linear', factor } : { kind: 'none' }
-  if (freqs === undefined) return linear
-  if (linear.kind !== 'none') throw refuse(file, key, kind, 'comes together with rope_freqs.weight')
-  if (freqs.type !== 'F32' || freqs.shape.length !== 1 || freqs.shape[0] !== dimensions / 2)
-    throw badSetting(file, 'rope_freqs.weight', `is not ${dimensions / 2} float32 numbers`)
-  const divisors = [...new Float32Array((await gguf.read('rope_freqs.weight')).buffer)]
-  if (divisors.some((divisor) => !(divisor > 0)))
-    throw badSetting(file, 'rope_freqs.weight', 'holds a number that is not positive')
-  return { kind: 'divisors', divisors }
-}
+/** How llama.cpp scales scores: it has no key for it. */
+export const ggufScale = (architecture: Architecture, layers: number, share: number, headDim: number): number =>
+  1 / Math.sqrt(layers === architecture.gguf.scaleOfModelAt ? share : headDim)
