@@ -47,7 +47,7 @@ QT_INLINE u32v fifthBits(const i32v q[block32]) {
 QT_INLINE i32v encodeQ8_0(const float* values, std::uint8_t* out) {
   constexpr int bytes = 34;
   f32v x[block32];
-  loadBlocks<block32>(values, x);
+  loadBlocks<block32>(values, block32, x);
   i32v refused{};
   const f32v d = (f32v)magnitudeBits(largestOf(x, refused)) / 127.0f;
   const f32v id = inverseOf(d);
@@ -73,7 +73,7 @@ QT_INLINE i32v encodeQ8_0(const float* values, std::uint8_t* out) {
 template <int half, int bytes>
 QT_INLINE i32v encodeSymmetric(const float* values, std::uint8_t* out) {
   f32v x[block32];
-  loadBlocks<block32>(values, x);
+  loadBlocks<block32>(values, block32, x);
   i32v refused{};
   const f32v d = largestOf(x, refused) / static_cast<float>(-half);
   const f32v id = inverseOf(d);
@@ -94,7 +94,7 @@ QT_INLINE i32v encodeSymmetric(const float* values, std::uint8_t* out) {
 template <int most, int bytes>
 QT_INLINE i32v encodeAffine(const float* values, std::uint8_t* out) {
   f32v x[block32];
-  loadBlocks<block32>(values, x);
+  loadBlocks<block32>(values, block32, x);
   f32v min = x[0], max = x[0];
   i32v magnitude{};
   for (int i = 0; i < block32; ++i) {

@@ -1,3 +1,5 @@
+#include <vector>
+
 #include <qt/blocks.hpp>
 
 #include "../../encode.hpp"
@@ -5,6 +7,10 @@
 
 #include "blocks32.inl"
 #include "floats.inl"
+#include "search.inl"
+#include "k.inl"
+#include "weighted32.inl"
+#include "groups.inl"
 
 namespace qt {
 namespace {
@@ -23,21 +29,40 @@ bool encodePlain(TensorType type, const float* values, std::int64_t count, std::
   }
 }
 
+// Functions of their own, so that each encoder is compiled by itself.
+template <int half, int bytes>
+__attribute__((noinline)) bool weightedSymmetric(TensorType type, const Rows& in, std::uint8_t* out) {
+  return encodeByRows<32, bytes>(type, in, out, [](const float* x, std::int64_t columns) { return meanSquares(x, columns); },
+                                 [](const Blocks& b, f32v spread, std::uint8_t* o) { return encodeWeightedSymmetric<half, bytes>(b, spread, o); });
+}
+template <int most, int bytes>
+__attribute__((noinline)) bool weightedAffine(TensorType type, const Rows& in, std::uint8_t* out) {
+  return encodeByRows<32, bytes>(type, in, out, [](const float* x, std::int64_t columns) { return meanSquares(x, columns); },
+                                 [](const Blocks& b, f32v spread, std::uint8_t* o) { return encodeWeightedAffine<most, bytes>(b, spread, o); });
+}
+template <int bytes, i32v (*encode)(const Blocks&, std::uint8_t*)>
+__attribute__((noinline)) bool kType(TensorType type, const Rows& in, std::uint8_t* out) {
+  return encodeK<bytes>(type, in, out, [](const Blocks& b, std::uint8_t* o) { return encode(b, o); });
+}
+
 // What has no fast path takes the reference.
 bool encodeRows(TensorType type, const Rows& in, std::uint8_t* out) {
-  if (in.importance == nullptr || blockTraits(type).size == 1 || type == TensorType::Q8_0) {
-    switch (type) {
-      case TensorType::F16:
-      case TensorType::BF16:
-      case TensorType::Q8_0:
-      case TensorType::Q5_1:
-      case TensorType::Q5_0:
-      case TensorType::Q4_1:
-      case TensorType::Q4_0: return encodePlain(type, in.values, in.count(), out);
-      default: break;
-    }
+  const bool weighted = in.importance != nullptr;
+  switch (type) {
+    case TensorType::F16:
+    case TensorType::BF16:
+    case TensorType::Q8_0: return encodePlain(type, in.values, in.count(), out);
+    case TensorType::Q5_1: return weighted ? weightedAffine<31, 24>(type, in, out) : encodePlain(type, in.values, in.count(), out);
+    case TensorType::Q5_0: return weighted ? weightedSymmetric<16, 22>(type, in, out) : encodePlain(type, in.values, in.count(), out);
+    case TensorType::Q4_1: return weighted ? weightedAffine<15, 20>(type, in, out) : encodePlain(type, in.values, in.count(), out);
+    case TensorType::Q4_0: return weighted ? weightedSymmetric<8, 18>(type, in, out) : encodePlain(type, in.values, in.count(), out);
+    case TensorType::Q6_K: return kType<210, encodeQ6_K>(type, in, out);
+    case TensorType::Q5_K: return kType<176, encodeAffineK<31>>(type, in, out);
+    case TensorType::Q4_K: return kType<144, encodeAffineK<15>>(type, in, out);
+    case TensorType::Q3_K: return kType<110, encodeQ3_K>(type, in, out);
+    case TensorType::Q2_K: return kType<84, encodeQ2_K>(type, in, out);
+    default: return !encodeReference(type, in, out);
   }
-  return !encodeReference(type, in, out);
 }
 
 void decodeValues(TensorType type, const std::uint8_t* blocks, std::int64_t count, float* out) {

@@ -34,6 +34,38 @@ QT_INLINE f32v widened(i32v x) { return __builtin_convertvector(x, f32v); }
 QT_INLINE i32v magnitudeBits(f32v x) { return (i32v)x & 0x7fffffff; }
 QT_INLINE i32v atMost(i32v most, i32v x) { return x < most ? x : most; }
 
+// x where it is greater (less), else the limit: as the instructions do it, so NaN gives the limit.
+QT_INLINE f32v atLeast(float limit, f32v x) {
+  const f32v y = f32v{} + limit;
+#if defined(__AVX512F__)
+  return (f32v)_mm512_max_ps((__m512)x, (__m512)y);
+#elif defined(__AVX2__)
+  return (f32v)_mm256_max_ps((__m256)x, (__m256)y);
+#else
+  return x > y ? x : y;
+#endif
+}
+QT_INLINE f32v atMost(float limit, f32v x) {
+  const f32v y = f32v{} + limit;
+#if defined(__AVX512F__)
+  return (f32v)_mm512_min_ps((__m512)x, (__m512)y);
+#elif defined(__AVX2__)
+  return (f32v)_mm256_min_ps((__m256)x, (__m256)y);
+#else
+  return x < y ? x : y;
+#endif
+}
+QT_INLINE f32v squareRoot(f32v x) {
+#if defined(__AVX512F__)
+  return (f32v)_mm512_sqrt_ps((__m512)x);
+#elif defined(__AVX2__)
+  return (f32v)_mm256_sqrt_ps((__m256)x);
+#else
+  for (int l = 0; l < lanes; ++l) x[l] = __builtin_sqrtf(x[l]);
+  return x;
+#endif
+}
+
 constexpr std::int32_t infinity = 0x7f800000;
 
 QT_INLINE bool any(i32v mask) {
@@ -64,6 +96,11 @@ QT_INLINE u32v halfBitsOf(f32v x) {
   const u32v finite = magnitude < 0x38800000u ? small : normal;
   return sign | (magnitude >= 0x47800000u ? (u32v{} + 0x7c00u) : finite);
 #endif
+}
+// What float16 keeps of a number, of its bits: exact, subnormals too; infinity and NaN become numbers.
+QT_INLINE f32v floatOfHalfBits(u32v bits) {
+  const f32v magnitude = (f32v)((bits & 0x7fffu) << 13) * 0x1p112f;
+  return (f32v)((u32v)magnitude | (bits & 0x8000u) << 16);
 }
 QT_INLINE i32v halfOverflows(u32v bits) { return (bits & 0x7c00u) == 0x7c00u; }
 
@@ -98,12 +135,13 @@ QT_INLINE void transpose(f32v m[lanes]) {
   }
 }
 
-// x[i] holds value i of each block, of `lanes` blocks that lie one after the other.
+// x[i] holds value i of each block, of `lanes` blocks `stride` values apart.
 template <int size>
-QT_INLINE void loadBlocks(const float* values, f32v x[size]) {
+QT_INLINE void loadBlocks(const float* values, std::int64_t stride, f32v x[size]) {
+#pragma GCC unroll 1
   for (int group = 0; group < size / lanes; ++group) {
     f32v m[lanes];
-    for (int l = 0; l < lanes; ++l) m[l] = load(values + l * size + group * lanes);
+    for (int l = 0; l < lanes; ++l) m[l] = load(values + l * stride + group * lanes);
     transpose(m);
     for (int i = 0; i < lanes; ++i) x[group * lanes + i] = m[i];
   }
