@@ -36,7 +36,7 @@ test('takes the most precise type that fits, and shows it without writing', asyn
 test('names the smallest reachable size when none fits', async () => {
   const { code, stderr } = await qt(['quantize', tiny, join(folder, 'none.gguf'), '--max-size', '1KB'])
   expect(code).toBe(2)
-  expect(stderr).toMatch(/the smallest reachable size is \d+, as Q4_0/)
+  expect(stderr).toMatch(/the smallest reachable size is \d+, as Q4_K_[MS]|Q[23]_K/)
 })
 
 test('a folder gives the bytes that its GGUF file gives, and leaves nothing else behind', async () => {
@@ -53,6 +53,23 @@ test('a folder gives the bytes that its GGUF file gives, and leaves nothing else
   expect((await readdir(folder)).filter((name) => name.startsWith('.'))).toEqual([])
 })
 
+test('takes types by pattern, for output and embeddings, leaves out layers, and sets metadata', async () => {
+  const out = join(folder, 'options.gguf')
+  const flags = ['--tensor-type', 'ffn_down=Q8_0', '--tensor-type', 'attn_(k|v)=Q5_1', '--token-embedding-type', 'BF16']
+  const more = ['--prune-layers', '0', '--override-kv', 'general.name=str:Small', '--no-sync']
+  expect((await qt(['quantize', tiny, out, '--type', 'Q4_0', '--pure', ...flags, ...more])).code).toBe(0)
+  const { tensors, metadata } = JSON.parse((await qt(['inspect', out, '--json'])).stdout)
+  const types = Object.fromEntries(tensors.map(({ name, type }: { name: string; type: string }) => [name, type]))
+  expect(types).toMatchObject({
+    'token_embd.weight': 'BF16',
+    'blk.0.ffn_down.weight': 'Q8_0',
+    'blk.0.attn_k.weight': 'Q5_1',
+    'blk.0.attn_q.weight': 'Q4_0',
+  })
+  expect(Object.keys(types).filter((name) => name.startsWith('blk.1.'))).toEqual([])
+  expect(JSON.stringify(metadata)).toContain('Small')
+})
+
 test('quantises twice only when allowed', async () => {
   const [once, twice] = [join(folder, 'once.gguf'), join(folder, 'twice.gguf')]
   await qt(['quantize', tiny, once, '--type', 'Q8_0'])
@@ -63,7 +80,10 @@ test('quantises twice only when allowed', async () => {
 })
 
 test.each([
-  [['--type', 'Q4_K_M'], 'QUANT_TYPE_UNKNOWN'],
+  [['--type', 'Q4_KM'], 'QUANT_TYPE_UNKNOWN'],
+  [['--type', 'Q4_0', '--tensor-type', 'ffn'], 'USAGE_BAD_VALUE'],
+  [['--type', 'Q4_0', '--override-kv', 'a=int:x'], 'USAGE_BAD_VALUE'],
+  [['--type', 'Q4_0', '--prune-layers', '0,9'], 'QUANT_LAYER'],
   [['--type', 'Q4_0', '--threads', '0'], 'QUANT_THREADS'],
   [['--max-size', 'big'], 'USAGE_BAD_VALUE'],
   [[], 'USAGE_MISSING_FLAG'],

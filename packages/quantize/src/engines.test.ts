@@ -10,6 +10,9 @@ import type { hardware } from './hardware.js'
 import { quantize } from './quantize.js'
 import { quantMethods } from './registry.js'
 
+// On a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
+
 const native = binding()
 if (native instanceof Error) console.log('skipped: the addon is not built (npm run build:native)')
 const kernels = native instanceof Error ? [] : native.availableKernels()
@@ -56,7 +59,7 @@ describe.skipIf(native instanceof Error)('the native engine', () => {
         for (const threads of [1, 2, 3]) {
           vi.stubEnv('QT_KERNELS', name)
           const output = join(folder, 'native.gguf')
-          const result = await quantize(input, output, { type, threads, engine: 'native' })
+          const result = await quantize(input, output, { type, threads, engine: 'native', sync: false })
           expect(result.fileBytes).toBe(bytes.length)
           expect((await readFile(output)).equals(bytes)).toBe(true)
         }

@@ -19,3 +19,16 @@ export function inTensor(cause: QtError, name: string, file: string, start = 0):
     cause,
   })
 }
+
+/** The same error with its position counted from further ahead. */
+export function shifted(cause: QtError, by: number): QtError {
+  const move = (text: string) => text.replace(/\d+/, (position) => String(by + Number(position)))
+  return new QtError({
+    code: cause.code,
+    message: move(cause.message),
+    where: { field: move(cause.where?.field ?? '') },
+    actions: cause.actions,
+    kind: cause.kind,
+    cause,
+  })
+}

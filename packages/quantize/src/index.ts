@@ -1,8 +1,20 @@
+export type { QuantizedTensor, QuantizePlan } from './build-plan.js'
 export { typeForRows } from './fallback.js'
 export { hardware, type NativeHardware } from './hardware.js'
+export { readImportance, writeImportance } from './importance/files.js'
+export {
+  type Importance,
+  type ImportanceEntry,
+  importanceWeights,
+  mergeImportance,
+  selectImportance,
+} from './importance/importance.js'
 export { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './method.js'
-export { type PlanOptions, planQuantization } from './plan.js'
-export type { QuantizedTensor, QuantizePlan } from './plan-of-type.js'
+export type { ModelFacts } from './mixture/facts.js'
+export { type FileType, fileTypeNamed, fileTypeNames, fileTypes } from './mixture/file-types.js'
+export { type MixtureOptions, mixture, type TensorTypeRule } from './mixture/mixture.js'
+export { planQuantization } from './plan.js'
+export type { PlanOptions } from './plan-options.js'
 export { type QuantizeOptions, type QuantizeResult, quantize } from './quantize.js'
 export { quantizeTensor } from './quantize-tensor.js'
 export { methodFor, quantMethods } from './registry.js'

@@ -1,18 +1,11 @@
 import { type TensorType, tensorTypes, usageError } from '@qt/core'
-import { decodableTypes, type Gguf, readGguf } from '@qt/weights'
+import { decodableTypes, type Gguf, readWholeGguf } from '@qt/weights'
 import { binding } from './binding.js'
-import { type PlacedPlan, planOfType, type QuantizedTensor, type QuantizePlan } from './plan-of-type.js'
-import { methodFor } from './registry.js'
-import { largestUnder } from './under.js'
-
-export interface PlanOptions {
-  /** The type of every matrix: F16, BF16, Q8_0, Q5_1, Q5_0, Q4_1 or Q4_0. Left out: the most precise one that fits `maxBytes`. */
-  readonly type?: TensorType | undefined
-  /** The most that the file may take; an error when it cannot be kept. */
-  readonly maxBytes?: number | undefined
-  /** Also quantise what is quantised already, which loses precision twice. */
-  readonly requantize?: boolean | undefined
-}
+import { buildPlan, type PlacedPlan, type QuantizedTensor, type QuantizePlan } from './build-plan.js'
+import { fileTypeNamed, fileTypes } from './mixture/file-types.js'
+import type { PlanOptions } from './plan-options.js'
+import { quantMethods } from './registry.js'
+import { largestUnder, mostCommon } from './under.js'
 
 /**
  * What `quantize` would do to a file, without doing it: the type of every tensor and the exact size of the file.
@@ -23,26 +16,30 @@ export interface PlanOptions {
  * ```
  */
 export async function planQuantization(input: string, options: PlanOptions): Promise<QuantizePlan> {
-  const { layout: _, ...plan } = planFor(await readGguf(input), input, options)
+  const { files: _, ...plan } = planFor(await readWholeGguf(input), input, options)
   return plan
 }
 
 export function planFor(source: Gguf, file: string, options: PlanOptions): PlacedPlan {
-  const { maxBytes } = options
-  const type = options.type === undefined ? undefined : methodFor(options.type).type
-  if (type === undefined && maxBytes === undefined)
-    throw usageError('QUANT_TYPE_UNKNOWN', 'There is neither a type nor a largest size to quantise to.', {
-      where: { field: 'type' },
-      actions: ['Name a type, such as Q8_0 or Q4_0, or the most bytes that the file may take.'],
-    })
-  const plan = type === undefined ? largestUnder(source, file, maxBytes!) : planOfType(source, type)
+  const { maxBytes, types } = options
+  const plan = choose(source, file, options)
   for (const tensor of plan.tensors) refuseLoss(tensor, file, options.requantize ?? false)
   if (maxBytes !== undefined && plan.fileBytes > maxBytes)
     throw usageError('QUANT_SIZE', `As ${plan.type} the file takes ${plan.fileBytes} bytes, more than the ${maxBytes} allowed.`, {
       where: { file },
-      actions: ['Leave out the type to get the most precise one that fits.'],
+      actions: [types ? 'Plan for a smaller size.' : 'Leave out the type to get the most precise one that fits.'],
     })
   return plan
+}
+
+function choose(source: Gguf, file: string, options: PlanOptions): PlacedPlan {
+  if (options.types) return buildPlan(source, file, mostCommon(options.types), options)
+  if (options.type !== undefined) return buildPlan(source, file, fileTypeNamed(options.type), options)
+  if (options.maxBytes !== undefined) return largestUnder(source, file, options.maxBytes, options)
+  throw usageError('QUANT_TYPE_UNKNOWN', 'There is neither a type nor a largest size to quantise to.', {
+    where: { field: 'type' },
+    actions: ['Name a type, such as Q8_0 or Q4_K_M, or the most bytes that the file may take.'],
+  })
 }
 
 const floats: readonly TensorType[] = ['F32', 'F16', 'BF16']
@@ -51,6 +48,7 @@ const canDecode = (type: TensorType): boolean => {
   const native = binding()
   return decodableTypes.includes(type) || (!(native instanceof Error) && native.decodable(tensorTypes[type].id))
 }
+const canEncode = (type: TensorType): boolean => quantMethods.some((method) => method.type === type)
 
 function refuseLoss({ name, from, to }: QuantizedTensor, file: string, requantize: boolean): void {
   if (from === to) return
@@ -58,6 +56,15 @@ function refuseLoss({ name, from, to }: QuantizedTensor, file: string, requantiz
     throw usageError('TYPE_UNSUPPORTED', `The tensor ${name} has type ${from}, which cannot be decoded here.`, {
       where: { file, field: name },
       actions: ['Start from the F16, BF16 or F32 file of this model.'],
+    })
+  if (!canEncode(to))
+    throw usageError('QUANT_TYPE_UNKNOWN', `The tensor ${name} would become ${to}, which cannot be written yet.`, {
+      where: { file, field: name },
+      actions: [
+        `Use one of ${Object.keys(fileTypes)
+          .filter((type) => canEncode(fileTypes[fileTypeNamed(type)].base))
+          .join(', ')}.`,
+      ],
     })
   if (!requantize && !floats.includes(from))
     throw usageError(

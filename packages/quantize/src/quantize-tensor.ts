@@ -1,17 +1,23 @@
-import { rowBytes, type TensorType, tensorTypes, usageError } from '@qt/core'
+import { QtError, rowBytes, type TensorType, tensorTypes, usageError } from '@qt/core'
 import { typeForRows } from './fallback.js'
+import { shifted } from './fault.js'
 import { methodFor } from './registry.js'
 
 /**
  * Rows of float32 as blocks of a type, row after row. Rows that do not divide into whole blocks are refused with
- * `QUANT_ROW`, whose first action names the type that fits (see `typeForRows`).
+ * `QUANT_ROW`, whose first action names the type that fits (see `typeForRows`). `importance` is what the error of each column weighs.
  *
  * @example
  * ```ts
  * const blocks = quantizeTensor(new Float32Array(2 * 64), 64, 'Q4_0') // 2 rows of 2 blocks of 18 bytes: 72 bytes
  * ```
  */
-export function quantizeTensor(values: Float32Array, columns: number, type: TensorType): Uint8Array<ArrayBuffer> {
+export function quantizeTensor(
+  values: Float32Array,
+  columns: number,
+  type: TensorType,
+  importance?: Float32Array,
+): Uint8Array<ArrayBuffer> {
   const method = methodFor(type)
   if (!Number.isSafeInteger(columns) || columns < 1 || values.length % columns !== 0)
     throw usageError('QUANT_SHAPE', `${values.length} values are not whole rows of ${columns} columns.`, {
@@ -26,6 +32,21 @@ export function quantizeTensor(values: Float32Array, columns: number, type: Tens
       { where: { field: 'columns' }, actions: [`Use ${typeForRows(method.type, columns)} for this tensor.`] },
     )
   const out = new Uint8Array((values.length / columns) * bytes)
-  method.encode(values, out)
+  if (!importance) method.encode(values, out)
+  else
+    for (let row = 0; row < values.length / columns; row++)
+      atRow(row * columns, () => {
+        const rowValues = values.subarray(row * columns, (row + 1) * columns)
+        method.encode(rowValues, out.subarray(row * bytes, (row + 1) * bytes), importance)
+      })
   return out
+}
+
+/** Positions in errors count from the first row. */
+function atRow(first: number, work: () => void): void {
+  try {
+    work()
+  } catch (cause) {
+    throw QtError.isInstance(cause) ? shifted(cause, first) : cause
+  }
 }

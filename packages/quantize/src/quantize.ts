@@ -1,10 +1,11 @@
 import { realpath } from 'node:fs/promises'
 import { usageError } from '@qt/core'
-import { readGguf } from '@qt/weights'
+import { type Gguf, readWholeGguf } from '@qt/weights'
 import { type Binding, binding } from './binding.js'
+import type { QuantizePlan } from './build-plan.js'
 import { nativeMissing, slowWarning } from './native-missing.js'
-import { type PlanOptions, planFor } from './plan.js'
-import type { QuantizePlan } from './plan-of-type.js'
+import { planFor } from './plan.js'
+import type { PlanOptions } from './plan-options.js'
 import { writeNatively } from './write-native.js'
 import type { WriteOptions } from './write-options.js'
 import { writeByReference } from './write-reference.js'
@@ -14,22 +15,26 @@ export interface QuantizeOptions extends PlanOptions, WriteOptions {
   readonly threads?: number | undefined
   /** `native` is the C++ side, `reference` the TypeScript. Left out: native where it is installed. */
   readonly engine?: 'native' | 'reference' | undefined
+  /** Wait until the disk has the file before it gets its name, so that a power failure cannot leave half of it. True by default. */
+  readonly sync?: boolean | undefined
   /** Told once when the slow reference has to do the work. */
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
 export interface QuantizeResult extends QuantizePlan {
   readonly output: string
+  /** More than one when a split model stays split. */
+  readonly outputs: readonly string[]
   readonly engine: 'native' | 'reference'
 }
 
 /**
- * Quantises a GGUF file: every matrix (embeddings and output too) gets the type, or F16 where its rows do not divide into
- * blocks; norms, biases and metadata stay. The output appears whole or not at all.
+ * Quantises a GGUF file as llama.cpp does: every matrix gets the type that the file type's mixture has for it, or a stand-in where
+ * its rows do not divide into blocks; norms, biases and metadata stay. The output appears whole or not at all.
  *
  * @example
  * ```ts
- * const { bytesBefore, bytesAfter } = await quantize('model-f16.gguf', 'model-q4_0.gguf', { type: 'Q4_0' })
+ * const { bytesBefore, bytesAfter } = await quantize('model-f16.gguf', 'model-q4_k_m.gguf', { type: 'Q4_K_M' })
  * const { type } = await quantize('model-f16.gguf', 'model-small.gguf', { maxBytes: 2e9 })
  * ```
  */
@@ -40,14 +45,23 @@ export async function quantize(input: string, output: string, options: QuantizeO
       where: { field: 'threads' },
       actions: ['Use a whole number from 1 to 1024, or leave it out.'],
     })
-  await refuseSameFile(input, output)
-  const source = await readGguf(input)
-  const placed = planFor(source, input, options)
+  const source = await readWholeGguf(input)
+  const { files, ...plan } = planFor(source, input, options)
   const native = nativeFor(options)
-  if (native) await writeNatively(native, source, output, placed, { ...options, threads })
-  else await writeByReference(source, output, placed, options)
-  const { layout: _, ...plan } = placed
-  return { ...plan, output, engine: native ? 'native' : 'reference' }
+  const outputs = outputsOf(output, files.length)
+  await refuseInputs(source, outputs)
+  for (const [i, file] of files.entries())
+    if (native) await writeNatively(native, source, outputs[i]!, file, options)
+    else await writeByReference(source, outputs[i]!, file, options)
+  return { ...plan, output: outputs[0]!, outputs, engine: native ? 'native' : 'reference' }
+}
+
+/** Parts have the names that llama.cpp gives them and asks for. */
+function outputsOf(output: string, count: number): string[] {
+  if (count === 1) return [output]
+  const number = (i: number) => String(i).padStart(5, '0')
+  const stem = output.replace(/\.gguf$/, '')
+  return Array.from({ length: count }, (_, i) => `${stem}-${number(i + 1)}-of-${number(count)}.gguf`)
 }
 
 function nativeFor({ engine, onWarning }: QuantizeOptions): Binding | undefined {
@@ -59,11 +73,14 @@ function nativeFor({ engine, onWarning }: QuantizeOptions): Binding | undefined 
   return undefined
 }
 
-async function refuseSameFile(input: string, output: string): Promise<void> {
-  const [from, to] = await Promise.all([input, output].map((path) => realpath(path).catch(() => undefined)))
-  if (from !== undefined && from === to)
+async function refuseInputs(source: Gguf, outputs: readonly string[]): Promise<void> {
+  const real = (paths: readonly string[]) => Promise.all(paths.map((path) => realpath(path).catch(() => undefined)))
+  const inputs = await real([...new Set([...source.tensors.values()].map(({ file }) => file))])
+  for (const [i, output] of (await real(outputs)).entries()) {
+    if (output === undefined || !inputs.includes(output)) continue
     throw usageError('OUTPUT_IS_INPUT', 'The output would replace the file that is being quantised.', {
-      where: { file: output },
+      where: { file: outputs[i]! },
       actions: ['Give the output a name of its own: the more precise file cannot be made again from the smaller one.'],
     })
+  }
 }

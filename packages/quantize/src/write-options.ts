@@ -1,4 +1,4 @@
-import type { QuantizedTensor } from './plan-of-type.js'
+import type { QuantizedTensor } from './build-plan.js'
 
 /** What both ways of writing a plan take. */
 export interface WriteOptions {

@@ -1,27 +1,28 @@
 import { QtError, rowBytes } from '@qt/core'
 import { decodeBlocks, type Gguf, type GgufTensor, writeGguf } from '@qt/weights'
+import type { PlannedFile, PlannedTensor } from './build-plan.js'
 import { inTensor } from './fault.js'
-import { metadataOf, type QuantizedTensor, type QuantizePlan } from './plan-of-type.js'
 import { quantizeTensor } from './quantize-tensor.js'
 import { wholeRows } from './whole-rows.js'
 import type { WriteOptions } from './write-options.js'
 
 /** Quantises in TypeScript, one piece after the other. */
-export async function writeByReference(source: Gguf, output: string, plan: QuantizePlan, options: WriteOptions): Promise<void> {
-  const byName = new Map(plan.tensors.map((tensor) => [tensor.name, tensor]))
+export async function writeByReference(source: Gguf, output: string, file: PlannedFile, options: WriteOptions): Promise<void> {
+  const byName = new Map(file.tensors.map((tensor) => [tensor.name, tensor]))
   await writeGguf(
     output,
     {
-      metadata: metadataOf(source, plan.type),
-      tensors: plan.tensors.map((tensor) => encoded(source, tensor, options.signal)),
+      metadata: file.metadata,
+      tensors: file.tensors.map((tensor) => encoded(source, tensor, options.signal)),
     },
     { onTensor: (name) => options.onTensor?.(byName.get(name)!), signal: options.signal },
   )
 }
 
-function encoded(source: Gguf, { name, from, to }: QuantizedTensor, signal: AbortSignal | undefined): GgufTensor {
-  const { shape } = source.tensors.get(name)!
-  if (from === to) return { name, type: to, shape, data: () => source.stream(name) }
+function encoded(source: Gguf, tensor: PlannedTensor, signal: AbortSignal | undefined): GgufTensor {
+  const { name, from, to } = tensor
+  const { shape, source: original } = tensor.source
+  if (from === to) return { name, type: to, shape, data: () => source.stream(original) }
   const columns = shape.at(-1)!
   return {
     name,
@@ -29,16 +30,28 @@ function encoded(source: Gguf, { name, from, to }: QuantizedTensor, signal: Abor
     shape,
     async *data() {
       let start = 0
-      for await (const rows of wholeRows(source.stream(name), rowBytes(from, columns)!)) {
-        signal?.throwIfAborted()
+      for await (const rows of wholeRows(source.stream(original), rowBytes(from, columns)!)) {
         const values = decodeBlocks(from, rows)
-        try {
-          yield quantizeTensor(values, columns, to)
-        } catch (cause) {
-          throw QtError.isInstance(cause) ? inTensor(cause, name, source.name, start) : cause
+        // With importance row by row: each matrix has its own.
+        const step = tensor.importance ? columns : values.length
+        for (let at = 0; at < values.length; at += step) {
+          signal?.throwIfAborted()
+          try {
+            yield quantizeTensor(values.subarray(at, at + step), columns, to, weightsOf(tensor, start + at))
+          } catch (cause) {
+            throw QtError.isInstance(cause) ? inTensor(cause, name, source.name, start + at) : cause
+          }
         }
         start += values.length
       }
     },
   }
+}
+
+/** The importance of the matrix that a value lies in. */
+function weightsOf({ importance, source: { shape } }: PlannedTensor, value: number): Float32Array | undefined {
+  if (!importance) return undefined
+  const columns = shape.at(-1)!
+  const matrix = Math.floor(value / (columns * (shape.at(-2) ?? 1)))
+  return importance.subarray(matrix * columns, (matrix + 1) * columns)
 }

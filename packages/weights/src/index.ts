@@ -21,6 +21,7 @@ export {
   metadataStrings,
 } from './gguf/metadata.js'
 export { type Gguf, readGguf } from './gguf/read.js'
+export { readWholeGguf } from './gguf/read-split.js'
 export { type GgufContent, type GgufLayout, type GgufTensor, layoutGguf, type TensorPlace, writeGguf } from './gguf/write.js'
 export { type ResolveOptions, type ResolveProgress, resolve } from './hub/resolve.js'
 export { inspect } from './inspect/inspect.js'

@@ -15,6 +15,11 @@ export const isLaterPart = (name: string): boolean => Number(partName.exec(name)
 /**
  * Reads a GGUF file, or all parts of one that llama.cpp's gguf-split has cut (`name-00001-of-00003.gguf`): the metadata of the
  * first part and the tensors of all, each with the file that it lies in.
+ *
+ * @example
+ * ```ts
+ * const { tensors } = await readWholeGguf('model-00001-of-00002.gguf')
+ * ```
  */
 export async function readWholeGguf(path: string): Promise<Gguf> {
   const first = await readGguf(path)

@@ -1,0 +1,83 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { readImportance, writeImportance } from './files.js'
+import { type Importance, importanceWeights, mergeImportance, selectImportance } from './importance.js'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-importance-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const importance: Importance = {
+  entries: new Map([
+    ['blk.0.attn_q.weight', { sums: Float32Array.of(8, 2, 0, 6), counts: Float32Array.of(4) }],
+    // Two experts; no input reached the second.
+    ['blk.0.ffn_down_exps.weight', { sums: Float32Array.of(3, 6, 0, 0), counts: Float32Array.of(3, 0) }],
+  ]),
+  datasets: ['héros.txt'],
+  chunks: 4,
+  chunkSize: 512,
+}
+
+describe('importance', () => {
+  it('weighs by the mean square, and evenly where no input came', () => {
+    const weights = [...importance.entries.values()].map((entry) => [...importanceWeights(entry)])
+    expect(weights).toEqual([
+      [2, 0.5, 0, 1.5],
+      [1, 2, 1, 1],
+    ])
+  })
+
+  it('comes back from a GGUF as it was', async () => {
+    const path = join(folder, 'imatrix.gguf')
+    await writeImportance(path, importance)
+    expect(await readImportance(path)).toEqual(importance)
+  })
+
+  it('keeps the weights in the older form', async () => {
+    const path = join(folder, 'imatrix.dat')
+    await writeImportance(path, importance)
+    const read = await readImportance(path)
+    expect(read).toMatchObject({ datasets: ['héros.txt'], chunks: 4 })
+    for (const [name, entry] of importance.entries)
+      expect(importanceWeights(read.entries.get(name)!)).toEqual(importanceWeights(entry))
+  })
+
+  it('adds up texts that were read apart', () => {
+    const twice = mergeImportance([importance, { ...importance, datasets: ['code.txt'] }])
+    expect(twice).toMatchObject({ chunks: 8, datasets: ['héros.txt', 'code.txt'] })
+    for (const [name, entry] of importance.entries) {
+      expect(twice.entries.get(name)!.counts).toEqual(entry.counts.map((count) => 2 * count))
+      expect(importanceWeights(twice.entries.get(name)!)).toEqual(importanceWeights(entry))
+    }
+    const other = new Map([['blk.0.attn_q.weight', { sums: Float32Array.of(1), counts: Float32Array.of(1) }]])
+    expect(() => mergeImportance([importance, { ...importance, entries: other }])).toThrow('different sizes')
+  })
+
+  it('selects by parts of names', () => {
+    const names = (...parameters: Parameters<typeof selectImportance>) => [...selectImportance(...parameters).entries.keys()]
+    expect(names(importance, ['attn'])).toEqual(['blk.0.attn_q.weight'])
+    expect(names(importance, [], ['attn_q', 'ffn'])).toEqual([])
+  })
+
+  it('refuses files that are cut off, of another kind, or with impossible numbers', async () => {
+    const path = join(folder, 'imatrix.dat')
+    await writeImportance(path, importance)
+    const whole = await readFile(path)
+    for (let length = 0; length < whole.length - 18; length += 3) {
+      await writeFile(path, whole.subarray(0, length))
+      await expect(readImportance(path)).rejects.toMatchObject({ code: 'IMPORTANCE_DAMAGED' })
+    }
+    const model = new URL('../../../weights/test/fixtures/tiny-llama.gguf', import.meta.url).pathname
+    await expect(readImportance(model)).rejects.toMatchObject({ code: 'IMPORTANCE_DAMAGED', where: { file: model } })
+    const sums = Float32Array.of(1, Number.NaN)
+    await writeImportance(join(folder, 'nan.gguf'), {
+      ...importance,
+      entries: new Map([['a', { sums, counts: Float32Array.of(1) }]]),
+    })
+    await expect(readImportance(join(folder, 'nan.gguf'))).rejects.toThrow('negative or not finite')
+  })
+})
