@@ -1,0 +1,132 @@
+import { adjacencyOf, type QuadraticModel } from '../quadratic.js'
+import { toSpin } from '../vartype.js'
+
+/** A model as the kernels take it: spins and whole numbers. energy = whole / scale + offset. */
+export interface IntegerProblem {
+  readonly size: number
+  /** Fields fit 16 bits. */
+  readonly narrow: boolean
+  readonly linear: Int32Array
+  /** Couplings row by row in both directions; left out where only the square is needed. */
+  readonly offsets?: Uint32Array
+  readonly neighbours?: Uint32Array
+  readonly weights?: Int32Array
+  /** Where couplings are many: all of them, rows padded to a multiple of 32. */
+  readonly square?: Int8Array | Int16Array | Int32Array
+  readonly scale: number
+  readonly offset: number
+  /** Whole numbers stand for the coefficients exactly, not by rounding. */
+  readonly exact: boolean
+  /** Of the fields, in whole numbers: the root of their mean square over random states, and the largest possible. */
+  readonly typicalField: number
+  readonly largestField: number
+  /** The smallest coefficient that is not 0. */
+  readonly smallest: number
+}
+
+/** A square is used when a row of it is read as fast as the couplings one by one. */
+const denseFrom = 0.06
+/** Rows beside the square cost memory: many states at once need them, one at a time does not. */
+const rowsBesideSquare = 4_000_000
+
+export function integerProblem(model: QuadraticModel): IntegerProblem {
+  const spins = toSpin(model)
+  const { size, rows, columns } = spins
+  const bounds = fieldBounds(spins)
+  const bound = bounds.reduce((a, b) => Math.max(a, b), 0)
+  const { scale, exact } = scaleOf(spins, bound)
+  const whole = (value: number) => Math.round(value * scale)
+  const linear = Int32Array.from(spins.linear, whole)
+  const values = Int32Array.from(spins.values, whole)
+  const largestField = Math.max(1, exact ? Math.round(bound * scale) : wholeBound(size, linear, rows, columns, values))
+  const largestValue = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+
+  const density = size > 1 ? values.length / ((size * (size - 1)) / 2) : 0
+  const dense = size >= 64 && density >= denseFrom && size <= 20_000
+  const square = dense ? squareOf(size, largestValue, rows, columns, values) : undefined
+  const withRows = !dense || values.length <= rowsBesideSquare
+  const { offsets, neighbours, couplings } = withRows ? adjacencyOf(spins) : {}
+  const weights = couplings ? Int32Array.from(couplings, (k) => values[k]!) : undefined
+
+  const squares = Float64Array.from(linear, (h) => h * h)
+  for (let k = 0; k < values.length; k++) {
+    squares[rows[k]!]! += values[k]! ** 2
+    squares[columns[k]!]! += values[k]! ** 2
+  }
+  let smallest = Number.POSITIVE_INFINITY
+  for (const list of [linear, values]) for (const value of list) if (value !== 0) smallest = Math.min(smallest, Math.abs(value))
+  return {
+    size,
+    narrow: largestField <= 32_766,
+    linear,
+    ...(offsets && neighbours && weights ? { offsets, neighbours, weights } : {}),
+    ...(square ? { square } : {}),
+    scale,
+    offset: spins.offset,
+    exact,
+    typicalField: Math.max(1, Math.sqrt(squares.reduce((a, b) => a + b, 0) / Math.max(1, size))),
+    largestField,
+    smallest: Number.isFinite(smallest) ? smallest : 1,
+  }
+}
+
+function fieldBounds({ linear, rows, columns, values }: QuadraticModel): Float64Array {
+  const bounds = linear.map(Math.abs)
+  for (let k = 0; k < values.length; k++) {
+    const value = Math.abs(values[k]!)
+    bounds[rows[k]!]! += value
+    bounds[columns[k]!]! += value
+  }
+  return bounds
+}
+
+function wholeBound(size: number, linear: Int32Array, rows: Uint32Array, columns: Uint32Array, values: Int32Array): number {
+  const model = { linear: Float64Array.from(linear), rows, columns, values: Float64Array.from(values) }
+  return fieldBounds({ vartype: 'spin', size, offset: 0, ...model }).reduce((a, b) => Math.max(a, b), 0)
+}
+
+const largestWhole = 2 ** 30
+
+/** The smallest factor that makes every coefficient whole; where there is none in reach, the largest whose fields fit 31 bits. */
+function scaleOf({ linear, values }: QuadraticModel, bound: number): { scale: number; exact: boolean } {
+  if (bound === 0) return { scale: 1, exact: true }
+  for (let digits = 0; digits <= 6; digits++)
+    for (const binary of [1, 2, 4, 8]) {
+      const scale = 10 ** digits * binary
+      if (bound * scale > largestWhole) break
+      const divisor = wholeDivisor(scale, linear, values)
+      if (divisor > 0) return { scale: scale / divisor, exact: true }
+    }
+  return { scale: (largestWhole - 2 * (linear.length + 1)) / bound, exact: false }
+}
+
+/** The greatest common divisor of the coefficients times `scale`, or 0 when they are not whole. */
+function wholeDivisor(scale: number, ...lists: readonly Float64Array[]): number {
+  let divisor = 0
+  for (const list of lists)
+    for (const value of list) {
+      const scaled = value * scale
+      const rounded = Math.round(scaled)
+      if (Math.abs(scaled - rounded) > 1e-9 * Math.max(1, Math.abs(scaled))) return 0
+      let [a, b] = [Math.abs(rounded), divisor]
+      if (divisor === 1) continue
+      while (b !== 0) [a, b] = [b, a % b]
+      divisor = a
+    }
+  return divisor === 0 ? 1 : divisor
+}
+
+function squareOf(size: number, largest: number, rows: Uint32Array, columns: Uint32Array, values: Int32Array) {
+  const stride = Math.ceil(size / 32) * 32
+  const square =
+    largest <= 127
+      ? new Int8Array(size * stride)
+      : largest <= 32_767
+        ? new Int16Array(size * stride)
+        : new Int32Array(size * stride)
+  for (let k = 0; k < values.length; k++) {
+    square[rows[k]! * stride + columns[k]!] = values[k]!
+    square[columns[k]! * stride + rows[k]!] = values[k]!
+  }
+  return square
+}

@@ -1,0 +1,155 @@
+import { usageError } from '@qt/core'
+import type { Vartype } from '../quadratic.js'
+
+/** What the visitor of an expression sees: coefficient times the product of variables (none for a constant). */
+export type VisitTerm = (coefficient: number, variables: readonly Variable[]) => void
+
+/** A polynomial of variables. Expressions never change; every method makes a new one. */
+export abstract class Expression {
+  /** Every term times `scale`; the same product may come more than once. */
+  abstract visit(visitor: VisitTerm, scale?: number): void
+
+  plus(other: Expression | number): Expression {
+    return new Sum([this, expressionOf(other)])
+  }
+
+  minus(other: Expression | number): Expression {
+    return new Sum([this, expressionOf(other).times(-1)])
+  }
+
+  times(other: Expression | number): Expression {
+    if (typeof other === 'number') return new Scaled(this, other)
+    const products: Expression[] = []
+    this.visit((a, left) => {
+      other.visit((b, right) => {
+        products.push(new Term(a * b, [...left, ...right]))
+      })
+    })
+    return new Sum(products)
+  }
+
+  squared(): Expression {
+    return this.times(this)
+  }
+
+  eq(value: Expression | number): Constraint {
+    return constraint(this, '=', value)
+  }
+
+  le(value: Expression | number): Constraint {
+    return constraint(this, '≤', value)
+  }
+
+  ge(value: Expression | number): Constraint {
+    return constraint(this, '≥', value)
+  }
+
+  /** Its value when each variable has the value that `bitOf` gives. */
+  evaluate(bitOf: (variable: Variable) => number): number {
+    let total = 0
+    this.visit((coefficient, variables) => {
+      let product = coefficient
+      for (const variable of variables) product *= bitOf(variable)
+      total += product
+    })
+    return total
+  }
+}
+
+/** A coefficient times variables. */
+export class Term extends Expression {
+  constructor(
+    readonly coefficient: number,
+    readonly variables: readonly Variable[],
+  ) {
+    super()
+  }
+
+  override visit(visitor: VisitTerm, scale = 1): void {
+    visitor(this.coefficient * scale, this.variables)
+  }
+
+  override times(other: Expression | number): Expression {
+    if (typeof other === 'number') return new Term(this.coefficient * other, this.variables)
+    if (other instanceof Term) return new Term(this.coefficient * other.coefficient, [...this.variables, ...other.variables])
+    return super.times(other)
+  }
+}
+
+class Sum extends Expression {
+  constructor(private readonly parts: readonly Expression[]) {
+    super()
+  }
+
+  override visit(visitor: VisitTerm, scale = 1): void {
+    for (const part of this.parts) part.visit(visitor, scale)
+  }
+}
+
+class Scaled extends Expression {
+  constructor(
+    private readonly inner: Expression,
+    private readonly factor: number,
+  ) {
+    super()
+  }
+
+  override visit(visitor: VisitTerm, scale = 1): void {
+    this.inner.visit(visitor, scale * this.factor)
+  }
+}
+
+/** 0 or 1, or, for a spin, −1 or 1. */
+export class Variable extends Expression {
+  private readonly self: readonly Variable[]
+
+  constructor(
+    readonly label: string,
+    readonly vartype: Vartype,
+    readonly index: number,
+    /** The model it belongs to. */
+    readonly owner: object,
+  ) {
+    super()
+    this.self = [this]
+  }
+
+  override visit(visitor: VisitTerm, scale = 1): void {
+    visitor(scale, this.self)
+  }
+
+  override times(other: Expression | number): Expression {
+    if (typeof other === 'number') return new Term(other, this.self)
+    if (other instanceof Variable) return new Term(1, [this, other])
+    if (other instanceof Term) return new Term(other.coefficient, [this, ...other.variables])
+    return super.times(other)
+  }
+}
+
+/** `expression` relation 0. */
+export interface Constraint {
+  readonly expression: Expression
+  readonly relation: '=' | '≤' | '≥'
+}
+
+function constraint(left: Expression, relation: Constraint['relation'], right: Expression | number): Constraint {
+  return { expression: left.minus(right), relation }
+}
+
+export const expressionOf = (value: Expression | number): Expression => {
+  if (value instanceof Expression) return value
+  if (Number.isFinite(value)) return new Term(value, [])
+  throw usageError('QUBO_NOT_FINITE', `A coefficient is ${value}.`, { actions: ['Every coefficient must be a finite number.'] })
+}
+
+/**
+ * The sum of expressions and numbers.
+ *
+ * @example
+ * ```ts
+ * const m = model()
+ * const total = sum(m.binaries('x', 4).map((x, i) => x.times(i)))
+ * m.subjectTo(total.le(3))
+ * ```
+ */
+export const sum = (parts: Iterable<Expression | number>): Expression => new Sum(Array.from(parts, expressionOf))

@@ -1,0 +1,16 @@
+import type { Constraint, Expression, Variable } from './expression.js'
+import type { PenaltyMethod } from './penalty.js'
+
+export interface AddedConstraint {
+  readonly constraint: Constraint
+  readonly label: string
+  readonly weight: number | undefined
+  readonly method: PenaltyMethod
+}
+
+/** What was said to a model. */
+export interface ModelParts {
+  readonly variables: readonly Variable[]
+  readonly objective: readonly Expression[]
+  readonly constraints: readonly AddedConstraint[]
+}

@@ -1,0 +1,164 @@
+import { QtError, usageError } from '@qt/core'
+import type { Engine } from './engine/engine.js'
+import { integerProblem } from './engine/integer-problem.js'
+import type { Expression } from './model/expression.js'
+import type { Model } from './model/model.js'
+import { type BrokenConstraint, readSolution } from './model/validate.js'
+import { energyOf, type QuadraticModel, type Solution } from './quadratic.js'
+import { exactOptimum, isNarrow } from './solvers/exact.js'
+import { heuristics, type SolverName, solverNames } from './solvers/index.js'
+import { type Progress, startSearch } from './solvers/search.js'
+
+export interface SolveOptions {
+  readonly solver?: SolverName | undefined
+  /** Seconds, at most; 1 unless `sweeps` is given. */
+  readonly time?: number | undefined
+  readonly seed?: number | undefined
+  /** A fixed amount of work instead of a time: the result is the same on every machine, with any number of threads. */
+  readonly sweeps?: number | undefined
+  /** Runs of so many sweeps; 1 unless told. */
+  readonly reads?: number | undefined
+  /** An energy that is good enough to stop at. */
+  readonly target?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** At most so many at the same time; as many as the process may use unless told. */
+  readonly threads?: number | undefined
+  /** `wasm` where the addon is to be left aside. */
+  readonly engine?: 'native' | 'wasm' | undefined
+}
+
+export interface QuadraticResult {
+  readonly energy: number
+  /** 0 or 1 for each variable; 0 is −1 for spins. */
+  readonly solution: Solution
+  readonly solver: SolverName
+  /** Nothing lower exists. */
+  readonly proven: boolean
+  readonly seconds: number
+  /** Sweeps (or steps, of tabu search) done. */
+  readonly sweeps: number
+  /** What ran: the instruction set, or `wasm`. */
+  readonly engine: string
+}
+
+export interface ModelResult extends QuadraticResult {
+  /** Without penalties, as it was given: what is maximised is negative. */
+  readonly objective: number
+  readonly feasible: boolean
+  readonly broken: readonly BrokenConstraint[]
+  /** Of a variable or an expression. */
+  value(expression: Expression): number
+}
+
+export interface Solve {
+  (model: Model, options?: SolveOptions): Promise<ModelResult>
+  (model: QuadraticModel, options?: SolveOptions): Promise<QuadraticResult>
+}
+
+/** Finds the engine that is asked for; the first that is there when none is. */
+export type FindEngine = (wanted: 'native' | 'wasm' | undefined) => Promise<Engine>
+
+const isModel = (model: Model | QuadraticModel): model is Model => 'compile' in model
+
+/** `solve` for one kind of machine; what it is documented at is where it is exported. */
+export function makeSolve(findEngine: FindEngine): Solve {
+  async function solve(model: Model, options?: SolveOptions): Promise<ModelResult>
+  async function solve(model: QuadraticModel, options?: SolveOptions): Promise<QuadraticResult>
+  async function solve(model: Model | QuadraticModel, options: SolveOptions = {}): Promise<ModelResult | QuadraticResult> {
+    checkOptions(options)
+    return isModel(model) ? solveModel(model, options, findEngine) : solveQuadratic(model, options, findEngine)
+  }
+  return solve
+}
+
+/** Penalties that were too light are made heavier, so often at most. */
+const heavier = [1, 3, 10, 40] as const
+
+async function solveModel(model: Model, options: SolveOptions, findEngine: FindEngine): Promise<ModelResult> {
+  const chosen = model.constraints.some(({ weight }) => weight === undefined)
+  let last: ModelResult | undefined
+  for (const weightFactor of chosen ? heavier : ([1] as const)) {
+    const compiled = model.compile({ weightFactor })
+    const result = await solveQuadratic(compiled.qubo, options, findEngine)
+    const { objective, feasible, broken, value } = readSolution(compiled, result.solution)
+    const better = last === undefined || total(broken) < total(last.broken)
+    if (better) last = { ...result, objective, feasible, broken, value }
+    if (feasible || options.signal?.aborted) break
+  }
+  return last!
+}
+
+const total = (broken: readonly BrokenConstraint[]) => broken.reduce((sum, { violation }) => sum + violation, 0)
+
+async function solveQuadratic(model: QuadraticModel, options: SolveOptions, findEngine: FindEngine): Promise<QuadraticResult> {
+  const wanted = options.solver ?? 'auto'
+  const started = performance.now()
+  const time = options.time ?? (options.sweeps === undefined ? 1 : Number.POSITIVE_INFINITY)
+  const exactly = wanted === 'exact' || (wanted === 'auto' && isNarrow(model))
+  const finish = (solution: Solution, solver: SolverName, proven: boolean, sweeps: number, engine: string): QuadraticResult => ({
+    energy: energyOf(model, solution),
+    solution,
+    solver,
+    proven,
+    seconds: (performance.now() - started) / 1000,
+    sweeps,
+    engine,
+  })
+  if (exactly) {
+    const ended = () => options.signal?.aborted === true || (performance.now() - started) / 1000 > time
+    const { solution, proven } = await exactOptimum(model, { ended })
+    return finish(solution, 'exact', proven, 0, 'typescript')
+  }
+  const engine = await findEngine(options.engine)
+  const solver = wanted === 'auto' ? 'portfolio' : wanted
+  const problem = integerProblem(model)
+  const search = startSearch(
+    {
+      model,
+      problem,
+      loaded: engine.load(problem),
+      threads: Math.max(1, Math.min(options.threads ?? engine.threads, engine.threads)),
+    },
+    {
+      time: time - (performance.now() - started) / 1000,
+      seed: options.seed ?? 1,
+      sweeps: options.sweeps,
+      reads: options.reads ?? 1,
+      target: options.target,
+      signal: options.signal,
+      onProgress: options.onProgress,
+    },
+  )
+  await heuristics[solver](search)
+  if (search.best().whole === Number.POSITIVE_INFINITY) search.offer(search.loaded.sampler('scan', options.seed ?? 1, 0))
+  return finish(search.best().solution, solver, false, search.counted, engine.name)
+}
+
+function checkOptions({ solver, time, seed, sweeps, reads, threads }: SolveOptions): void {
+  if (solver !== undefined && !solverNames.includes(solver))
+    throw usageError('QUBO_SOLVER', `There is no solver "${solver}".`, { actions: [`Use ${solverNames.join(', ')}.`] })
+  const positive = { time, sweeps, reads, threads }
+  for (const [name, value] of Object.entries(positive))
+    if (value !== undefined && !(value > 0 && (name === 'time' || Number.isInteger(value))))
+      throw usageError('QUBO_OPTION', `"${name}" is ${value}.`, {
+        where: { field: name },
+        actions: [name === 'time' ? 'Give a positive number of seconds.' : 'Give a whole number from 1 on.'],
+      })
+  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0))
+    throw usageError('QUBO_OPTION', `"seed" is ${seed}.`, {
+      where: { field: 'seed' },
+      actions: ['Give a whole number from 0 on.'],
+    })
+}
+
+export const noNative = (reason: string) =>
+  new QtError({
+    code: 'QUBO_NO_NATIVE',
+    message: 'The native kernels are not here.',
+    actions: [
+      { label: 'In a clone of the repository, build them.', command: 'npm run build' },
+      "Or leave { engine: 'native' } out: WebAssembly does the work.",
+    ],
+    cause: new Error(reason),
+  })

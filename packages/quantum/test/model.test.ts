@@ -1,0 +1,137 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { energyOf, type Model, model, readSolution, solve, sum } from '../src/index.js'
+import { reduceOrder } from '../src/model/reduce-order.js'
+
+test('a knapsack is packed as well as brute force packs it, and reads back', async () => {
+  const [values, weights, room] = [[5, 4, 3, 6, 7, 2], [2, 3, 1, 4, 5, 1], 8]
+  const m = model()
+  const take = m.binaries('take', 6)
+  m.maximise(sum(take.map((x, i) => x.times(values[i]!))))
+  const load = sum(take.map((x, i) => x.times(weights[i]!)))
+  m.subjectTo(load.le(room), { label: 'weight' })
+  const best = await solve(m, { seed: 1 })
+  let most = 0
+  for (let s = 0; s < 64; s++) {
+    const bits = take.map((_, i) => (s >> i) & 1)
+    if (bits.reduce((w, bit, i) => w + bit * weights[i]!, 0) <= room)
+      most = Math.max(
+        most,
+        bits.reduce((v, bit, i) => v + bit * values[i]!, 0),
+      )
+  }
+  expect([best.feasible, best.objective, best.value(load) <= room]).toEqual([true, -most, true])
+})
+
+test('integers, choices, spins and products of many variables mean what they say', async () => {
+  const m = model()
+  const n = m.integer('n', 3, 12)
+  const color = m.choice('color', ['red', 'green', 'blue'])
+  const [s, t] = [m.spin('s'), m.spin('t')]
+  const bits = m.binaries('b', 4)
+  m.minimise(n.minus(7).squared())
+  m.minimise(color.map((value) => ['blue', '', 'red'].indexOf(value)))
+  m.minimise(s.times(t).plus(s))
+  m.minimise(bits.reduce((product, bit) => product.times(bit), sum([-3])).plus(sum(bits)))
+  const best = await solve(m, { seed: 1 })
+  expect(best.feasible).toBe(true)
+  expect([best.value(n), best.value(color.is('green')), best.value(s), best.value(t)]).toEqual([7, 1, -1, 1])
+  expect(best.objective).toBe(0 - 1 + (-1 - 1) + Math.min(0, -3 + 4))
+})
+
+test('a lesser weight is made heavier until the constraint holds', async () => {
+  const m = model()
+  const x = m.binaries('x', 5)
+  // Pairs gain a lot together, so that one flip's bound is not enough for three at once.
+  m.minimise(sum(x.flatMap((a, i) => x.slice(i + 1).map((b) => a.times(b).times(-10)))))
+  m.subjectTo(sum(x).le(2))
+  const best = await solve(m, { seed: 1 })
+  expect([best.feasible, best.objective]).toEqual([true, -10])
+})
+
+test('what is broken is named, with the amount', () => {
+  const m = model()
+  const x = m.binaries('x', 3)
+  m.subjectTo(sum(x).eq(1), { label: 'one of three' })
+  m.subjectTo(x[0]!.plus(x[1]!).ge(1), { label: 'at least one' })
+  const compiled = m.compile()
+  const { feasible, broken } = readSolution(compiled, new Uint8Array(compiled.qubo.size).fill(1))
+  expect([feasible, broken]).toEqual([false, [{ label: 'one of three', violation: 2 }]])
+})
+
+test('penalties are 0 exactly where a constraint holds, whatever the slack can do', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: -4, max: 6 }),
+      fc.constantFrom('le', 'ge', 'eq'),
+      (weights, bound, relation) => {
+        const m = model()
+        const x = m.binaries('x', weights.length)
+        const expression = sum(x.map((bit, i) => bit.times(weights[i]!)))
+        m.subjectTo(relation === 'le' ? expression.le(bound) : relation === 'ge' ? expression.ge(bound) : expression.eq(bound), {
+          weight: 1,
+        })
+        let compiled: ReturnType<typeof m.compile>
+        try {
+          compiled = m.compile()
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'QUBO_IMPOSSIBLE' })
+          return
+        }
+        const { qubo } = compiled
+        const least = new Map<number, number>()
+        for (let state = 0; state < 2 ** qubo.size; state++) {
+          const bits = Uint8Array.from({ length: qubo.size }, (_, i) => (state >> i) & 1)
+          const own = state % 2 ** weights.length
+          least.set(own, Math.min(least.get(own) ?? Number.POSITIVE_INFINITY, energyOf(qubo, bits)))
+        }
+        for (const [own, penalty] of least) {
+          const amount = weights.reduce((total, weight, i) => total + weight * ((own >> i) & 1), 0)
+          const holds = relation === 'le' ? amount <= bound : relation === 'ge' ? amount >= bound : amount === bound
+          if (holds) expect(penalty).toBeCloseTo(0, 9)
+          else expect(penalty).toBeGreaterThan(0.99)
+        }
+      },
+    ),
+  )
+})
+
+test('reduced to two at a time, a polynomial keeps its least value for every choice of the first bits', () => {
+  const monomial = fc.record({
+    bits: fc.uniqueArray(fc.nat(4), { minLength: 1, maxLength: 5 }),
+    coefficient: fc.integer({ min: -5, max: 5 }),
+  })
+  fc.assert(
+    fc.property(fc.array(monomial, { maxLength: 4 }), (monomials) => {
+      const sorted = monomials
+        .filter(({ coefficient }) => coefficient !== 0)
+        .map(({ bits, coefficient }) => ({ bits: bits.sort((a, b) => a - b), coefficient }))
+      const { terms, added } = reduceOrder(sorted, 5)
+      if (added.length > 9) return
+      const value = (list: readonly { bits: readonly number[]; coefficient: number }[], state: number) =>
+        list.reduce((total, { bits, coefficient }) => total + (bits.every((bit) => (state >> bit) & 1) ? coefficient : 0), 0)
+      for (let state = 0; state < 32; state++) {
+        let least = Number.POSITIVE_INFINITY
+        for (let more = 0; more < 2 ** added.length; more++) least = Math.min(least, value(terms, state + 32 * more))
+        expect(least).toBe(value(sorted, state))
+      }
+    }),
+  )
+})
+
+test.each([
+  ['a name twice', (m: Model) => [m.binary('a'), m.binary('a')], 'QUBO_LABEL'],
+  ['a variable of another model', (m: Model) => m.minimise(model().binary('a')), 'QUBO_NO_VARIABLE'],
+  ['an empty range', (m: Model) => m.integer('n', 3, 2), 'QUBO_RANGE'],
+  ['a weight of nothing', (m: Model) => m.subjectTo(m.binary('a').eq(1), { weight: 0 }), 'QUBO_WEIGHT'],
+  ['no number', (m: Model) => m.minimise(m.binary('a').plus(Number.NaN)), 'QUBO_NOT_FINITE'],
+  ['what cannot hold', (m: Model) => [m.subjectTo(m.binary('a').ge(2)), m.compile()], 'QUBO_IMPOSSIBLE'],
+  [
+    'slack without a unit',
+    (m: Model) => [m.subjectTo(m.binary('a').times(Math.PI).plus(m.binary('b')).le(2)), m.compile()],
+    'QUBO_SLACK',
+  ],
+])('refuses %s', (_, say, code) => {
+  expect(() => say(model())).toThrow(expect.objectContaining({ code }))
+})

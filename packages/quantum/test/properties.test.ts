@@ -1,0 +1,98 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { integerProblem } from '../src/engine/integer-problem.js'
+import { energyOf, type QuadraticModel } from '../src/quadratic.js'
+import { quadraticModel } from '../src/quadratic-builder.js'
+import { branchAndBound } from '../src/solvers/branch-and-bound.js'
+import { exactOptimum } from '../src/solvers/exact.js'
+import { rowsOf, wholeEnergy } from '../src/solvers/rows.js'
+import { toBinary, toSpin } from '../src/vartype.js'
+
+const models = (most: number, coefficient: fc.Arbitrary<number>) =>
+  fc.integer({ min: 1, max: most }).chain((size) =>
+    fc.record({
+      vartype: fc.constantFrom('binary' as const, 'spin' as const),
+      offset: coefficient,
+      linear: fc.array(coefficient, { minLength: size, maxLength: size }),
+      couplings: fc.array(fc.tuple(fc.nat(size - 1), fc.nat(size - 1), coefficient), { maxLength: 3 * size }),
+      size: fc.constant(size),
+    }),
+  )
+const whole = fc.integer({ min: -20, max: 20 })
+const fraction = fc.double({ min: -5, max: 5, noNaN: true })
+
+const bitsOf = (size: number, number: number) => Uint8Array.from({ length: size }, (_, i) => Math.floor(number / 2 ** i) % 2)
+
+function bruteForce(model: QuadraticModel): number {
+  let least = Number.POSITIVE_INFINITY
+  for (let state = 0; state < 2 ** model.size; state++) least = Math.min(least, energyOf(model, bitsOf(model.size, state)))
+  return least
+}
+
+describe('any model', () => {
+  test('has the same energies as bits, as spins and in whole numbers', () => {
+    fc.assert(
+      fc.property(models(12, whole), fc.nat(4095), (input, state) => {
+        const model = quadraticModel(input)
+        const bits = bitsOf(model.size, state)
+        const energy = energyOf(model, bits)
+        expect(energyOf(toSpin(model), bits)).toBeCloseTo(energy, 9)
+        expect(energyOf(toBinary(model), bits)).toBeCloseTo(energy, 9)
+        const problem = integerProblem(model)
+        expect(problem.exact).toBe(true)
+        expect(wholeEnergy(problem, rowsOf(problem), bits) / problem.scale + problem.offset).toBeCloseTo(energy, 9)
+      }),
+    )
+  })
+
+  test('is rounded to whole numbers closely where its fractions are none', () => {
+    fc.assert(
+      fc.property(models(12, fraction), fc.nat(4095), (input, state) => {
+        const model = quadraticModel(input)
+        const bits = bitsOf(model.size, state)
+        const problem = integerProblem(model)
+        const rounded = wholeEnergy(problem, rowsOf(problem), bits) / problem.scale + problem.offset
+        expect(Math.abs(rounded - energyOf(model, bits))).toBeLessThan(1e-5)
+      }),
+    )
+  })
+
+  test('is solved exactly, by both ways, as brute force solves it', async () => {
+    await fc.assert(
+      fc.asyncProperty(models(11, whole), async (input) => {
+        const model = quadraticModel(input)
+        const least = bruteForce(model)
+        const { solution, proven } = await exactOptimum(model)
+        expect([energyOf(model, solution), proven]).toEqual([least, true])
+        const bounded = await branchAndBound(toBinary(model), undefined, () => false)
+        expect([energyOf(model, bounded.solution), bounded.proven]).toEqual([least, true])
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
+
+test('a dense model of 20 variables is solved as brute force solves it', async () => {
+  const couplings: [number, number, number][] = []
+  for (let i = 0; i < 20; i++) for (let j = i + 1; j < 20; j++) couplings.push([i, j, ((i * 7919 + j * 104_729) % 41) - 20])
+  const model = quadraticModel({ linear: Array.from({ length: 20 }, (_, i) => (i % 7) - 3), couplings })
+  // Gray code: one flip at a time.
+  const bits = new Uint8Array(20)
+  const fields = Float64Array.from(model.linear)
+  let [energy, least] = [0, 0]
+  const matrix = new Float64Array(400)
+  for (const [a, b, value] of couplings) {
+    matrix[20 * a + b] = value
+    matrix[20 * b + a] = value
+  }
+  for (let n = 1; n < 2 ** 20; n++) {
+    const i = 31 - Math.clz32(n & -n)
+    const sign = bits[i] === 1 ? -1 : 1
+    energy += sign * fields[i]!
+    bits[i]! ^= 1
+    for (let k = 0; k < 20; k++) fields[k]! += sign * matrix[20 * i + k]!
+    least = Math.min(least, energy)
+  }
+  const { solution } = await exactOptimum(model)
+  expect(energyOf(model, solution)).toBe(least)
+}, 30_000)
