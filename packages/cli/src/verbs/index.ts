@@ -56,6 +56,11 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'merge', summary: 'Merge adapters into their base model.', load: async () => (await import('./merge.js')).merge },
   { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
+  {
+    name: 'solve',
+    summary: 'Minimise a QUBO, an Ising model, or cut a graph.',
+    load: async () => (await import('./solve.js')).solve,
+  },
   { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },
   {
     name: 'tokenizer train',
