@@ -18,6 +18,8 @@ export interface SolveOptions {
   readonly sweeps?: number | undefined
   /** Runs of so many sweeps; 1 unless told. */
   readonly reads?: number | undefined
+  /** Of simulated annealing with `sweeps`: β grows by a factor from the first to the second; chosen from the model unless given. */
+  readonly betaRange?: readonly [number, number] | undefined
   /** An energy that is good enough to stop at. */
   readonly target?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -125,6 +127,7 @@ async function solveQuadratic(model: QuadraticModel, options: SolveOptions, find
       seed: options.seed ?? 1,
       sweeps: options.sweeps,
       reads: options.reads ?? 1,
+      betaRange: options.betaRange,
       target: options.target,
       signal: options.signal,
       onProgress: options.onProgress,
@@ -135,7 +138,7 @@ async function solveQuadratic(model: QuadraticModel, options: SolveOptions, find
   return finish(search.best().solution, solver, false, search.counted, engine.name)
 }
 
-function checkOptions({ solver, time, seed, sweeps, reads, threads }: SolveOptions): void {
+function checkOptions({ solver, time, seed, sweeps, reads, threads, betaRange }: SolveOptions): void {
   if (solver !== undefined && !solverNames.includes(solver))
     throw usageError('QUBO_SOLVER', `There is no solver "${solver}".`, { actions: [`Use ${solverNames.join(', ')}.`] })
   const positive = { time, sweeps, reads, threads }
@@ -145,6 +148,11 @@ function checkOptions({ solver, time, seed, sweeps, reads, threads }: SolveOptio
         where: { field: name },
         actions: [name === 'time' ? 'Give a positive number of seconds.' : 'Give a whole number from 1 on.'],
       })
+  if (betaRange && !(betaRange[0] > 0 && betaRange[1] >= betaRange[0]))
+    throw usageError('QUBO_OPTION', `"betaRange" is ${betaRange.join(' to ')}.`, {
+      where: { field: 'betaRange' },
+      actions: ['Give two positive numbers, the smaller one, which is hotter, first.'],
+    })
   if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0))
     throw usageError('QUBO_OPTION', `"seed" is ${seed}.`, {
       where: { field: 'seed' },

@@ -1,13 +1,16 @@
 import type { Sampler, SamplerKind } from '../engine/engine.js'
 import type { IntegerProblem } from '../engine/integer-problem.js'
 import { pacer } from './paced.js'
-import { evenly, type Temperatures, temperaturesOf } from './schedule.js'
+import { evenly, geometrically, type Temperatures, temperaturesOf } from './schedule.js'
 import type { Search } from './search.js'
 import { side } from './search.js'
 
 /** Many states at once share the reading of couplings; where those are many, one state with whole rows is faster. */
 export const annealingKind = ({ size, square, offsets }: IntegerProblem): SamplerKind =>
   offsets === undefined || (square !== undefined && size > 1500) || size > 100_000 ? 'scan' : 'lanes'
+
+/** Fewer runs than these are done one by one: lanes that nobody asked for would take most of the time. */
+const fewReads = 5
 
 /** Sweeps of the first run. */
 const firstSweeps = 64
@@ -17,11 +20,14 @@ const firstSweeps = 64
  * are met at once, the last one filling what is left.
  */
 export async function simulatedAnnealing(search: Search): Promise<void> {
-  const kind = annealingKind(search.problem)
   const temperatures = temperaturesOf(search.problem)
   if (search.sweeps !== undefined) {
-    const { sweeps, reads } = search
-    const betas = evenly(temperatures, sweeps)
+    const { sweeps, reads, betaRange } = search
+    // A whole energy is `scale` times the model's.
+    const betas = betaRange
+      ? geometrically({ hot: betaRange[0] / search.problem.scale, cold: betaRange[1] / search.problem.scale }, sweeps)
+      : evenly(temperatures, sweeps)
+    const kind = reads < fewReads ? 'scan' : annealingKind(search.problem)
     const width = kind === 'lanes' ? (search.problem.narrow ? 32 : 16) : 1
     const runs = Math.ceil(reads / width)
     const found: { energy: number; solution: Uint8Array }[] = []
@@ -39,6 +45,7 @@ export async function simulatedAnnealing(search: Search): Promise<void> {
     for (const one of found) if (one) search.offerSolution(one.solution, one.energy)
     return
   }
+  const kind = annealingKind(search.problem)
   await side(search, async (thread) => {
     const pace = pacer(search)
     let planned = firstSweeps

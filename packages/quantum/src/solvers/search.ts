@@ -17,6 +17,8 @@ export interface SearchOptions {
   readonly sweeps: number | undefined
   /** Runs, with `sweeps`. */
   readonly reads: number
+  /** Inverse temperatures of the first and the last sweep, of energies of the model. */
+  readonly betaRange: readonly [number, number] | undefined
   /** Good enough: the search ends at this energy. */
   readonly target: number | undefined
   readonly signal: AbortSignal | undefined
@@ -33,6 +35,7 @@ export interface Search {
   readonly seed: number
   readonly sweeps: number | undefined
   readonly reads: number
+  readonly betaRange: readonly [number, number] | undefined
   /** Seconds. */
   elapsed(): number
   remaining(): number
@@ -65,6 +68,7 @@ export function startSearch(parts: Pick<Search, 'model' | 'problem' | 'loaded' |
     seed: options.seed,
     sweeps: options.sweeps,
     reads: options.reads,
+    betaRange: options.betaRange,
     elapsed,
     remaining: () => options.time - elapsed(),
     ended: () =>
