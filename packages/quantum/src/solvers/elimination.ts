@@ -2,9 +2,13 @@ import { adjacencyOf, type QuadraticModel, type Solution } from '../quadratic.js
 
 /**
  * Variables in the order of fewest neighbours, those of an eliminated one becoming neighbours of each other; and the most neighbours
- * that one had. Gives up, with what it has seen, once that is more than `most`.
+ * that one had. Gives up, with a width above `most`, once one has more than that or `effort` pairs have become neighbours.
  */
-export function eliminationOrder(model: QuadraticModel, most: number): { order: Uint32Array; width: number } {
+export function eliminationOrder(
+  model: QuadraticModel,
+  most: number,
+  effort = Number.POSITIVE_INFINITY,
+): { order: Uint32Array; width: number } {
   const { offsets, neighbours } = adjacencyOf(model)
   const sets = Array.from({ length: model.size }, (_, i) => new Set(neighbours.subarray(offsets[i]!, offsets[i + 1]!)))
   const order = new Uint32Array(model.size)
@@ -14,6 +18,7 @@ export function eliminationOrder(model: QuadraticModel, most: number): { order: 
   const file = (i: number) => buckets[sets[i]!.size]?.push(i)
   for (let i = 0; i < model.size; i++) file(i)
   let width = 0
+  let pairs = 0
   for (let k = 0; k < model.size; k++) {
     let next = -1
     for (let degree = 0; next < 0 && degree <= most; degree++)
@@ -22,7 +27,7 @@ export function eliminationOrder(model: QuadraticModel, most: number): { order: 
           next = i
           break
         }
-    if (next < 0) {
+    if (next < 0 || pairs > effort) {
       for (let i = 0; i < model.size; i++) if (gone[i] === 0) width = Math.max(width, sets[i]!.size)
       return { order: order.subarray(0, k), width: Math.max(width, most + 1) }
     }
@@ -30,6 +35,7 @@ export function eliminationOrder(model: QuadraticModel, most: number): { order: 
     order[k] = next
     const around = [...sets[next]!]
     width = Math.max(width, around.length)
+    pairs += (around.length * (around.length - 1)) / 2
     for (const [at, i] of around.entries()) {
       sets[i]!.delete(next)
       for (const j of around.slice(at + 1)) {

@@ -31,9 +31,8 @@ export async function exactOptimum(
   return branchAndBound(qubo, options.upper, options.ended ?? (() => false))
 }
 
-/** Whether `exactOptimum` would take dynamic programming, and no longer than about a second. */
+/** Whether `exactOptimum` takes no longer than about a second; answered within milliseconds, so that a hard model loses no time by it. */
 export function isNarrow(model: QuadraticModel, most = 18): boolean {
-  if (model.size > 100_000) return false
-  if (model.rows.length > model.size * most) return false
-  return eliminationOrder(model, most).width <= most
+  if (model.rows.length > model.size * most || model.size > 20_000) return false
+  return eliminationOrder(model, most, 10_000).width <= most
 }
