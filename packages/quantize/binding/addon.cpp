@@ -41,7 +41,7 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
   if (!encodable(type) || bytes == 0 || values.ElementLength() % columns != 0 || out.ElementLength() != values.ElementLength() / columns * bytes)
     throw Napi::RangeError::New(env, "values and output are not rows of whole blocks of a type that has an encoder");
   const Rows rows{values.Data(), static_cast<std::int64_t>(values.ElementLength() / columns), static_cast<std::int64_t>(columns), importance};
-  if (toEncoders(info[5]).encode(type, rows, out.Data())) return env.Null();
+  if (tested(toEncoders(info[5]), type).encode(type, rows, out.Data())) return env.Null();
   return fromFault(env, encodeReference(type, rows, out.Data()));
 }
 

@@ -8,6 +8,8 @@ export interface ConformanceOptions {
    * and 0.0040 for three, 0.0075 for two bits.
    */
   readonly error?: number | undefined
+  /** How far single values may be off, as a part of the largest: a half by default, more where a type has few combinations. */
+  readonly off?: number | undefined
 }
 
 export interface ConformanceCase {
@@ -27,6 +29,7 @@ export interface ConformanceCase {
  */
 export function conformance(method: QuantFormat, options: ConformanceOptions = {}): ConformanceCase[] {
   const { blockSize, blockBytes } = method
+  const { off = 0.5 } = options
   const encode = (values: Float32Array) => {
     const out = new Uint8Array((values.length / blockSize) * blockBytes)
     method.encode(values, out)
@@ -84,9 +87,9 @@ export function conformance(method: QuantFormat, options: ConformanceOptions = {
       name: 'gives finite values close to equal ones, outliers and numbers too small for a float16',
       run() {
         const inputs: [string, Float32Array, number][] = [
-          ['equal', blocks(1, () => 0.75), 0.375],
-          ['outlier', blocks(1, (i) => (i === blockSize - 1 ? -1000 : normal(i))), 500],
-          ['alternating', blocks(1, (i) => (i % 2 === 0 ? 3 : -3)), 1.5],
+          ['equal', blocks(1, () => 0.75), 0.75 * off],
+          ['outlier', blocks(1, (i) => (i === blockSize - 1 ? -1000 : normal(i))), 1000 * off],
+          ['alternating', blocks(1, (i) => (i % 2 === 0 ? 3 : -3)), 3 * off],
           ['subnormal', blocks(1, (i) => normal(i) * 2 ** -130), 1e-6],
           ['least', blocks(1, (i) => (i % 2 === 0 ? 2 ** -149 : -(2 ** -149))), 1e-6],
         ]

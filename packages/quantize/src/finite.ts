@@ -17,3 +17,9 @@ export const tooLarge = (name: string, index: number, largest: number): QtError 
     where: { field: `[${index}]` },
     actions: ['Use BF16 for this tensor, or check where such large weights come from.'],
   })
+
+/** No float16 scale holds such values, and their powers would overflow in sums. */
+export function refuseBeyondHalf(name: string, values: Float32Array, from: number): void {
+  const huge = values.find((value) => Math.abs(value) >= 2 ** 30)
+  if (huge !== undefined) throw tooLarge(name, from, huge)
+}

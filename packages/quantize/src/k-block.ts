@@ -1,7 +1,6 @@
 import { type QuantMethod, type TensorType, tensorTypes } from '@qt/core'
 import { blockMethod } from './blocks.js'
-import { largest } from './extremes.js'
-import { tooLarge } from './finite.js'
+import { refuseBeyondHalf, tooLarge } from './finite.js'
 import { float16Bits, roundToHalf, writeU16 } from './half.js'
 import { clamp, nearest } from './search/nearest.js'
 
@@ -24,9 +23,7 @@ export function kMethod(type: TensorType, encode: (block: KBlock) => void): Quan
   const { blockBytes } = tensorTypes[type]
   return blockMethod(type, (values, from, out, to, weights) => {
     const x = values.subarray(from, from + 256)
-    // No scale holds such a value, and its powers would overflow in the sums.
-    const max = largest(x, 0, 256)
-    if (type !== 'Q8_K' && Math.abs(max) >= 2 ** 30) throw tooLarge(type, from, max)
+    if (type !== 'Q8_K') refuseBeyondHalf(type, x, from)
     const block = out.subarray(to, to + blockBytes)
     encode({
       x,

@@ -34,7 +34,8 @@ describe.each(kernels)('encoders of %s', (name) => {
   const { encode } = addon as Binding
   describe.each(quantMethods.map((method) => ({ type: method.name, method })))('$type', ({ method }) => {
     it.each(Object.entries(inputs))('agree with the reference on values: %s', (_, value) => {
-      for (const blocks of [1, 37]) {
+      // The references of the searched types are slow.
+      for (const blocks of method.name.startsWith('IQ') && method.blockSize > 32 ? [1, 3] : [1, 37]) {
         const values = Float32Array.from({ length: Math.max(32, method.blockSize) * blocks }, (_, i) => value(i))
         const size = (values.length / method.blockSize) * method.blockBytes
         const [expected, written] = [new Uint8Array(size), new Uint8Array(size)]

@@ -3,8 +3,19 @@ export { readAdapter } from './adapter/read.js'
 export { writeAdapter } from './adapter/write.js'
 export type { Architecture, TensorEntry } from './architectures/architecture.js'
 export { architectureNamed, architectures } from './architectures/index.js'
+export {
+  type Codebook,
+  gridIQ1,
+  gridIQ2_S,
+  gridIQ2_XS,
+  gridIQ2_XXS,
+  gridIQ3_S,
+  gridIQ3_XXS,
+} from './blocks/codebooks.js'
 export { decodableTypes, decodeBlocks } from './blocks/decode.js'
 export { encodeFloats, type FloatType, floatTypes } from './blocks/encode.js'
+export { e2m1Values, halvedE4M3, halvedE8M0 } from './blocks/fp4.js'
+export { iq4Values } from './blocks/iq4-values.js'
 export { type ConvertOptions, convert } from './convert/convert.js'
 export type { WriteProgress, WrittenModel } from './convert/write-model.js'
 export { type ModelInMemory, writeModelFolder } from './convert/write-model-folder.js'

@@ -30,7 +30,10 @@ struct Rows {
 // Every type that can be written.
 constexpr TensorType encodableTypes[] = {TensorType::F16,  TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0,
                                          TensorType::Q4_1, TensorType::Q4_0, TensorType::Q8_K, TensorType::Q6_K, TensorType::Q5_K,
-                                         TensorType::Q4_K, TensorType::Q3_K, TensorType::Q2_K};
+                                         TensorType::Q4_K, TensorType::Q3_K, TensorType::Q2_K, TensorType::IQ4_NL, TensorType::IQ4_XS,
+                                         TensorType::IQ3_S, TensorType::IQ3_XXS, TensorType::IQ2_S, TensorType::IQ2_XS, TensorType::IQ2_XXS,
+                                         TensorType::IQ1_M, TensorType::IQ1_S, TensorType::TQ1_0, TensorType::TQ2_0, TensorType::MXFP4,
+                                         TensorType::NVFP4};
 
 constexpr bool encodable(TensorType type) {
   for (const TensorType candidate : encodableTypes)
@@ -51,6 +54,10 @@ struct EncoderTable {
 
 // The best table this processor has, or the one named; a name that does not exist or does not run here gives the baseline.
 const EncoderTable& encoders(const char* name = nullptr);
+
+// The table, or the baseline where its encoder of this type does not write the bytes of the reference on this machine. Types whose
+// search is slow are tested here, when one is first used, and not when the table is chosen.
+const EncoderTable& tested(const EncoderTable& table, TensorType type);
 
 // Names of the tables that run here, best first.
 int availableEncoders(const char** names, int most);

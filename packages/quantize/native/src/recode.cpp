@@ -15,7 +15,8 @@ constexpr std::int64_t rowsTogether = 16;
 
 }  // namespace
 
-Fault recode(const EncoderTable& table, const BlockRows& in, TensorType to, std::uint8_t* out) {
+Fault recode(const EncoderTable& chosen, const BlockRows& in, TensorType to, std::uint8_t* out) {
+  const EncoderTable& table = tested(chosen, to);
   const BlockTraits source = blockTraits(in.type), target = blockTraits(to);
   const bool byRows = in.importance != nullptr;
   const std::int64_t columns = byRows ? in.columns : 1;

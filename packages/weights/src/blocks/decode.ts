@@ -3,6 +3,17 @@ import { decodeBF16 } from './bf16.js'
 import type { BlockDecoder } from './decoder.js'
 import { decodeF16 } from './f16.js'
 import { decodeF32 } from './f32.js'
+import { decodeIQ1_M } from './iq1_m.js'
+import { decodeIQ1_S } from './iq1_s.js'
+import { decodeIQ2_S } from './iq2_s.js'
+import { decodeIQ2_XS } from './iq2_xs.js'
+import { decodeIQ2_XXS } from './iq2_xxs.js'
+import { decodeIQ3_S } from './iq3_s.js'
+import { decodeIQ3_XXS } from './iq3_xxs.js'
+import { decodeIQ4_NL } from './iq4_nl.js'
+import { decodeIQ4_XS } from './iq4_xs.js'
+import { decodeMXFP4 } from './mxfp4.js'
+import { decodeNVFP4 } from './nvfp4.js'
 import { decodeQ2_K } from './q2_k.js'
 import { decodeQ3_K } from './q3_k.js'
 import { decodeQ4_0 } from './q4_0.js'
@@ -14,6 +25,8 @@ import { decodeQ5_K } from './q5_k.js'
 import { decodeQ6_K } from './q6_k.js'
 import { decodeQ8_0 } from './q8_0.js'
 import { decodeQ8_K } from './q8_k.js'
+import { decodeTQ1_0 } from './tq1_0.js'
+import { decodeTQ2_0 } from './tq2_0.js'
 
 const decoders: Partial<Record<TensorType, BlockDecoder>> = {
   F32: decodeF32,
@@ -30,6 +43,19 @@ const decoders: Partial<Record<TensorType, BlockDecoder>> = {
   Q5_K: decodeQ5_K,
   Q6_K: decodeQ6_K,
   Q8_K: decodeQ8_K,
+  IQ4_NL: decodeIQ4_NL,
+  IQ4_XS: decodeIQ4_XS,
+  IQ3_S: decodeIQ3_S,
+  IQ3_XXS: decodeIQ3_XXS,
+  IQ2_S: decodeIQ2_S,
+  IQ2_XS: decodeIQ2_XS,
+  IQ2_XXS: decodeIQ2_XXS,
+  IQ1_M: decodeIQ1_M,
+  IQ1_S: decodeIQ1_S,
+  TQ1_0: decodeTQ1_0,
+  TQ2_0: decodeTQ2_0,
+  MXFP4: decodeMXFP4,
+  NVFP4: decodeNVFP4,
 }
 
 export const decodableTypes = Object.keys(decoders) as readonly TensorType[]
@@ -50,7 +76,7 @@ export function decodeBlocks(type: TensorType, bytes: Uint8Array): Float32Array<
       'TYPE_UNSUPPORTED',
       `Tensors of type ${type} cannot be decoded here yet; ${decodableTypes.join(', ')} can.`,
       {
-        actions: ['Use a float, Q8_0 or K-quant file of the same model.'],
+        actions: ['Use a float or quantised file of the same model.'],
       },
     )
   const { blockSize, blockBytes } = tensorTypes[type]

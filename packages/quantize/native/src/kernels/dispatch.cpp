@@ -1,5 +1,6 @@
 // Chooses the encoders of this processor. A table is used only after it has written the bytes of the reference on this machine:
 // emulators and miscompilations show here and the next table is tried.
+#include <atomic>
 #include <cstring>
 #include <vector>
 
@@ -84,21 +85,40 @@ std::vector<float> weights() {
   return importance;
 }
 
-bool selfTest(const EncoderTable& table) {
+// Their grids and searches take milliseconds.
+bool isSlow(TensorType type) {
+  switch (type) {
+    case TensorType::IQ3_S:
+    case TensorType::IQ3_XXS:
+    case TensorType::IQ2_S:
+    case TensorType::IQ2_XS:
+    case TensorType::IQ2_XXS:
+    case TensorType::IQ1_M:
+    case TensorType::IQ1_S: return true;
+    default: return false;
+  }
+}
+
+bool writesAsReference(const EncoderTable& table, TensorType type) {
   static const std::vector<float> values = samples();
   static const std::vector<float> importance = weights();
   const auto count = static_cast<std::int64_t>(values.size());
   std::vector<std::uint8_t> expected(values.size() * 4), written(values.size() * 4);
-  for (const TensorType type : encodableTypes) {
-    const Rows plain{values.data(), 1, count};
-    const Rows weighted{values.data(), count / columns, columns, importance.data()};
-    for (const Rows& rows : {plain, weighted}) {
-      if (encodeReference(type, rows, expected.data()) || !table.encode(type, rows, written.data())) return false;
-      if (std::memcmp(expected.data(), written.data(), rowBytes(type, values.size())) != 0) return false;
-    }
+  const Rows plain{values.data(), 1, count};
+  const Rows weighted{values.data(), count / columns, columns, importance.data()};
+  for (const Rows& rows : {plain, weighted}) {
+    if (encodeReference(type, rows, expected.data()) || !table.encode(type, rows, written.data())) return false;
+    if (std::memcmp(expected.data(), written.data(), rowBytes(type, values.size())) != 0) return false;
   }
+  return true;
+}
+
+bool selfTest(const EncoderTable& table) {
+  for (const TensorType type : encodableTypes)
+    if (!isSlow(type) && !writesAsReference(table, type)) return false;
   std::vector<float> hostile(64, 1.0f);
   hostile[63] = floatOfBits(0x7fc00000u);
+  std::vector<std::uint8_t> written(2 * 34);
   if (table.encode(TensorType::Q8_0, {hostile.data(), 1, 64}, written.data())) return false;
 
   std::vector<std::uint8_t> halves(2 * 2048);
@@ -114,6 +134,18 @@ bool selfTest(const EncoderTable& table) {
 }
 
 }  // namespace
+
+const EncoderTable& tested(const EncoderTable& table, TensorType type) {
+  // By candidate and type: not known yet, good, bad. Two threads that find out at the same time find the same.
+  static std::atomic<signed char> known[4][64] = {};
+  if (!isSlow(type) || &table == &baselineEncoders) return table;
+  const std::vector<Candidate> list = candidates();
+  std::size_t at = 0;
+  while (at < list.size() && list[at].table != &table) ++at;
+  std::atomic<signed char>& state = known[at][static_cast<std::size_t>(type)];
+  if (state.load() == 0) state.store(writesAsReference(table, type) ? 1 : -1);
+  return state.load() > 0 ? table : baselineEncoders;
+}
 
 int availableEncoders(const char** names, int most) {
   int count = 0;

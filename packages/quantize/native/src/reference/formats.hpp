@@ -30,6 +30,19 @@ bool encodeQ5_K(const float* x, std::int64_t columns, const float* importance, s
 bool encodeQ4_K(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeQ3_K(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeQ2_K(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ4_NL(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ4_XS(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ3_S(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ3_XXS(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ2_S(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ2_XS(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ2_XXS(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ1_M(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeIQ1_S(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeTQ1_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeTQ2_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeMXFP4(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeNVFP4(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 
 // False, and the scale noted, when the stored number would be infinite.
 inline bool putHalf(float value, std::int64_t index, std::uint8_t* out, TooLarge& tooLarge) {

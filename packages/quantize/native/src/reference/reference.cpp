@@ -21,6 +21,19 @@ reference::EncodeRow encoderOf(TensorType type) {
     case TensorType::Q4_K: return reference::encodeQ4_K;
     case TensorType::Q3_K: return reference::encodeQ3_K;
     case TensorType::Q2_K: return reference::encodeQ2_K;
+    case TensorType::IQ4_NL: return reference::encodeIQ4_NL;
+    case TensorType::IQ4_XS: return reference::encodeIQ4_XS;
+    case TensorType::IQ3_S: return reference::encodeIQ3_S;
+    case TensorType::IQ3_XXS: return reference::encodeIQ3_XXS;
+    case TensorType::IQ2_S: return reference::encodeIQ2_S;
+    case TensorType::IQ2_XS: return reference::encodeIQ2_XS;
+    case TensorType::IQ2_XXS: return reference::encodeIQ2_XXS;
+    case TensorType::IQ1_M: return reference::encodeIQ1_M;
+    case TensorType::IQ1_S: return reference::encodeIQ1_S;
+    case TensorType::TQ1_0: return reference::encodeTQ1_0;
+    case TensorType::TQ2_0: return reference::encodeTQ2_0;
+    case TensorType::MXFP4: return reference::encodeMXFP4;
+    case TensorType::NVFP4: return reference::encodeNVFP4;
     default: return nullptr;
   }
 }

@@ -5,12 +5,31 @@
 #include "../../encode.hpp"
 #include "vec.inl"
 
+#include "../../formats/fp8.hpp"
+#include "../../formats/iq1_m.hpp"
+#include "../../formats/iq1_s.hpp"
+#include "../../formats/iq2_s.hpp"
+#include "../../formats/iq2_xs.hpp"
+#include "../../formats/iq2_xxs.hpp"
+#include "../../formats/iq3_s.hpp"
+#include "../../formats/iq3_xxs.hpp"
+
 #include "blocks32.inl"
 #include "floats.inl"
 #include "search.inl"
 #include "k.inl"
 #include "weighted32.inl"
 #include "groups.inl"
+
+#include "eights.inl"
+#include "fit_positive.inl"
+#include "fp4.inl"
+#include "iq1.inl"
+#include "iq4.inl"
+#include "lattice.inl"
+#include "ternary.inl"
+
+#include "by_rows.inl"
 
 namespace qt {
 namespace {
@@ -61,8 +80,10 @@ bool encodeRows(TensorType type, const Rows& in, std::uint8_t* out) {
     case TensorType::Q4_K: return kType<144, encodeAffineK<15>>(type, in, out);
     case TensorType::Q3_K: return kType<110, encodeQ3_K>(type, in, out);
     case TensorType::Q2_K: return kType<84, encodeQ2_K>(type, in, out);
-    default: return !encodeReference(type, in, out);
+    default: break;
   }
+  if (const EncodeRow encode = rowEncoder(type)) return encodeEachRow(encode, type, in, out);
+  return !encodeReference(type, in, out);
 }
 
 void decodeValues(TensorType type, const std::uint8_t* blocks, std::int64_t count, float* out) {

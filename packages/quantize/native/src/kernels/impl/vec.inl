@@ -68,6 +68,17 @@ QT_INLINE f32v squareRoot(f32v x) {
 
 constexpr std::int32_t infinity = 0x7f800000;
 
+inline bool allFinite(const float* x, std::int64_t count) {
+  std::uint32_t most = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    std::uint32_t bits;
+    std::memcpy(&bits, x + i, sizeof bits);
+    bits &= 0x7fffffffu;
+    most = bits > most ? bits : most;
+  }
+  return most < static_cast<std::uint32_t>(infinity);
+}
+
 QT_INLINE bool any(i32v mask) {
 #if defined(__AVX512F__)
   return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
