@@ -9,9 +9,9 @@ import { command, tail } from '../src/command.js'
 import { root, shared } from '../src/root.js'
 import { changeCosine } from './adapter-change.js'
 
-const reference = join(shared, 'parity/smollm2-lora')
+const references = ['smollm2-lora', 'smollm2-dora-rslora'].map((name) => join(shared, 'parity', name))
 const model = join(root, '.models/SmolLM2-135M-Instruct.Q4_1.gguf')
-const here = existsSync(reference) && existsSync(model)
+const here = references.every(existsSync) && existsSync(model)
 if (!here)
   console.log('skipped: parity with PyTorch + PEFT (needs the reference run beside the checkout and the model in .models)')
 
@@ -24,7 +24,7 @@ const expectedSchema = z.object({
   grad_norm: z.array(z.number()),
 })
 
-describe.skipIf(!here)('LoRA on SmolLM2-135M in float32, through qt train', () => {
+describe.skipIf(!here).each(references)('%s: an adapter on SmolLM2-135M in float32, through qt train', (reference) => {
   let folder = ''
   let expected: z.infer<typeof expectedSchema>
   beforeAll(async () => {

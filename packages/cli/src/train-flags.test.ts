@@ -6,7 +6,8 @@ const config = (flags: Record<string, unknown>) =>
   parseConfig({ base: 'b', data: { path: 'd' } }, { overrides: overridesFromFlags(flags) })
 
 test('there is a flag for every documented key, under its own name', () => {
-  const wanted = `base data format validation adapter rank alpha dropout rank-stabilised targets init steps epochs batch-size
+  const wanted = `base data format validation adapter rank alpha dropout rank-stabilised targets init rank-pattern
+    alpha-pattern lora-plus-ratio label-smoothing steps epochs batch-size
     grad-accumulation sequence-length precision optimizer learning-rate schedule warmup-steps beta1 beta2 epsilon weight-decay
     grad-clip checkpointing packing shuffle seed validate-every save-every early-stopping threads output quantization base-storage
     profile target tokenizer architecture layers d-model heads kv-heads ffn vocab solver workspace qubo-size-limit`
@@ -23,6 +24,7 @@ test('values land where the file would have them, in the type of the schema', ()
       data: ['a.jsonl'],
       adapter: 'lora',
       targets: ['q_proj,v_proj'],
+      'rank-pattern': 'down_proj=8,v_proj=4',
       packing: false,
       checkpointing: 'true',
       quantization: 'none',
@@ -38,7 +40,7 @@ test('values land where the file would have them, in the type of the schema', ()
       earlyStopping: { patience: 3, minDelta: 0.001 },
     },
     data: { path: 'a.jsonl', validation: 0.2 },
-    adapter: { kind: 'lora', targets: ['q_proj', 'v_proj'] },
+    adapter: { kind: 'lora', targets: ['q_proj', 'v_proj'], rankPattern: { down_proj: 8, v_proj: 4 } },
     output: '7',
     quantization: 'none',
   })

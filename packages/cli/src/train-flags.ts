@@ -48,6 +48,7 @@ function valueName(leaf: Leaf): string {
   const { type, enum: choices, const: only, anyOf } = describe(leaf)
   if (['path', 'base', 'init', 'tokenizer', 'output'].includes(leaf.path.at(-1)!)) return 'PATH'
   if (choices) return 'NAME'
+  if (leaf.path.at(-1)!.endsWith('Pattern')) return 'NAME=N,…'
   const types = anyOf?.map((one) => one.type) ?? [type]
   if (only !== undefined || types.includes('string')) return 'VALUE'
   return types.includes('number') || types.includes('integer') ? 'N' : 'on|off'
@@ -125,6 +126,7 @@ function read(name: string, leaf: Leaf, given: unknown): unknown {
     ...(text.trim() !== '' && Number.isFinite(Number(text)) ? [Number(text)] : []),
     text,
     ...(off ? [null] : []),
+    ...(text.includes('=') ? [table(text)] : []),
     text.split(','),
   ]
   const accepted = readings.find((reading) => leaf.schema.safeParse(reading).success)
@@ -136,6 +138,15 @@ function read(name: string, leaf: Leaf, given: unknown): unknown {
     actions: [named ? `Use one of: ${named}.` : 'Correct its value.'],
   })
 }
+
+/** `down_proj=8,v_proj=4` */
+const table = (text: string): Record<string, number> =>
+  Object.fromEntries(
+    text.split(',').map((part) => {
+      const [key = '', value = ''] = part.split('=')
+      return [key.trim(), value.trim() === '' ? Number.NaN : Number(value)]
+    }),
+  )
 
 function put(object: Record<string, unknown>, [key, ...rest]: readonly string[], value: unknown): void {
   if (key === undefined) return

@@ -13,6 +13,7 @@ export {
   architectureSchema,
   dataFormats,
   dataSchema,
+  loraPlusDefault,
   presets,
   scenarioToolSchema,
   type TrainingConfig,

@@ -29,7 +29,7 @@ function multiply(a: number, b: number): [number, number] {
 }
 
 /** What a random number is for: the same (seed, purpose, step) always gives the same numbers. */
-export const purposes = { initialise: 1, shuffle: 2, dropout: 3, split: 4, sample: 5 } as const
+export const purposes = { initialise: 1, shuffle: 2, dropout: 3, split: 4, sample: 5, noise: 6 } as const
 export type Purpose = keyof typeof purposes
 
 /** Uniform in [0, 1) with 32 bits, keyed by (seed, purpose, step, index). */

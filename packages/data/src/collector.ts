@@ -2,7 +2,15 @@ import { ignoreLabel } from '@qt/core'
 import type { RowFormat } from './detect-format.js'
 import { type EncodeOptions, encodeRecord } from './encode-record.js'
 import type { DataRecord } from './read-records.js'
+import { recordError } from './record-error.js'
 import { TokenStore } from './token-store.js'
+
+/** How much an example's loss counts: its `weight`, else 1. */
+function weightOf({ value: { weight }, where }: DataRecord): number {
+  if (weight === undefined || weight === null) return 1
+  if (typeof weight === 'number' && weight >= 0 && Number.isFinite(weight)) return weight
+  throw recordError(where, 'weight', '"weight" must be a number from 0 up.', 'Write "weight": 1, or leave it out.')
+}
 
 /** Encodes records into a store and keeps count of what does not go in whole. */
 export class Collector {
@@ -27,7 +35,7 @@ export class Collector {
     if (length < ids.length) this.cut++
     if (!endsTurns) this.endless++
     if (trainable === 0 && format !== 'tokens') this.empty++
-    else this.store.add(length < ids.length ? ids.subarray(0, length) : ids, labels, sequenceLength)
+    else this.store.add(length < ids.length ? ids.subarray(0, length) : ids, labels, sequenceLength, weightOf(record))
     if (trainable > 0 || format === 'tokens') this.documents++
   }
 

@@ -44,13 +44,14 @@ export function rowsWithLoss(source: RowSource): { rows: RowSource; without: num
   }
 }
 
-/** Counts, and the SHA-256 over every row's length, documents, ids and labels as little-endian 32-bit integers. */
+/** Counts, and the SHA-256 over every row's weights if it has any, length, documents, ids and labels as little-endian 32-bit numbers. */
 export function measureRows(source: RowSource): RowStatistics & { hash: string } {
   const hash = createHash('sha256')
   let tokens = 0
   let trainableTokens = 0
   for (let index = 0; index < source.length; index++) {
-    const { ids, labels, documents } = source.row(index)
+    const { ids, labels, documents, weights } = source.row(index)
+    if (weights) hash.update(littleEndian(new Int32Array(weights.buffer)))
     for (const part of [Int32Array.of(ids.length, documents.length), documents, ids, labels]) hash.update(littleEndian(part))
     tokens += ids.length
     for (const label of labels) if (label !== ignoreLabel) trainableTokens++

@@ -5,14 +5,14 @@ const chunkTokens = 1 << 20
 /** Documents as ids and shifted labels in large chunks: 8 bytes a token, no copy when it grows. */
 export class TokenStore {
   private readonly chunks: { ids: Int32Array; labels: Int32Array }[] = []
-  private readonly at: { chunk: number; offset: number; length: number }[] = []
+  private readonly at: { chunk: number; offset: number; length: number; weight: number }[] = []
   private used = 0
 
   /**
    * Adds a document, cut into pieces of at most `longest` tokens. Labels come unshifted; a piece that was cut off still predicts
    * the first token of the next one, so every token but a document's first is predicted exactly once.
    */
-  add(ids: ArrayLike<number>, labels: ArrayLike<number>, longest: number): void {
+  add(ids: ArrayLike<number>, labels: ArrayLike<number>, longest: number, weight = 1): void {
     for (let from = 0; from < ids.length; from += longest) {
       const length = Math.min(longest, ids.length - from)
       // The last token of a cut document was predicted by the piece before; alone it predicts nothing.
@@ -23,7 +23,7 @@ export class TokenStore {
         target.ids[offset + i] = ids[from + i]!
         target.labels[offset + i] = from + i + 1 < ids.length ? labels[from + i + 1]! : ignoreLabel
       }
-      this.at.push({ chunk, offset, length })
+      this.at.push({ chunk, offset, length, weight })
     }
   }
 
@@ -38,13 +38,16 @@ export class TokenStore {
     for (let i = 0; i < pieces.length; i++) documents[i + 1] = documents[i]! + this.at[pieces[i]!]!.length
     const ids = new Int32Array(documents[pieces.length]!)
     const labels = new Int32Array(ids.length)
+    const weighed = Array.from(pieces).some((piece) => this.at[piece]!.weight !== 1)
+    const weights = weighed ? new Float32Array(ids.length) : undefined
     for (let i = 0; i < pieces.length; i++) {
-      const { chunk, offset, length } = this.at[pieces[i]!]!
+      const { chunk, offset, length, weight } = this.at[pieces[i]!]!
+      weights?.fill(weight, documents[i]!, documents[i]! + length)
       const source = this.chunks[chunk]!
       ids.set(source.ids.subarray(offset, offset + length), documents[i]!)
       labels.set(source.labels.subarray(offset, offset + length), documents[i]!)
     }
-    return { ids, labels, documents }
+    return weights ? { ids, labels, documents, weights } : { ids, labels, documents }
   }
 
   private reserve(length: number): { chunk: number; offset: number } {

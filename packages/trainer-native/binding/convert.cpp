@@ -78,6 +78,10 @@ namespace {
 
 OptimizerKind toOptimizer(const std::string& name) {
   if (name == "adamw") return OptimizerKind::AdamW;
+  if (name == "adamw8bit") return OptimizerKind::AdamW8bit;
+  if (name == "adafactor") return OptimizerKind::Adafactor;
+  if (name == "sgd") return OptimizerKind::Sgd;
+  if (name == "muon") return OptimizerKind::Muon;
   throw std::runtime_error("the engine has no optimiser named " + name);
 }
 
@@ -95,6 +99,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.labelSmoothing = static_cast<float>(number(o, "labelSmoothing"));
   t.seed = static_cast<std::uint64_t>(number(o, "seed"));
   t.optimizer = toOptimizer(text(o, "optimizer"));
+  t.average = boolean(o, "average");
+  t.embeddingNoise = static_cast<float>(number(o, "embeddingNoise"));
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);
@@ -103,7 +109,7 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
     const std::int32_t layer = integer(m, "layer"), projection = integer(m, "projection"), rank = integer(m, "rank");
     if (layer < 0 || layer >= spec.layers || projection < 0 || projection >= projectionCount || rank < 1)
       throw Napi::RangeError::New(o.Env(), "an adapter sits where the model has no projection");
-    t.adapters[layer][projection] = {rank, static_cast<float>(number(m, "scale"))};
+    t.adapters[layer][projection] = {rank, static_cast<float>(number(m, "scale")), boolean(m, "magnitude")};
   }
   return t;
 }

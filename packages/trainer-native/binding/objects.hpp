@@ -39,6 +39,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value readState(const Napi::CallbackInfo& info);
   void writeState(const Napi::CallbackInfo& info);
   void initialise(const Napi::CallbackInfo& info);
+  void startMagnitudes(const Napi::CallbackInfo& info);
   void zeroGradients(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

@@ -13,7 +13,8 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
-                      InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::zeroGradients>("zeroGradients"),
+                      InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::startMagnitudes>("startMagnitudes"),
+                      InstanceMethod<&TrainerObject::zeroGradients>("zeroGradients"),
                       InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
 }
 
@@ -69,7 +70,7 @@ Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
   return list;
 }
 
-// ({ ids, labels, borders, weights? }, { weight, micro }) → { loss, weight, tokens, correct, finished }
+// ({ ids, labels, borders, weights? }, { weight, micro } or { adapters, micro? }) → { loss, weight, tokens, correct, finished, documents }
 Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) {
   Trainer& trainer = open(info.Env());
   struct Call {
@@ -88,12 +89,19 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
     throw Napi::RangeError::New(info.Env(), "ids, labels, weights and borders do not fit each other");
   const float weight = gradients ? static_cast<float>(number(info[1].As<Napi::Object>(), "weight")) : 0.0f;
   const auto micro = gradients ? static_cast<std::uint32_t>(number(info[1].As<Napi::Object>(), "micro")) : 0u;
+  EvaluateOptions evaluation;
+  if (!gradients && info[1].IsObject()) {
+    const Napi::Object o = info[1].As<Napi::Object>();
+    evaluation.adapters = boolean(o, "adapters");
+    evaluation.random = o.Get("micro").IsNumber();
+    if (evaluation.random) evaluation.micro = static_cast<std::uint32_t>(number(o, "micro"));
+  }
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &trainer, call, gradients, weight, micro] {
+      [this, &trainer, call, gradients, weight, micro, evaluation] {
         const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
                           static_cast<std::int32_t>(call->borders.size()) - 1, call->weights.empty() ? nullptr : call->weights.data()};
-        call->sum = gradients ? trainer.forwardBackward(batch, weight, micro, abort_) : trainer.evaluate(batch, abort_);
+        call->sum = gradients ? trainer.forwardBackward(batch, weight, micro, abort_) : trainer.evaluate(batch, abort_, evaluation);
       },
       [call](Napi::Env env) -> Napi::Value {
         Napi::Object o = Napi::Object::New(env);
@@ -102,6 +110,9 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
         o.Set("tokens", static_cast<double>(call->sum.tokens));
         o.Set("correct", static_cast<double>(call->sum.correct));
         o.Set("finished", call->sum.finished);
+        Napi::Float64Array documents = Napi::Float64Array::New(env, call->sum.documents.size());
+        std::copy(call->sum.documents.begin(), call->sum.documents.end(), documents.Data());
+        o.Set("documents", documents);
         return o;
       });
 }
@@ -109,12 +120,13 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
 Napi::Value TrainerObject::forwardBackward(const Napi::CallbackInfo& info) { return pass(info, true); }
 Napi::Value TrainerObject::evaluate(const Napi::CallbackInfo& info) { return pass(info, false); }
 
-// ({ groups: { [role]: { learningRate, weightDecay } }, beta1, beta2, epsilon, clip, step }) → norm of the gradient
+// ({ groups: { [role]: { learningRate, weightDecay } }, beta1, beta2, epsilon, clip, step, averageDecay }) → norm of the gradient
 Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
   const Napi::Object o = info[0].As<Napi::Object>();
   const auto real = [](const Napi::Object& from, const char* key) { return static_cast<float>(number(from, key)); };
-  UpdateOptions options{{}, real(o, "beta1"), real(o, "beta2"), real(o, "epsilon"), real(o, "clip"), static_cast<std::int64_t>(number(o, "step"))};
+  UpdateOptions options{{}, real(o, "beta1"), real(o, "beta2"), real(o, "epsilon"), real(o, "clip"), static_cast<std::int64_t>(number(o, "step")),
+                        real(o, "averageDecay")};
   const Napi::Object groups = object(o, "groups");
   for (int role = 0; role < roleCount; ++role) {
     const Napi::Object group = object(groups, roleNames[role]);
@@ -198,6 +210,7 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
   });
 }
 
+void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) { open(info.Env()).startMagnitudes(); }
 void TrainerObject::zeroGradients(const Napi::CallbackInfo& info) { open(info.Env()).zeroGradients(); }
 void TrainerObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }
 void TrainerObject::close(const Napi::CallbackInfo&) { shut(); }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type ModelSpec, QtError } from '@qt/core'
+import { type ModelSpec, QtError, type TrainingConfig } from '@qt/core'
 
 /*
  * What the C++ side offers, declared once. It moves handles, arrays and numbers; what to do with them is decided in TypeScript.
@@ -28,8 +28,22 @@ export interface StepOptions {
   readonly dropout: number
   readonly labelSmoothing: number
   readonly seed: number
-  readonly optimizer: 'adamw'
-  readonly adapters: readonly { layer: number; projection: number; rank: number; scale: number }[]
+  readonly optimizer: TrainingConfig['training']['optimizer']
+  /** Keep a moving average of what is trained. */
+  readonly average: boolean
+  /** NEFTune's noise; 0: off. */
+  readonly embeddingNoise: number
+  readonly adapters: readonly AdapterPlace[]
+}
+
+/** An adapter to be trained on one projection. */
+export interface AdapterPlace {
+  readonly layer: number
+  readonly projection: number
+  readonly rank: number
+  readonly scale: number
+  /** DoRA. */
+  readonly magnitude: boolean
 }
 
 export interface StepPlan {
@@ -86,6 +100,8 @@ export interface LossSum {
   readonly correct: number
   /** False when stopped by `setAbort(true)`. */
   readonly finished: boolean
+  /** Σ weight · loss of each document. */
+  readonly documents: Float64Array
 }
 
 export interface ParameterGroup {
@@ -101,6 +117,7 @@ export interface UpdateOptions {
   readonly epsilon: number
   /** 0: off. */
   readonly clip: number
+  readonly averageDecay: number
   readonly step: number
 }
 
@@ -114,7 +131,8 @@ export interface NativeTrainer {
   tensors(): TrainedTensor[]
   /** Adds the gradients of Σ weight · loss; `micro` numbers the batch within its run, for random numbers. */
   forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
-  evaluate(batch: Batch): Promise<LossSum>
+  /** `adapters: false` looks through the model as it was; with `micro` dropout and noise are as in that micro-batch. */
+  evaluate(batch: Batch, options?: { adapters: boolean; micro?: number }): Promise<LossSum>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
   update(options: UpdateOptions): Promise<number>
   read(region: Region, offset: number, count: number): Float32Array<ArrayBuffer>
@@ -127,6 +145,8 @@ export interface NativeTrainer {
     count: number,
     how: { kind: 'normal' | 'uniform' | 'ones'; size: number; seed: number; stream: number },
   ): void
+  /** DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B. */
+  startMagnitudes(): void
   zeroGradients(): void
   setAbort(abort: boolean): void
   close(): void

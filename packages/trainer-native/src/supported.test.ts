@@ -16,8 +16,8 @@ const refusal = (action: () => void): QtError => {
 
 test.each([
   ['training.precision', { training: { precision: 'float16' } }, 'bfloat16 or float32'],
-  ['training.optimizer', { training: { optimizer: 'muon' } }, 'adamw'],
-  ['adapter.kind', { adapter: { kind: 'dora' } }, 'lora'],
+  ['training.optimizer', { training: { optimizer: 'muon' }, adapter: {} }, 'adamw'],
+  ['adapter.kind', { adapter: { kind: 'pissa' } }, 'lora'],
   ['quantization', { quantization: 'nf4' }, 'a GGUF base'],
 ] as const)('%s: what is not implemented is refused by name, with what to use', (field, more, instead) => {
   const error = refusal(() => requireSupportedTraining(parseConfig({ base: 'x', data: { path: 'y' }, ...more })))

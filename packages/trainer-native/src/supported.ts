@@ -30,8 +30,13 @@ export function requireSupportedTraining({ training, adapter, quantization }: Tr
     })
   }
   if (training.precision === 'float16') refuse('training.precision', 'float16', 'bfloat16 or float32')
-  if (training.optimizer !== 'adamw') refuse('training.optimizer', training.optimizer, 'adamw')
-  if (adapter && adapter.kind !== 'lora') refuse('adapter.kind', adapter.kind, 'lora')
+  if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
+  if (training.objective === 'dpo' && !adapter)
+    throw usageError('CONFIG_INVALID', 'DPO compares with the model as it was, which is the one without its adapter.', {
+      where: { field: 'training.objective' },
+      actions: ['Add "adapter": { kind: lora }.', 'Or use training.objective: orpo, which needs no reference.'],
+    })
+  if (adapter?.kind === 'pissa') refuse('adapter.kind', adapter.kind, 'lora, lora+ or dora')
   if (quantization !== 'none' && quantization !== 'auto')
     refuse('quantization', quantization, 'a GGUF base that is already quantised, with quantization: none')
 }

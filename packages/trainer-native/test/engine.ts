@@ -14,7 +14,9 @@ export const smallStep: StepOptions = {
   labelSmoothing: 0,
   seed: 1,
   optimizer: 'adamw',
-  adapters: [{ layer: 0, projection: 0, rank: 2, scale: 1 }],
+  average: false,
+  embeddingNoise: 0,
+  adapters: [{ layer: 0, projection: 0, rank: 2, scale: 1, magnitude: false }],
 }
 
 /** A trainer of one small adapter on the smallest model. */

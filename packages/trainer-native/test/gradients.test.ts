@@ -37,6 +37,8 @@ const full: StepOptions = {
   labelSmoothing: 0,
   seed: 1,
   optimizer: 'adamw',
+  average: false,
+  embeddingNoise: 0,
   adapters: [],
 }
 

@@ -13,14 +13,19 @@ interface Expected {
 const folder = await temporaryFolder()
 afterEach(() => vi.unstubAllEnvs())
 
-async function compare(name: 'lora' | 'windows', training: Record<string, unknown>, kernels = ''): Promise<void> {
+async function compare(
+  name: 'lora' | 'windows' | 'dora' | 'loraplus',
+  training: Record<string, unknown>,
+  kernels = '',
+  adapterSettings: Record<string, unknown> = {},
+): Promise<void> {
   vi.stubEnv('QT_KERNELS', kernels)
   const output = join(folder, name + kernels)
   const expected = await readJson<Expected>(fixture(name, 'expected.json'))
   const run = train({
     base: fixture('tiny-untied'),
     data: { path: fixture(name, 'rows.jsonl'), format: 'tokens' },
-    adapter: { init: fixture(name, 'adapter_init') },
+    adapter: { init: fixture(name, 'adapter_init'), ...adapterSettings },
     training: { batchSize: 2, sequenceLength: 64, precision: 'float32', schedule: 'constant', ...training },
     output,
   })
@@ -44,3 +49,9 @@ test.each(binding().availableKernels())(
 
 test('windows of uneven labels are normalised by all their tokens; rank and alpha patterns of rsLoRA are kept', () =>
   compare('windows', { steps: 6, gradAccumulation: 2, learningRate: 5e-3, gradClip: null }))
+
+const eight = { steps: 8, learningRate: 5e-3, gradClip: null }
+
+test.each(binding().availableKernels())('eight steps of DoRA are those of PEFT: %s', (kernels) => compare('dora', eight, kernels))
+
+test('LoRA+ lets B learn faster', () => compare('loraplus', eight, '', { loraPlusRatio: 4 }))

@@ -11,10 +11,14 @@ const program = fileURLToPath(new URL('run.mjs', import.meta.url))
 const folder = await temporaryFolder()
 
 /** Everything that has state: dropout, a shuffled order, windows, a schedule, moments, validation and early stopping. */
-const config = (output: string, more: TrainingConfigInput['training'] = {}): TrainingConfigInput => ({
+const config = (
+  output: string,
+  more: TrainingConfigInput['training'] = {},
+  adapter: TrainingConfigInput['adapter'] = {},
+): TrainingConfigInput => ({
   base: fixture('tiny-untied'),
   data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens', validation: 0.2 },
-  adapter: { rank: 4, alpha: 8, dropout: 0.1 },
+  adapter: { rank: 4, alpha: 8, dropout: 0.1, ...adapter },
   training: {
     steps: 40,
     batchSize: 2,
@@ -56,9 +60,20 @@ const timeless =
       ).replaceAll(output, 'OUTPUT'),
     )
 
+/** Everything else that has state: lengths, codes of 8 bits, averages, noise. */
+const stateful = (output: string): TrainingConfigInput => ({
+  ...config(
+    output,
+    { optimizer: 'adamw8bit', averageDecay: 0.9, embeddingNoise: 5, labelSmoothing: 0.1 },
+    { kind: 'dora', rank: 64, loraPlusRatio: 2 },
+  ),
+})
+
 const whole = join(folder, 'whole')
+const wholeStateful = join(folder, 'whole-stateful')
 beforeAll(async () => {
   await train(config(whole))
+  await train(stateful(wholeStateful))
 })
 
 /** Runs a process until it has said so many events, and kills it some milliseconds later; true when it ended by itself. */
@@ -76,11 +91,14 @@ async function runAndKill(file: string, resume: boolean, events: number, delay: 
 }
 
 describe('a run that was stopped ends with the bytes of one that was not', () => {
-  test('after kill -9 at ten random moments, with torn lines in the log', async () => {
-    const output = join(folder, 'killed')
+  test.each([
+    ['LoRA', config, whole],
+    ['DoRA with everything', stateful, wholeStateful],
+  ] as const)('after kill -9 at ten random moments, with torn lines in the log: %s', async (name, configOf, uninterrupted) => {
+    const output = join(folder, `killed-${name}`)
     await mkdir(output)
-    const file = join(folder, 'killed.json')
-    await writeFile(file, JSON.stringify(config(output)))
+    const file = join(folder, `killed-${name}.json`)
+    await writeFile(file, JSON.stringify(configOf(output)))
     let kills = 0
     let ended = false
     for (let i = 0; i < 10 && !ended; i++) {
@@ -95,8 +113,8 @@ describe('a run that was stopped ends with the bytes of one that was not', () =>
       if (i % 2 === 1) await appendFile(join(output, 'events.jsonl'), '{"type":"step","step":7,"lo')
     }
     expect(kills).toBeGreaterThanOrEqual(8)
-    if (!ended) await train(config(output), { resume: true })
-    expect(await result(output)).toEqual(await result(whole))
+    if (!ended) await train(configOf(output), { resume: true })
+    expect(await result(output)).toEqual(await result(uninterrupted))
   })
 
   test('after aborts during steps, validations and everything between', async () => {
@@ -120,13 +138,18 @@ describe('a run that was stopped ends with the bytes of one that was not', () =>
   })
 })
 
-test.each([2, 3])('%i threads give the bytes of one', async (threads) => {
-  const output = join(folder, `threads-${threads}`)
-  await train({ ...config(output), threads })
-  const [ours, one] = [await result(output), await result(whole)]
+test.each([
+  [2, config, whole],
+  [3, config, whole],
+  [2, stateful, wholeStateful],
+  [7, stateful, wholeStateful],
+] as const)('%i threads give the bytes of one', async (threads, configOf, single) => {
+  const output = join(folder, `threads-${threads}-${configOf.name}`)
+  await train({ ...configOf(output), threads })
+  const [ours, one] = [await result(output), await result(single)]
   expect({ ...ours, events: [] }).toEqual({ ...one, events: [] })
   expect(stepsIn(await eventsOf(output)).map(({ loss, gradNorm }) => [loss, gradNorm])).toEqual(
-    stepsIn(await eventsOf(whole)).map(({ loss, gradNorm }) => [loss, gradNorm]),
+    stepsIn(await eventsOf(single)).map(({ loss, gradNorm }) => [loss, gradNorm]),
   )
 })
 

@@ -19,7 +19,8 @@ export function camelKeys(value: unknown, field = '', file?: string): unknown {
         where: { ...(file ? { file } : {}), field: path },
         actions: [`Keep one of the two spellings of "${name}".`],
       })
-    out[name] = camelKeys(item, path, file)
+    // The keys of a pattern are names of modules, and stay as they are.
+    out[name] = name.endsWith('Pattern') ? item : camelKeys(item, path, file)
   }
   return out
 }

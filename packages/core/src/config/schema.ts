@@ -50,16 +50,31 @@ export const dataSchema = z.strictObject({
 })
 
 /** What an adapter is unless it is said otherwise, or `init` decides. */
-export const adapterDefaults = { rank: 16, alpha: 32, dropout: 0, rankStabilised: false, targets: 'all-linear' } as const
+export const adapterDefaults = {
+  kind: 'lora',
+  rank: 16,
+  alpha: 32,
+  dropout: 0,
+  rankStabilised: false,
+  targets: 'all-linear',
+} as const
+
+/** How much faster than A an adapter of kind `lora+` learns B. */
+export const loraPlusDefault = 16
 
 export const adapterSchema = z.strictObject({
-  kind: z.enum(['lora', 'dora', 'pissa', 'lora+']).default('lora'),
+  kind: z.enum(['lora', 'dora', 'pissa', 'lora+']).optional(),
   init: z.string().optional(),
   rank: positive.optional(),
   alpha: z.number().positive().optional(),
   dropout: z.number().min(0).lt(1).optional(),
   rankStabilised: z.boolean().optional(),
   targets: z.union([z.literal('all-linear'), z.array(z.string()).min(1)]).optional(),
+  /** Another rank for some modules, by name (`down_proj`) or the end of their path (`layers.0.self_attn.q_proj`). */
+  rankPattern: z.record(z.string(), positive).optional(),
+  alphaPattern: z.record(z.string(), z.number().positive()).optional(),
+  /** The learning rate of B divided by that of A (LoRA+); 1 unless `kind` is `lora+`. */
+  loraPlusRatio: z.number().positive().optional(),
 })
 
 export const earlyStoppingSchema = z.strictObject({
@@ -75,6 +90,10 @@ export const trainingSchema = z.strictObject({
   gradAccumulation: positive.default(1),
   sequenceLength: positive.default(512),
   precision: z.enum(['float32', 'bfloat16', 'float16']).default('bfloat16'),
+  /** What is learned: the next token, or which of two answers is preferred (format `preference`). */
+  objective: z.enum(['next-token', 'dpo', 'orpo']).default('next-token'),
+  /** β of DPO, λ of ORPO. */
+  preferenceStrength: z.number().positive().default(0.1),
   optimizer: z.enum(['adamw', 'adamw8bit', 'adafactor', 'sgd', 'muon']).default('adamw'),
   learningRate: z.number().positive().default(2e-4),
   schedule: z.enum(['cosine', 'constant', 'linear']).default('cosine'),
@@ -85,6 +104,10 @@ export const trainingSchema = z.strictObject({
   weightDecay: z.number().nonnegative().default(0),
   /** How much of each target is spread over the whole vocabulary. */
   labelSmoothing: z.number().min(0).lt(1).default(0),
+  /** NEFTune's α: uniform noise on the embeddings while training. */
+  embeddingNoise: z.number().nonnegative().default(0),
+  /** Write a moving average of the weights, which forgets by this factor each step. */
+  averageDecay: z.number().min(0).lt(1).nullable().default(null),
   gradClip: z.number().positive().nullable().default(1),
   checkpointing: z.union([z.literal('auto'), z.boolean()]).default('auto'),
   packing: z.boolean().optional(),

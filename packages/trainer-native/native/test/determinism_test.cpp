@@ -32,8 +32,8 @@ Bytes train(const Tiny& tiny, const TrainerOptions& options, int threads, const 
 }
 
 // Twice the tokens of a tiny batch, so that every loop is cut into several tasks.
-Tiny largerBatch(bool full) {
-  Tiny tiny = makeTiny(full, false, RopeLayout::Interleaved);
+Tiny largerBatch(bool full, bool magnitudes) {
+  Tiny tiny = makeTiny(full, false, RopeLayout::Interleaved, magnitudes);
   const std::vector<int> ids = tiny.ids, labels = tiny.labels, borders = tiny.borders;
   for (int i = 1; i < 2; ++i) {
     const int at = static_cast<int>(tiny.ids.size());
@@ -52,8 +52,9 @@ int main() {
   const char* names[8];
   const int count = availableKernels(names, 8);
   CHECK(count > 0);
-  for (const bool full : {false, true}) {
-    const Tiny tiny = largerBatch(full);
+  for (const int training : {0, 1, 2}) {  // LoRA, DoRA, everything
+    const bool full = training == 2;
+    const Tiny tiny = largerBatch(full, training == 1);
     for (int n = 0; n < count; ++n)
       for (const DType precision : {DType::F32, DType::BF16}) {
         TrainerOptions options = tiny.options;
@@ -65,7 +66,7 @@ int main() {
           const bool same = equal(one.gradients, other.gradients) && equal(one.parameters, other.parameters) && one.state == other.state &&
                             one.loss == other.loss && one.norm == other.norm;
           if (same) continue;
-          std::printf("%s %s full %d: %d threads give other bits than one\n", names[n], precision == DType::F32 ? "float32" : "bfloat16", full, threads);
+          std::printf("%s %s training %d: %d threads give other bits than one\n", names[n], precision == DType::F32 ? "float32" : "bfloat16", training, threads);
           ++failures;
         }
         // Repeating the forward pass instead of keeping it changes nothing either.

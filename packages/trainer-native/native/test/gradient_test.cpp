@@ -8,16 +8,19 @@
 using namespace qt;
 using namespace qt::test;
 
+enum class Training { Lora, Dora, Full };
+
 int main() {
   const char* names[8];
   const int count = availableKernels(names, 8);
   std::atomic<bool> abort{false};
   ThreadPool pool(3);
-  for (int full = 0; full < 2; ++full)
+  for (const Training training : {Training::Lora, Training::Dora, Training::Full})
     for (const auto& [every, layout] : {std::pair{false, RopeLayout::Interleaved}, std::pair{false, RopeLayout::Halves},
                                         std::pair{true, RopeLayout::Interleaved}, std::pair{true, RopeLayout::Halves}}) {
       const bool tied = layout == RopeLayout::Halves;
-      Tiny tiny = makeTiny(full, every ? everySpec(tied, layout) : tinySpec(tied, layout));
+      const bool full = training == Training::Full;
+      Tiny tiny = makeTiny(full, every ? everySpec(tied, layout) : tinySpec(tied, layout), training == Training::Dora);
       if (!full) {  // uneven weights of tokens, and smoothed labels
         tiny.options.labelSmoothing = 0.1f;
         tiny.decoder.smoothing = 0.1f;
@@ -47,8 +50,8 @@ int main() {
                 size += e[i] * e[i];
               }
               if (!(std::sqrt(error / size) <= tolerance)) {
-                std::printf("%s %s full %d layout %d every %d checkpointing %d: layer %d module %d role %d is off by %.3g\n", names[n],
-                            precision == DType::F32 ? "float32" : "bfloat16", full, static_cast<int>(layout), every, checkpointing, t.id.layer, t.id.module, static_cast<int>(t.id.role),
+                std::printf("%s %s training %d layout %d every %d checkpointing %d: layer %d module %d role %d is off by %.3g\n", names[n],
+                            precision == DType::F32 ? "float32" : "bfloat16", static_cast<int>(training), static_cast<int>(layout), every, checkpointing, t.id.layer, t.id.module, static_cast<int>(t.id.role),
                             std::sqrt(error / size));
                 ++failures;
               }

@@ -118,8 +118,8 @@ void lossOperation() {
     }
 }
 
-void wholeModel(bool full, const ModelSpec& spec, bool dropout) {
-  test::Tiny tiny = test::makeTiny(full, spec);
+void wholeModel(bool full, const ModelSpec& spec, bool dropout, bool magnitudes = false) {
+  test::Tiny tiny = test::makeTiny(full, spec, magnitudes);
   Decoder& decoder = tiny.decoder;
   const std::vector<int> ids(tiny.ids.begin(), tiny.ids.begin() + 20), labels(tiny.labels.begin(), tiny.labels.begin() + 20), borders{0, 7, 8, 20};
   if (dropout) {
@@ -131,6 +131,7 @@ void wholeModel(bool full, const ModelSpec& spec, bool dropout) {
       }
   }
   Tensors gradients, ignored;
+  decoder.freezeNorms();
   decoder.lossAndGradients(ids, labels, borders, 0.05, gradients);
   for (auto& [key, values] : decoder.weights) {
     char name[80];
@@ -158,5 +159,6 @@ int main() {
   wholeModel(false, test::tinySpec(true, RopeLayout::Halves), true);
   wholeModel(true, test::everySpec(true, RopeLayout::Halves), false);
   wholeModel(false, test::everySpec(false, RopeLayout::Interleaved), true);
+  wholeModel(false, test::everySpec(false, RopeLayout::Interleaved), false, true);
   return report("reference_test");
 }

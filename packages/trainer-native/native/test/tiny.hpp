@@ -65,7 +65,7 @@ struct Tiny {
 };
 
 // Random weights, adapters of several ranks on some projections, three documents of uneven length, some labels masked.
-inline Tiny makeTiny(bool full, const ModelSpec& spec) {
+inline Tiny makeTiny(bool full, const ModelSpec& spec, bool magnitudes = false) {
   Tiny t;
   t.model.spec = t.decoder.spec = spec;
   std::uint32_t purpose = 100;
@@ -80,7 +80,7 @@ inline Tiny makeTiny(bool full, const ModelSpec& spec) {
   const auto vector = [&](int layer, int module, std::int64_t count, double centre) {
     return static_cast<const float*>(fill(weightOf(layer, module), 1, count, 0.2, centre).data);
   };
-  t.storage.reserve(128);
+  t.storage.reserve(256);
   t.model.embedding = t.model.output = fill(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, 1.0, 0);
   if (!spec.tiedEmbeddings) t.model.output = fill(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, 0.3, 0);
   t.model.outputNorm = vector(-1, OutputNorm, spec.dModel, 1);
@@ -112,10 +112,12 @@ inline Tiny makeTiny(bool full, const ModelSpec& spec) {
         const int rank = (l + p) % 4 == 3 ? 0 : 3 + 2 * p + l;
         if (rank == 0) continue;
         const Shape s = projectionShape(spec, p);
-        t.options.adapters[l][p] = {rank, 0.5f + 0.25f * p};
-        t.decoder.adapters[l][p] = {rank, 0.5 + 0.25 * p};
+        const bool magnitude = magnitudes && (l + p) % 4 != 1;
+        t.options.adapters[l][p] = {rank, 0.5f + 0.25f * p, magnitude};
+        t.decoder.adapters[l][p] = {rank, 0.5 + 0.25 * p, magnitude};
         fill(loraA(l, p), rank, s.columns, 0.3, 0);
         fill(loraB(l, p), s.rows, rank, 0.3, 0);
+        if (magnitude) fill(magnitudeOf(l, p), 1, s.rows, 0.5, 1.5);
       }
   }
   t.borders = {0, 70, 71, 150};
@@ -129,7 +131,7 @@ inline Tiny makeTiny(bool full, const ModelSpec& spec) {
   return t;
 }
 
-inline Tiny makeTiny(bool full, bool tied, RopeLayout layout) { return makeTiny(full, tinySpec(tied, layout)); }
+inline Tiny makeTiny(bool full, bool tied, RopeLayout layout, bool magnitudes = false) { return makeTiny(full, tinySpec(tied, layout), magnitudes); }
 
 // The same rate and decay for every role.
 inline UpdateOptions updateOptions(float rate, float beta1, float beta2, float epsilon, float decay, float clip, std::int64_t step) {

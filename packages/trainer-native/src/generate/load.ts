@@ -76,6 +76,16 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
 }
 
 function applied(adapter: Adapter): AppliedAdapter[] {
+  if (adapter.kind === 'dora')
+    throw usageError(
+      'ADAPTER_UNSUPPORTED',
+      'A DoRA adapter cannot be applied beside its base: it stretches the rows of the base itself.',
+      {
+        actions: [
+          { label: 'Merge it into its base, and load that', command: 'qt merge --base BASE --adapter ADAPTER --out merged.gguf' },
+        ],
+      },
+    )
   return [...adapter.modules].map(([name, { a, b, rank, scale }]) => {
     const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name)!
     return { layer: Number(layer), projection: projections.findIndex((projection) => projection === part), rank, scale, a, b }

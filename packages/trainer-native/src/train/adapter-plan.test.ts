@@ -11,7 +11,15 @@ const plan = (adapter: NonNullable<TrainingConfigInput['adapter']>, model = spec
 test('a new adapter sits on every projection, with the usual rank', async () => {
   const { rank, alpha, modules, targets, start } = await plan({})
   expect([rank, alpha, modules.length, targets.length, start]).toEqual([16, 32, 14, 7, undefined])
-  expect(modules[0]).toEqual({ name: 'blk.0.attn_q.weight', layer: 0, projection: 0, rank: 16, alpha: 32, scale: 2 })
+  expect(modules[0]).toEqual({
+    name: 'blk.0.attn_q.weight',
+    layer: 0,
+    projection: 0,
+    rank: 16,
+    alpha: 32,
+    scale: 2,
+    magnitude: false,
+  })
 })
 
 test('rank stabilisation divides by the root of the rank', async () => {
@@ -71,4 +79,31 @@ test('targets are compared by what they select, however PEFT has listed them', a
 test('an adapter of another base is refused with the first tensor that does not fit', async () => {
   const { spec: other } = await openModel(fixture('tiny-tied'))
   await expect(plan({ init: fixture('lora', 'adapter_init') }, other)).rejects.toThrow(/layers\.\d+\.\S*_proj|blk\.\d+\.\w+/)
+})
+
+test('patterns give other ranks and alphas, by name or by path; a key that fits nothing is refused', async () => {
+  const { modules } = await plan({
+    rank: 8,
+    alpha: 16,
+    rankPattern: { 'layers.1.self_attn.q_proj': 2, q_proj: 4 },
+    alphaPattern: { down_proj: 5 },
+  })
+  const of = (name: string) => modules.find((module) => module.name === name)
+  expect(of('blk.0.attn_q.weight')).toMatchObject({ rank: 4, alpha: 16, scale: 4 })
+  expect(of('blk.1.attn_q.weight')).toMatchObject({ rank: 2, scale: 8 })
+  expect(of('blk.1.ffn_down.weight')).toMatchObject({ rank: 8, alpha: 5, scale: 5 / 8 })
+  await expect(plan({ rankPattern: { j_proj: 2 } })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    where: { field: 'adapter.rankPattern.j_proj' },
+  })
+})
+
+test('DoRA has magnitudes everywhere; an adapter of another kind is no start for it', async () => {
+  const { kind, modules } = await plan({ kind: 'dora' })
+  expect([kind, modules.every(({ magnitude }) => magnitude)]).toEqual(['dora', true])
+  await expect(plan({ kind: 'dora', init: fixture('lora', 'adapter_init') })).rejects.toMatchObject({
+    code: 'CONFIG_CONTRADICTION',
+    where: { field: 'adapter.kind' },
+  })
+  expect((await plan({ init: fixture('dora', 'adapter_init') })).kind).toBe('dora')
 })

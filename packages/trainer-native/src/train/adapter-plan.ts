@@ -3,26 +3,36 @@ import {
   blockTensor,
   type ModelSpec,
   type Projection,
-  projectionShape,
   projections,
   type TrainingConfig,
   usageError,
 } from '@qt/core'
-import { type Adapter, type AdapterModule, adapterScale, readAdapter } from '@qt/weights'
-import type { NativeTrainer, Role } from '../binding.js'
+import { type Adapter, adapterScale, readAdapter } from '@qt/weights'
+import { modulePattern } from './module-pattern.js'
 
 type AdapterConfig = NonNullable<TrainingConfig['adapter']>
 
 /** An adapter before its numbers: where it sits, with which rank and scale. */
 export interface AdapterPlan {
+  readonly kind: Adapter['kind']
   readonly rank: number
   readonly alpha: number
   readonly dropout: number
   readonly rankStabilised: boolean
   readonly targets: readonly string[]
-  readonly modules: readonly { name: string; layer: number; projection: number; rank: number; alpha: number; scale: number }[]
+  readonly modules: readonly PlacedModule[]
   /** Read from `init`; undefined for a new adapter. */
   readonly start: Adapter | undefined
+}
+
+interface PlacedModule {
+  readonly name: string
+  readonly layer: number
+  readonly projection: number
+  readonly rank: number
+  readonly alpha: number
+  readonly scale: number
+  readonly magnitude: boolean
 }
 
 /** PEFT's names of the projections. */
@@ -46,14 +56,20 @@ export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promi
     targets: wanted = adapterDefaults.targets,
   } = config
   const chosen = chosenProjections(wanted)
-  const scale = adapterScale(rank, alpha, rankStabilised)
+  const kind = config.kind === 'dora' ? 'dora' : 'lora'
+  const ranks = modulePattern(config.rankPattern, 'adapter.rankPattern', spec)
+  const alphas = modulePattern(config.alphaPattern, 'adapter.alphaPattern', spec)
   const modules = Array.from({ length: spec.layers }, (_, layer) =>
     projections
       .filter((projection) => chosen.includes(projection))
-      .map((projection) => placed(layer, projection, { rank, alpha, scale })),
+      .map((projection) => {
+        const own = { rank: ranks(layer, projection) ?? rank, alpha: alphas(layer, projection) ?? alpha }
+        const scale = adapterScale(own.rank, own.alpha, rankStabilised)
+        return placed(layer, projection, { ...own, scale, magnitude: kind === 'dora' })
+      }),
   ).flat()
   const names = Object.keys(peftNames).filter((name) => chosen.includes(peftNames[name]!))
-  return { rank, alpha, dropout, rankStabilised, targets: names, modules, start: undefined }
+  return { kind, rank, alpha, dropout, rankStabilised, targets: names, modules, start: undefined }
 }
 
 /** The projections that `targets` names, by PEFT's names or GGUF's. */
@@ -70,7 +86,11 @@ function chosenProjections(targets: NonNullable<AdapterConfig['targets']>): Proj
   })
 }
 
-const placed = (layer: number, projection: Projection, size: { rank: number; alpha: number; scale: number }) => ({
+const placed = (
+  layer: number,
+  projection: Projection,
+  size: Pick<PlacedModule, 'rank' | 'alpha' | 'scale' | 'magnitude'>,
+): PlacedModule => ({
   name: blockTensor(layer, projection),
   layer,
   projection: projections.indexOf(projection),
@@ -85,12 +105,25 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
         where: { field: `adapter.${key}` },
         actions: [`Remove "${key}": it follows from adapter.init.`],
       })
+  if (config.kind !== undefined && (config.kind === 'dora') !== (start.kind === 'dora'))
+    throw usageError('CONFIG_CONTRADICTION', `adapter.kind is ${config.kind}, but the adapter of "init" is ${start.kind}.`, {
+      where: { field: 'adapter.kind' },
+      actions: ['Remove "kind": it follows from adapter.init.'],
+    })
+  for (const key of ['rankPattern', 'alphaPattern'] as const)
+    if (config[key] !== undefined)
+      throw usageError('CONFIG_CONTRADICTION', `adapter.${key} is given, but the adapter of "init" decides it.`, {
+        where: { field: `adapter.${key}` },
+        actions: [`Remove "${key}": it follows from adapter.init.`],
+      })
   const modules = [...start.modules].map(([name, module]) => {
     const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name)!
-    return placed(Number(layer), projections.find((projection) => projection === part)!, module)
+    const { rank, alpha, scale, magnitude } = module
+    const size = { rank, alpha, scale, magnitude: magnitude !== undefined }
+    return placed(Number(layer), projections.find((projection) => projection === part)!, size)
   })
   const dropout = config.dropout ?? start.dropout
-  const { rank, alpha, rankStabilised, targets } = start
+  const { kind, rank, alpha, rankStabilised, targets } = start
   // PEFT may list whole paths where the configuration has names, so what they select is compared.
   const wanted = config.targets && chosenProjections(config.targets)
   const selected = (layer: number, name: Projection) => wanted?.includes(name) === start.modules.has(blockTensor(layer, name))
@@ -102,38 +135,5 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
       where: { field: 'adapter.targets' },
       actions: ['Remove "targets": it follows from adapter.init.'],
     })
-  return { rank, alpha, dropout, rankStabilised, targets, modules, start }
-}
-
-/** Fills in the numbers: of `init`, or new ones as PEFT's (A Kaiming-uniform, B zero, so that nothing changes at first). */
-export function startAdapter(trainer: NativeTrainer, plan: AdapterPlan, seed: number): void {
-  for (const [index, tensor] of trainer.tensors().entries()) {
-    const start = plan.start?.modules.get(tensor.module)
-    if (start) trainer.write('parameters', tensor.offset, tensor.role === 'lora_a' ? start.a : start.b)
-    else if (tensor.role === 'lora_a')
-      trainer.initialise('parameters', tensor.offset, tensor.rows * tensor.columns, {
-        kind: 'uniform',
-        size: 1 / Math.sqrt(tensor.columns),
-        seed,
-        stream: index,
-      })
-  }
-}
-
-/** The adapter as it stands in the trainer. */
-export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: ModelSpec): Adapter {
-  const tensors = trainer.tensors()
-  const modules = new Map<string, AdapterModule>()
-  for (const { name, projection, rank, alpha, scale } of plan.modules) {
-    const read = (role: Role) => {
-      const { offset, rows, columns } = tensors.find((tensor) => tensor.module === name && tensor.role === role)!
-      return trainer.read('parameters', offset, rows * columns)
-    }
-    const a = read('lora_a')
-    if (a.length !== rank * projectionShape(spec, projections[projection]!)[1])
-      throw new RangeError(`${name} has an unexpected size`)
-    modules.set(name, { a, b: read('lora_b'), rank, alpha, scale })
-  }
-  const { rank, alpha, dropout, rankStabilised, targets } = plan
-  return { kind: 'lora', rank, alpha, dropout, rankStabilised, targets, modules }
+  return { kind, rank, alpha, dropout, rankStabilised, targets, modules, start }
 }

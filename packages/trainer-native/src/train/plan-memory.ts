@@ -31,7 +31,7 @@ export interface PlannedStep {
 /** The exact memory of a step, and the options that it follows from. The engine allocates just this. */
 export function planStep(input: PlanInput): PlannedStep {
   const { config, extent, adapters, dropout } = input
-  const { checkpointing, precision, labelSmoothing, seed } = config.training
+  const { checkpointing, precision, labelSmoothing, embeddingNoise, averageDecay, optimizer, seed } = config.training
   const options = (recompute: boolean): StepOptions => ({
     precision: precision === 'float32' ? 'float32' : 'bfloat16',
     checkpointing: recompute,
@@ -41,7 +41,9 @@ export function planStep(input: PlanInput): PlannedStep {
     dropout,
     labelSmoothing,
     seed,
-    optimizer: 'adamw',
+    optimizer,
+    average: averageDecay !== null,
+    embeddingNoise,
     adapters,
   })
   const planned = (recompute: boolean): PlannedStep => {

@@ -1,5 +1,5 @@
 import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
-import { type PreparedRows, prepareRows } from '@qt/data'
+import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
 import { threadCount } from '../binding.js'
 import { requireSupportedTraining } from '../supported.js'
@@ -40,7 +40,8 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
         actions: ['Add "tokenizer": a tokenizer.json or a GGUF file.', 'Train one with: qt tokenizer train'],
       },
     )
-  const rows = await prepareRows(config, tokenizer, { signal, vocabularySize: base.spec.vocabularySize })
+  const read = config.training.objective === 'next-token' ? prepareRows : preparePairs
+  const rows = await read(config, tokenizer, { signal, vocabularySize: base.spec.vocabularySize })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
   const threads = threadCount(config.threads)

@@ -5,6 +5,7 @@ import { type TrainingConfig, usageError } from '@qt/core'
 import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { stringify } from 'yaml'
 import { contentSample } from './content-sample.js'
+import { parameterGroups } from './parameter-groups.js'
 import type { Prepared } from './prepare.js'
 
 /** Where a run keeps its files. */
@@ -50,6 +51,7 @@ export async function fingerprint({ config, base, adapter, rows, step }: Prepare
     architecture: config.architecture,
     baseStorage: config.baseStorage,
     adapter: adapter && { ...adapter, start: undefined },
+    groups: parameterGroups(1, config),
     init: config.adapter?.init && (await contentSample([join(config.adapter.init, 'adapter_model.safetensors')])),
     training,
     totalSteps,

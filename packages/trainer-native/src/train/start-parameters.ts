@@ -1,5 +1,5 @@
 import type { NativeTrainer } from '../binding.js'
-import { startAdapter } from './adapter-plan.js'
+import { startAdapter } from './adapter-parameters.js'
 import type { Prepared } from './prepare.js'
 
 /** The numbers training starts from; full training of an existing model has copied its weights already. */

@@ -151,14 +151,14 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
 /** Takes the next step; false when it was stopped, and then nothing has changed. */
 async function stepped(run: OpenRun): Promise<boolean> {
   const { prepared, plan, trainer, recorder, position } = run
-  const { training: settings } = prepared.config
+  const { config } = prepared
   const step = position.step + 1
   const begun = performance.now()
   const batches = plan.window(step)
-  const learningRate = learningRateAt(step, plan.totalSteps, settings)
-  const result = await oneStep(trainer, batches, step, learningRate, settings)
+  const learningRate = learningRateAt(step, plan.totalSteps, config.training)
+  const result = await oneStep(trainer, batches, step, learningRate, config)
   if (result === undefined) return false
-  const broken = notFinite(result)
+  const { broken } = result
   if (broken) {
     // Saved first: a run that goes on from here has a log without this.
     const saved = await save(run)
@@ -176,12 +176,6 @@ async function stepped(run: OpenRun): Promise<boolean> {
   )
   return true
 }
-
-/** What is wrong with a step's numbers, if anything. */
-export const notFinite = ({ loss, gradNorm }: StepResult): string | undefined =>
-  Number.isFinite(loss) && Number.isFinite(gradNorm)
-    ? undefined
-    : `the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not a finite number`
 
 export const stepEvent = (
   { loss, gradNorm }: StepResult,

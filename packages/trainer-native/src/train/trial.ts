@@ -6,7 +6,7 @@ import { resolvedConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep } from './steps.js'
-import { notFinite, openTrainer, stepEvent } from './training.js'
+import { openTrainer, stepEvent } from './training.js'
 import { diverged, trialStopped } from './training-errors.js'
 import type { NativeTrainResult } from './types.js'
 import { firstRows, windows } from './windows.js'
@@ -43,9 +43,9 @@ export async function trial(
       const begun = performance.now()
       const batches = plan.window(step)
       const learningRate = learningRateAt(step, whole.totalSteps, config.training)
-      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config.training)
+      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config)
       if (result === undefined) throw trialStopped(step - 1)
-      const broken = notFinite(result)
+      const { broken } = result
       if (broken) throw diverged(step, broken, undefined)
       const seconds = (performance.now() - begun) / 1000
       timed.push({ seconds, rows: batches.reduce((sum, batch) => sum + batch.rows, 0) })

@@ -61,7 +61,7 @@ describe('readAdapter', () => {
   })
 
   it.each([
-    ['use_dora', true],
+    ['use_qalora', true],
     ['bias', 'all'],
     ['modules_to_save', ['lm_head']],
     ['peft_type', 'IA3'],
@@ -74,6 +74,14 @@ describe('readAdapter', () => {
     await expect(readAdapter(await adapterWith({ [field]: value }), folderSpec)).rejects.toMatchObject({
       kind: 'usage',
       where: { field: expect.stringContaining(field) },
+    })
+  })
+
+  it('names a module whose magnitudes and use_dora contradict each other', async () => {
+    const settings = { target_modules: ['q_proj'] }
+    await expect(readAdapter(await adapterWith({ ...settings, use_dora: true }), folderSpec)).rejects.toMatchObject({
+      code: 'ADAPTER_INVALID',
+      message: expect.stringContaining('has no lora_magnitude_vector'),
     })
   })
 
@@ -103,6 +111,19 @@ describe('writeAdapter', () => {
       ...(await readAdapter(fixture('adapter'), spec)),
       targets: config.target_modules,
     })
+  })
+
+  it.each([
+    ['halves', folderSpec],
+    ['interleaved', ggufSpec],
+  ])('writes a DoRA adapter as it was read, for a base with %s', async (_, spec) => {
+    const folder = `${temporaryFolder()}/adapter`
+    const adapter = await readAdapter(fixture('adapter-dora'), spec)
+    expect(adapter.kind).toBe('dora')
+    expect(adapter.modules.get('blk.0.attn_q.weight')?.magnitude).toHaveLength(32)
+    await writeAdapter(folder, adapter, spec)
+    await sameTensors(fixture('adapter-dora'), folder)
+    expect(JSON.parse(await readFile(`${folder}/adapter_config.json`, 'utf8'))).toMatchObject({ use_dora: true, r: 2 })
   })
 
   it('names modules in full when not every layer has them', async () => {

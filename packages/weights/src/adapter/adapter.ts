@@ -8,13 +8,13 @@ export interface AdapterModule {
   readonly alpha: number
   /** alpha / rank, or alpha / √rank when rank-stabilised: W + scale · b · a. */
   readonly scale: number
-  /** DoRA's norm of each output row. */
+  /** DoRA's length of each output row: diag(m / ‖W + scale · b · a‖) · (W + scale · b · a). In the order of `b`'s rows. */
   readonly magnitude?: Float32Array
 }
 
 /** A PEFT adapter in memory. */
 export interface Adapter {
-  readonly kind: 'lora'
+  readonly kind: 'lora' | 'dora'
   readonly rank: number
   readonly alpha: number
   readonly dropout: number

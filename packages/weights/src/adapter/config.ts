@@ -5,6 +5,7 @@ export interface AdapterConfig {
   readonly alpha: number
   readonly dropout: number
   readonly rankStabilised: boolean
+  readonly dora: boolean
   readonly targets: readonly string[]
   readonly baseName: string | undefined
   /** The rank and alpha of a module by its Hugging Face path (`model.layers.0.self_attn.q_proj`). */
@@ -14,7 +15,7 @@ export interface AdapterConfig {
 
 /** Settings that change the arithmetic, and the values that mean "not used". */
 const accepted: Readonly<Record<string, readonly unknown[]>> = {
-  use_dora: [false],
+  use_dora: [false, true],
   bias: ['none'],
   fan_in_fan_out: [false],
   use_qalora: [false],
@@ -32,11 +33,10 @@ const accepted: Readonly<Record<string, readonly unknown[]>> = {
 }
 
 const unsupported = (file: string, field: string, value: unknown) =>
-  usageError(
-    'ADAPTER_UNSUPPORTED',
-    `This adapter has ${field} = ${JSON.stringify(value)}${field === 'use_dora' ? ' (DoRA)' : ''}, which is not supported yet.`,
-    { where: { file, field }, actions: ['Merge it into its base with PEFT, or train it again as plain LoRA.'] },
-  )
+  usageError('ADAPTER_UNSUPPORTED', `This adapter has ${field} = ${JSON.stringify(value)}, which is not supported yet.`, {
+    where: { file, field },
+    actions: ['Merge it into its base with PEFT, or train it again as plain LoRA.'],
+  })
 
 const invalid = (file: string, field: string, what: string) =>
   usageError('ADAPTER_INVALID', `The setting ${field} ${what}.`, {
@@ -44,7 +44,7 @@ const invalid = (file: string, field: string, what: string) =>
     actions: ['Restore adapter_config.json as PEFT wrote it.'],
   })
 
-/** Reads adapter_config.json: refuses by name what is not plain or rank-stabilised LoRA. */
+/** Reads adapter_config.json: refuses by name what is not LoRA, rank-stabilised LoRA or DoRA. */
 export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
   if (json.peft_type !== 'LORA') throw unsupported(file, 'peft_type', json.peft_type ?? null)
   for (const [field, values] of Object.entries(accepted)) {
@@ -68,6 +68,7 @@ export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file
     alpha,
     dropout,
     rankStabilised: json.use_rslora === true,
+    dora: json.use_dora === true,
     targets,
     baseName: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : undefined,
     rankOf: (module) => ranks(module) ?? rank,

@@ -25,15 +25,16 @@ export async function readAdapter(folder: string, spec: ModelSpec): Promise<Adap
   const config = parseAdapterConfig(await readJsonObject(configFile), configFile)
   const file = await readSafetensors(joinPath(folder, 'adapter_model.safetensors'))
   const modules = new Map<string, AdapterModule>()
-  for (const [module, pair] of pairs(file)) modules.set(...(await readModule(file, module, pair, config, spec)))
+  for (const [module, parts] of partsOf(file)) modules.set(...(await readModule(file, module, parts, config, spec)))
   if (modules.size === 0) throw invalid(file.name, '', 'it holds no lora_A and lora_B tensors')
   const { rank, alpha, dropout, rankStabilised, targets } = config
-  return { kind: 'lora', rank, alpha, dropout, rankStabilised, targets, modules: inOrder(modules, spec) }
+  return { kind: config.dora ? 'dora' : 'lora', rank, alpha, dropout, rankStabilised, targets, modules: inOrder(modules, spec) }
 }
 
-interface Pair {
+interface Parts {
   a?: string
   b?: string
+  magnitude?: string
 }
 
 const invalid = (file: string, field: string, what: string) =>
@@ -43,19 +44,19 @@ const invalid = (file: string, field: string, what: string) =>
   })
 
 /** Tensor names of each module by its path in the Hugging Face model. */
-function pairs(file: Safetensors): Map<string, Pair> {
-  const found = new Map<string, Pair>()
+function partsOf(file: Safetensors): Map<string, Parts> {
+  const found = new Map<string, Parts>()
   for (const name of file.tensors.keys()) {
-    const match = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name)
+    const match = /^base_model\.model\.(.+)\.lora_(A\.weight|B\.weight|magnitude_vector(?:\.weight)?)$/.exec(name)
     if (match === null)
       throw usageError('ADAPTER_UNSUPPORTED', `The adapter holds the tensor ${name}, which is not supported yet.`, {
         where: { file: file.name, field: name },
-        actions: ['Use an adapter of linear projections only (lora_A and lora_B).'],
+        actions: ['Use an adapter of linear projections only (lora_A, lora_B and lora_magnitude_vector).'],
       })
-    const [, module = '', side] = match
-    const pair = found.get(module) ?? {}
-    pair[side === 'A' ? 'a' : 'b'] = name
-    found.set(module, pair)
+    const [, module = '', part = ''] = match
+    const parts = found.get(module) ?? {}
+    parts[part.startsWith('A') ? 'a' : part.startsWith('B') ? 'b' : 'magnitude'] = name
+    found.set(module, parts)
   }
   return found
 }
@@ -63,12 +64,18 @@ function pairs(file: Safetensors): Map<string, Pair> {
 async function readModule(
   file: Safetensors,
   module: string,
-  pair: Pair,
+  parts: Parts,
   config: AdapterConfig,
   spec: ModelSpec,
 ): Promise<[string, AdapterModule]> {
-  if (pair.a === undefined || pair.b === undefined)
+  if (parts.a === undefined || parts.b === undefined)
     throw invalid(file.name, module, `${module} has only one of lora_A and lora_B`)
+  if (config.dora !== (parts.magnitude !== undefined))
+    throw invalid(
+      file.name,
+      module,
+      `use_dora is ${config.dora}, but ${module} has ${config.dora ? 'no' : 'a'} lora_magnitude_vector`,
+    )
   const name = toGgufName(architectureNamed(spec.architecture), `${module}.weight`)
   const [, layer = '', part = ''] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name ?? '') ?? []
   const projection = projections.find((candidate) => candidate === part)
@@ -81,17 +88,20 @@ async function readModule(
     throw mismatch(file.name, `The adapter has ${module}, but the model has only ${spec.layers} layers.`, module)
   const [outputs, inputs] = projectionShape(spec, projection)
   const rank = config.rankOf(module)
-  const a = await readFloats(file, pair.a, [rank, inputs])
-  const b = await readFloats(file, pair.b, [outputs, rank])
+  const a = await readFloats(file, parts.a, [rank, inputs])
+  const b = await readFloats(file, parts.b, [outputs, rank])
+  const magnitude = parts.magnitude === undefined ? undefined : await readFloats(file, parts.magnitude, [outputs])
   const heads = rotaryHeads(spec, projection)
+  const inFileOrder = (rows: Float32Array) => (heads === undefined ? rows : interleaveRows(rows, heads, spec.headDim))
   const alpha = config.alphaOf(module)
   const scale = adapterScale(rank, alpha, config.rankStabilised)
-  return [name, { a, b: heads === undefined ? b : interleaveRows(b, heads, spec.headDim), rank, alpha, scale }]
+  const factors = { a, b: inFileOrder(b), rank, alpha, scale }
+  return [name, magnitude === undefined ? factors : { ...factors, magnitude: inFileOrder(magnitude) }]
 }
 
-async function readFloats(file: Safetensors, name: string, shape: readonly [number, number]): Promise<Float32Array> {
+async function readFloats(file: Safetensors, name: string, shape: readonly number[]): Promise<Float32Array> {
   const { dtype, shape: found } = file.tensors.get(name)!
-  if (found.length !== 2 || found[0] !== shape[0] || found[1] !== shape[1])
+  if (found.join() !== shape.join())
     throw mismatch(
       file.name,
       `The adapter does not fit the model: ${name} has the shape [${found.join(', ')}], the model needs [${shape.join(', ')}].`,

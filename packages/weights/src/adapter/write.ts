@@ -53,18 +53,29 @@ function placed(name: string, spec: ModelSpec): { path: string; projection: Proj
 
 function moduleTensors(path: string, projection: Projection, module: AdapterModule, spec: ModelSpec): SafetensorsTensor[] {
   const [outputs, inputs] = projectionShape(spec, projection)
-  const { a, b, rank } = module
-  if (module.magnitude) throw broken(`${path} has DoRA magnitudes, which cannot be written yet.`)
+  const { a, b, rank, magnitude } = module
   if (a.length !== rank * inputs || b.length !== outputs * rank)
     throw broken(
       `${path} has ${a.length} and ${b.length} numbers where [${rank}, ${inputs}] and [${outputs}, ${rank}] were expected.`,
     )
+  if (magnitude && magnitude.length !== outputs)
+    throw broken(`${path} has ${magnitude.length} magnitudes for ${outputs} outputs.`)
   const heads = rotaryHeads(spec, projection)
-  const rows = heads === undefined ? b : separateRows(b, heads, spec.headDim)
+  const inPeftOrder = (rows: Float32Array) => (heads === undefined ? rows : separateRows(rows, heads, spec.headDim))
   const prefix = `base_model.model.${path}`
   return [
     { name: `${prefix}.lora_A.weight`, dtype: 'F32', shape: [rank, inputs], data: encodeFloats('F32', a) },
-    { name: `${prefix}.lora_B.weight`, dtype: 'F32', shape: [outputs, rank], data: encodeFloats('F32', rows) },
+    { name: `${prefix}.lora_B.weight`, dtype: 'F32', shape: [outputs, rank], data: encodeFloats('F32', inPeftOrder(b)) },
+    ...(magnitude
+      ? [
+          {
+            name: `${prefix}.lora_magnitude_vector`,
+            dtype: 'F32' as const,
+            shape: [outputs],
+            data: encodeFloats('F32', inPeftOrder(magnitude)),
+          },
+        ]
+      : []),
   ]
 }
 
@@ -111,7 +122,7 @@ function adapterConfig(adapter: Adapter, modules: readonly PlacedModule[], spec:
     target_parameters: null,
     task_type: 'CAUSAL_LM',
     trainable_token_indices: null,
-    use_dora: false,
+    use_dora: adapter.kind === 'dora',
     use_qalora: false,
     use_rslora: rankStabilised,
   }

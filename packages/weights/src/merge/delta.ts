@@ -7,14 +7,20 @@ export interface WeightedModule {
   readonly weight: number
 }
 
-/** Adds Σ weight · scale · B · A to rows of W. Sums in float64, so that the order of adapters does not matter much. */
+/**
+ * Adds Σ weight · scale · B · A to rows of W; of a DoRA adapter weight · (m / ‖W + scale · B · A‖ · (W + scale · B · A) − W).
+ * Sums in float64, so that the order of adapters does not matter much.
+ */
 export function deltaOf(parts: readonly WeightedModule[]): RowChange {
   return (values, firstRow, columns) => {
     const delta = new Float64Array(columns)
     for (let row = 0; row < values.length / columns; row++) {
       delta.fill(0)
-      for (const { module, weight } of parts) addRow(delta, module, weight, firstRow + row)
-      for (let column = 0; column < columns; column++) values[row * columns + column]! += delta[column]!
+      const weights = values.subarray(row * columns, (row + 1) * columns)
+      for (const { module, weight } of parts)
+        if (module.magnitude) addTurnedRow(delta, weights, module, module.magnitude[firstRow + row]!, weight, firstRow + row)
+        else addRow(delta, module, weight, firstRow + row)
+      for (let column = 0; column < columns; column++) weights[column]! += delta[column]!
     }
   }
 }
@@ -27,4 +33,20 @@ function addRow(delta: Float64Array, module: AdapterModule, weight: number, row:
     if (factor === 0) continue
     for (let column = 0; column < columns; column++) delta[column]! += factor * a[r * columns + column]!
   }
+}
+
+/** DoRA: the row gets the length `magnitude`, in the direction of W + scale · B · A. */
+function addTurnedRow(
+  delta: Float64Array,
+  weights: Float32Array,
+  module: AdapterModule,
+  magnitude: number,
+  weight: number,
+  row: number,
+): void {
+  const turned = Float64Array.from(weights)
+  addRow(turned, module, 1, row)
+  const norm = Math.sqrt(turned.reduce((sum, value) => sum + value * value, 0))
+  const scale = norm === 0 ? 0 : magnitude / norm
+  for (const [column, value] of turned.entries()) delta[column]! += weight * (scale * value - weights[column]!)
 }

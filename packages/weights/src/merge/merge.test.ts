@@ -11,8 +11,8 @@ const adapter = fixture('adapter')
 const values = async (file: string, name: string) => decodeBlocks('F32', await (await readSafetensors(file)).read(name))
 
 /** Largest difference between a merged folder and what PEFT made of the same model and adapter. */
-async function differenceFromPeft(folder: string): Promise<number> {
-  const expected = await readSafetensors(fixture('merged.safetensors'))
+async function differenceFromPeft(folder: string, theirs = 'merged.safetensors'): Promise<number> {
+  const expected = await readSafetensors(fixture(theirs))
   let largest = 0
   for (const name of expected.tensors.keys()) {
     const ours = await values(`${folder}/model.safetensors`, name)
@@ -39,6 +39,14 @@ describe('merge', () => {
     await merge({ base: fixture('tiny-llama.gguf'), adapters: [{ path: adapter }], out: `${folder}/merged.gguf`, type: 'F32' })
     await convert(`${folder}/merged.gguf`, `${folder}/merged`)
     expect(await differenceFromPeft(`${folder}/merged`)).toBeLessThan(1e-6)
+  })
+
+  it.each(['tiny-llama', 'tiny-llama.gguf'])('turns and stretches rows as DoRA in PEFT does: %s', async (name) => {
+    const folder = temporaryFolder()
+    const out = `${folder}/merged.gguf`
+    await merge({ base: fixture(name), adapters: [{ path: fixture('adapter-dora') }], out, type: 'F32' })
+    await convert(out, `${folder}/merged`)
+    expect(await differenceFromPeft(`${folder}/merged`, 'merged-dora.safetensors')).toBeLessThan(1e-6)
   })
 
   it('weighs adapters and adds them up', async () => {

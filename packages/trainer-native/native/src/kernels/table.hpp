@@ -36,7 +36,7 @@ struct ProductTerm {
 
 inline constexpr int maxTerms = 16;
 
-// out[rows, columns] = Σ terms (+ bias) (+ residual) (+ out when accumulating); summed in float32, rounded once.
+// out[rows, columns] = scale·columnScale∘Σ terms (+ bias) (+ residual) (+ out when accumulating); summed in float32, rounded once.
 struct Product {
   std::int32_t rows = 0;
   std::int32_t columns = 0;
@@ -48,7 +48,9 @@ struct Product {
   bool outTransposed = false;    // out is [columns, rows]
   bool accumulate = false;
   float scale = 1.0f;            // on the sum of the terms
-  const float* bias = nullptr;   // [columns], added after the scale
+  const float* columnScale = nullptr;  // [columns]; null: 1
+  void* branch = nullptr;              // also gets what is there before bias and residual are added, as out is laid and typed
+  const float* bias = nullptr;         // [columns], added after the scales
   const void* residual = nullptr;
   DType residualType = DType::F32;
   // Filled by planTiles:
@@ -156,6 +158,10 @@ struct ActivationOps {
   void (*columnSums)(const void* x, float* sums, std::int64_t rows, std::int64_t columns, std::int64_t columnBegin, std::int64_t columnEnd);
   void (*widen)(const void* x, float* out, std::int64_t count);
   void (*narrow)(const float* x, void* out, std::int64_t count);
+  // DoRA's y = c∘z + bias backwards, for columns [begin, end): dz = c∘dy (dz may be dy) and sum[column − begin] += Σ rows dy·(y − bias). No
+  // bias: null.
+  void (*scaleBackward)(const void* dy, DType dyType, const void* y, const float* bias, const float* columnScale, void* dz, float* sum, std::int64_t rows,
+                        std::int64_t columns, std::int64_t begin, std::int64_t end);
   // y = x/(1 − p) where the element's random number (Philox) is at least p, else 0.
   void (*dropout)(const void* x, void* out, std::int64_t count, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose);
 };

@@ -17,6 +17,7 @@ using Tensors = std::map<TensorId, Values>;
 struct Adapter {
   int rank = 0;
   double scale = 0;
+  bool magnitude = false;  // DoRA
 };
 
 struct Decoder {
@@ -26,6 +27,21 @@ struct Decoder {
   std::vector<std::array<Values, projectionCount>> masks;      // dropout: factors on an adapter's input, or empty
   Values tokenWeights;                                         // of each token's loss, or empty
   double smoothing = 0;                                        // of labels
+  Tensors frozenNorms;                                         // DoRA's norms by magnitude, where differences must not see them change
+
+  // DoRA's norms as they are now.
+  void freezeNorms() {
+    frozenNorms.clear();
+    Tensors norms;
+    for (std::size_t l = 0; l < adapters.size(); ++l)
+      for (int p = 0; p < projectionCount; ++p) {
+        if (!adapters[l][p].magnitude) continue;
+        const TensorId id = magnitudeOf(static_cast<int>(l), p);
+        Values& norm = norms[id] = rowScales(static_cast<int>(l), p);
+        for (std::size_t i = 0; i < norm.size(); ++i) norm[i] = weights.at(id)[i] / norm[i];
+      }
+    frozenNorms = norms;
+  }
 
   // Loss·weight summed over labelled tokens; gradients of everything in `weights` go to `gradients`.
   double lossAndGradients(const std::vector<int>& ids, const std::vector<int>& labels, const std::vector<int>& borders, double weight, Tensors& gradients) const {
@@ -149,17 +165,46 @@ struct Decoder {
   Values project(int l, int p, const Values& x, int tokens, std::array<Values, projectionCount>& low) const {
     const Shape s = projectionShape(spec, p);
     Values y = linear(x, weights.at(weightOf(l, p)), tokens, s.rows, s.columns);
-    if (biased(p)) y = addBias(y, weights.at(weightOf(l, Bias + p)));
     const Adapter a = adapterOf(l, p);
-    if (a.rank == 0) return y;
+    if (a.rank == 0) return biased(p) ? addBias(y, weights.at(weightOf(l, Bias + p))) : y;
     low[p] = linear(masked(l, p, x), weights.at(loraA(l, p)), tokens, a.rank, s.columns);
     for (double& v : low[p]) v *= a.scale;
-    return sum(y, linear(low[p], weights.at(loraB(l, p)), tokens, s.rows, a.rank));
+    y = sum(y, linear(low[p], weights.at(loraB(l, p)), tokens, s.rows, a.rank));
+    if (a.magnitude) scaleColumns(y, rowScales(l, p), tokens);
+    return biased(p) ? addBias(y, weights.at(weightOf(l, Bias + p))) : y;
   }
-  void projectBackward(int l, int p, const Values& x, const std::array<Values, projectionCount>& low, const Values& dy, Values& dx, Tensors& gradients, int tokens) const {
+  // DoRA: m/‖W + scale·B·A‖ of each row; the norm is a constant to gradients.
+  Values rowScales(int l, int p) const {
     const Shape s = projectionShape(spec, p);
+    const Values &w = weights.at(weightOf(l, p)), &a = weights.at(loraA(l, p)), &b = weights.at(loraB(l, p)), &m = weights.at(magnitudeOf(l, p));
+    Values scales(s.rows);
+    for (int i = 0; i < s.rows; ++i) {
+      double squares = 0;
+      for (int j = 0; j < s.columns; ++j) {
+        double v = w[i * s.columns + j];
+        for (int r = 0; r < adapters[l][p].rank; ++r) v += adapters[l][p].scale * b[i * adapters[l][p].rank + r] * a[r * s.columns + j];
+        squares += v * v;
+      }
+      scales[i] = m[i] / (frozenNorms.empty() ? std::sqrt(squares) : frozenNorms.at(magnitudeOf(l, p))[i]);
+    }
+    return scales;
+  }
+  static void scaleColumns(Values& x, const Values& scales, int tokens) {
+    for (int t = 0; t < tokens; ++t)
+      for (std::size_t i = 0; i < scales.size(); ++i) x[t * scales.size() + i] *= scales[i];
+  }
+  void projectBackward(int l, int p, const Values& x, const std::array<Values, projectionCount>& low, const Values& dOutput, Values& dx, Tensors& gradients, int tokens) const {
+    const Shape s = projectionShape(spec, p);
+    Values dy = dOutput;
+    if (adapterOf(l, p).magnitude) {
+      const Values z = sum(linear(x, weights.at(weightOf(l, p)), tokens, s.rows, s.columns), linear(low[p], weights.at(loraB(l, p)), tokens, s.rows, adapterOf(l, p).rank));
+      const Values scales = rowScales(l, p), &m = weights.at(magnitudeOf(l, p));
+      for (int t = 0; t < tokens; ++t)
+        for (int i = 0; i < s.rows; ++i) gradients[magnitudeOf(l, p)][i] += dy[t * s.rows + i] * z[t * s.rows + i] * scales[i] / m[i];
+      scaleColumns(dy, scales, tokens);
+    }
     linearBackward(x, weights.at(weightOf(l, p)), dy, dx, gradients[weightOf(l, p)], tokens, s.rows, s.columns);
-    if (biased(p)) biasBackward(dy, gradients[weightOf(l, Bias + p)]);
+    if (biased(p)) biasBackward(dOutput, gradients[weightOf(l, Bias + p)]);
     const Adapter a = adapterOf(l, p);
     if (a.rank == 0) return;
     Values dLow(low[p].size());

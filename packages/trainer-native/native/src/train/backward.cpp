@@ -1,8 +1,10 @@
 // One block backward. For y = x·Wᵀ + low·Bᵀ with low = scale·x·Aᵀ:
 //   dx = dy·W + dLow·A    dLow = scale·dy·B    dA = dLowᵀ·x    dB = dyᵀ·low    dW = dyᵀ·x
+// with DoRA's y = c∘(x·Wᵀ + low·Bᵀ) the same from c∘dy instead of dy.
 // The gradients of projections that share an input (q,k,v and gate,up) are summed inside one product.
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "trainer.hpp"
 
@@ -26,6 +28,20 @@ void Trainer::gather(float* gradient, const MatrixView& left, std::int64_t rows,
   multiply(products_, p);
 }
 
+// The gradient of a projection before DoRA's scale: in place, but for the residual stream's, which others still need.
+MatrixView Trainer::beforeScale(int layer, int projection, const MatrixView& dy) {
+  const BlockBuffers& b = layout_.blocks[layer];
+  const BufferId outputs[projectionCount] = {spec_.queryKeyNorms ? b.rawQuery : b.q,
+                                             spec_.queryKeyNorms ? b.rawKey : b.k,
+                                             b.v,
+                                             spec_.postNorms ? b.rawAttention : b.branch[0],
+                                             b.gate,
+                                             b.up,
+                                             spec_.postNorms ? b.rawFfn : b.branch[1]};
+  const bool residual = !spec_.postNorms && (projection == AttentionOut || projection == Down);
+  return throughMagnitude(layer, projection, dy, at(outputs[projection]), residual ? at(layout_.dScaled) : const_cast<void*>(dy.data));
+}
+
 void Trainer::projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input,
                                   void* dInput) {
   const std::int32_t columns = projectionShape(spec_, projections[0]).columns;
@@ -42,7 +58,7 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
   std::array<const void*, 3> dLows{};
   for (std::size_t i = 0; i < projections.size(); ++i) {
     const int projection = projections[i];
-    const MatrixView& dy = dOutputs[i];
+    const MatrixView dy = hasMagnitude(layer, projection) ? beforeScale(layer, projection, dOutputs[i]) : dOutputs[i];
     const std::int32_t rows = projectionShape(spec_, projection).rows;
     const void* packedDy = pack(dy, rows);
     sum.add(packedDy, weight(layer, projection), false, rows);
@@ -180,6 +196,20 @@ void Trainer::attentionGradients(int layer) {
   headNormGradients(weightOf(layer, KeyNorm), spec_.kvHeads, layout_.dk, b.rawKey, b.keyInverse, weights_[layer].keyNorm);
 }
 
+// q and k as they were before rotation, for DoRA's gradients; nobody else needs them any more.
+void Trainer::unrotate(int layer) {
+  const RotaryTable* rotary = unrotary_.ofLayer(layer);
+  if (rotary == nullptr) return;
+  const BlockBuffers& b = layout_.blocks[layer];
+  const std::int64_t attention = spec_.attentionWidth(), kv = spec_.kvWidth();
+  const std::size_t element = bytesOf(options_.precision);
+  pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
+    ops_.rotate(at<unsigned char>(b.q) + begin * attention * element, positions_.data() + begin, count, spec_.heads, spec_.headDim, *rotary, -1.0f);
+    ops_.rotate(at<unsigned char>(b.k) + begin * kv * element, positions_.data() + begin, count, spec_.kvHeads, spec_.headDim, *rotary, -1.0f);
+  });
+}
+
 void Trainer::backwardBlock(int layer) {
   const BlockBuffers& b = layout_.blocks[layer];
   const BlockWeights& w = weights_[layer];
@@ -191,15 +221,22 @@ void Trainer::backwardBlock(int layer) {
   const MatrixView dFfn = spec_.postNorms ? throughPostNorm(weightOf(layer, PostFfnNorm), b.rawFfn, w.postFfnNorm, b.postInverse[1]) : dx;
   projectionGradients(layer, down, {&dFfn, 1}, hidden, at(layout_.dAct));
   const std::size_t row = static_cast<std::size_t>(spec_.ffn) * bytesOf(options_.precision);
+  // In place, unless DoRA still needs what gate and up were.
+  const bool apart = hasMagnitude(layer, Gate) || hasMagnitude(layer, Up);
+  auto* dGate = at<unsigned char>(apart ? layout_.dGate : b.gate);
+  auto* dUp = at<unsigned char>(apart ? layout_.dUp : b.up);
   const auto gatedBackward = spec_.activation == Activation::Gelu ? ops_.gegluBackward : ops_.swigluBackward;
   pool_.run((tokens_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
     const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, tokens_ - begin);
-    gatedBackward(at<unsigned char>(b.gate) + begin * row, at<unsigned char>(b.up) + begin * row, at<unsigned char>(layout_.dAct) + begin * row,
-                  count * spec_.ffn);
+    if (apart) {
+      std::memcpy(dGate + begin * row, at<unsigned char>(b.gate) + begin * row, count * row);
+      std::memcpy(dUp + begin * row, at<unsigned char>(b.up) + begin * row, count * row);
+    }
+    gatedBackward(dGate + begin * row, dUp + begin * row, at<unsigned char>(layout_.dAct) + begin * row, count * spec_.ffn);
   });
   renormalise(at(b.middle), w.ffnNorm, hidden, at<float>(b.inverse[1]));
   const int gateUp[] = {Gate, Up};
-  const MatrixView dGateUp[] = {view(at(b.gate), tokens_, spec_.ffn), view(at(b.up), tokens_, spec_.ffn)};
+  const MatrixView dGateUp[] = {view(dGate, tokens_, spec_.ffn), view(dUp, tokens_, spec_.ffn)};
   projectionGradients(layer, gateUp, dGateUp, hidden, at(layout_.dHidden));
   normGradients(weightOf(layer, FfnNorm), at(b.middle), w.ffnNorm, at<float>(b.inverse[1]), at(layout_.dHidden));
 
@@ -207,6 +244,7 @@ void Trainer::backwardBlock(int layer) {
   const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), b.rawAttention, w.postAttentionNorm, b.postInverse[0]) : dx;
   projectionGradients(layer, out, {&dAttended, 1}, at(b.attention), at(layout_.dAttention));
   attentionGradients(layer);
+  if (!spec_.queryKeyNorms && (hasMagnitude(layer, Query) || hasMagnitude(layer, Key))) unrotate(layer);
   renormalise(at(b.input), w.attentionNorm, hidden, at<float>(b.inverse[0]));
   const int qkv[] = {Query, Key, Value};
   const MatrixView dqkv[] = {view(at(layout_.dq), tokens_, spec_.attentionWidth()), view(at(layout_.dk), tokens_, spec_.kvWidth()),

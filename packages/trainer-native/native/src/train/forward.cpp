@@ -1,6 +1,6 @@
 // One block forward:
 //   h = norm(x)   q,k,v = h·Wᵀ (rotated)   m = x + attention(q,k,v)·Woᵀ
-//   h = norm(m)   y = m + (silu(h·Wgᵀ)∘(h·Wuᵀ))·Wdᵀ           each W·h with an adapter adds B·(scale·A·h)
+//   h = norm(m)   y = m + (silu(h·Wgᵀ)∘(h·Wuᵀ))·Wdᵀ           each W·h with an adapter adds B·(scale·A·h), times DoRA's scale
 // As the model's spec says: biases of q, k, v; norms of each head of q and k; norms on what is added to x and to m; gelu for silu.
 #include "trainer.hpp"
 
@@ -44,6 +44,10 @@ void Trainer::project(int layer, int projection, const void* input, const void* 
   p.residualType = options_.precision;
   if (spec_.attentionBias && projection <= Value) p.bias = weights_[layer].biases[projection];
   p.add(packedInput, weight(layer, projection), true, shape.columns);
+  if (hasMagnitude(layer, projection)) {
+    p.columnScale = columnScale(layer, projection);
+    if (residual != nullptr) p.branch = at(layout_.blocks[layer].branch[projection == Down]);
+  }
   const std::size_t mark = packedUsed_;
   if (adapted(layer, projection))
     p.add(lowRank(layer, projection, input, packedInput), parameter(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
@@ -137,6 +141,7 @@ void Trainer::forwardBlock(int layer, bool remaining) {
     project(layer, Down, hidden, packed, at(b.rawFfn), nullptr);
     addNormalised(at(b.rawFfn), w.postFfnNorm, at<float>(b.postInverse[1]), at(b.middle), remaining ? out : hidden);
   } else if (remaining) project(layer, Down, hidden, packed, out, at(b.middle));
+  else if (hasMagnitude(layer, Down)) project(layer, Down, hidden, packed, at(b.branch[1]), nullptr);
   else lowRank(layer, Down, hidden, packed);
 }
 

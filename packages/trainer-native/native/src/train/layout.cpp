@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "../product.hpp"
+#include "magnitude.hpp"
+#include "tensors.hpp"
 
 namespace qt {
 
@@ -11,11 +13,17 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   const std::size_t d = spec.dModel, attention = spec.attentionWidth(), kv = spec.kvWidth(), ffn = spec.ffn;
   const bool bf16 = o.precision == DType::BF16;
   const int layers = spec.layers;
-  // Stages: 0 embedding, 1 … L blocks, L+1 loss, L+2 … 2L+1 blocks backwards, 2L+2 embedding's gradient.
-  const int lossStage = layers + 1, last = 2 * layers + 2;
+  // Stages: 0 embedding, 1 … L blocks, L+1 loss, L+2 … 2L+1 blocks backwards, 2L+2 embedding's gradient, 2L+3 the optimiser.
+  const int lossStage = layers + 1, last = 2 * layers + 2, updateStage = last + 1;
   const auto forwardStage = [&](int l) { return 1 + l; };
   const auto backwardStage = [&](int l) { return 2 * layers + 1 - l; };
   const auto rankOf = [&](int l, int p) { return o.adapters.empty() ? 0 : o.adapters[l][p].rank; };
+  const auto scaled = [&](int l, int p) { return !o.adapters.empty() && o.adapters[l][p].rank > 0 && o.adapters[l][p].magnitude; };
+  const auto anyScaled = [&](int p) {
+    for (int l = 0; l < layers; ++l)
+      if (scaled(l, p)) return true;
+    return false;
+  };
   int mostRank = 0;
   for (const auto& block : o.adapters)
     for (const AdapterModule& m : block) mostRank = std::max(mostRank, m.rank);
@@ -54,6 +62,11 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
           for (int other = 0; other < layers; ++other) rank = std::max(rank, rankOf(other, p));
         b.low[p] = rank > 0 ? plan.add(kept, tokens * rank * element, begin, end) : -1;
       }
+      const int branches[] = {AttentionOut, Down};
+      for (int i = 0; i < 2; ++i) {
+        const bool wanted = spec.postNorms ? false : o.checkpointing ? anyScaled(branches[i]) : scaled(l, branches[i]);
+        b.branch[i] = wanted ? plan.add(kept, tokens * d * element, begin, end) : -1;
+      }
       shared = b;
     }
     blocks.push_back(b);
@@ -83,6 +96,23 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   delta = plan.add(working, tokens * spec.heads * sizeof(float), back, last);
   dLow = mostRank > 0 ? plan.add(working, tokens * mostRank * 3 * element, back, last) : -1;
 
+  const bool scaledHidden = anyScaled(Gate) || anyScaled(Up);
+  dScaled = !spec.postNorms && (anyScaled(AttentionOut) || anyScaled(Down)) ? plan.add(working, tokens * d * element, back, last) : -1;
+  dGate = scaledHidden ? plan.add(working, tokens * ffn * element, back, last) : -1;
+  dUp = scaledHidden ? plan.add(working, tokens * ffn * element, back, last) : -1;
+  std::size_t normRoom = 0;
+  for (int l = 0; l < layers; ++l) {
+    auto& offsets = scaleAt.emplace_back();
+    for (int p = 0; p < projectionCount; ++p) {
+      if (!scaled(l, p)) continue;
+      const Shape shape = projectionShape(spec, p);
+      offsets[p] = scaleCount;
+      scaleCount += shape.rows;
+      normRoom = std::max(normRoom, normScratch(shape.rows, rankOf(l, p)));
+    }
+  }
+  scales = scaleCount > 0 ? plan.add("adapter norms", (2 * scaleCount + normRoom) * sizeof(float), 0, updateStage) : -1;
+
   const std::size_t chunk = std::min<std::size_t>(o.lossChunk, tokens);
   logits = plan.add("logits of a chunk", chunk * spec.vocabulary * sizeof(float), lossStage, lossStage);
   lossHidden = plan.add(working, chunk * d * element, lossStage, lossStage);
@@ -94,7 +124,9 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
       std::max({tokens, static_cast<std::size_t>(spec.vocabulary), widest, kv, static_cast<std::size_t>(mostRank)}));
   const std::size_t product = mostProductScratch(mostRows, 1 << 20, kernels);
   scratchBytes = roundUpBytes(std::max({product, kernels.attentionScratch({spec.heads, spec.kvHeads, spec.headDim, 1.0f}), d * sizeof(float) * 2}));
-  scratch = plan.add("threads' scratch", scratchBytes * threads, 0, last);
+  scratch = plan.add("threads' scratch", scratchBytes * threads, 0, updateStage);
+  const std::size_t room = TrainedLayout(spec, o).scratch;
+  optimizer = room > 0 ? plan.add("optimiser's step", room * sizeof(float), updateStage, updateStage) : -1;
   plan.place();
 }
 

@@ -21,6 +21,7 @@ struct BlockBuffers {
   BufferId rawAttention, rawFfn;        // what is added to the residual, before its norm [T, dModel], with
   BufferId postInverse[2];              // float32 [T]; −1 without such norms
   BufferId low[projectionCount];  // scale·x·Aᵀ [T, rank]; −1 without adapter
+  BufferId branch[2];   // what attention and feed-forward add to the residual stream, where DoRA asks for it; else −1
 };
 
 struct StepLayout {
@@ -32,9 +33,14 @@ struct StepLayout {
   BufferId dropped;        // hidden after dropout; −1 without
   BufferId dx;             // float32 gradient of the residual stream
   BufferId dNormed;        // gradient of what is added to the residual, through its norm; −1 without
+  BufferId dScaled, dGate, dUp;  // gradients before DoRA's scales; −1 without
+  BufferId scales;         // float32: DoRA's scales, then ‖W‖², then room for computing norms; −1 without
+  std::int64_t scaleCount = 0;
+  std::vector<std::array<std::int64_t, projectionCount>> scaleAt;
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
   BufferId logits, lossHidden, lossInverse, dLossHidden;
   BufferId scratch;        // one piece for each thread
+  BufferId optimizer;      // for the optimiser's step; −1: not needed
   std::size_t packedBytes = 0;
   std::size_t scratchBytes = 0;  // of one thread
 

@@ -28,7 +28,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   std::vector<unsigned char> correct(carrying.size());
 
   for (std::size_t first = 0; first < carrying.size(); first += chunk) {
-    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false};
+    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false, .documents = {}};
     const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
     for (std::int32_t r = 0; r < rows; ++r) std::memcpy(gathered + r * row, x + carrying[first + r] * row, row);
     ops_.rmsNorm(gathered, outputNorm_, hidden, inverse, rows, d, spec_.normEpsilon);
@@ -78,10 +78,14 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
 
   LossSum sum;
   sum.tokens = static_cast<std::int64_t>(carrying.size());
+  sum.documents.resize(batch.documents);
+  int document = 0;
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const double own = weightAt(carrying[i]);
     sum.loss += own * losses[i];
     sum.weight += own;
+    while (document + 1 < batch.documents && carrying[i] >= batch.borders[document + 1]) ++document;
+    sum.documents[document] += own * losses[i];
     sum.correct += correct[i];
   }
   return sum;

@@ -13,6 +13,7 @@ namespace qt {
 struct AdapterModule {
   std::int32_t rank = 0;
   float scale = 1.0f;
+  bool magnitude = false;  // DoRA
 };
 
 struct TrainerOptions {
@@ -26,6 +27,8 @@ struct TrainerOptions {
   float labelSmoothing = 0.0f;        // of the training loss
   std::uint64_t seed = 1;
   OptimizerKind optimizer = OptimizerKind::AdamW;
+  bool average = false;               // also keep a moving average of what is trained
+  float embeddingNoise = 0.0f;        // NEFTune's α; 0: off
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
 };
 

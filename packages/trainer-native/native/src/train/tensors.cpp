@@ -1,5 +1,7 @@
 #include "tensors.hpp"
 
+#include <algorithm>
+
 #include "../memory.hpp"
 #include "../model/model.hpp"
 
@@ -24,7 +26,10 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
   const Optimizer& optimizer = optimizerOf(o.optimizer);
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
-    TrainedTensor tensor{id, rows, columns, count, decays, optimizer.stateOf(rows, columns)};
+    TrainedTensor tensor{id, rows, columns, count, decays, {}};
+    tensor.state = optimizer.stateOf(tensor.shape());
+    if (o.average) tensor.state.push_back({"average", StateType::F32, static_cast<std::size_t>(tensor.size())});
+    if (optimizer.scratchOf != nullptr) scratch = std::max(scratch, optimizer.scratchOf(tensor.shape()));
     for (StateArray& array : tensor.state) {
       array.offset = stateBytes;
       stateBytes += roundUpBytes(array.bytes());
@@ -55,6 +60,7 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
       if (rank == 0) continue;
       add(loraA(l, p), rank, shape.columns, true);
       add(loraB(l, p), shape.rows, rank, true);
+      if (o.adapters[l][p].magnitude) add(magnitudeOf(l, p), 1, shape.rows, false);
     }
   }
   if (o.full) {

@@ -49,15 +49,17 @@ struct TrainedTensor {
   std::int64_t rows, columns;
   std::size_t offset;             // in floats, alike in parameters and gradients
   bool decays;                    // matrices do, norms do not
-  std::vector<StateArray> state;  // of the optimiser, with offsets in bytes
+  std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, with offsets in bytes
 
   std::int64_t size() const { return rows * columns; }
+  TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount}; }
 };
 
 struct TrainedLayout {
   std::vector<TrainedTensor> tensors;
   std::size_t count = 0;       // floats, padded
   std::size_t stateBytes = 0;  // of the optimiser
+  std::size_t scratch = 0;     // floats that its step needs
   TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
   const TrainedTensor* find(const TensorId& id) const;
 

@@ -5,6 +5,9 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "../philox.hpp"
+#include "magnitude.hpp"
+
 namespace qt {
 namespace {
 
@@ -17,6 +20,11 @@ void overRows(ThreadPool& pool, std::int64_t rows, std::int64_t together, const 
     const std::int64_t begin = task * together;
     body(begin, std::min(rows, begin + together));
   });
+}
+
+ModelSpec withInverseRopes(ModelSpec spec) {
+  for (Rope& rope : spec.ropes) rope.factor = 1.0f / rope.factor;
+  return spec;
 }
 
 const void* rowOf(const void* data, std::int64_t row, std::int64_t columns, DType type) {
@@ -43,11 +51,16 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
       embedding_(model.embedding),
       output_(model.output),
       outputNorm_(model.outputNorm),
-      rotary_(spec_, options_.maxPositions) {
+      rotary_(spec_, options_.maxPositions),
+      inverseSpec_(withInverseRopes(spec_)),
+      unrotary_(inverseSpec_, layout_.scaleCount > 0 ? options_.maxPositions : 0) {
   parameters_ = reinterpret_cast<float*>(state_.data());
   gradients_ = parameters_ + trained_.count;
   optimizerState_ = state_.data() + trained_.count * 2 * sizeof(float);
   products_ = {&kernels_, &pool_, options_.precision == DType::BF16, at<unsigned char>(layout_.scratch), layout_.scratchBytes};
+  for (int l = 0; l < spec_.layers; ++l)
+    for (int p = 0; p < projectionCount; ++p)
+      if (hasMagnitude(l, p)) rowSquares(pool_, kernels_, weight(l, p), columnScale(l, p) + layout_.scaleCount);
 
   if (!options_.full) return;
   const auto own = [&](const TrainedTensor& t, const MatrixView& from) {
@@ -93,6 +106,7 @@ MatrixView Trainer::parameter(const TensorId& id) {
 void Trainer::prepare(const Batch& batch) {
   if (batch.tokens > options_.maxTokens) throw std::runtime_error("the batch has more tokens than were planned");
   tokens_ = batch.tokens;
+  borders_.assign(batch.borders, batch.borders + batch.documents + 1);
   positions_.resize(batch.tokens);
   tiles_.clear();
   for (int d = 0; d < batch.documents; ++d) {
@@ -106,6 +120,7 @@ void Trainer::prepare(const Batch& batch) {
   for (int i = 0; i < batch.tokens; ++i)
     if (batch.ids[i] < 0 || batch.ids[i] >= spec_.vocabulary || batch.labels[i] >= spec_.vocabulary)
       throw std::runtime_error("a token id lies outside the vocabulary");
+  refreshScales();
 }
 
 void Trainer::embed(const Batch& batch) {
@@ -116,9 +131,22 @@ void Trainer::embed(const Batch& batch) {
       kernels_.decodeRow(embedding_, batch.ids[t], row.data());
       if (spec_.embeddingScale != 1.0f)
         for (std::int32_t i = 0; i < spec_.dModel; ++i) row[i] *= spec_.embeddingScale;
+      if (training_ && options_.embeddingNoise > 0) addNoise(row.data(), t);
       ops_.narrow(row.data(), rowOf(out, t, spec_.dModel, options_.precision), spec_.dModel);
     }
   });
+}
+
+// NEFTune (Jain et al., arXiv 2310.05914): uniform noise up to α/√(length of the document · width), drawn by token and element.
+void Trainer::addNoise(float* row, std::int64_t token) {
+  constexpr std::uint32_t purpose = 6;  // core's purposes.noise
+  const auto document = std::upper_bound(borders_.begin(), borders_.end(), static_cast<std::int32_t>(token));
+  const double size = options_.embeddingNoise / std::sqrt(static_cast<double>(*document - *(document - 1)) * spec_.dModel);
+  for (std::int64_t i = 0; i < spec_.dModel; i += 4) {
+    std::uint32_t word[4];
+    philox(static_cast<std::uint64_t>(i) / 4, micro_, purpose, options_.seed ^ (static_cast<std::uint64_t>(token) << 32), word);
+    for (int j = 0; j < 4 && i + j < spec_.dModel; ++j) row[i + j] += static_cast<float>(size * (word[j] / 2147483648.0 - 1.0));
+  }
 }
 
 void* Trainer::pack(const MatrixView& left, std::int64_t depth) {
@@ -159,7 +187,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   micro_ = micro;
   prepare(batch);
   embed(batch);
-  const LossSum stopped{.finished = false};
+  const LossSum stopped{.finished = false, .documents = {}};
   for (int l = 0; l < spec_.layers; ++l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     forwardBlock(l, true);
@@ -175,15 +203,18 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   return sum;
 }
 
-LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort) {
-  training_ = false;
+LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options) {
+  training_ = options.random;
+  micro_ = options.micro;
   prepare(batch);
   embed(batch);
-  for (int l = 0; l < spec_.layers; ++l) {
-    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false};
-    forwardBlock(l, true);
-  }
-  return lossAndGradient(batch, 0.0f, false, abort);
+  adaptersOn_ = options.adapters;
+  LossSum sum{.finished = false, .documents = {}};
+  int layer = 0;
+  for (; layer < spec_.layers && !abort.load(std::memory_order_relaxed); ++layer) forwardBlock(layer, true);
+  if (layer == spec_.layers) sum = lossAndGradient(batch, 0.0f, false, abort);
+  adaptersOn_ = true;
+  return sum;
 }
 
 void Trainer::zeroGradients() {
@@ -191,23 +222,30 @@ void Trainer::zeroGradients() {
                [&](std::int64_t begin, std::int64_t end) { std::memset(gradients_ + begin, 0, sizeof(float) * (end - begin)); });
 }
 
-double Trainer::update(const UpdateOptions& o) {
-  const auto count = static_cast<std::int64_t>(trained_.count);
-  std::vector<double> parts(static_cast<std::size_t>((count + elementsPerTask - 1) / elementsPerTask));
-  overElements(pool_, count, [&](std::int64_t begin, std::int64_t end) {
-    parts[begin / elementsPerTask] = kernels_.sumOfSquares(gradients_ + begin, end - begin);
+// The moving average, after a tensor's step.
+void Trainer::follow(const TrainedTensor& t, float decay) {
+  auto* average = reinterpret_cast<float*>(optimizerState_ + t.state.back().offset);
+  const float* parameter = parameters_ + t.offset;
+  overElements(pool_, t.size(), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) average[i] += (1.0f - decay) * (parameter[i] - average[i]);
   });
-  double squares = 0;
-  for (const double p : parts) squares += p;
-  const double norm = std::sqrt(squares);
+}
+
+double Trainer::update(const UpdateOptions& o) {
+  const double norm = std::sqrt(sumOverElements(pool_, static_cast<std::int64_t>(trained_.count), [&](std::int64_t begin, std::int64_t end) {
+    return kernels_.sumOfSquares(gradients_ + begin, end - begin);
+  }));
   if (!std::isfinite(norm)) return norm;
   const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
   const Optimizer& optimizer = optimizerOf(options_.optimizer);
   for (const TrainedTensor& t : trained_.tensors) {
     const ParameterGroup& group = o.groups[static_cast<int>(t.id.role)];
-    optimizer.update({t.rows, t.columns, parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
-                     {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step}, {pool_, kernels_});
+    optimizer.update({t.shape(), parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
+                     {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
+                     {products_, layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer)});
+    if (options_.average) follow(t, o.step == 1 ? 0.0f : o.averageDecay);
   }
+  scalesStale_ = true;
   zeroGradients();
   return norm;
 }

@@ -21,6 +21,14 @@ struct LossSum {
   std::int64_t tokens = 0;  // how many there are
   std::int64_t correct = 0; // of which the most likely token was the right one
   bool finished = true;     // false: stopped by the abort flag
+  std::vector<double> documents;  // the weighted sum of each document's losses
+};
+
+// How a batch is only looked at: as in training (with the random numbers of a micro-batch) or not, with the adapters or without.
+struct EvaluateOptions {
+  bool adapters = true;
+  bool random = false;
+  std::uint32_t micro = 0;
 };
 
 // Rate and decay of the tensors of one role.
@@ -34,6 +42,7 @@ struct UpdateOptions {
   float beta1, beta2, epsilon;
   float clip;         // 0: off
   std::int64_t step;  // from 1
+  float averageDecay = 0;  // of the moving average: a ← a + (1 − decay)(p − a)
 };
 
 class Trainer {
@@ -43,7 +52,7 @@ class Trainer {
 
   // Adds the gradients of Σ loss·weight over the batch. `micro` numbers the batch within its run, for dropout.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
-  LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort);
+  LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options = {});
 
   // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
@@ -51,7 +60,13 @@ class Trainer {
   void zeroGradients();
 
   const TrainedLayout& trained() const { return trained_; }
-  std::span<float> parameters() { return {parameters_, trained_.count}; }
+  // For reading and writing.
+  std::span<float> parameters() {
+    scalesStale_ = true;
+    return {parameters_, trained_.count};
+  }
+  // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
+  void startMagnitudes();
   std::span<float> gradients() { return {gradients_, trained_.count}; }
   // The optimiser's memory; a tensor's arrays in it are TrainedTensor::state.
   std::span<unsigned char> state() { return {optimizerState_, trained_.stateBytes}; }
@@ -68,11 +83,18 @@ class Trainer {
 
   void prepare(const Batch& batch);
   void embed(const Batch& batch);
+  void addNoise(float* row, std::int64_t token);
+  void follow(const TrainedTensor& tensor, float decay);
   void* pack(const MatrixView& left, std::int64_t depth);
   void normalise(const void* x, const float* weight, void* out, float* inverse);
   void renormalise(const void* x, const float* weight, void* out, const float* inverse);
   void forwardBlock(int layer, bool remaining);
-  bool adapted(int layer, int projection) const { return !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
+  bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
+  bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
+  float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
+  void adaptedRowNorms(int layer, int projection, float* norms);
+  void refreshScales();
+  MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
   void activate(int layer, void* out);
   void normaliseAndRotate(int layer);
   void addNormalised(const void* x, const float* weight, float* inverse, const void* residual, void* out);
@@ -89,6 +111,8 @@ class Trainer {
   MatrixView throughPostNorm(const TensorId& norm, BufferId raw, const float* weight, BufferId inverse);
   void headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight);
   void attentionGradients(int layer);
+  MatrixView beforeScale(int layer, int projection, const MatrixView& dy);
+  void unrotate(int layer);
   void embeddingGradient(const Batch& batch);
   bool dropout() const { return options_.dropout > 0 && training_; }
   void drop(int layer, int projection, const void* input, void* out, std::int64_t columns);
@@ -113,11 +137,15 @@ class Trainer {
 
   ProductContext products_;
   RotaryTables rotary_;
-  std::vector<std::int32_t> positions_;
+  ModelSpec inverseSpec_;         // the same with ropes that undo their factors,
+  RotaryTables unrotary_;         // whose tables undo rotary_ with direction −1
+  std::vector<std::int32_t> positions_, borders_;
   std::vector<AttentionTile> tiles_;
   std::int32_t tokens_ = 0;
   std::uint32_t micro_ = 0;
   bool training_ = false;
+  bool scalesStale_ = true;
+  bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;
 };
 

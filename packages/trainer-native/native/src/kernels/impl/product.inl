@@ -117,7 +117,8 @@ static void finishTile(const Product& p, const float* sums, int stride, int row,
     for (int c = 0; c < columns; ++c)
       for (int r = 0; r < rows; ++r) {
         Out* to = out + (column + c) * p.outStride + row + r;
-        put(to, sums[r * stride + c] * p.scale + (p.bias != nullptr ? p.bias[column + c] : 0.0f) + (p.accumulate ? value(to) : 0.0f));
+        const float scale = p.scale * (p.columnScale == nullptr ? 1.0f : p.columnScale[column + c]);
+        put(to, sums[r * stride + c] * scale + (p.bias != nullptr ? p.bias[column + c] : 0.0f) + (p.accumulate ? value(to) : 0.0f));
       }
     return;
   }
@@ -127,6 +128,8 @@ static void finishTile(const Product& p, const float* sums, int stride, int row,
     for (int c = 0; c < columns; c += lanes) {
       const int width = columns - c < lanes ? columns - c : lanes;
       f32x16 v = load(sums + r * stride + c) * p.scale;
+      if (p.columnScale != nullptr) v *= loadSome(p.columnScale + column + c, width);
+      if (p.branch != nullptr) storeSome(static_cast<Out*>(p.branch) + at + c, v, width);
       if (p.bias != nullptr) v += loadSome(p.bias + column + c, width);
       if (p.residual != nullptr) {
         if (p.residualType == DType::F32) v += loadSome(static_cast<const float*>(p.residual) + at + c, width);

@@ -172,6 +172,37 @@ static void columnSums(const void* x, float* sums, std::int64_t rows, std::int64
   }
 }
 
+// Rows are summed 64 at a time, in order: exact enough in float32, and the same for any cut of the columns.
+template <class T, class D>
+static void scaleBackwardFrom(const D* dy, const T* y, const float* bias, const float* columnScale, T* dz, float* sum, std::int64_t rows, std::int64_t columns,
+                              std::int64_t begin, std::int64_t end) {
+  for (std::int64_t first = 0; first < rows; first += 64) {
+    const std::int64_t last = first + 64 < rows ? first + 64 : rows;
+    for (std::int64_t c = begin; c < end; c += lanes) {
+      const std::int64_t w = end - c < lanes ? end - c : lanes;
+      const f32x16 scale = take(columnScale + c, w);
+      const f32x16 shift = bias == nullptr ? f32x16{} : take(bias + c, w);
+      f32x16 part{};
+      for (std::int64_t r = first; r < last; ++r) {
+        const f32x16 d = take(dy + r * columns + c, w);
+        part += d * (take(y + r * columns + c, w) - shift);
+        give(dz + r * columns + c, d * scale, w);
+      }
+      give(sum + (c - begin), take(sum + (c - begin), w) + part, w);
+    }
+  }
+}
+
+template <class T>
+static void scaleBackward(const void* dy, DType dyType, const void* y, const float* bias, const float* columnScale, void* dz, float* sum, std::int64_t rows,
+                          std::int64_t columns, std::int64_t begin, std::int64_t end) {
+  const auto from = [&](auto* data) {
+    scaleBackwardFrom(data, static_cast<const T*>(y), bias, columnScale, static_cast<T*>(dz), sum, rows, columns, begin, end);
+  };
+  if (dyType == DType::F32) from(static_cast<const float*>(dy));
+  else from(static_cast<const bf16*>(dy));
+}
+
 template <class T>
 static void addRows(void* out, const void* x, std::int64_t count) {
   overColumns(count, [&](std::int64_t c, std::int64_t w) {

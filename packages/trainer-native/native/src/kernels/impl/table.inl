@@ -32,6 +32,7 @@ static ActivationOps activationOps() {
       .columnSums = columnSums<T>,
       .widen = widenRow<T>,
       .narrow = narrowRow<T>,
+      .scaleBackward = scaleBackward<T>,
       .dropout = dropout<T>,
   };
 }

@@ -7,8 +7,8 @@
 namespace qt {
 namespace {
 
-std::vector<StateArray> stateOf(std::int64_t rows, std::int64_t columns) {
-  const auto count = static_cast<std::size_t>(rows * columns);
+std::vector<StateArray> stateOf(const TensorShape& shape) {
+  const auto count = static_cast<std::size_t>(shape.size());
   return {{"first_moment", StateType::F32, count}, {"second_moment", StateType::F32, count}};
 }
 
@@ -23,8 +23,8 @@ void update(const OptimizedTensor& t, const OptimizerStep& o, const OptimizerCon
   step.correction2 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta2), static_cast<double>(o.step)));
   step.gradScale = o.gradScale;
   float *m = t.array<float>(0), *v = t.array<float>(1);
-  overElements(context.pool, t.size(), [&](std::int64_t begin, std::int64_t end) {
-    context.kernels.adamw(t.parameter + begin, t.gradient + begin, m + begin, v + begin, end - begin, step);
+  overElements(context.pool(), t.shape.size(), [&](std::int64_t begin, std::int64_t end) {
+    context.kernels().adamw(t.parameter + begin, t.gradient + begin, m + begin, v + begin, end - begin, step);
   });
 }
 

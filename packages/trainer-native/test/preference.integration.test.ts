@@ -1,0 +1,69 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { StepEvent, TrainingConfigInput } from '@qt/core'
+import { expect, test } from 'vitest'
+import { train } from '../src/index.js'
+import { fixture, numbersOf, temporaryFolder } from './support.js'
+
+const folder = await temporaryFolder()
+const pairs = join(folder, 'pairs.jsonl')
+const prompt = Array.from({ length: 6 }, (_, i) => 3 + i)
+const side = (answer: readonly number[]) => ({
+  input_ids: [...prompt, ...answer],
+  labels: [...prompt.map(() => -100), ...answer],
+})
+await writeFile(
+  pairs,
+  Array.from({ length: 8 }, (_, i) =>
+    JSON.stringify({ chosen: side([20, 21 + (i % 3), 22]), rejected: side([40, 41, 42 + (i % 2), 43, 44]) }),
+  ).join('\n'),
+)
+
+const config = (output: string, more: TrainingConfigInput['training']): TrainingConfigInput => ({
+  base: fixture('tiny-untied'),
+  data: { path: pairs, format: 'preference' },
+  adapter: { rank: 4, alpha: 8 },
+  training: {
+    steps: 12,
+    batchSize: 2,
+    gradAccumulation: 2,
+    sequenceLength: 32,
+    precision: 'float32',
+    learningRate: 5e-3,
+    schedule: 'constant',
+    ...more,
+  },
+  threads: 2,
+  output: join(folder, output),
+})
+
+async function losses(run: ReturnType<typeof train>): Promise<number[]> {
+  const steps: StepEvent[] = []
+  for await (const event of run) if (event.type === 'step') steps.push(event)
+  return steps.map(({ loss }) => loss)
+}
+
+test('DPO begins at log 2, where model and reference are the same, and learns to prefer', async () => {
+  const found = await losses(train(config('dpo', { objective: 'dpo', preferenceStrength: 0.3 })))
+  expect(found[0]).toBeCloseTo(Math.log(2), 6)
+  expect(found.at(-1)).toBeLessThan(0.3)
+})
+
+test('ORPO learns the chosen answers and prefers them', async () => {
+  const found = await losses(train(config('orpo', { objective: 'orpo' })))
+  expect(found.at(-1)).toBeLessThan(0.6 * found[0]!)
+})
+
+test('DPO with dropout gives the same bytes for any number of threads', async () => {
+  const settings = { objective: 'dpo' } as const
+  const bytes = async (name: string, threads: number) => {
+    const { adapter } = await train({ ...config(name, settings), adapter: { rank: 4, dropout: 0.2 }, threads })
+    return numbersOf(join(adapter!.path, 'adapter_model.safetensors'))
+  }
+  expect(await bytes('one', 1)).toEqual(await bytes('seven', 7))
+})
+
+test('DPO without an adapter has no reference, and says so', async () => {
+  const { adapter: _, ...whole } = config('whole', { objective: 'dpo' })
+  await expect(train(whole)).rejects.toMatchObject({ code: 'CONFIG_INVALID', where: { field: 'training.objective' } })
+})
