@@ -19,7 +19,10 @@ export function formatOf({ value, where }: DataRecord, wanted: (typeof dataForma
   if (wanted === 'preference')
     throw usageError('DATA_FORMAT_UNSUPPORTED', `Rows are not made from the format "${wanted}".`, {
       where: { field: 'data.format' },
-      actions: ['Use scenarios, chat, instructions, text or tokens.'],
+      actions: [
+        'Set training.objective to dpo or orpo, which learn from pairs.',
+        'Or use scenarios, chat, instructions, text or tokens.',
+      ],
     })
   if (wanted !== 'auto') return wanted
   if (isMarkdown.test(where.file ?? '') && typeof value.text === 'string' && looksLikeScenario(value.text)) return 'scenarios'

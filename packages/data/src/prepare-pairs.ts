@@ -1,4 +1,4 @@
-import { chatMessageSchema, ignoreLabel, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
+import { type ChatMessage, chatMessageSchema, ignoreLabel, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
 import { dataFiles } from './data-files.js'
 import { maskChat } from './mask-chat.js'
 import type { PreparedRows, RowsConfig } from './prepare-rows.js'
@@ -116,7 +116,7 @@ function answer({ value, where }: DataRecord, side: Side, tokenizer: Tokenizer |
       where,
       actions: ['Name one as "tokenizer" in the configuration, or give a base that brings its own.'],
     })
-  const messages = (field: 'prompt' | Side, role: 'user' | 'assistant') => {
+  const messages = (field: 'prompt' | Side, role: 'user' | 'assistant'): ChatMessage[] => {
     const given = value[field]
     if (typeof given === 'string' && given !== '') return [{ role, content: given }]
     const parsed = chatMessageSchema.array().min(1).safeParse(given)
@@ -124,7 +124,8 @@ function answer({ value, where }: DataRecord, side: Side, tokenizer: Tokenizer |
     throw recordError(where, field, `"${field}" must be text or a list of messages.`, `Write "${field}": "…".`)
   }
   const prompt = Object.hasOwn(value, 'prompt') ? messages('prompt', 'user') : []
-  const example = { messages: [...prompt.map((message) => ({ ...message, weight: 0 })), ...messages(side, 'assistant')] }
+  const unlearned = prompt.map((message): ChatMessage => ({ ...message, weight: 0 }))
+  const example = { messages: [...unlearned, ...messages(side, 'assistant')] }
   return maskChat(example, tokenizer, {
     date: new Date('2024-07-26T00:00:00Z'),
     ...(base === undefined ? {} : { templateName: `of ${base}` }),

@@ -45,10 +45,12 @@ const options = (full: boolean, layers: number): StepOptions => ({
   labelSmoothing: 0,
   seed: 1,
   optimizer: 'adamw',
+  average: false,
+  embeddingNoise: 0,
   adapters: full
     ? []
     : Array.from({ length: layers }, (_, layer) =>
-        Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank, scale })),
+        Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank, scale, magnitude: false })),
       ).flat(),
 })
 

@@ -235,8 +235,9 @@ int main() {
   for (int n = 0; n < count; ++n) {
     const KernelTable& k = kernels(names[n]);
     for (const double clip : {0.0, 0.5}) {
-      compare("SGD", OptimizerKind::Sgd, k, clip, 1e-5, sgdReference);
-      compare("Adafactor", OptimizerKind::Adafactor, k, clip, 1e-5, adafactorReference);
+      // Ten small steps on float32 parameters: their rounding alone is some 1e-5 of the change.
+      compare("SGD", OptimizerKind::Sgd, k, clip, 5e-5, sgdReference);
+      compare("Adafactor", OptimizerKind::Adafactor, k, clip, 5e-5, adafactorReference);
       compare("Muon", OptimizerKind::Muon, k, clip, 1e-4, muonReference);
       // A value halfway between two codes may be rounded either way.
       compare("AdamW in 8 bits", OptimizerKind::AdamW8bit, k, clip, 1e-3, adamw8bitReference);

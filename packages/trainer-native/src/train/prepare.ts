@@ -31,7 +31,8 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const asked = config.data.format !== 'tokens' || config.adapter === undefined
   const file = asked ? base.model?.tokenizerFile : undefined
   const tokenizer = ownTokenizer ?? (file === undefined ? undefined : await Tokenizers.load(file))
-  if (tokenizer === undefined && config.data.format !== 'tokens' && config.data.format !== 'auto')
+  const mayBeTokens = ['tokens', 'auto', 'preference'].includes(config.data.format)
+  if (tokenizer === undefined && !mayBeTokens)
     throw usageError(
       'TOKENIZER_MISSING',
       fresh ? 'A new model needs a tokenizer to read its data.' : `${base.name} has no tokenizer.`,
