@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { cases } from './cases/index.js'
+import { cases, groups } from './cases/index.js'
 import { type CaseResult, runCase } from './harness.js'
 import { describeMachine, machine } from './machine.js'
 import { oracleVersions } from './oracles.js'
+import { summary } from './summary.js'
 import { table } from './table.js'
 
-const usage = `npm run bench [-- --case NAME] [--runs N] [--no-peers] [--json]     cases: ${Object.keys(cases).join(', ')}`
+const usage = `npm run bench [-- --case NAME] [--runs N] [--no-peers] [--json]     cases: ${[...Object.keys(cases), ...Object.keys(groups)].join(', ')}`
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +19,8 @@ const { values } = parseArgs({
     'no-peers': { type: 'boolean', default: false },
   },
 })
-const names = values.case ?? Object.keys(cases)
+const asked = values.case ?? Object.keys(cases)
+const names = asked.flatMap((name) => groups[name] ?? [name])
 const runs = Number(values.runs)
 const unknown = names.find((name) => !Object.hasOwn(cases, name))
 if (unknown !== undefined || !Number.isInteger(runs) || runs < 1) {
@@ -34,6 +36,7 @@ const versions = await oracleVersions(['torch', 'transformers', 'peft'])
 if (!values.json) console.log(`${describeMachine(here)}\n${versions.length ? `Peers: ${versions.join(', ')}\n` : ''}`)
 
 const results: CaseResult[] = []
+const measured: Parameters<typeof summary>[0][number][] = []
 for (const name of names) {
   const folder = await mkdtemp(join(tmpdir(), `qt-bench-${name}-`))
   try {
@@ -42,11 +45,15 @@ for (const name of names) {
     const item = values['no-peers'] ? { ...made, peers: leftOut } : made
     const result = await runCase(item, runs, (line) => console.error(line))
     results.push(result)
+    measured.push({ result, metrics: item.metrics })
     if (!values.json) console.log(`${table(result, item.metrics)}\n`)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
+if (!values.json)
+  for (const group of asked.filter((name) => groups[name]))
+    console.log(`## ${group}\n\n${summary(measured.filter(({ result }) => groups[group]!.includes(result.name)))}\n`)
 if (values.json) console.log(JSON.stringify({ machine: here, versions, cases: results }, null, 2))
 if (results.some((result) => result.results.some(({ side, failed }) => side === 'ours' && failed !== undefined)))
   process.exitCode = 1

@@ -45,12 +45,24 @@ Napi::Value encode(const Napi::CallbackInfo& info) {
   return fromFault(env, encodeReference(type, rows, out.Data()));
 }
 
+// (type, blocks) → position or −1
+Napi::Value findNotFinite(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const TensorType type = typeOf(info[0]);
+  const auto blocks = info[1].As<Napi::Uint8Array>();
+  const BlockTraits traits = blockTraits(type);
+  if (!decodable(type) || blocks.ElementLength() % traits.bytes != 0) throw Napi::RangeError::New(env, "these are no whole blocks of a type that can be decoded");
+  const auto values = static_cast<std::int64_t>(blocks.ElementLength() / traits.bytes * traits.size);
+  return Napi::Number::New(env, static_cast<double>(firstNotFinite(encoders(), type, blocks.Data(), values)));
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("availableKernels", Napi::Function::New(env, listKernels));
   exports.Set("availableProcessors", Napi::Function::New(env, processors));
   exports.Set("decodable", Napi::Function::New(env, isDecodable));
   exports.Set("encodable", Napi::Function::New(env, isEncodable));
   exports.Set("encode", Napi::Function::New(env, encode));
+  exports.Set("firstNotFinite", Napi::Function::New(env, findNotFinite));
   exports.Set("startFile", Napi::Function::New(env, startFile));
   return exports;
 }

@@ -13,6 +13,7 @@ const declared: Record<keyof Binding, 'function'> = {
   decodable: 'function',
   encodable: 'function',
   encode: 'function',
+  firstNotFinite: 'function',
   startFile: 'function',
 }
 

@@ -57,6 +57,8 @@ export interface Binding {
     out: Uint8Array,
     kernels?: string,
   ): NativeFault | null
+  /** The position of the first number in whole blocks that is not finite, or −1. */
+  firstNotFinite(type: number, blocks: Uint8Array): number
   startFile(
     job: NativeJob,
     onTensor: (index: number) => void,

@@ -1,4 +1,5 @@
 export type { QuantizedTensor, QuantizePlan } from './build-plan.js'
+export { assertSound, type CheckFinding, type CheckOptions, type CheckReport, checkModel } from './check/check.js'
 export { typeForRows } from './fallback.js'
 export { hardware, type NativeHardware } from './hardware.js'
 export { readImportance, writeImportance } from './importance/files.js'
@@ -9,12 +10,16 @@ export {
   mergeImportance,
   selectImportance,
 } from './importance/importance.js'
+export { loadQuantMethod } from './load-method.js'
 export { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './method.js'
 export type { ModelFacts } from './mixture/facts.js'
 export { type FileType, fileTypeNamed, fileTypeNames, fileTypes } from './mixture/file-types.js'
 export { type MixtureOptions, mixture, type TensorTypeRule } from './mixture/mixture.js'
 export { planQuantization } from './plan.js'
 export type { PlanOptions } from './plan-options.js'
+export { planExactly } from './planner/exact.js'
+export { type PlanUnderOptions, planUnder, type SizePlan } from './planner/plan-under.js'
+export type { Planner, PlanningProblem, TypeOption } from './planner/problem.js'
 export { type QuantizeOptions, type QuantizeResult, quantize } from './quantize.js'
 export { quantizeTensor } from './quantize-tensor.js'
 export { methodFor, quantMethods } from './registry.js'

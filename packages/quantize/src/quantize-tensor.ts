@@ -1,11 +1,13 @@
 import { QtError, rowBytes, type TensorType, tensorTypes, usageError } from '@qt/core'
 import { typeForRows } from './fallback.js'
 import { shifted } from './fault.js'
+import type { QuantFormat } from './method.js'
 import { methodFor } from './registry.js'
 
 /**
  * Rows of float32 as blocks of a type, row after row. Rows that do not divide into whole blocks are refused with
- * `QUANT_ROW`, whose first action names the type that fits (see `typeForRows`). `importance` is what the error of each column weighs.
+ * `QUANT_ROW`, whose first action names the type that fits (see `typeForRows`). `importance` is what the error of each column
+ * weighs, `own` an encoder of yours for the type.
  *
  * @example
  * ```ts
@@ -17,8 +19,9 @@ export function quantizeTensor(
   columns: number,
   type: TensorType,
   importance?: Float32Array,
+  own?: QuantFormat,
 ): Uint8Array<ArrayBuffer> {
-  const method = methodFor(type)
+  const method = own ? { ...own, type } : methodFor(type)
   if (!Number.isSafeInteger(columns) || columns < 1 || values.length % columns !== 0)
     throw usageError('QUANT_SHAPE', `${values.length} values are not whole rows of ${columns} columns.`, {
       where: { field: 'columns' },

@@ -39,14 +39,23 @@ export interface QuantizeResult extends QuantizePlan {
  * ```
  */
 export async function quantize(input: string, output: string, options: QuantizeOptions): Promise<QuantizeResult> {
-  const { threads } = options
+  const { threads, method } = options
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1 && threads <= 1024))
     throw usageError('QUANT_THREADS', `The number of threads is ${threads}.`, {
       where: { field: 'threads' },
       actions: ['Use a whole number from 1 to 1024, or leave it out.'],
     })
+  if (method && method.type === undefined)
+    throw usageError(
+      'QUANT_METHOD_INVALID',
+      `${method.name} is a format of its own, which no other program could read from a file.`,
+      {
+        where: { field: 'method' },
+        actions: ['Give it the type of a GGUF block that it writes, or use it in memory.'],
+      },
+    )
   const source = await readWholeGguf(input)
-  const { files, ...plan } = planFor(source, input, options)
+  const { files, ...plan } = planFor(source, input, withMethod(options))
   const native = nativeFor(options)
   const outputs = outputsOf(output, files.length)
   await refuseInputs(source, outputs)
@@ -64,8 +73,14 @@ function outputsOf(output: string, count: number): string[] {
   return Array.from({ length: count }, (_, i) => `${stem}-${number(i + 1)}-of-${number(count)}.gguf`)
 }
 
-function nativeFor({ engine, onWarning }: QuantizeOptions): Binding | undefined {
-  if (engine === 'reference') return undefined
+/** A method of one's own without a file type: every matrix gets the method's type. */
+const withMethod = (options: QuantizeOptions): QuantizeOptions =>
+  options.method && options.type === undefined && options.types === undefined
+    ? { ...options, type: options.method.type, pure: true }
+    : options
+
+function nativeFor({ engine, method, onWarning }: QuantizeOptions): Binding | undefined {
+  if (engine === 'reference' || method) return undefined
   const found = binding()
   if (!(found instanceof Error)) return found
   if (engine === 'native') throw nativeMissing(found)

@@ -13,17 +13,18 @@ export async function writeByReference(source: Gguf, output: string, file: Plann
     output,
     {
       metadata: file.metadata,
-      tensors: file.tensors.map((tensor) => encoded(source, tensor, options.signal)),
+      tensors: file.tensors.map((tensor) => encoded(source, tensor, options)),
     },
     { onTensor: (name) => options.onTensor?.(byName.get(name)!), signal: options.signal },
   )
 }
 
-function encoded(source: Gguf, tensor: PlannedTensor, signal: AbortSignal | undefined): GgufTensor {
+function encoded(source: Gguf, tensor: PlannedTensor, { signal, method }: WriteOptions): GgufTensor {
   const { name, from, to } = tensor
   const { shape, source: original } = tensor.source
   if (from === to) return { name, type: to, shape, data: () => source.stream(original) }
   const columns = shape.at(-1)!
+  const own = method?.type === to ? method : undefined
   return {
     name,
     type: to,
@@ -37,7 +38,7 @@ function encoded(source: Gguf, tensor: PlannedTensor, signal: AbortSignal | unde
         for (let at = 0; at < values.length; at += step) {
           signal?.throwIfAborted()
           try {
-            yield quantizeTensor(values.subarray(at, at + step), columns, to, weightsOf(tensor, start + at))
+            yield quantizeTensor(values.subarray(at, at + step), columns, to, weightsOf(tensor, start + at), own)
           } catch (cause) {
             throw QtError.isInstance(cause) ? inTensor(cause, name, source.name, start + at) : cause
           }

@@ -1,5 +1,5 @@
 import type { MakeCase } from '../case.js'
-import { quantizeTo } from './quantize.js'
+import { quantizeCases } from './quantize.js'
 import { quantumBuilder, quantumCut, quantumLarge, quantumMinute, quantumSpeed, quantumTarget } from './quantum.js'
 import { startup } from './startup.js'
 import { trainLora } from './train-lora.js'
@@ -8,9 +8,7 @@ import { trainLora } from './train-lora.js'
 export const cases: Readonly<Record<string, MakeCase>> = {
   'train-lora': trainLora,
   startup,
-  'quantize-q8_0': quantizeTo('Q8_0'),
-  'quantize-q4_0': quantizeTo('Q4_0'),
-  'quantize-f16': quantizeTo('F16'),
+  ...quantizeCases,
   'quantum-speed': quantumSpeed,
   'quantum-target': quantumTarget,
   'quantum-cut': quantumCut,
@@ -18,3 +16,6 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   'quantum-large': quantumLarge,
   'quantum-builder': quantumBuilder,
 }
+
+/** Names that stand for several cases; they end with a table of all. */
+export const groups: Readonly<Record<string, readonly string[]>> = { 'quantize-all': Object.keys(quantizeCases) }

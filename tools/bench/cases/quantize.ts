@@ -10,39 +10,62 @@ import { oracleMissing, oracleScript, oraclesPython } from '../oracles.js'
 
 /** 1.0 GB of F16, made once: a llama of 16 layers of 1536 with rows that every type divides. */
 const model = join(root, '.cache/bench/llama-16x1536-f16.gguf')
+const imatrix = join(root, '.cache/bench/llama-16x1536.imatrix.gguf')
 const threads = 2
 
+/** Makes llama.cpp's run say its peak memory after what it says itself. */
+const withPeak = [
+  'import resource, runpy, sys',
+  'sys.argv = sys.argv[1:]',
+  'runpy.run_path(sys.argv[0], run_name="__main__")',
+  'print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)',
+].join('\n')
+
 /** A 1 GB F16 model to one type, ours through the command that users type, llama.cpp through its own library. */
-export const quantizeTo =
-  (type: string): MakeCase =>
+const quantizeTo =
+  (type: string, weighted = false): MakeCase =>
   async ({ folder }) => {
-    const absent = await makeModel()
+    const absent =
+      (await make(model, 'make_gguf.py', [])) ?? (weighted ? await make(imatrix, 'make_imatrix.py', [model]) : undefined)
+    const flags = weighted ? ['--imatrix', imatrix] : []
     const outputs = { ours: join(folder, 'ours.gguf'), theirs: join(folder, 'theirs.gguf') }
     return {
-      name: `quantize-${type.toLowerCase()}`,
-      title: `1.0 GB of F16 to ${type}, ${threads} threads`,
+      name: caseName(type, weighted),
+      title: `1.0 GB of F16 to ${type}${weighted ? ' by an importance matrix' : ''}, ${threads} threads`,
       conditions:
-        'Every matrix of one type (llama.cpp: --pure), input in the page cache, output not forced to disk; the time is that of quantising alone, without starting Node or Python.',
+        'The same mixture, input in the page cache, output not forced to disk; the time is that of quantising alone, without starting Node or Python; the memory is that of the whole process, pages of mapped files included.',
       metrics: [
         { key: 'seconds', title: 'seconds', digits: 2, better: 'lower' },
         { key: 'identical', title: '% of tensors identical', digits: 1, better: 'higher' },
+        { key: 'peak', title: 'MB at most', digits: 0, better: 'lower' },
       ],
       inputs: absent === undefined ? [model] : [],
-      ours: [ours(type, outputs, absent)],
-      peers: [await peer(type, outputs, absent)],
+      ours: [ours(type, outputs, flags, absent)],
+      peers: [await peer(type, outputs, flags, absent)],
     }
   }
 
-/** Why there is no model, or undefined. */
-async function makeModel(): Promise<string | undefined> {
-  if (existsSync(model)) return undefined
+const caseName = (type: string, weighted: boolean) => `quantize-${type.toLowerCase()}${weighted ? '-imatrix' : ''}`
+
+const types = ['F16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q4_K_S', 'Q3_K_M', 'Q2_K', 'IQ4_XS', 'IQ4_NL', 'IQ3_S', 'TQ2_0']
+const weightedTypes = ['Q4_0', 'Q5_1', 'Q6_K', 'Q4_K_M', 'Q3_K_M', 'Q2_K', 'IQ4_XS', 'IQ3_XXS', 'IQ2_M', 'IQ2_XXS', 'IQ1_M', 'IQ1_S']
+
+/** One for each type, and for some by an importance matrix. */
+export const quantizeCases: Readonly<Record<string, MakeCase>> = Object.fromEntries([
+  ...types.map((type) => [caseName(type, false), quantizeTo(type)]),
+  ...weightedTypes.map((type) => [caseName(type, true), quantizeTo(type, true)]),
+])
+
+/** Makes a file once. Why there is none, or undefined. */
+async function make(path: string, script: string, args: readonly string[]): Promise<string | undefined> {
+  if (existsSync(path)) return undefined
   const python = oraclesPython()
-  const missing = oracleMissing('make_gguf.py')
-  if (missing !== undefined || python === undefined) return missing ?? 'the model cannot be made'
-  await mkdir(dirname(model), { recursive: true })
-  const made = await command(python, [oracleScript('make_gguf.py'), `${model}.tmp`])
-  if (made.code !== 0) return `the model cannot be made: ${tail(made, 3)}`
-  await rename(`${model}.tmp`, model)
+  const missing = oracleMissing(script)
+  if (missing !== undefined || python === undefined) return missing ?? 'the input cannot be made'
+  await mkdir(dirname(path), { recursive: true })
+  const made = await command(python, [oracleScript(script), ...args, `${path}.tmp`])
+  if (made.code !== 0) return `${script} failed: ${tail(made, 3)}`
+  await rename(`${path}.tmp`, path)
   return undefined
 }
 
@@ -51,25 +74,31 @@ interface Outputs {
   readonly theirs: string
 }
 
-const reportSchema = z.object({ seconds: z.number() })
+const reportSchema = z.object({ seconds: z.number(), peakBytes: z.number() })
 
-function ours(type: string, outputs: Outputs, absent: string | undefined): Contender | Absent {
+function ours(type: string, outputs: Outputs, more: readonly string[], absent: string | undefined): Contender | Absent {
   const name = 'qt quantize'
   if (absent !== undefined) return { name, absent }
-  const flags = ['--type', type, '--threads', `${threads}`, '--json']
+  const flags = ['--type', type, '--threads', `${threads}`, '--no-sync', '--json', ...more]
   return {
     name,
     command: ['qt', 'quantize', model, outputs.ours, ...flags],
     prepare: () => rm(outputs.ours, { force: true }),
     async parse({ stdout }) {
-      const { seconds } = reportSchema.parse(JSON.parse(stdout))
+      const { seconds, peakBytes } = reportSchema.parse(JSON.parse(stdout))
+      const measures = { seconds, peak: peakBytes / 1e6 }
       // Whoever comes first in the first round has nothing to compare with yet.
-      return existsSync(outputs.theirs) ? { seconds, identical: 100 * (await shareIdentical(outputs)) } : { seconds }
+      return existsSync(outputs.theirs) ? { ...measures, identical: 100 * (await shareIdentical(outputs)) } : measures
     },
   }
 }
 
-async function peer(type: string, outputs: Outputs, absent: string | undefined): Promise<Contender | Absent> {
+async function peer(
+  type: string,
+  outputs: Outputs,
+  more: readonly string[],
+  absent: string | undefined,
+): Promise<Contender | Absent> {
   const name = 'llama.cpp'
   const script = 'llama_quantize.py'
   const python = oraclesPython()
@@ -79,12 +108,12 @@ async function peer(type: string, outputs: Outputs, absent: string | undefined):
   if (code !== 0) return { name, absent: 'llama-cpp-python is not installed' }
   return {
     name,
-    command: [python, oracleScript(script), model, outputs.theirs, type, '--threads', `${threads}`, '--pure'],
+    command: [python, '-c', withPeak, oracleScript(script), model, outputs.theirs, type, '--threads', `${threads}`, ...more],
     prepare: () => rm(outputs.theirs, { force: true }),
     parse({ stdout }) {
-      const [, status, seconds] = /rc=(\d+) .* ([\d.]+)s\s*$/.exec(stdout.trim().split('\n').at(-1) ?? '') ?? []
+      const [, status, seconds, peak] = /rc=(\d+) .* ([\d.]+)s\s+peak (\d+)\s*$/.exec(stdout.trim()) ?? []
       if (status !== '0') throw new Error(`llama.cpp ended with ${status ?? 'no result'}`)
-      return { seconds: Number(seconds) }
+      return { seconds: Number(seconds), peak: Number(peak) / 1e6 }
     },
   }
 }

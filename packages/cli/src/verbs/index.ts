@@ -56,6 +56,7 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'merge', summary: 'Merge adapters into their base model.', load: async () => (await import('./merge.js')).merge },
   { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
+  { name: 'check', summary: 'Check a model file from end to end.', load: async () => (await import('./check.js')).check },
   {
     name: 'solve',
     summary: 'Minimise a QUBO, an Ising model, or cut a graph.',

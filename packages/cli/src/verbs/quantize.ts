@@ -21,6 +21,11 @@ export const quantize = defineVerb({
   ],
   flags: {
     ...planFlags,
+    method: {
+      type: 'text',
+      value: 'MODULE',
+      description: 'A quantisation method of yours: the path of a JavaScript file, or a package.',
+    },
     threads: { type: 'number', value: 'N', description: 'Left out: as many as the process may use. The bytes are the same.' },
     'no-sync': {
       type: 'boolean',
@@ -38,22 +43,26 @@ export const quantize = defineVerb({
   async run({ flags, positionals, io }) {
     const [reference, output] = [positionals[0]!, positionals[1]!]
     const asked = await planOptionsOf(flags)
-    if (asked.type === undefined && asked.maxBytes === undefined)
+    if (asked.type === undefined && asked.maxBytes === undefined && flags.method === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'qt quantize needs --type, --max-size or both.', {
         actions: ['Add --type Q8_0 (nearly lossless) or --type Q4_K_M (small).', 'Or add --max-size 2GB.'],
       })
     const dry = flags['dry-run'] ?? false
-    const { mergeImportance, planQuantization, quantize, readImportance } = await need(
+    const { loadQuantMethod, mergeImportance, planQuantization, quantize, readImportance } = await need(
       '@qt/quantize',
       () => import('@qt/quantize'),
     )
     const matrices = await Promise.all((flags.imatrix ?? []).map(readImportance))
     const options = { ...asked, importance: matrices.length === 0 ? undefined : mergeImportance(matrices) }
+    const method = flags.method === undefined ? undefined : await loadQuantMethod(flags.method)
     return withInterrupt(async (signal) => {
       const path = await localPath(reference, io, signal)
       const folder = dry ? tmpdir() : dirname(output)
       return withGguf(path, folder, io, signal, async (input) => {
-        const plan = await planQuantization(input, options)
+        const plan = await planQuantization(
+          input,
+          method && asked.type === undefined ? { ...options, type: method.type, pure: true } : options,
+        )
         if (dry) {
           io.out(
             fields(plan.tensors.map(({ name, from, to, bytes }) => [name, from, from === to ? '' : `→ ${to}`, bytesText(bytes)])),
@@ -67,6 +76,7 @@ export const quantize = defineVerb({
         let [tensors, bytes] = [0, 0]
         const result = await quantize(input, output, {
           ...options,
+          method,
           threads: flags.threads,
           sync: !flags['no-sync'],
           signal,
@@ -84,7 +94,7 @@ export const quantize = defineVerb({
         io.out(
           `Wrote ${result.outputs.join(', ')}: ${result.type}, ${bytesText(result.fileBytes)}, ${ratio.toFixed(1)} % of before, in ${durationText(seconds)}.\n`,
         )
-        io.document({ ...result, seconds })
+        io.document({ ...result, seconds, peakBytes: process.resourceUsage().maxRSS * 1024 })
         return 0
       })
     })

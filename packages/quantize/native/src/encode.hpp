@@ -72,4 +72,7 @@ struct BlockRows {
 };
 Fault recode(const EncoderTable& table, const BlockRows& in, TensorType to, std::uint8_t* out);
 
+// The position of the first of `values` numbers in whole blocks that is not finite, or −1.
+std::int64_t firstNotFinite(const EncoderTable& table, TensorType type, const std::uint8_t* blocks, std::int64_t values);
+
 }  // namespace qt

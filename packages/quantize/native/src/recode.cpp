@@ -2,6 +2,8 @@
 #include <cstddef>
 #include <vector>
 
+#include <qt/blocks/half.hpp>
+
 #include "encode.hpp"
 
 namespace qt {
@@ -35,6 +37,21 @@ Fault recode(const EncoderTable& chosen, const BlockRows& in, TensorType to, std
     return fault;
   }
   return {};
+}
+
+std::int64_t firstNotFinite(const EncoderTable& table, TensorType type, const std::uint8_t* blocks, std::int64_t values) {
+  alignas(64) float numbers[tile];
+  const BlockTraits traits = blockTraits(type);
+  for (std::int64_t done = 0; done < values; done += tile) {
+    const std::int64_t count = std::min(tile, values - done);
+    table.decode(type, blocks + done / traits.size * traits.bytes, count / traits.size, numbers);
+    std::uint32_t worst = 0;
+    for (std::int64_t i = 0; i < count; ++i) worst = std::max(worst, bitsOfFloat(numbers[i]) & 0x7fffffffu);
+    if (worst < 0x7f800000u) continue;
+    for (std::int64_t i = 0; i < count; ++i)
+      if ((bitsOfFloat(numbers[i]) & 0x7fffffffu) >= 0x7f800000u) return done + i;
+  }
+  return -1;
 }
 
 }  // namespace qt

@@ -2,6 +2,7 @@
 // emulators and miscompilations show here and the next table is tried.
 #include <atomic>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -133,6 +134,17 @@ bool selfTest(const EncoderTable& table) {
   return true;
 }
 
+
+// Tested once in the life of the process, when it is first asked for.
+bool works(std::size_t index) {
+  static const std::vector<Candidate> all = candidates();
+  static std::vector<int> results(all.size(), -1);
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  if (results[index] < 0) results[index] = all[index].supported && selfTest(*all[index].table) ? 1 : 0;
+  return results[index] == 1;
+}
+
 }  // namespace
 
 const EncoderTable& tested(const EncoderTable& table, TensorType type) {
@@ -149,15 +161,17 @@ const EncoderTable& tested(const EncoderTable& table, TensorType type) {
 
 int availableEncoders(const char** names, int most) {
   int count = 0;
-  for (const Candidate& c : candidates())
-    if (c.supported && count < most && selfTest(*c.table)) names[count++] = c.table->name;
+  const std::vector<Candidate> all = candidates();
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (count < most && works(i)) names[count++] = all[i].table->name;
   return count;
 }
 
 const EncoderTable& encoders(const char* wanted) {
-  for (const Candidate& c : candidates()) {
-    if (!c.supported || (wanted != nullptr && std::strcmp(wanted, c.table->name) != 0)) continue;
-    if (selfTest(*c.table)) return *c.table;
+  const std::vector<Candidate> all = candidates();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (wanted != nullptr && std::strcmp(wanted, all[i].table->name) != 0) continue;
+    if (works(i)) return *all[i].table;
   }
   return baselineEncoders;
 }

@@ -1,0 +1,103 @@
+import { rowBytes, type TensorType, usageError } from '@qt/core'
+import { readWholeGguf } from '@qt/weights'
+import { buildPlan } from '../build-plan.js'
+import { typeForRows } from '../fallback.js'
+import { type Importance, importanceWeights } from '../importance/importance.js'
+import { isQuantised } from '../mixture/quantised.js'
+import { quantMethods } from '../registry.js'
+import { requiresImportance } from '../requires-importance.js'
+import { mostCommon } from '../under.js'
+import { planExactly } from './exact.js'
+import type { Planner, TypeOption } from './problem.js'
+import { relativeErrors } from './sensitivity.js'
+
+export interface PlanUnderOptions {
+  /** The most that the file may take. */
+  readonly bytes: number
+  readonly importance?: Importance | undefined
+  /** The types to choose among. */
+  readonly types?: readonly TensorType[] | undefined
+  /** How much a tensor's relative error counts beside that of others; 1 for all when left out. */
+  readonly weightOf?: ((tensor: string) => number) | undefined
+  /** Another way to choose, for costs that are no sums. */
+  readonly planner?: Planner | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onTensor?: ((name: string, done: number, total: number) => void) | undefined
+}
+
+export interface SizePlan {
+  /** For `quantize(…, { types })`. */
+  readonly types: ReadonlyMap<string, TensorType>
+  readonly fileBytes: number
+  /** The sum of the tensors' relative errors. */
+  readonly cost: number
+  /** What was measured, by tensor. */
+  readonly options: ReadonlyMap<string, readonly TypeOption[]>
+}
+
+const usual: readonly TensorType[] = ['Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'IQ4_XS', 'Q3_K', 'IQ3_S', 'Q2_K', 'IQ2_S', 'IQ2_XS']
+
+/**
+ * The best type for every tensor so that the file fits: measures what each tensor loses as each type, and chooses exactly.
+ *
+ * @example
+ * ```ts
+ * const { types } = await planUnder('model-f16.gguf', { bytes: 1.2e9 })
+ * await quantize('model-f16.gguf', 'small.gguf', { types })
+ * ```
+ */
+export async function planUnder(input: string, options: PlanUnderOptions): Promise<SizePlan> {
+  const source = await readWholeGguf(input)
+  const tensors = [...source.tensors.values()].filter(isQuantised)
+  const types = (options.types ?? usual).filter((type) => quantMethods.some((method) => method.type === type))
+  const measured = new Map<string, TypeOption[]>()
+  for (const [i, { name, shape, type: own, bytes }] of tensors.entries()) {
+    options.signal?.throwIfAborted()
+    const entry = options.importance?.entries.get(name)
+    const weights = entry && importanceWeights(entry)
+    const columns = shape.at(-1)!
+    const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)
+    const possible = types
+      .map((type) => typeForRows(type, columns))
+      .filter((type) => weights || !requiresImportance(name, type, 'Q2_K'))
+    const distinct = [...new Set(possible)].filter((type) => type !== own)
+    const errors = await relativeErrors(source, name, distinct, weights)
+    const factor = options.weightOf?.(name) ?? 1
+    measured.set(name, [
+      { type: own, bytes: aligned(bytes), cost: 0 },
+      ...distinct.map((type, k) => ({ type, bytes: aligned(rows * rowBytes(type, columns)!), cost: factor * errors[k]! })),
+    ])
+    options.onTensor?.(name, i + 1, tensors.length)
+  }
+  // Everything else of the file: the header, norms and biases.
+  const sizeOf = (chosen: ReadonlyMap<string, TensorType>) =>
+    buildPlan(source, input, mostCommon(chosen), { types: chosen, importance: options.importance }).fileBytes
+  const smallest = new Map([...measured].map(([name, all]) => [name, all.reduce((a, b) => (b.bytes < a.bytes ? b : a)).type]))
+  const least = sizeOf(smallest)
+  const rest = least - [...measured.values()].reduce((sum, all) => sum + Math.min(...all.map(({ bytes }) => bytes)), 0)
+  const problem = {
+    tensors: [...measured].map(([name, all]) => ({ name, options: all })),
+    budget: options.bytes - rest,
+  }
+  const choice = await (options.planner ?? planExactly)(problem)
+  const picked = choice === undefined ? undefined : problem.tensors.map(({ options: all }, i) => all[choice[i]!]!)
+  const chosen = picked ? new Map(problem.tensors.map(({ name }, i) => [name, picked[i]!.type])) : smallest
+  const fileBytes = sizeOf(chosen)
+  if (fileBytes > options.bytes)
+    throw usageError(
+      'QUANT_SIZE',
+      `No choice of types makes this file as small as ${options.bytes} bytes; the smallest reachable size is ${least}.`,
+      {
+        where: { file: input },
+        actions: [`Allow ${least} bytes.`, 'Begin with a smaller model.'],
+      },
+    )
+  const cost = [...chosen].reduce(
+    (sum, [name, type]) => sum + measured.get(name)!.find((option) => option.type === type)!.cost,
+    0,
+  )
+  return { types: chosen, fileBytes, cost, options: measured }
+}
+
+/** What a tensor takes with the zeros after it. */
+const aligned = (bytes: number): number => Math.ceil(bytes / 32) * 32
