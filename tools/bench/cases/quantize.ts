@@ -47,8 +47,38 @@ const quantizeTo =
 
 const caseName = (type: string, weighted: boolean) => `quantize-${type.toLowerCase()}${weighted ? '-imatrix' : ''}`
 
-const types = ['F16', 'Q8_0', 'Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q4_K_S', 'Q3_K_M', 'Q2_K', 'IQ4_XS', 'IQ4_NL', 'IQ3_S', 'TQ2_0']
-const weightedTypes = ['Q4_0', 'Q5_1', 'Q6_K', 'Q4_K_M', 'Q3_K_M', 'Q2_K', 'IQ4_XS', 'IQ3_XXS', 'IQ2_M', 'IQ2_XXS', 'IQ1_M', 'IQ1_S']
+const types = [
+  'F16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q6_K',
+  'Q5_K_M',
+  'Q4_K_M',
+  'Q4_K_S',
+  'Q3_K_M',
+  'Q2_K',
+  'IQ4_XS',
+  'IQ4_NL',
+  'IQ3_S',
+  'TQ2_0',
+]
+const weightedTypes = [
+  'Q4_0',
+  'Q5_1',
+  'Q6_K',
+  'Q4_K_M',
+  'Q3_K_M',
+  'Q2_K',
+  'IQ4_XS',
+  'IQ3_XXS',
+  'IQ2_M',
+  'IQ2_XXS',
+  'IQ1_M',
+  'IQ1_S',
+]
 
 /** One for each type, and for some by an importance matrix. */
 export const quantizeCases: Readonly<Record<string, MakeCase>> = Object.fromEntries([
