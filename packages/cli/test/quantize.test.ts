@@ -36,7 +36,7 @@ test('takes the most precise type that fits, and shows it without writing', asyn
 test('names the smallest reachable size when none fits', async () => {
   const { code, stderr } = await qt(['quantize', tiny, join(folder, 'none.gguf'), '--max-size', '1KB'])
   expect(code).toBe(2)
-  expect(stderr).toMatch(/the smallest reachable size is \d+, as Q4_K_[MS]|Q[23]_K/)
+  expect(stderr).toMatch(/the smallest reachable size is \d+, as [A-Z0-9_]+/)
 })
 
 test('a folder gives the bytes that its GGUF file gives, and leaves nothing else behind', async () => {
