@@ -59,5 +59,5 @@ test('parse gives the model, or another spelling', async () => {
 
 test('stats of a folder of scenarios need no tokenizer', async () => {
   const { stdout } = await qt(['data', 'stats', example, '--json'])
-  expect(JSON.parse(stdout)).toMatchObject({ scenarios: 29, categories: { combat: 8 }, calls: { 'begin combat': 13 } })
+  expect(JSON.parse(stdout)).toMatchObject({ scenarios: 60, categories: { combat: 16 }, calls: { 'begin combat': 28 } })
 })

@@ -19,7 +19,8 @@ test('an empty file has every default', async () => {
   expect(await load('')).toMatchObject({
     data: { scenarios: 'scenarios', heldOut: 'held-out' },
     quantise: ['Q8_0'],
-    adapter: { kind: 'lora' },
+    adapter: 'auto',
+    rateIsGiven: false,
     base: undefined,
     output: join(folder, 'output'),
   })

@@ -20,9 +20,12 @@ const pipelineSchema = z.strictObject({
     .prefault({}),
   /** GGUF file, Hugging Face folder or hub id; left out: the model that comes with us. */
   base: z.string().optional(),
-  /** null: every weight is trained. */
-  adapter: adapterSchema.nullable().prefault({}),
-  /** As in a training configuration. */
+  /** null: every weight is trained; auto: that for a small base, LoRA for a large one. */
+  adapter: z
+    .union([z.literal('auto'), adapterSchema])
+    .nullable()
+    .default('auto'),
+  /** As in a training configuration; a learning rate that is left out depends on the base, too. */
   training: z.record(z.string(), z.unknown()).default({}),
   quantise: z.array(z.enum(tensorTypeNames)).min(1).default(['Q8_0']),
   /** Whether llama.cpp is asked too, where node-llama-cpp is installed. */
@@ -40,18 +43,25 @@ const pipelineSchema = z.strictObject({
 
 export type PipelineFile = z.infer<typeof pipelineSchema>
 
-export interface PipelineConfig extends Omit<PipelineFile, 'training'> {
+export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter'> {
   /** The folder of pipeline.yaml. */
   readonly folder: string
   readonly file: string
   /** Absolute. */
   readonly output: string
   readonly base: string | undefined
+  readonly adapter: NonNullable<TrainingConfig['adapter']> | null
   readonly training: TrainingConfig['training']
 }
 
+/** As pipeline.yaml has it, before the base is known. */
+export interface PipelineSettings extends Omit<PipelineConfig, 'adapter'> {
+  readonly adapter: PipelineFile['adapter']
+  readonly rateIsGiven: boolean
+}
+
 /** Reads DIR/pipeline.yaml; an error names file, line and field. */
-export async function loadPipelineConfig(dir: string, overrides: { base?: string | undefined } = {}): Promise<PipelineConfig> {
+export async function loadPipelineConfig(dir: string, overrides: { base?: string | undefined } = {}): Promise<PipelineSettings> {
   const folder = resolve(dir)
   const file = join(dir, 'pipeline.yaml')
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
@@ -93,6 +103,7 @@ export async function loadPipelineConfig(dir: string, overrides: { base?: string
     base: local,
     output: resolve(folder, rest.output),
     training: trainingOf(training),
+    rateIsGiven: 'learningRate' in training || 'learning_rate' in training,
   }
 
   /** Training settings have one parser; what it says of a field is given the line here. */

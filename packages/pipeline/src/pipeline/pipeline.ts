@@ -11,6 +11,7 @@ import { type PipelineEvent, type PipelineResult, type StageName, stageNames } f
 import { loadPipelineConfig, type PipelineConfig } from './load-config.js'
 import { mergeAdapter, quantiseAll, toGguf } from './model-files.js'
 import { report } from './report.js'
+import { settleTraining } from './settle-training.js'
 import type { Workshop } from './stage.js'
 import { openStageStore } from './stage-store.js'
 import { tune } from './tune.js'
@@ -41,8 +42,9 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
   return startRun<PipelineEvent, PipelineResult>(async (context) => {
     // Every stage, and every model in it, listens for as long as it works.
     setMaxListeners(0, context.signal)
-    const config = await loadPipelineConfig(dir, { base: options.base })
-    const base = config.base === undefined ? baseModelPath() : await resolve(config.base, { signal: context.signal })
+    const settings = await loadPipelineConfig(dir, { base: options.base })
+    const base = settings.base === undefined ? baseModelPath() : await resolve(settings.base, { signal: context.signal })
+    const config = await settleTraining(settings, base)
     const states = new Map<StageName, 'done' | 'reused'>()
     const store = await openStageStore(config.output)
     return run(dir, { ...context, config, store, base, states, skipInvalid: options.skipInvalid ?? false })

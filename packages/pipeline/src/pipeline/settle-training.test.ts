@@ -1,0 +1,38 @@
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { baseModelPath } from '@qt/base-model'
+import { parseConfig } from '@qt/core'
+import { writeSafetensors } from '@qt/weights'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { loadPipelineConfig } from './load-config.js'
+import { settleTraining } from './settle-training.js'
+
+let folder = ''
+let large = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-settle-'))
+  await (await open(join(folder, 'pipeline.yaml'), 'w')).close()
+  large = join(folder, 'large.safetensors')
+  const data = new Uint8Array(2 * 60e6)
+  await writeSafetensors(large, [{ name: 'weight', dtype: 'BF16', shape: [6000, 10_000], data }])
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('a small base is trained whole, a large one through an adapter, each at its own rate', async () => {
+  const settings = await loadPipelineConfig(folder)
+  expect(await settleTraining(settings, baseModelPath())).toMatchObject({ adapter: null, training: { learningRate: 6e-4 } })
+  expect(await settleTraining(settings, large)).toMatchObject({
+    adapter: { kind: 'lora', rank: 16 },
+    training: { learningRate: 4e-4 },
+  })
+})
+
+test('what is said is done', async () => {
+  const settings = await loadPipelineConfig(folder)
+  const { training } = parseConfig({ base: 'b', data: { path: 'd' }, training: { learningRate: 1e-5 } })
+  expect(await settleTraining({ ...settings, adapter: null, training, rateIsGiven: true }, large)).toMatchObject({
+    adapter: null,
+    training: { learningRate: 1e-5 },
+  })
+})
