@@ -38,6 +38,8 @@ export {
   tokenExampleSchema,
 } from './examples.js'
 export type {
+  CallableTool,
+  Constraint,
   Embedder,
   Executor,
   GenerateOptions,

@@ -18,9 +18,32 @@ export interface Tokenizer {
   decode(ids: Iterable<number>, options?: { special?: boolean }): string
   /** A decoder that holds back bytes until they are whole characters. */
   stream(options?: { special?: boolean }): { push(id: number): string; end(): string }
+  /** What a token adds to a text that has begun, as bytes of UTF-8; undefined for special tokens, which add nothing. */
+  bytes?(id: number): Uint8Array | undefined
   token(id: number): string | undefined
   id(token: string): number | undefined
 }
+
+/** A tool that is called in brackets: `[roll: perception]`. */
+export interface CallableTool {
+  readonly name: string
+  /** Left out: any, or none. */
+  readonly arguments?: readonly {
+    readonly name: string
+    readonly optional?: boolean | undefined
+    /** The only texts that this argument can be. */
+    readonly values?: readonly string[] | undefined
+  }[]
+}
+
+/** What an answer is held to, token by token. */
+export type Constraint =
+  /** A JSON document that fits a JSON schema. */
+  | { readonly schema: { readonly [key: string]: unknown } }
+  /** A grammar as llama.cpp writes them (GBNF), from its rule `root` on. */
+  | { readonly grammar: string }
+  /** Free text whose square brackets are calls of these tools. */
+  | { readonly calls: readonly CallableTool[] }
 
 export interface GenerateOptions {
   readonly maxTokens?: number
@@ -32,6 +55,7 @@ export interface GenerateOptions {
   readonly stop?: readonly string[]
   readonly seed?: number
   readonly tools?: readonly ToolDefinition[]
+  readonly constraint?: Constraint
   readonly signal?: AbortSignal
 }
 

@@ -144,6 +144,12 @@ export function assemble(parts: Parts): Tokenizer {
       }
     },
 
+    bytes(id) {
+      const token = tokens[id]
+      if (token === undefined) throw unknownId(id, tokens.length)
+      if (specialIds.has(id)) return undefined
+      return bytesOfPiece((later ?? detokenizer.begin())(token, addedIds.has(id)))
+    },
     token: (id) => tokens[id],
     id: (token) => ids.get(token),
   }

@@ -114,8 +114,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   return t;
 }
 
-std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec& spec) {
-  std::vector<AppliedAdapter> adapters;
+AdapterSet toAdapters(const Napi::Array& list, const ModelSpec& spec) {
+  AdapterSet adapters;
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Object o = list.Get(i).As<Napi::Object>();
     AppliedAdapter a;

@@ -1,5 +1,6 @@
 // JavaScript's plain objects to the engine's plain structs, and back. No decision is taken here.
 #pragma once
+#include <algorithm>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -49,6 +50,11 @@ inline std::vector<std::int32_t> integers(const Napi::Value& v) {
   const auto typed = v.As<Napi::Int32Array>();
   return {typed.Data(), typed.Data() + typed.ElementLength()};
 }
+inline Napi::Float32Array toFloats(Napi::Env env, const std::vector<float>& values) {
+  Napi::Float32Array out = Napi::Float32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), out.Data());
+  return out;
+}
 inline Napi::Float32Array floats(const Napi::Value& v) {
   if (!v.IsTypedArray() || v.As<Napi::TypedArray>().TypedArrayType() != napi_float32_array) throw Napi::TypeError::New(v.Env(), "a Float32Array is expected");
   return v.As<Napi::Float32Array>();
@@ -57,7 +63,7 @@ inline Napi::Float32Array floats(const Napi::Value& v) {
 ModelSpec toSpec(const Napi::Object& o);
 std::vector<TensorSource> toTensors(const Napi::Array& list);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);
-std::vector<AppliedAdapter> toAdapters(const Napi::Array& list, const ModelSpec& spec);
+AdapterSet toAdapters(const Napi::Array& list, const ModelSpec& spec);
 
 // Threads asked for, within reason.
 int toThreads(const Napi::Value& value);

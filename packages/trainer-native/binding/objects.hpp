@@ -63,18 +63,32 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   ~SessionObject() override { shut(); }
 
  private:
-  Napi::Value append(const Napi::CallbackInfo& info);
+  // What one pass works on: held until its promise settles, whatever JavaScript drops meanwhile.
+  struct Sequence {
+    std::shared_ptr<KvCache> cache;
+    std::shared_ptr<const AdapterSet> adapters;
+  };
+
+  Napi::Value addCache(const Napi::CallbackInfo& info);
+  void dropCache(const Napi::CallbackInfo& info);
+  Napi::Value addAdapters(const Napi::CallbackInfo& info);
   Napi::Value length(const Napi::CallbackInfo& info);
   void truncate(const Napi::CallbackInfo& info);
+  Napi::Value append(const Napi::CallbackInfo& info);
+  Napi::Value decode(const Napi::CallbackInfo& info);
+  Napi::Value score(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void shut();
   Session& open(Napi::Env env);
+  std::shared_ptr<KvCache> cache(Napi::Env env, std::int32_t id);
+  Sequence sequence(Napi::Env env, std::int32_t cache, std::int32_t adapters);
 
   std::shared_ptr<const Model> model_;
-  std::vector<AppliedAdapter> adapters_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Session> session_;
+  std::vector<std::shared_ptr<KvCache>> caches_;
+  std::vector<std::shared_ptr<const AdapterSet>> adapters_;  // the first is none
   std::atomic<bool> abort_{false};
   std::unique_ptr<Driver> driver_;
 };

@@ -5,22 +5,24 @@ namespace qt {
 
 Napi::Function SessionObject::define(Napi::Env env) {
   return DefineClass(env, "Session",
-                     {InstanceMethod<&SessionObject::append>("append"), InstanceMethod<&SessionObject::truncate>("truncate"),
-                      InstanceAccessor<&SessionObject::length>("length"), InstanceMethod<&SessionObject::setAbort>("setAbort"),
-                      InstanceMethod<&SessionObject::close>("close")});
+                     {InstanceMethod<&SessionObject::addCache>("addCache"), InstanceMethod<&SessionObject::dropCache>("dropCache"),
+                      InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
+                      InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
+                      InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
+                      InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
 }
 
-// new Session(model, adapters, { contextLength, bf16 }, threads, kernels?)
+// new Session(model, { contextLength, bf16, dots }, threads, kernels?)
 SessionObject::SessionObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
-    adapters_ = toAdapters(info[1].As<Napi::Array>(), model_->spec);
-    const Napi::Object o = info[2].As<Napi::Object>();
+    const Napi::Object o = info[1].As<Napi::Object>();
     const std::int32_t context = integer(o, "contextLength");
     if (context < 1) throw Napi::RangeError::New(info.Env(), "contextLength must be at least 1");
-    pool_ = std::make_unique<ThreadPool>(toThreads(info[3]));
-    const KernelTable& table = toKernels(info[4]);
-    session_ = std::make_unique<Session>(*model_, adapters_, SessionOptions{context, boolean(o, "bf16") && table.bf16Products}, *pool_, table);
+    pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
+    const KernelTable& table = toKernels(info[3]);
+    session_ = std::make_unique<Session>(*model_, SessionOptions{context, boolean(o, "bf16") && table.bf16Products, boolean(o, "dots")}, *pool_, table);
+    adapters_.push_back(std::make_shared<const AdapterSet>());
     driver_ = std::make_unique<Driver>(info.Env(), "qt session");
   });
 }
@@ -30,39 +32,131 @@ Session& SessionObject::open(Napi::Env env) {
   return *session_;
 }
 
-// (ids, wanted) → Float32Array of wanted × vocabulary, or null when stopped
+std::shared_ptr<KvCache> SessionObject::cache(Napi::Env env, std::int32_t id) {
+  if (id < 0 || id >= static_cast<std::int32_t>(caches_.size()) || !caches_[id]) throw Napi::RangeError::New(env, "there is no such cache");
+  return caches_[id];
+}
+
+SessionObject::Sequence SessionObject::sequence(Napi::Env env, std::int32_t cacheId, std::int32_t adaptersId) {
+  if (adaptersId < 0 || adaptersId >= static_cast<std::int32_t>(adapters_.size())) throw Napi::RangeError::New(env, "there are no such adapters");
+  return {cache(env, cacheId), adapters_[adaptersId]};
+}
+
+// ('float32' | 'float16' | 'int8') → number
+Napi::Value SessionObject::addCache(const Napi::CallbackInfo& info) {
+  const Session& session = open(info.Env());
+  const std::string type = info[0].ToString().Utf8Value();
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const CacheType stored = type == "float32" ? CacheType::F32 : type == "int8" ? CacheType::I8 : CacheType::F16;
+    auto made = std::make_shared<KvCache>(model_->spec, stored, session.options().contextLength);
+    const auto free = std::find(caches_.begin(), caches_.end(), nullptr);
+    const auto id = free - caches_.begin();
+    if (free == caches_.end()) caches_.push_back(std::move(made));
+    else *free = std::move(made);
+    return Napi::Number::New(info.Env(), static_cast<double>(id));
+  });
+}
+
+void SessionObject::dropCache(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  const std::int32_t id = info[0].ToNumber().Int32Value();
+  cache(info.Env(), id);
+  caches_[id].reset();
+}
+
+// (adapters) → number; 0 is none
+Napi::Value SessionObject::addAdapters(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    adapters_.push_back(std::make_shared<const AdapterSet>(toAdapters(info[0].As<Napi::Array>(), model_->spec)));
+    return Napi::Number::New(info.Env(), static_cast<double>(adapters_.size() - 1));
+  });
+}
+
+Napi::Value SessionObject::length(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  return Napi::Number::New(info.Env(), cache(info.Env(), info[0].ToNumber().Int32Value())->length());
+}
+
+void SessionObject::truncate(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  try {
+    cache(info.Env(), info[0].ToNumber().Int32Value())->truncate(info[1].ToNumber().Int32Value());
+  } catch (const std::runtime_error& e) {
+    throw Napi::RangeError::New(info.Env(), e.what());
+  }
+}
+
+// (cache, adapters, ids, wanted, exact) → Float32Array of wanted × vocabulary, or null when stopped
 Napi::Value SessionObject::append(const Napi::CallbackInfo& info) {
   Session& session = open(info.Env());
   struct Call {
+    Sequence sequence;
     std::vector<std::int32_t> ids;
     std::vector<float> logits;
     bool finished = false;
   };
   auto call = std::make_shared<Call>();
-  call->ids = integers(info[0]);
-  const std::int32_t wanted = info[1].ToNumber().Int32Value();
+  call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
+  call->ids = integers(info[2]);
+  const std::int32_t wanted = info[3].ToNumber().Int32Value();
+  const bool exact = info[4].ToBoolean();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &session, call, wanted] {
+      [this, &session, call, wanted, exact] {
         call->logits.resize(static_cast<std::size_t>(std::max(0, wanted)) * model_->spec.vocabulary);
-        call->finished = session.append(call->ids.data(), static_cast<std::int32_t>(call->ids.size()), wanted, call->logits.data(), abort_);
+        call->finished = session.append(*call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()), wanted,
+                                        call->logits.data(), exact, abort_);
       },
-      [call](Napi::Env env) -> Napi::Value {
-        if (!call->finished) return env.Null();
-        Napi::Float32Array out = Napi::Float32Array::New(env, call->logits.size());
-        std::copy(call->logits.begin(), call->logits.end(), out.Data());
-        return out;
-      });
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
 }
 
-Napi::Value SessionObject::length(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), open(info.Env()).length()); }
+// (caches, adapters, ids): one token each → Float32Array of count × vocabulary, or null when stopped
+Napi::Value SessionObject::decode(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  struct Call {
+    std::vector<Sequence> sequences;
+    std::vector<std::int32_t> ids;
+    std::vector<float> logits;
+    bool finished = false;
+  };
+  auto call = std::make_shared<Call>();
+  const std::vector<std::int32_t> caches = integers(info[0]), adapters = integers(info[1]);
+  call->ids = integers(info[2]);
+  if (caches.size() != call->ids.size() || adapters.size() != call->ids.size()) throw Napi::RangeError::New(info.Env(), "caches, adapters and ids differ in number");
+  for (std::size_t i = 0; i < caches.size(); ++i) call->sequences.push_back(sequence(info.Env(), caches[i], adapters[i]));
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &session, call] {
+        call->logits.resize(call->ids.size() * model_->spec.vocabulary);
+        std::vector<DecodeItem> items;
+        for (std::size_t i = 0; i < call->ids.size(); ++i) items.push_back({call->sequences[i].cache.get(), call->sequences[i].adapters.get(), call->ids[i]});
+        call->finished = session.decode(items.data(), static_cast<std::int32_t>(items.size()), call->logits.data(), abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
+}
 
-void SessionObject::truncate(const Napi::CallbackInfo& info) {
-  try {
-    open(info.Env()).truncate(info[0].ToNumber().Int32Value());
-  } catch (const std::runtime_error& e) {
-    throw Napi::RangeError::New(info.Env(), e.what());
-  }
+// (cache, adapters, ids, exact) → Float32Array of ids − 1 log-probabilities, or null when stopped
+Napi::Value SessionObject::score(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  struct Call {
+    Sequence sequence;
+    std::vector<std::int32_t> ids;
+    std::vector<float> out;
+    bool finished = false;
+  };
+  auto call = std::make_shared<Call>();
+  call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
+  call->ids = integers(info[2]);
+  const bool exact = info[3].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &session, call, exact] {
+        call->out.resize(call->ids.empty() ? 0 : call->ids.size() - 1);
+        call->finished = session.score(*call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()),
+                                       call->out.data(), exact, abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->out) : env.Null(); });
 }
 
 void SessionObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }
@@ -72,6 +166,8 @@ void SessionObject::shut() {
   abort_.store(true);
   driver_.reset();
   session_.reset();
+  caches_.clear();
+  adapters_.clear();
   pool_.reset();
   model_.reset();
 }

@@ -161,11 +161,21 @@ export interface AppliedAdapter {
   readonly b: Float32Array
 }
 
+export type CacheType = 'float32' | 'float16' | 'int8'
+
+/** Caches and adapters are named by the numbers that adding them returned; adapters 0 are none. One pass runs at a time, in order. */
 export interface NativeSession {
-  readonly length: number
-  /** Logits of the last `wanted` tokens, or null when stopped (then nothing was appended). */
-  append(ids: Int32Array, wanted: number): Promise<Float32Array | null>
-  truncate(length: number): void
+  addCache(type: CacheType): number
+  dropCache(cache: number): void
+  addAdapters(adapters: readonly AppliedAdapter[]): number
+  length(cache: number): number
+  truncate(cache: number, length: number): void
+  /** Logits of the last `wanted` tokens, or null when stopped (then nothing was appended); `exact` multiplies float32 throughout. */
+  append(cache: number, adapters: number, ids: Int32Array, wanted: number, exact: boolean): Promise<Float32Array | null>
+  /** One token for each of several caches: [caches, vocabulary]. */
+  decode(caches: Int32Array, adapters: Int32Array, ids: Int32Array): Promise<Float32Array | null>
+  /** Appends, and returns the log-probability of each token but the first. */
+  score(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
   setAbort(abort: boolean): void
   close(): void
 }
@@ -182,8 +192,7 @@ export interface Binding {
   readonly Trainer: new (model: NativeModelHandle, options: StepOptions, threads: number, kernels?: string) => NativeTrainer
   readonly Session: new (
     model: NativeModelHandle,
-    adapters: readonly AppliedAdapter[],
-    options: { contextLength: number; bf16: boolean },
+    options: { contextLength: number; bf16: boolean; dots: boolean },
     threads: number,
     kernels?: string,
   ) => NativeSession

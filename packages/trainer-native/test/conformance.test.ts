@@ -163,12 +163,18 @@ async function difference(at: Case, expected: Results, full: boolean): Promise<n
 async function logitDifference(at: Case, expected: Results): Promise<number> {
   const { Model: NativeModel, Session } = binding()
   const spec = specForLength(at.model.spec, length)
-  const session = new Session(new NativeModel(spec, tensorSources(at.model), 'packed'), [], { contextLength: 64, bf16: false }, 2)
+  const session = new Session(
+    new NativeModel(spec, tensorSources(at.model), 'packed'),
+    { contextLength: 64, bf16: false, dots: false },
+    2,
+  )
+  const cache = session.addCache('float32')
   try {
     const { ids } = batch()
     // A prompt in one piece, then token by token.
-    const wanted = [await session.append(ids.slice(0, 21), 1)]
-    for (let i = 21; i < length; i++) wanted[1] = await session.append(ids.slice(i, i + 1), 1)
+    const wanted = [await session.append(cache, 0, ids.slice(0, 21), 1, true)]
+    for (let i = 21; i < length; i++)
+      wanted[1] = await session.decode(Int32Array.of(cache), Int32Array.of(0), ids.slice(i, i + 1))
     const size = Math.max(...expected.logits.flat().map(Math.abs))
     const errors = expected.logits.flatMap((row, i) => row.map((value, token) => Math.abs(wanted[i]![token]! - value) / size))
     expect(errors).toHaveLength(2 * vocabulary)

@@ -74,12 +74,17 @@ describe.each(['tiny-tied', 'tiny-untied', 'tiny-llama3'])('%s computes what tra
     const { [name]: expected } = await readJson<Record<string, Expected>>(fixture('gradients.json'))
     const model = await openModel(fixture(name))
     const { Model, Session } = binding()
-    const session = new Session(new Model(model.spec, tensorSources(model), 'packed'), [], { contextLength: 64, bf16: false }, 2)
+    const session = new Session(
+      new Model(model.spec, tensorSources(model), 'packed'),
+      { contextLength: 64, bf16: false, dots: false },
+      2,
+    )
+    const cache = session.addCache('float32')
     try {
       const { ids } = await batchOf(name)
       const first = ids.subarray(0, 48)
-      await session.append(first.slice(0, 40), 1)
-      const logits = await session.append(first.slice(40), 1)
+      await session.append(cache, 0, first.slice(0, 40), 1, true)
+      const logits = await session.append(cache, 0, first.slice(40), 1, true)
       expect(logits).toHaveLength(vocabulary)
       for (const [i, value] of expected!.logits.entries()) expect(logits![i]).toBeCloseTo(value, 4)
     } finally {

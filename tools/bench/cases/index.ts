@@ -1,4 +1,5 @@
 import type { MakeCase } from '../case.js'
+import { generate } from './generate.js'
 import { quantizeCases } from './quantize.js'
 import { quantumBuilder, quantumCut, quantumLarge, quantumMinute, quantumSpeed, quantumTarget } from './quantum.js'
 import { startup } from './startup.js'
@@ -8,6 +9,7 @@ import { trainLora } from './train-lora.js'
 export const cases: Readonly<Record<string, MakeCase>> = {
   'train-lora': trainLora,
   startup,
+  generate,
   ...quantizeCases,
   'quantum-speed': quantumSpeed,
   'quantum-target': quantumTarget,

@@ -1,6 +1,7 @@
 // Generation computes what training computes: the log-probabilities of a text through the cache, token by token and in
-// one piece, equal the loss of the trainer; adapters and truncation included.
+// one piece, equal the loss of the trainer; adapters, truncation, coarser caches, 8-bit products and company included.
 #include <cmath>
+#include <cstring>
 
 #include "check.hpp"
 #include "generate/session.hpp"
@@ -11,14 +12,20 @@ using namespace qt::test;
 
 namespace {
 
-void compare(const ModelSpec& spec) {
-  std::atomic<bool> abort{false};
-  ThreadPool pool(2);
-  const KernelTable& k = kernels();
-  Tiny tiny = makeTiny(false, spec);
-  Trainer trainer(tiny.model, tiny.options, pool, k);
-  loadParameters(tiny, trainer);
-  std::vector<AppliedAdapter> adapters;
+std::atomic<bool> abortFlag{false};
+
+double lossOf(const std::vector<float>& logits, const std::vector<int>& ids, int count, int vocabulary) {
+  double sum = 0;
+  for (int i = 0; i + 1 < count; ++i) {
+    double total = 0;
+    for (int v = 0; v < vocabulary; ++v) total += std::exp(static_cast<double>(logits[i * vocabulary + v]));
+    sum += std::log(total) - logits[i * vocabulary + ids[i + 1]];
+  }
+  return sum;
+}
+
+AdapterSet adaptersOf(const Tiny& tiny) {
+  AdapterSet adapters;
   for (int l = 0; l < tiny.model.spec.layers; ++l)
     for (int p = 0; p < projectionCount; ++p) {
       const AdapterModule& m = tiny.options.adapters[l][p];
@@ -30,48 +37,155 @@ void compare(const ModelSpec& spec) {
       a.b.assign(high.begin(), high.end());
       adapters.push_back(a);
     }
-  const int count = 60, vocabulary = tiny.model.spec.vocabulary;
+  return adapters;
+}
+
+// Blocks of 8 bits in place of the projections, whose columns are made multiples of 32 for that.
+struct Blocks {
+  Model model;
+  std::vector<std::vector<unsigned char>> storage;
+};
+
+void asQ8(MatrixView& view, Blocks& blocks) {
+  const std::size_t groups = static_cast<std::size_t>(view.rows * view.columns / 32);
+  std::vector<unsigned char> out(groups * sizeof(BlockQ8_0));
+  for (std::size_t g = 0; g < groups; ++g) {
+    auto* block = out.data() + g * sizeof(BlockQ8_0);
+    block[0] = 0;
+    block[1] = 0x18;  // 2⁻⁹
+    for (int i = 0; i < 32; ++i)
+      block[2 + i] = static_cast<unsigned char>(static_cast<int>(std::lround(static_cast<const float*>(view.data)[g * 32 + i] * 512 / 5)));
+  }
+  blocks.storage.push_back(std::move(out));
+  view = {blocks.storage.back().data(), TensorType::Q8_0, view.rows, view.columns, static_cast<std::size_t>(view.columns) / 32 * sizeof(BlockQ8_0)};
+}
+
+void compare(const KernelTable& k, const ModelSpec& spec) {
+  ThreadPool pool(2);
+  Tiny tiny = makeTiny(false, spec);
+  Trainer trainer(tiny.model, tiny.options, pool, k);
+  loadParameters(tiny, trainer);
+  const AdapterSet adapters = adaptersOf(tiny), none;
+  const int count = 150, vocabulary = tiny.model.spec.vocabulary;
   std::vector<int> labels(count, -100);
   for (int i = 0; i + 1 < count; ++i) labels[i] = tiny.ids[i + 1];
-  const int borders[] = {0, count};
-  const LossSum expected = trainer.evaluate({tiny.ids.data(), labels.data(), borders, count, 1}, abort);
+  const int* ids = tiny.ids.data();
+  // The trainer's tables are planned for 100 positions: its loss is that of the first 100 tokens.
+  const int compared = 100;
+  labels[compared - 1] = -100;
+  const int borders[] = {0, compared};
+  const LossSum expected = trainer.evaluate({ids, labels.data(), borders, compared, 1}, abortFlag);
 
-  const auto loss = [&](const std::vector<float>& logits) {
-    double sum = 0;
-    for (int i = 0; i + 1 < count; ++i) {
-      double total = 0;
-      for (int v = 0; v < vocabulary; ++v) total += std::exp(static_cast<double>(logits[i * vocabulary + v]));
-      sum += std::log(total) - logits[i * vocabulary + labels[i]];
-    }
-    return sum;
-  };
-  Session session(tiny.model, adapters, {128, false}, pool, k);
-  std::vector<float> logits(static_cast<std::size_t>(count) * vocabulary);
-  CHECK(session.append(tiny.ids.data(), count, count, logits.data(), abort));
-  CHECK_NEAR(loss(logits) / expected.loss, 1.0, 1e-5);
+  Session session(tiny.model, {160, false, true}, pool, k);
+  std::vector<float> logits(static_cast<std::size_t>(count) * vocabulary), step(vocabulary);
+  const auto loss = [&] { return lossOf(logits, tiny.ids, compared, vocabulary) / expected.loss; };
 
-  session.truncate(5);
-  for (int i = 5; i < count; ++i) session.append(tiny.ids.data() + i, 1, 1, logits.data() + static_cast<std::size_t>(i) * vocabulary, abort);
-  CHECK_NEAR(loss(logits) / expected.loss, 1.0, 1e-5);
-  CHECK(session.length() == count);
-
-  abort = true;
-  CHECK(!session.append(tiny.ids.data(), 3, 1, logits.data(), abort));
-  CHECK(session.length() == count);
-  abort = false;
-  bool refused = false;
-  try {
-    session.append(tiny.ids.data(), 100, 1, logits.data(), abort);
-  } catch (const std::exception&) {
-    refused = true;
+  KvCache cache(tiny.model.spec, CacheType::F32, 160);
+  CHECK(session.append(cache, adapters, ids, count, count, logits.data(), true, abortFlag));
+  CHECK_NEAR(loss(), 1.0, 1e-5);
+  cache.truncate(5);
+  for (int i = 5; i < count; ++i) {
+    const DecodeItem item{&cache, &adapters, ids[i]};
+    CHECK(session.decode(&item, 1, logits.data() + static_cast<std::size_t>(i) * vocabulary, abortFlag));
   }
-  CHECK(refused);
+  CHECK_NEAR(loss(), 1.0, 1e-5);
+  CHECK(cache.length() == count);
+  cache.truncate(37);
+  CHECK(session.append(cache, adapters, ids + 37, count - 37, count - 37, logits.data() + 37 * vocabulary, true, abortFlag));
+  CHECK_NEAR(loss(), 1.0, 1e-5);
+
+  std::vector<float> scores(count - 1);
+  cache.truncate(0);
+  CHECK(session.score(cache, adapters, ids, count, scores.data(), true, abortFlag));
+  double sum = 0;
+  for (int i = 0; i + 1 < compared; ++i) sum -= scores[i];
+  CHECK_NEAR(sum / expected.loss, 1.0, 1e-5);
+
+  // Coarser caches.
+  for (const CacheType type : {CacheType::F16, CacheType::I8}) {
+    KvCache coarse(tiny.model.spec, type, 160);
+    CHECK(session.append(coarse, adapters, ids, 40, 40, logits.data(), true, abortFlag));
+    for (int i = 40; i < count; ++i) {
+      const DecodeItem item{&coarse, &adapters, ids[i]};
+      session.decode(&item, 1, logits.data() + static_cast<std::size_t>(i) * vocabulary, abortFlag);
+    }
+    CHECK_NEAR(loss(), 1.0, type == CacheType::F16 ? 2e-4 : 5e-3);
+  }
+
+  // An answer is the same bytes beside others, with other adapters and other lengths, and with another number of threads.
+  std::vector<float> alone(3 * vocabulary), together(3 * vocabulary);
+  for (const int threads : {1, 3}) {
+    ThreadPool other(threads);
+    Session many(tiny.model, {160, false, true}, other, k);
+    KvCache caches[3] = {{tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::I8, 160}};
+    const AdapterSet* sets3[3] = {&adapters, &none, &adapters};
+    std::vector<DecodeItem> items;
+    for (int i = 0; i < 3; ++i) {
+      many.append(caches[i], *sets3[i], ids + i, 20 + 40 * i, 0, nullptr, false, abortFlag);
+      items.push_back({&caches[i], sets3[i], ids[i + 7]});
+    }
+    CHECK(many.decode(items.data(), 3, together.data(), abortFlag));
+    for (int i = 0; i < 3; ++i) caches[i].truncate(20 + 40 * i);
+    for (int i = 0; i < 3; ++i) many.decode(&items[i], 1, (threads == 1 ? alone.data() : step.data()) + (threads == 1 ? i * vocabulary : 0), abortFlag);
+    CHECK(std::memcmp(alone.data(), together.data(), sizeof(float) * alone.size()) == 0);
+  }
+
+  // Weights in blocks: 8-bit activations stay close to float32 ones, in the logits and in the loss.
+  Tiny wide = makeTiny(false, blockSpec());
+  Blocks blocks;
+  blocks.model = wide.model;
+  blocks.storage.reserve(64);
+  asQ8(blocks.model.output, blocks);
+  for (BlockWeights& b : blocks.model.blocks)
+    for (MatrixView& m : b.projections) asQ8(m, blocks);
+  std::vector<float> exact(static_cast<std::size_t>(count) * vocabulary);
+  for (const bool dots : {false, true}) {
+    Session eight(blocks.model, {160, false, dots}, pool, k);
+    KvCache own(wide.model.spec, CacheType::F32, 160);
+    for (int i = 0; i < 60; ++i) {
+      const DecodeItem item{&own, &none, ids[i]};
+      eight.decode(&item, 1, (dots ? logits : exact).data() + static_cast<std::size_t>(i) * vocabulary, abortFlag);
+    }
+  }
+  double apart = 0, size = 0;
+  for (int i = 0; i < 60 * vocabulary; ++i) {
+    apart += std::pow(logits[i] - exact[i], 2);
+    size += std::pow(exact[i], 2);
+  }
+  CHECK(std::sqrt(apart / size) < 0.03);
+  CHECK(apart > 0);
+  CHECK_NEAR(lossOf(logits, tiny.ids, 60, vocabulary) / lossOf(exact, tiny.ids, 60, vocabulary), 1.0, 0.01);
+
+  cache.truncate(10);
+  abortFlag = true;
+  CHECK(!session.append(cache, adapters, ids, 3, 1, logits.data(), false, abortFlag));
+  CHECK(cache.length() == 10);
+  abortFlag = false;
+  const auto refuses = [&](auto&& body) {
+    try {
+      body();
+    } catch (const std::exception&) {
+      return true;
+    }
+    return false;
+  };
+  cache.truncate(0);
+  session.append(cache, adapters, ids, 150, 0, nullptr, false, abortFlag);
+  CHECK(refuses([&] { session.append(cache, adapters, ids, 11, 1, logits.data(), false, abortFlag); }));
+  const int outside = vocabulary;
+  CHECK(refuses([&] { session.append(cache, adapters, &outside, 1, 1, logits.data(), false, abortFlag); }));
+  const DecodeItem same[2] = {{&cache, &none, 1}, {&cache, &none, 2}};
+  CHECK(refuses([&] { session.decode(same, 2, logits.data(), abortFlag); }));
 }
 
 }  // namespace
 
 int main() {
-  compare(tinySpec(false, RopeLayout::Interleaved));
-  compare(everySpec(true, RopeLayout::Halves));
+  const char* names[8];
+  const int sets = availableKernels(names, 8);
+  for (int n = 0; n < sets; ++n) {
+    compare(kernels(names[n]), tinySpec(false, RopeLayout::Interleaved));
+    compare(kernels(names[n]), everySpec(true, RopeLayout::Halves));
+  }
   return report("session_test");
 }

@@ -49,6 +49,14 @@ inline ModelSpec everySpec(bool tied, RopeLayout layout) {
   return s;
 }
 
+// The smallest of whole blocks: every row of every matrix is a multiple of 32 long.
+inline ModelSpec blockSpec() {
+  ModelSpec s = tinySpec(false, RopeLayout::Interleaved);
+  s.dModel = s.ffn = 64;
+  s.headDim = 16;
+  return s;
+}
+
 struct Tiny {
   Model model;
   reference::Decoder decoder;

@@ -1,17 +1,26 @@
 import { projections, specForLength, usageError } from '@qt/core'
 import { Tokenizer } from '@qt/tokenizer'
 import { type Adapter, openModel, readAdapter, resolve } from '@qt/weights'
-import { type AppliedAdapter, binding, forcedKernels, threadCount } from '../binding.js'
+import { type AppliedAdapter, binding, type CacheType, forcedKernels, threadCount } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
 import { tensorSources } from '../train/base.js'
+import { lanes } from './lanes.js'
 import { type NativeModel, nativeModel } from './native-model.js'
+import { scheduler } from './scheduler.js'
 
 export interface LoadOptions {
   /** PEFT folders, laid over the model together. */
   readonly adapters?: readonly string[]
   readonly threads?: number
-  /** bfloat16 reads long prompts faster; float32 is exact. */
+  /**
+   * Left out: answers are computed fast (prompts in bfloat16, single tokens with 8-bit activations where weights are stored in
+   * blocks), scores exactly. float32: both exactly. bfloat16: both fast.
+   */
   readonly precision?: 'float32' | 'bfloat16'
+  /** How keys and values are kept; left out: float16, or float32 where that is the precision. int8 takes half of float16. */
+  readonly cache?: CacheType
+  /** Requests answered at the same time (default 8), sharing each pass over the weights; more wait in line. */
+  readonly parallel?: number
   /** Tokens of prompt and answer together; left out: what the model was made for, at most 8192. */
   readonly contextLength?: number
   /**
@@ -38,12 +47,9 @@ const usualContext = 8192
  * ```
  */
 export async function load(path: string, options: LoadOptions = {}): Promise<NativeModel> {
-  const { signal, threads } = options
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
-    throw usageError('GENERATE_OPTION', `threads cannot be ${threads}.`, {
-      where: { field: 'threads' },
-      actions: ['Give a whole number from 1 to 1024.'],
-    })
+  const { signal, threads, precision, parallel = 8 } = options
+  requireCount('threads', threads, 1024)
+  requireCount('parallel', parallel, 64)
   const model = await openModel(await resolve(path, { signal }), { signal })
   requireSupportedModel(model.spec, model.path)
   if (model.tokenizerFile === undefined)
@@ -52,26 +58,57 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
       actions: ['Put its tokenizer.json into the folder.'],
     })
   const tokenizer = await Tokenizer.load(model.tokenizerFile)
-  const adapters: AppliedAdapter[] = []
-  for (const folder of options.adapters ?? []) adapters.push(...applied(await readAdapter(folder, model.spec)))
   signal?.throwIfAborted()
   const { Model, Session } = binding()
   const contextLength = options.contextLength ?? Math.min(model.spec.contextLength, usualContext)
-  const handle = new Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed')
+  const fast = precision !== 'float32'
   const session = new Session(
-    handle,
-    adapters,
-    { contextLength, bf16: options.precision === 'bfloat16' },
+    new Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed'),
+    { contextLength, bf16: fast, dots: fast },
     threadCount(threads),
     forcedKernels(),
   )
-  return nativeModel({
-    name: model.name,
-    spec: model.spec,
-    session,
-    tokenizer,
-    contextLength,
-    reusePrompts: options.reusePrompts ?? false,
+  const shared = scheduler(session, model.name)
+  const adapters = async (paths: readonly string[]): Promise<number> => {
+    const list: AppliedAdapter[] = []
+    for (const folder of paths) list.push(...applied(await readAdapter(folder, model.spec)))
+    if (shared.closed) throw shared.wasClosed()
+    return list.length === 0 ? 0 : session.addAdapters(list)
+  }
+  try {
+    const first = await adapters(options.adapters ?? [])
+    signal?.throwIfAborted()
+    return nativeModel(
+      {
+        name: model.name,
+        spec: model.spec,
+        session,
+        scheduler: shared,
+        lanes: lanes({
+          session,
+          scheduler: shared,
+          type: options.cache ?? (fast ? 'float16' : 'float32'),
+          most: parallel,
+          reuse: options.reusePrompts ?? false,
+        }),
+        tokenizer,
+        contextLength,
+        exact: { answers: !fast, scores: precision !== 'bfloat16' },
+        adapters,
+      },
+      first,
+    )
+  } catch (error) {
+    await shared.close()
+    throw error
+  }
+}
+
+function requireCount(field: string, value: number | undefined, most: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 1 && value <= most)) return
+  throw usageError('GENERATE_OPTION', `${field} cannot be ${value}.`, {
+    where: { field },
+    actions: [`Give a whole number from 1 to ${most}.`],
   })
 }
 

@@ -2,17 +2,19 @@ import {
   type GenerateOptions,
   type Generation,
   type LanguageModel,
-  logSumExp,
   type ModelSpec,
   type Prompt,
-  QtError,
   type Scoring,
   type Tokenizer,
   usageError,
 } from '@qt/core'
 import { encodeChat } from '@qt/data'
 import type { NativeSession } from '../binding.js'
+import { guide } from '../constrain/constraint.js'
+import type { Lane, Lanes } from './lanes.js'
 import { sampler } from './sampler.js'
+import type { Scheduler } from './scheduler.js'
+import { scoring } from './scoring.js'
 import { stopStrings } from './stop-strings.js'
 
 export interface NativeModel extends LanguageModel {
@@ -22,79 +24,45 @@ export interface NativeModel extends LanguageModel {
   readonly scoring: Scoring
   /** The ids that a prompt becomes. */
   encode(prompt: Prompt, options?: Pick<GenerateOptions, 'tools'>): Uint32Array
+  /**
+   * The same weights under other adapters (PEFT folders; none for the bare model). Nothing is merged or loaded twice: requests to
+   * both go through the same passes. Closing either closes both.
+   */
+  withAdapters(paths: readonly string[]): Promise<NativeModel>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-interface Parts {
+/** What the views of one loaded model share. */
+export interface Shared {
   readonly name: string
   readonly spec: ModelSpec
   readonly session: NativeSession
+  readonly scheduler: Scheduler
+  readonly lanes: Lanes
   readonly tokenizer: Tokenizer
   readonly contextLength: number
-  /** Keep what a prompt has in common with what was read before. */
-  readonly reusePrompts: boolean
+  /** Multiply float32 throughout, in answers and in scores. */
+  readonly exact: { readonly answers: boolean; readonly scores: boolean }
+  /** Reads adapters and hands them to the session. */
+  adapters(paths: readonly string[]): Promise<number>
 }
 
-/** Tokens of a prompt between two looks at the abort signal's effect, and rows of logits held at once when scoring. */
-const scoringChunk = 128
+/** Tokens of a prompt in one pass, so that those who wait for single tokens come in between. */
+const promptChunk = 512
 
-export function nativeModel({ name, spec, session, tokenizer, contextLength, reusePrompts }: Parts): NativeModel {
-  let read: number[] = [] // what the session has in its cache
-  let busy: Promise<void> = Promise.resolve()
-  let closed = false
-  let working: Promise<Float32Array | null> | undefined
-  let shut = () => {}
-  const closing = new Promise<void>((resolve) => {
-    shut = resolve
-  })
+export function nativeModel(shared: Shared, adapters: number): NativeModel {
+  const { name, spec, session, scheduler, lanes, tokenizer, contextLength, exact } = shared
 
-  /** One request at a time: the session has one cache. Requests wait in line. */
-  async function alone(signal?: AbortSignal): Promise<() => void> {
-    const before = busy
-    let done = () => {}
-    busy = new Promise<void>((resolve) => {
-      done = resolve
-    })
-    // Whoever gives up waiting leaves the line in order: the next one still waits for those before.
-    const leave = (): never => {
-      before.then(done)
-      signal?.throwIfAborted()
-      throw wasClosed()
+  /** Reads what the lane has not read of a prompt; logits of its last token. */
+  async function readPrompt(lane: Lane, ids: Uint32Array, signal?: AbortSignal): Promise<Float32Array> {
+    for (;;) {
+      const first = lane.read.length
+      const part = Int32Array.from(ids.subarray(first, first + promptChunk))
+      const wanted = first + part.length === ids.length ? 1 : 0
+      const logits = await scheduler.alone(() => session.append(lane.cache, lane.adapters, part, wanted, exact.answers), signal)
+      lane.read.push(...part)
+      if (wanted) return logits
     }
-    await Promise.race([before, closing, aborted(signal)])
-    if (closed || signal?.aborted) leave()
-    return done
-  }
-
-  const wasClosed = () => new QtError({ code: 'MODEL_CLOSED', message: `${name} has been closed.`, actions: ['Load it again.'] })
-
-  async function append(ids: readonly number[], wanted: number, signal?: AbortSignal): Promise<Float32Array> {
-    signal?.throwIfAborted()
-    if (closed) throw wasClosed()
-    session.setAbort(false)
-    const stop = () => session.setAbort(true)
-    signal?.addEventListener('abort', stop, { once: true })
-    try {
-      working = session.append(Int32Array.from(ids), wanted)
-      const logits = await working
-      if (logits === null) {
-        signal?.throwIfAborted()
-        throw wasClosed()
-      }
-      read.push(...ids)
-      return logits
-    } finally {
-      signal?.removeEventListener('abort', stop)
-    }
-  }
-
-  /** Reads a prompt, keeping the beginning that it has in common with what was read last; logits of its last token. */
-  async function readPrompt(ids: Uint32Array, signal?: AbortSignal): Promise<Float32Array> {
-    let common = 0
-    while (reusePrompts && common < read.length && common < ids.length - 1 && read[common] === ids[common]) common++
-    session.truncate(common)
-    read = read.slice(0, common)
-    return append([...ids.subarray(common)], 1, signal)
   }
 
   const encode: NativeModel['encode'] = (prompt, { tools } = {}) =>
@@ -120,87 +88,48 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength, reu
   }
 
   async function* pieces(prompt: Prompt, options: GenerateOptions, outcome: Outcome): AsyncGenerator<string, void, void> {
-    const { maxTokens = 256, signal, stop = [] } = options
+    const { maxTokens = 256, signal, stop = [], constraint } = options
     const ids = encode(prompt, options)
     requireRoom(ids.length)
-    const release = await alone(signal)
+    const held = constraint && guide(constraint, tokenizer)
+    const choose = sampler(options, held)
+    const lane = await lanes.take(ids, adapters, signal)
+    const leave = scheduler.enter()
     try {
-      const choose = sampler(options)
       const text = tokenizer.stream()
       const stops = stopStrings(stop)
-      let logits = await readPrompt(ids, signal)
-      while (outcome.tokens < maxTokens && session.length < contextLength) {
-        const id = choose.next(logits, outcome.tokens, read)
+      let logits = await readPrompt(lane, ids, signal)
+      while (outcome.tokens < maxTokens && lane.read.length < contextLength) {
+        const id = choose.next(logits, outcome.tokens, lane.read)
         if (tokenizer.endIds.has(id)) {
           outcome.why = 'end'
           break
         }
         outcome.tokens++
+        held?.accept(id)
         const shown = stops.push(text.push(id))
         if (shown.text !== '') yield shown.text
         if (shown.stopped) {
           outcome.why = 'stop'
           return
         }
-        if (outcome.tokens < maxTokens && session.length < contextLength) logits = await append([id], 1, signal)
+        if (held?.finished) {
+          outcome.why = 'end'
+          break
+        }
+        if (outcome.tokens < maxTokens && lane.read.length < contextLength) {
+          signal?.throwIfAborted()
+          logits = await scheduler.next(lane.cache, lane.adapters, id, signal)
+          lane.read.push(id)
+        }
       }
       const rest = stops.push(text.end())
       const last = rest.text + (rest.stopped ? '' : stops.end())
       if (last !== '') yield last
     } finally {
-      release()
+      leave()
+      lanes.give(lane)
     }
-  }
-
-  const scoring: Scoring = {
-    vocabularySize: spec.vocabularySize,
-    async score(ids, { signal } = {}) {
-      const out = new Float32Array(ids.length).fill(Number.NaN)
-      await eachDistribution(ids, signal, (position, logits) => {
-        if (position + 1 < ids.length) out[position + 1] = logits[ids[position + 1]!]! - logSumExp(logits)
-      })
-      return out
-    },
-    async distributions(ids, { signal } = {}) {
-      const out = new Float32Array(ids.length * spec.vocabularySize)
-      await eachDistribution(ids, signal, (position, logits) => {
-        const total = logSumExp(logits)
-        const row = out.subarray(position * spec.vocabularySize, (position + 1) * spec.vocabularySize)
-        for (let i = 0; i < row.length; i++) row[i] = logits[i]! - total
-      })
-      return out
-    },
-  }
-
-  async function eachDistribution(
-    ids: ArrayLike<number>,
-    signal: AbortSignal | undefined,
-    use: (position: number, logits: Float32Array) => void,
-  ): Promise<void> {
-    requireRoom(ids.length - 1 || ids.length)
-    const release = await alone(signal)
-    try {
-      session.truncate(0)
-      read = []
-      for (let first = 0; first < ids.length; first += scoringChunk) {
-        const part = Array.from({ length: Math.min(scoringChunk, ids.length - first) }, (_, i) => ids[first + i]!)
-        const logits = await append(part, part.length, signal)
-        for (let i = 0; i < part.length; i++)
-          use(first + i, logits.subarray(i * spec.vocabularySize, (i + 1) * spec.vocabularySize))
-      }
-    } finally {
-      release()
-    }
-  }
-
-  /** Ends the answer at hand at its next token, rejects those that wait, and frees the engine. */
-  const close = async () => {
-    if (closed) return
-    closed = true
-    session.setAbort(true)
-    shut()
-    await working?.catch(() => {})
-    session.close()
   }
 
   return {
@@ -208,8 +137,19 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength, reu
     spec,
     tokenizer,
     contextLength,
-    scoring,
+    scoring: scoring({
+      session,
+      scheduler,
+      adapters,
+      vocabularySize: spec.vocabularySize,
+      exact: exact.scores,
+      requireRoom,
+    }),
     encode,
+    async withAdapters(paths) {
+      if (scheduler.closed) throw scheduler.wasClosed()
+      return nativeModel(shared, await shared.adapters(paths))
+    },
     async generate(prompt, options = {}) {
       const outcome: Outcome = { tokens: 0, why: 'length' }
       let text = ''
@@ -217,14 +157,7 @@ export function nativeModel({ name, spec, session, tokenizer, contextLength, reu
       return { text, ...outcome }
     },
     stream: (prompt, options = {}) => pieces(prompt, options, { tokens: 0, why: 'length' }),
-    close,
-    [Symbol.asyncDispose]: close,
+    close: scheduler.close,
+    [Symbol.asyncDispose]: scheduler.close,
   }
 }
-
-/** Resolves when the signal aborts. */
-const aborted = (signal: AbortSignal | undefined): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal?.aborted) resolve()
-    else signal?.addEventListener('abort', () => resolve(), { once: true })
-  })

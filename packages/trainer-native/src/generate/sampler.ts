@@ -1,4 +1,5 @@
 import { type GenerateOptions, QtError, uniform, usageError } from '@qt/core'
+import type { Guide } from '../constrain/constraint.js'
 
 export interface Sampler {
   /** The next token from logits; `index` is the position of the answer's token, `seen` what has been read and said. */
@@ -12,13 +13,14 @@ const repetitionWindow = 64
  * Temperature 0 takes the likeliest token; otherwise the distribution is cut by top-k, top-p and min-p, in this order, and drawn
  * from with random numbers that follow from the seed and the position alone.
  */
-export function sampler(options: GenerateOptions): Sampler {
+export function sampler(options: GenerateOptions, held?: Pick<Guide, 'restrict'>): Sampler {
   requireSensible(options)
   const { temperature = 0.7, topK = 0, topP = 1, minP = 0, repetitionPenalty = 1, seed = 0 } = options
   return {
     next(logits, index, seen) {
-      if (logits.some(Number.isNaN)) throw notFinite()
+      requireFinite(logits)
       if (repetitionPenalty !== 1) penalise(logits, seen, repetitionPenalty)
+      held?.restrict(logits)
       if (temperature <= 0) return likeliest(logits)
       const kept = candidates(logits, temperature, topK, minP)
       let total = 0
@@ -40,12 +42,16 @@ export function sampler(options: GenerateOptions): Sampler {
   }
 }
 
-const notFinite = () =>
-  new QtError({
+function requireFinite(logits: Float32Array): void {
+  let sum = 0
+  for (let i = 0; i < logits.length; i++) sum += logits[i]! - logits[i]!
+  if (sum === 0) return
+  throw new QtError({
     code: 'MODEL_NOT_FINITE',
     message: 'The model answers with numbers that are not finite.',
     actions: ['Check the file for damage: qt inspect', 'If it was trained here, go back to an earlier checkpoint.'],
   })
+}
 
 function penalise(logits: Float32Array, seen: ArrayLike<number>, penalty: number): void {
   const recent = new Set<number>()
@@ -67,11 +73,13 @@ interface Candidate {
 /** Tokens with their unnormalised probabilities, likeliest first. */
 function candidates(logits: Float32Array, temperature: number, topK: number, minP: number): Candidate[] {
   let highest = Number.NEGATIVE_INFINITY
-  for (const logit of logits) if (logit > highest) highest = logit
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > highest) highest = logits[i]!
   // What is e⁻²⁰ times as likely as the best is never drawn; leaving it out keeps the sort short.
   const floor = Math.max(minP, 2e-9)
+  const lowest = highest + temperature * Math.log(floor)
   const kept: Candidate[] = []
   for (let id = 0; id < logits.length; id++) {
+    if (logits[id]! < lowest) continue
     const weight = Math.exp((logits[id]! - highest) / temperature)
     if (weight >= floor) kept.push({ id, weight })
   }

@@ -7,172 +7,203 @@
 namespace qt {
 namespace {
 
-constexpr std::int32_t chunk = 256;       // tokens of a prompt taken at once
-constexpr std::int32_t fewTokens = 8;     // up to here a weight is read row by row, beyond it is multiplied in tiles
-constexpr std::int64_t rowsPerTask = 64;
+constexpr std::int32_t fewTokens = 8;       // up to here weights are met row by row, beyond it in tiles
+constexpr std::int32_t scoredTogether = 64; // rows of logits held at once when only some of their numbers are wanted
 
 }  // namespace
 
-Session::Session(const Model& model, const std::vector<AppliedAdapter>& adapters, const SessionOptions& options, ThreadPool& pool,
-                 const KernelTable& kernels)
+Session::Session(const Model& model, const SessionOptions& options, ThreadPool& pool, const KernelTable& kernels)
     : model_(model),
       spec_(model.spec),
-      adapters_(adapters),
       options_(options),
       pool_(pool),
       kernels_(kernels),
-      cache_(static_cast<std::size_t>(2) * spec_.layers * options.contextLength * spec_.kvWidth() * sizeof(float)),
+      dots_(dotKernels(kernels)),
+      chunk_(spec_.ffn > 8192 ? 256 : 512),
       rotary_(spec_, options.contextLength) {
-  const std::size_t d = spec_.dModel, attention = spec_.attentionWidth(), kv = spec_.kvWidth(), ffn = spec_.ffn;
-  std::size_t rank = 1;
-  for (const AppliedAdapter& a : adapters) rank = std::max<std::size_t>(rank, a.rank);
-  const std::size_t widest = std::max({d, attention, ffn, rank});
-  x_.resize(chunk * d);
-  hidden_.resize(chunk * d);
-  if (spec_.postNorms) normed_.resize(chunk * d);
-  q_.resize(chunk * attention);
-  k_.resize(chunk * kv);
-  v_.resize(chunk * kv);
-  attention_.resize(chunk * attention);
-  gate_.resize(chunk * ffn);
-  up_.resize(chunk * ffn);
-  low_.resize(chunk * rank);
-  product_.resize(fewTokens * std::max(widest, static_cast<std::size_t>(spec_.vocabulary)));
-  inverse_.resize(chunk * static_cast<std::size_t>(std::max(1, spec_.heads)));
-  scores_.resize(static_cast<std::size_t>(pool.threads()) * options_.contextLength);
-  packed_ = std::make_unique<Arena>(kernels.packedLeftBytes[0](chunk, static_cast<std::int64_t>(widest)));
-  const std::size_t scratch = roundUpBytes(mostProductScratch(chunk, 1 << 20, kernels));
+  const std::size_t d = spec_.dModel, attention = spec_.attentionWidth(), kv = spec_.kvWidth(), ffn = spec_.ffn, rows = chunk_;
+  const std::size_t widest = std::max({d, attention, ffn});
+  x_.resize(rows * d);
+  hidden_.resize(rows * d);
+  if (spec_.postNorms) normed_.resize(rows * d);
+  q_.resize(rows * attention);
+  k_.resize(rows * kv);
+  v_.resize(rows * kv);
+  attention_.resize(rows * attention);
+  gate_.resize(rows * ffn);
+  up_.resize(rows * ffn);
+  inverse_.resize(rows * spec_.heads);
+  positions_.resize(rows);
+  partial_.resize(mostSequences * widest);
+  codes_.resize(mostSequences * widest);
+  scales_.resize(mostSequences * widest / dotGroup + 8);
+  sums_.resize(mostSequences * widest / 16 + 16);
+  packed_ = std::make_unique<Arena>(kernels.packedLeftBytes[0](chunk_, static_cast<std::int64_t>(widest)));
+  const AttentionShape shape{spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, 0};
+  const std::size_t scratch = roundUpBytes(std::max(mostProductScratch(chunk_, 1 << 20, kernels), kernels.attentionScratch(shape)));
   scratch_ = std::make_unique<Arena>(scratch * pool.threads());
-  products_ = {&kernels_, &pool_, options_.bf16, scratch_->data(), scratch};
+  products_ = {&kernels_, &pool_, false, scratch_->data(), scratch};
 }
 
-void Session::truncate(std::int32_t length) {
-  if (length < 0 || length > length_) throw std::runtime_error("a session can only be cut to a shorter length");
-  length_ = length;
+void Session::requireRoom(const KvCache& cache, std::int32_t count) const {
+  if (count > cache.contextLength() - cache.length() || count > options_.contextLength - cache.length()) throw std::runtime_error("the context is full");
 }
 
-// out[count, rows] (+)= scale·x·Wᵀ
-void Session::times(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate) {
-  if (count > fewTokens) {
-    packLeft(products_, dense(x, DType::F32, count, weights.columns), count, weights.columns, packed_->data());
-    Product p;
-    p.rows = count;
-    p.columns = static_cast<std::int32_t>(weights.rows);
-    p.out = out;
-    p.outStride = weights.rows;
-    p.scale = scale;
-    p.accumulate = accumulate;
-    p.add(packed_->data(), weights, true, static_cast<std::int32_t>(weights.columns));
-    multiply(products_, p);
-    return;
+void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position) {
+  if (id < 0 || id >= spec_.vocabulary) throw std::runtime_error("a token id lies outside the vocabulary");
+  std::vector<float> decoded(static_cast<std::size_t>(spec_.dModel) + 256);
+  kernels_.decodeRow(model_.embedding, id, decoded.data());
+  float* x = x_.data() + static_cast<std::size_t>(row) * spec_.dModel;
+  for (std::int32_t i = 0; i < spec_.dModel; ++i) x[i] = decoded[i] * spec_.embeddingScale;
+  positions_[row] = position;
+}
+
+bool Session::layers(const std::atomic<bool>& abort) {
+  for (int l = 0; l < spec_.layers; ++l) {
+    if (abort.load(std::memory_order_relaxed)) return false;
+    block(l);
   }
-  pool_.run((weights.rows + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
-    const std::int64_t begin = task * rowsPerTask, end = std::min<std::int64_t>(weights.rows, begin + rowsPerTask);
-    kernels_.rowsTimes(weights, x, count, begin, end, product_.data(), weights.rows);
-    for (std::int32_t i = 0; i < count; ++i) {
-      float* to = out + i * weights.rows + begin;
-      if (!accumulate) std::memset(to, 0, sizeof(float) * (end - begin));
-      kernels_.addScaled(to, product_.data() + i * weights.rows + begin, scale, end - begin);
+  return true;
+}
+
+// Chunk by chunk; use(first, rows) is called after each, while its activations are there.
+template <class Use>
+bool Session::pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact,
+                   const std::atomic<bool>& abort, const Use& use) {
+  requireRoom(cache, count);
+  const std::int32_t before = cache.length();
+  exact_ = exact;
+  tiled_ = count > fewTokens;
+  products_.bf16 = options_.bf16 && !exact;
+  for (std::int32_t first = 0; first < count; first += chunk_) {
+    rows_ = std::min(chunk_, count - first);
+    segments_.assign(1, {&cache, &adapters, 0, rows_});
+    for (std::int32_t i = 0; i < rows_; ++i) embed(i, ids[first + i], cache.length() + i);
+    if (!layers(abort)) {
+      cache.truncate(before);
+      return false;
+    }
+    cache.grow(rows_);
+    use(first, rows_);
+  }
+  return true;
+}
+
+bool Session::append(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, std::int32_t wanted, float* out,
+                     bool exact, const std::atomic<bool>& abort) {
+  if (count <= 0 || wanted < 0 || wanted > count) throw std::runtime_error("nothing to append, or more logits asked for than tokens given");
+  const std::int32_t from = count - wanted;
+  return pass(cache, adapters, ids, count, exact, abort, [&](std::int32_t first, std::int32_t rows) {
+    const std::int32_t skip = std::max(0, from - first);
+    if (skip < rows) logits(skip, rows - skip, out + static_cast<std::size_t>(first + skip - from) * spec_.vocabulary);
+  });
+}
+
+bool Session::decode(const DecodeItem* items, std::int32_t count, float* out, const std::atomic<bool>& abort) {
+  if (count <= 0 || count > mostSequences) throw std::runtime_error("too many sequences at once");
+  exact_ = tiled_ = products_.bf16 = false;
+  rows_ = count;
+  segments_.clear();
+  for (std::int32_t i = 0; i < count; ++i) {
+    requireRoom(*items[i].cache, 1);
+    for (std::int32_t j = 0; j < i; ++j)
+      if (items[j].cache == items[i].cache) throw std::runtime_error("a sequence cannot go on twice in one step");
+    embed(i, items[i].id, items[i].cache->length());
+    segments_.push_back({items[i].cache, items[i].adapters, i, 1});
+  }
+  if (!layers(abort)) return false;
+  for (std::int32_t i = 0; i < count; ++i) items[i].cache->grow(1);
+  logits(0, count, out);
+  return true;
+}
+
+bool Session::score(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* out, bool exact,
+                    const std::atomic<bool>& abort) {
+  if (count < 2) throw std::runtime_error("a text of one token has no log-probabilities");
+  const std::size_t vocabulary = spec_.vocabulary;
+  logits_.resize(scoredTogether * vocabulary);
+  return pass(cache, adapters, ids, count, exact, abort, [&](std::int32_t first, std::int32_t rows) {
+    const std::int32_t wanted = std::min(rows, count - 1 - first);
+    for (std::int32_t at = 0; at < wanted; at += scoredTogether) {
+      const std::int32_t some = std::min(scoredTogether, wanted - at);
+      logits(at, some, logits_.data());
+      pool_.run(some, [&](std::int64_t i, int) {
+        bool correct;
+        out[first + at + i] = -kernels_.crossEntropy(logits_.data() + i * vocabulary, spec_.vocabulary, ids[first + at + i + 1], 1.0f, 0.0f, false, 0.0f, &correct);
+      });
     }
   });
 }
 
-void Session::project(int layer, int projection, const float* x, std::int32_t count, float* out, bool accumulate) {
-  times(model_.blocks[layer].projections[projection], x, count, out, 1.0f, accumulate);
-  const Shape shape = projectionShape(spec_, projection);
-  if (spec_.attentionBias && projection <= Value)
-    for (std::int32_t i = 0; i < count; ++i)
-      kernels_.addScaled(out + static_cast<std::size_t>(i) * shape.rows, model_.blocks[layer].biases[projection], 1.0f, shape.rows);
-  for (const AppliedAdapter& adapter : adapters_) {
-    if (adapter.layer != layer || adapter.projection != projection) continue;
-    const auto view = [](const std::vector<float>& data, std::int64_t rows, std::int64_t columns) { return dense(data.data(), DType::F32, rows, columns); };
-    times(view(adapter.a, adapter.rank, shape.columns), x, count, low_.data(), adapter.scale, false);
-    times(view(adapter.b, shape.rows, adapter.rank), low_.data(), count, out, 1.0f, true);
-  }
+// Of rows [first, first + count) of the pass at hand.
+void Session::logits(std::int32_t first, std::int32_t count, float* out) {
+  const float* x = x_.data() + static_cast<std::size_t>(first) * spec_.dModel;
+  kernels_.ops[0].rmsNorm(x, model_.outputNorm, hidden_.data(), inverse_.data(), count, spec_.dModel, spec_.normEpsilon);
+  if (tiled_ && count > 1) multiplyTiles(model_.output, hidden_.data(), count, out, 1.0f, false, false);
+  else multiplyRows(hidden_.data(), count, {{&model_.output, out, false}}, exact_);
+  if (spec_.logitSoftcap != 0.0f) kernels_.softcap(out, static_cast<std::int64_t>(count) * spec_.vocabulary, spec_.logitSoftcap);
 }
 
-void Session::normalise(const float* x, const float* weight, float* out, std::int32_t count) {
-  kernels_.ops[0].rmsNorm(x, weight, out, inverse_.data(), count, spec_.dModel, spec_.normEpsilon);
+void Session::normalise(const float* x, const float* weight, float* out) {
+  const std::int64_t d = spec_.dModel;
+  constexpr std::int64_t rowsPerTask = 32;
+  pool_.run((rows_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, rows_ - begin);
+    kernels_.ops[0].rmsNorm(x + begin * d, weight, out + begin * d, inverse_.data() + begin, count, d, spec_.normEpsilon);
+  });
 }
 
 // x_ += what the projection makes of x, through its norm where there is one.
-void Session::projectToResidual(int layer, int projection, const float* x, std::int32_t count, const float* postNorm) {
-  if (postNorm == nullptr) return project(layer, projection, x, count, x_.data(), true);
-  project(layer, projection, x, count, normed_.data(), false);
-  normalise(normed_.data(), postNorm, normed_.data(), count);
-  kernels_.addScaled(x_.data(), normed_.data(), 1.0f, static_cast<std::int64_t>(count) * spec_.dModel);
+void Session::projectToResidual(int layer, int projection, const float* x, const float* postNorm) {
+  if (postNorm == nullptr) return project(layer, x, {{projection, x_.data(), true}});
+  project(layer, x, {{projection, normed_.data(), false}});
+  normalise(normed_.data(), postNorm, normed_.data());
+  kernels_.addScaled(x_.data(), normed_.data(), 1.0f, static_cast<std::int64_t>(rows_) * spec_.dModel);
 }
 
-void Session::normaliseAndRotate(float* x, const float* norm, const RotaryTable* rotary, std::int32_t count, std::int32_t heads) {
-  const ActivationOps& ops = kernels_.ops[0];
-  if (norm != nullptr) ops.rmsNorm(x, norm, x, inverse_.data(), static_cast<std::int64_t>(count) * heads, spec_.headDim, spec_.normEpsilon);
-  if (rotary != nullptr) ops.rotate(x, positions_.data(), count, heads, spec_.headDim, *rotary, 1.0f);
-}
-
-void Session::block(int layer, std::int32_t count) {
+void Session::block(int layer) {
   const BlockWeights& w = model_.blocks[layer];
-  const std::int64_t kv = spec_.kvWidth();
-  const std::int32_t window = spec_.layer(layer).window;
+  normalise(x_.data(), w.attentionNorm, hidden_.data());
+  project(layer, hidden_.data(), {{Query, q_.data(), false}, {Key, k_.data(), false}, {Value, v_.data(), false}});
+  store(layer);
+  attend(layer);
+  projectToResidual(layer, AttentionOut, attention_.data(), w.postAttentionNorm);
 
-  normalise(x_.data(), w.attentionNorm, hidden_.data(), count);
-  project(layer, Query, hidden_.data(), count, q_.data(), false);
-  project(layer, Key, hidden_.data(), count, k_.data(), false);
-  project(layer, Value, hidden_.data(), count, v_.data(), false);
-  normaliseAndRotate(q_.data(), w.queryNorm, rotary_.ofLayer(layer), count, spec_.heads);
-  normaliseAndRotate(k_.data(), w.keyNorm, rotary_.ofLayer(layer), count, spec_.kvHeads);
-  std::memcpy(keys(layer) + length_ * kv, k_.data(), sizeof(float) * count * kv);
-  std::memcpy(values(layer) + length_ * kv, v_.data(), sizeof(float) * count * kv);
-
-  pool_.run(static_cast<std::int64_t>(count) * spec_.heads, [&](std::int64_t task, int thread) {
-    const std::int64_t token = task / spec_.heads, head = task % spec_.heads, kvHead = head / spec_.queriesPerKey();
-    const std::int64_t at = (token * spec_.heads + head) * spec_.headDim, seen = length_ + token + 1;
-    const std::int64_t first = window > 0 ? std::max<std::int64_t>(0, seen - window) : 0, from = first * kv + kvHead * spec_.headDim;
-    kernels_.attendCache(q_.data() + at, keys(layer) + from, values(layer) + from, seen - first, kv, spec_.headDim, spec_.attentionScale,
-                         spec_.attentionSoftcap, attention_.data() + at,
-                         scores_.data() + static_cast<std::size_t>(thread) * options_.contextLength);
-  });
-  projectToResidual(layer, AttentionOut, attention_.data(), count, w.postAttentionNorm);
-
-  normalise(x_.data(), w.ffnNorm, hidden_.data(), count);
-  project(layer, Gate, hidden_.data(), count, gate_.data(), false);
-  project(layer, Up, hidden_.data(), count, up_.data(), false);
+  normalise(x_.data(), w.ffnNorm, hidden_.data());
+  project(layer, hidden_.data(), {{Gate, gate_.data(), false}, {Up, up_.data(), false}});
+  const std::int64_t ffn = spec_.ffn;
   const auto gated = spec_.activation == Activation::Gelu ? kernels_.ops[0].geglu : kernels_.ops[0].swiglu;
-  gated(gate_.data(), up_.data(), gate_.data(), static_cast<std::int64_t>(count) * spec_.ffn);
-  projectToResidual(layer, Down, gate_.data(), count, w.postFfnNorm);
+  constexpr std::int64_t rowsPerTask = 4;
+  pool_.run((rows_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+    const std::int64_t begin = task * rowsPerTask * ffn, count = std::min(rowsPerTask * ffn, rows_ * ffn - begin);
+    gated(gate_.data() + begin, up_.data() + begin, gate_.data() + begin, count);
+  });
+  projectToResidual(layer, Down, gate_.data(), w.postFfnNorm);
 }
 
-bool Session::append(const std::int32_t* ids, std::int32_t count, std::int32_t wanted, float* logits, const std::atomic<bool>& abort) {
-  if (count <= 0 || wanted < 0 || wanted > count) throw std::runtime_error("nothing to append, or more logits asked for than tokens given");
-  if (count > options_.contextLength - length_) throw std::runtime_error("the context is full");
-  for (std::int32_t i = 0; i < count; ++i)
-    if (ids[i] < 0 || ids[i] >= spec_.vocabulary) throw std::runtime_error("a token id lies outside the vocabulary");
-  const std::int32_t before = length_;
-  std::vector<float> row(static_cast<std::size_t>(spec_.dModel) + 256);
-  for (std::int32_t first = 0; first < count; first += chunk) {
-    const std::int32_t n = std::min(chunk, count - first);
-    positions_.resize(n);
-    for (std::int32_t i = 0; i < n; ++i) {
-      positions_[i] = length_ + i;
-      kernels_.decodeRow(model_.embedding, ids[first + i], row.data());
-      float* x = x_.data() + static_cast<std::size_t>(i) * spec_.dModel;
-      for (std::int32_t j = 0; j < spec_.dModel; ++j) x[j] = row[j] * spec_.embeddingScale;
-    }
-    for (int l = 0; l < spec_.layers; ++l) {
-      if (abort.load(std::memory_order_relaxed)) {
-        length_ = before;
-        return false;
-      }
-      block(l, n);
-    }
-    length_ += n;
-    const std::int32_t skip = std::max(0, count - wanted - first);
-    if (skip >= n) continue;
-    normalise(x_.data(), model_.outputNorm, hidden_.data(), n);
-    float* to = logits + static_cast<std::size_t>(first + skip - (count - wanted)) * spec_.vocabulary;
-    times(model_.output, hidden_.data() + static_cast<std::size_t>(skip) * spec_.dModel, n - skip, to, 1.0f, false);
-    if (spec_.logitSoftcap != 0.0f) kernels_.softcap(to, static_cast<std::int64_t>(n - skip) * spec_.vocabulary, spec_.logitSoftcap);
-  }
-  return true;
+// Norms of heads and rotation of queries and keys; then keys and values go into the caches.
+void Session::store(int layer) {
+  const std::int32_t headDim = spec_.headDim;
+  const std::int64_t attention = spec_.attentionWidth(), kv = spec_.kvWidth();
+  const BlockWeights& w = model_.blocks[layer];
+  const RotaryTable* rotary = rotary_.ofLayer(layer);
+  const ActivationOps& ops = kernels_.ops[0];
+  const auto prepare = [&](float* x, const float* norm, std::int64_t begin, std::int64_t count, std::int32_t heads) {
+    if (norm != nullptr) ops.rmsNorm(x, norm, x, inverse_.data() + begin * spec_.heads, count * heads, headDim, spec_.normEpsilon);
+    if (rotary != nullptr) ops.rotate(x, positions_.data() + begin, count, heads, headDim, *rotary, 1.0f);
+  };
+  constexpr std::int32_t rowsPerTask = 32;
+  for (const Segment& s : segments_)
+    pool_.run((s.count + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
+      const std::int64_t begin = s.begin + task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, s.begin + s.count - begin);
+      prepare(q_.data() + begin * attention, w.queryNorm, begin, count, spec_.heads);
+      prepare(k_.data() + begin * kv, w.keyNorm, begin, count, spec_.kvHeads);
+      for (std::int64_t row = begin; row < begin + count; ++row)
+        for (std::int32_t head = 0; head < spec_.kvHeads; ++head) {
+          kernels_.cacheStore(s.cache->type(), k_.data() + row * kv + head * headDim, headDim, s.cache->keys(layer, head, positions_[row]));
+          kernels_.cacheStore(s.cache->type(), v_.data() + row * kv + head * headDim, headDim, s.cache->values(layer, head, positions_[row]));
+        }
+    });
 }
 
 }  // namespace qt

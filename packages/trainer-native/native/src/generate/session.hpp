@@ -1,71 +1,116 @@
 // Running a model: tokens go in, logits come out, keys and values are kept so that nothing is computed twice.
+//   append   many tokens of one sequence: products in tiles, as in training
+//   decode   one token of each of several sequences: every weight is read once for all of them
+// What comes out for a sequence is the same bytes whatever else is computed beside it and however many threads there are.
 #pragma once
-#include <array>
 #include <atomic>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
+#include "../kernels/dots.hpp"
 #include "../memory.hpp"
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
 #include "../product.hpp"
 #include "../threads.hpp"
+#include "adapters.hpp"
+#include "cache.hpp"
 
 namespace qt {
-
-// One adapter on one projection; several may sit on the same.
-struct AppliedAdapter {
-  std::int32_t layer = 0;
-  std::int32_t projection = 0;
-  std::int32_t rank = 0;
-  float scale = 1.0f;
-  std::vector<float> a;  // [rank, inputs]
-  std::vector<float> b;  // [outputs, rank]
-};
 
 struct SessionOptions {
   std::int32_t contextLength = 0;
   bool bf16 = false;  // multiply bfloat16 in long prompts
+  bool dots = false;  // multiply single tokens in 8 bits with weights that are stored in blocks
+};
+
+// One token of one sequence.
+struct DecodeItem {
+  KvCache* cache;
+  const AdapterSet* adapters;
+  std::int32_t id;
 };
 
 class Session {
  public:
-  Session(const Model& model, const std::vector<AppliedAdapter>& adapters, const SessionOptions& options, ThreadPool& pool, const KernelTable& kernels);
+  static constexpr std::int32_t mostSequences = 64;  // in one decode
 
-  std::int32_t length() const { return length_; }
-  std::int32_t contextLength() const { return options_.contextLength; }
-  // Forgets what came after the first `length` tokens.
-  void truncate(std::int32_t length);
+  Session(const Model& model, const SessionOptions& options, ThreadPool& pool, const KernelTable& kernels);
 
-  // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. False: stopped by the flag, and
-  // nothing was appended.
-  bool append(const std::int32_t* ids, std::int32_t count, std::int32_t wanted, float* logits, const std::atomic<bool>& abort);
+  const SessionOptions& options() const { return options_; }
 
-  std::size_t cacheBytes() const { return cache_.size(); }
+  // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. `exact` multiplies float32 throughout.
+  // False: stopped by the flag, and nothing was appended.
+  bool append(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, std::int32_t wanted, float* logits, bool exact,
+              const std::atomic<bool>& abort);
+
+  // Appends one token to each of several caches, which are different ones. Logits are [count, vocabulary].
+  bool decode(const DecodeItem* items, std::int32_t count, float* logits, const std::atomic<bool>& abort);
+
+  // Appends tokens and writes log p(ids[i + 1] | ids[0 … i]) for i < count − 1, without keeping more logits than a few rows.
+  bool score(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logProbabilities, bool exact,
+             const std::atomic<bool>& abort);
 
  private:
-  void block(int layer, std::int32_t count);
-  void project(int layer, int projection, const float* x, std::int32_t count, float* out, bool accumulate);
-  void times(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate);
-  void normalise(const float* x, const float* weight, float* out, std::int32_t count);
-  void projectToResidual(int layer, int projection, const float* x, std::int32_t count, const float* postNorm);
-  void normaliseAndRotate(float* x, const float* norm, const RotaryTable* rotary, std::int32_t count, std::int32_t heads);
+  // Consecutive rows of activations that belong to one sequence.
+  struct Segment {
+    KvCache* cache;
+    const AdapterSet* adapters;
+    std::int32_t begin, count;
+  };
+  // One of several products with the same input.
+  struct Target {
+    int projection;
+    float* out;
+    bool accumulate;
+  };
 
-  float* keys(int layer) { return reinterpret_cast<float*>(cache_.data()) + static_cast<std::size_t>(2 * layer) * options_.contextLength * spec_.kvWidth(); }
-  float* values(int layer) { return keys(layer) + static_cast<std::size_t>(options_.contextLength) * spec_.kvWidth(); }
+  template <class Use>
+  bool pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact, const std::atomic<bool>& abort, const Use& use);
+  void requireRoom(const KvCache& cache, std::int32_t count) const;
+  void embed(std::int32_t row, std::int32_t id, std::int32_t position);
+  bool layers(const std::atomic<bool>& abort);
+  void block(int layer);
+  void logits(std::int32_t first, std::int32_t count, float* out);
+
+  void normalise(const float* x, const float* weight, float* out);
+  void projectToResidual(int layer, int projection, const float* x, const float* postNorm);
+  void project(int layer, const float* x, std::initializer_list<Target> targets);
+  void adapt(int layer, const float* x, const Target& target);
+  void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate, bool packed);
+  struct RowProduct {
+    const MatrixView* weights;
+    float* out;
+    bool accumulate;
+    float scale = 1.0f;
+  };
+  void multiplyRows(const float* x, std::int32_t count, std::initializer_list<RowProduct> products, bool exact);
+
+  void store(int layer);
+  void attend(int layer);
+  void attendTiles(int layer, const Segment& segment);
+  void attendRows(int layer);
 
   const Model& model_;
   const ModelSpec& spec_;
-  const std::vector<AppliedAdapter>& adapters_;
   SessionOptions options_;
   ThreadPool& pool_;
   const KernelTable& kernels_;
-  Arena cache_;
-  std::int32_t length_ = 0;
-  RotaryTables rotary_;
+  const DotKernels& dots_;
+  std::int32_t chunk_;  // tokens of a prompt taken at once
+
+  // The pass at hand.
+  std::vector<Segment> segments_;
+  std::int32_t rows_ = 0;
+  bool tiled_ = false, exact_ = false;
   std::vector<std::int32_t> positions_;
-  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, product_, scores_, inverse_;
-  std::unique_ptr<Arena> packed_, scratch_;
+
+  RotaryTables rotary_;
+  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, partial_, inverse_, stretches_, logits_;
+  std::vector<float> scales_, sums_;
+  std::vector<std::int8_t> codes_;
+  std::unique_ptr<Arena> packed_, scratch_, wide_;  // wide_: keys, values, queries and outputs of a prompt's attention
   ProductContext products_;
 };
 

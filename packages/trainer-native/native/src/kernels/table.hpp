@@ -126,6 +126,32 @@ struct AttentionTile {
 
 inline constexpr int attentionTileRows = 64;
 
+// How keys and values are kept between tokens, one head's row after the other.
+enum class CacheType : std::uint8_t { F32, F16, I8 };
+inline constexpr std::size_t cacheRowBytes(CacheType type, std::int32_t headDim) {
+  const auto d = static_cast<std::size_t>(headDim);
+  return type == CacheType::F32 ? 4 * d : type == CacheType::F16 ? 2 * d : d + 4;  // I8: codes, then a float32 scale
+}
+
+inline constexpr int stretchRows = 64;
+
+// The queries of one token that share a key head against up to `stretchRows` cached positions. The outputs are unnormalised:
+//   out[g] = Σ exp(s − high)·v,  sum[g] = Σ exp(s − high),  high[g] = max s
+struct CacheStretch {
+  CacheType type;
+  std::int32_t group;
+  std::int32_t headDim;
+  std::int32_t rows;
+  float scale;
+  float softcap;   // c·tanh(score/c); 0: none
+  const float* q;  // [group, headDim]
+  const void* keys;
+  const void* values;
+  float* out;      // [group, headDim]
+  float* high;     // [group]
+  float* sum;      // [group]
+};
+
 struct AdamStep {
   float learningRate, beta1, beta2, epsilon, weightDecay;
   float correction1, correction2;  // 1 − βᵗ
@@ -182,9 +208,11 @@ struct KernelTable {
   // y[i, row] = Σ x[i]·W[row] for rows [begin, end): few inputs, W read once.
   void (*rowsTimes)(const MatrixView& weights, const float* x, std::int32_t inputs, std::int64_t begin, std::int64_t end, float* y,
                     std::int64_t yStride);
-  // One query against a cache of keys and values.
-  void (*attendCache)(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
-                      float scale, float softcap, float* out, float* scores);
+  // Generation's keys and values: a row of one head into the cache, rows of a cache as float32 or bfloat16, and one token's queries
+  // against a stretch of it.
+  void (*cacheStore)(CacheType, const float* x, std::int32_t headDim, void* to);
+  void (*cacheLoad)(CacheType, const void* from, std::int64_t rows, std::int32_t headDim, DType as, void* out, std::int64_t outStride);
+  void (*attendStretch)(const CacheStretch&);
 
   void (*decodeRow)(const MatrixView&, std::int64_t row, float* out);
   // A row of logits becomes its gradient (softmax − q)·weight, q being the target with `smoothing` spread over the vocabulary; returns

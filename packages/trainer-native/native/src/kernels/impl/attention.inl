@@ -288,31 +288,5 @@ static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile
   storeTile(static_cast<T*>(a.dv) + key0 * kStride + tile.kvHead * d, kStride, dv, width, count, d);
 }
 
-static void attendCache(const float* q, const float* keys, const float* values, std::int64_t length, std::int64_t stride, std::int32_t headDim,
-                        float scale, float cap, float* out, float* scores) {
-  float high = -1e30f;
-  for (std::int64_t i = 0; i < length; ++i) {
-    const float* k = keys + i * stride;
-    f32x16 sum{};
-    int c = 0;
-    for (; c + lanes <= headDim; c += lanes) sum += load(q + c) * load(k + c);
-    if (c < headDim) sum += loadSome(q + c, headDim - c) * loadSome(k + c, headDim - c);
-    scores[i] = total(sum) * scale;
-    if (cap != 0.0f) scores[i] = std::tanh(scores[i] / cap) * cap;
-    high = scores[i] > high ? scores[i] : high;
-  }
-  float sum = 0.0f;
-  for (std::int64_t i = 0; i < length; ++i) {
-    scores[i] = std::exp(scores[i] - high);
-    sum += scores[i];
-  }
-  for (int c = 0; c < headDim; c += lanes) {
-    const int width = headDim - c < lanes ? headDim - c : lanes;
-    f32x16 o{};
-    for (std::int64_t i = 0; i < length; ++i) o += scores[i] * loadSome(values + i * stride + c, width);
-    storeSome(out + c, o / sum, width);
-  }
-}
-
 }  // namespace
 }  // namespace qt

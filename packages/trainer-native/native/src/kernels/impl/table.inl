@@ -6,6 +6,7 @@
 #include "product.inl"
 #include "rows.inl"
 #include "attention.inl"
+#include "cache.inl"
 #include "loss.inl"
 
 namespace qt {
@@ -48,7 +49,9 @@ static KernelTable makeTable(const char* name) {
       .productScratch = productScratch,
       .attentionScratch = attentionScratch,
       .rowsTimes = rowsTimes,
-      .attendCache = attendCache,
+      .cacheStore = cacheStore,
+      .cacheLoad = cacheLoad,
+      .attendStretch = attendStretch,
       .decodeRow = decodeRow,
       .crossEntropy = crossEntropy,
       .softcap = softcap,

@@ -1,0 +1,72 @@
+// Tokens a second of generation by threads, on random weights in the shape of SmolLM2-135M (Q4_1, its output Q8_0): no file needed.
+// usage: decode_bench [THREADS] [CONTEXT] [SEQUENCES]
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+#include "generate/session.hpp"
+
+using namespace qt;
+
+int main(int argc, char** argv) {
+  const int threads = argc > 1 ? std::atoi(argv[1]) : 2, context = argc > 2 ? std::atoi(argv[2]) : 256, sequences = argc > 3 ? std::atoi(argv[3]) : 1;
+  Model model;
+  ModelSpec& s = model.spec;
+  s.vocabulary = 49152;
+  s.layers = 30;
+  s.dModel = 576;
+  s.heads = 9;
+  s.kvHeads = 3;
+  s.headDim = 64;
+  s.ffn = 1536;
+  s.ropeLayout = RopeLayout::Interleaved;
+  s.ropes = {{std::vector<double>(32, 0.01), 1.0f}};
+  s.attentionScale = 0.125f;
+  s.tiedEmbeddings = true;
+  std::vector<float> norm(576, 1.0f);
+  const auto matrix = [&](TensorType type, std::int64_t rows, std::int64_t columns) {
+    const std::size_t row = rowBytes(type, columns);
+    auto memory = std::make_shared<Arena>(row * rows);
+    // Bytes whose scales are small in every layout.
+    for (std::size_t i = 0; i < row * rows; ++i) memory->data()[i] = static_cast<unsigned char>((i * 2654435761u >> 13 & 0x0f) | 0x10);
+    model.owners.push_back(memory);
+    return MatrixView{memory->data(), type, rows, columns, row};
+  };
+  model.embedding = model.output = matrix(TensorType::Q8_0, s.vocabulary, s.dModel);
+  model.outputNorm = norm.data();
+  for (int l = 0; l < s.layers; ++l) {
+    BlockWeights b;
+    b.attentionNorm = b.ffnNorm = norm.data();
+    for (int p = 0; p < projectionCount; ++p) b.projections[p] = matrix(TensorType::Q4_1, projectionShape(s, p).rows, projectionShape(s, p).columns);
+    model.blocks.push_back(b);
+  }
+  ThreadPool pool(threads);
+  Session session(model, {context + 200, true, true}, pool, kernels());
+  const std::atomic<bool> abort{false};
+  const AdapterSet none;
+  std::vector<std::unique_ptr<KvCache>> caches;
+  std::vector<std::int32_t> prompt(context, 7);
+  std::vector<float> logits(static_cast<std::size_t>(sequences) * s.vocabulary);
+  const auto seconds = [](auto&& body) {
+    const auto begin = std::chrono::steady_clock::now();
+    body();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  std::vector<DecodeItem> items;
+  double promptTime = 1e9;
+  for (int i = 0; i < sequences; ++i) {
+    caches.push_back(std::make_unique<KvCache>(s, CacheType::F16, context + 200));
+    promptTime = std::min(promptTime, seconds([&] { session.append(*caches[i], none, prompt.data(), context, 1, logits.data(), false, abort); }));
+    items.push_back({caches[i].get(), &none, 7});
+  }
+  double best = 1e9;
+  for (int round = 0; round < 5; ++round) {
+    for (auto& cache : caches) cache->truncate(context);
+    best = std::min(best, seconds([&] {
+                      for (int t = 0; t < 100; ++t) session.decode(items.data(), sequences, logits.data(), abort);
+                    }) / 100);
+  }
+  std::printf("%d threads, context %d, %d sequences: prompt %.0f tokens/s, %.2f ms a step, %.1f tokens/s\n", threads, context, sequences,
+              context / promptTime, best * 1e3, sequences / best);
+}

@@ -1,0 +1,8 @@
+#include "impl/dots.inl"
+
+namespace qt {
+
+extern const DotKernels neonDots;
+const DotKernels neonDots = makeDots("neon");
+
+}  // namespace qt

@@ -1,0 +1,144 @@
+import { QtError } from '@qt/core'
+import type { NativeSession } from '../binding.js'
+
+/** Most sequences in one pass, as native/src/generate/session.hpp. */
+const mostTogether = 64
+
+export interface Scheduler {
+  /** Runs a pass of its own; rejects when its signal aborts it. */
+  alone(pass: () => Promise<Float32Array | null>, signal?: AbortSignal): Promise<Float32Array>
+  /** One token of one sequence, together with those of others that ask at the same time. */
+  next(cache: number, adapters: number, id: number, signal?: AbortSignal): Promise<Float32Array>
+  /** Says that a sequence begins to ask for tokens, until the returned function is called. */
+  enter(): () => void
+  readonly closed: boolean
+  /** Resolves when the model is closed. */
+  readonly closing: Promise<void>
+  wasClosed(): QtError
+  close(): Promise<void>
+}
+
+interface Waiting {
+  readonly signal: AbortSignal | undefined
+  resolve(logits: Float32Array): void
+  reject(error: unknown): void
+}
+interface Alone extends Waiting {
+  readonly pass: () => Promise<Float32Array | null>
+}
+interface Token extends Waiting {
+  readonly cache: number
+  readonly adapters: number
+  readonly id: number
+}
+
+/**
+ * Shares one session among requests: passes run one at a time; the single tokens that sequences ask for while one runs go into the
+ * next one together (continuous batching), so that weights are read once for all of them.
+ */
+export function scheduler(session: NativeSession, name: string): Scheduler {
+  const passes: Alone[] = []
+  let tokens: Token[] = []
+  let asking = 0
+  let running: Promise<void> | undefined
+  let closed = false
+  let shut = () => {}
+  const closing = new Promise<void>((resolve) => {
+    shut = resolve
+  })
+  const wasClosed = () => new QtError({ code: 'MODEL_CLOSED', message: `${name} has been closed.`, actions: ['Load it again.'] })
+
+  const dropped = ({ signal, reject }: Waiting): boolean => {
+    if (!closed && !signal?.aborted) return false
+    reject(closed ? wasClosed() : signal?.reason)
+    return true
+  }
+
+  /** What a stopped pass means to the one who asked. */
+  const stopped = (signal: AbortSignal | undefined) => (!closed && signal?.aborted ? signal.reason : wasClosed())
+
+  async function runAlone({ pass, signal, resolve, reject }: Alone): Promise<void> {
+    const stop = () => session.setAbort(true)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      const result = await pass()
+      if (result === null) reject(stopped(signal))
+      else resolve(result)
+    } catch (error) {
+      reject(error)
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  async function runTokens(batch: readonly Token[]): Promise<void> {
+    const numbers = (of: (token: Token) => number) => Int32Array.from(batch, of)
+    try {
+      const logits = await session.decode(
+        numbers(({ cache }) => cache),
+        numbers(({ adapters }) => adapters),
+        numbers(({ id }) => id),
+      )
+      const vocabulary = (logits?.length ?? 0) / batch.length
+      batch.forEach(({ signal, resolve, reject }, i) => {
+        if (logits === null) reject(stopped(signal))
+        else resolve(logits.subarray(i * vocabulary, (i + 1) * vocabulary))
+      })
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  async function work(): Promise<void> {
+    while (passes.length > 0 || tokens.length > 0) {
+      // Sequences that were just served ask again in the turn that follows.
+      if (asking > 1) await new Promise((resolve) => setImmediate(resolve))
+      session.setAbort(closed)
+      const pass = passes.shift()
+      if (pass && !dropped(pass)) await runAlone(pass)
+      tokens = tokens.filter((token) => !dropped(token))
+      const batch = tokens.splice(0, mostTogether)
+      if (batch.length > 0) await runTokens(batch)
+    }
+  }
+
+  function wake(): void {
+    running ??= work().finally(() => {
+      running = undefined
+      if (passes.length > 0 || tokens.length > 0) wake()
+    })
+  }
+
+  function submit<T extends Waiting>(list: T[], item: Omit<T, 'resolve' | 'reject'>): Promise<Float32Array> {
+    return new Promise((resolve, reject) => {
+      if (closed) return reject(wasClosed())
+      if (item.signal?.aborted) return reject(item.signal.reason)
+      list.push({ ...item, resolve, reject } as T)
+      wake()
+    })
+  }
+
+  return {
+    alone: (pass, signal) => submit<Alone>(passes, { pass, signal }),
+    next: (cache, adapters, id, signal) => submit<Token>(tokens, { cache, adapters, id, signal }),
+    enter() {
+      asking++
+      return () => {
+        asking--
+      }
+    },
+    get closed() {
+      return closed
+    },
+    closing,
+    wasClosed,
+    async close() {
+      if (closed) return
+      closed = true
+      session.setAbort(true)
+      shut()
+      await running
+      session.close()
+    },
+  }
+}
