@@ -1,4 +1,5 @@
-import { usageError } from '@qt/core'
+import { readFile } from 'node:fs/promises'
+import { type Constraint, usageError } from '@qt/core'
 import type { Flags, Values } from './args/verb.js'
 import { need } from './need.js'
 
@@ -17,14 +18,17 @@ export const modelFlags = {
   seed: { type: 'number', description: 'The same seed gives the same answer.' },
   threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
   'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
-  precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16.' },
+  precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16; left out: fast answers, exact scores.' },
+  cache: { type: 'text', value: 'NAME', description: 'Keys and values as float32, float16 or int8 (default float16).' },
+  schema: { type: 'text', value: 'FILE', description: 'Answer with a JSON document that fits this JSON schema.' },
+  grammar: { type: 'text', value: 'FILE', description: 'Hold the answer to this grammar (GBNF).' },
 } as const satisfies Flags
 
 type ModelValues = Values<typeof modelFlags>
 
 /** Which model it is, not how it answers: all that a verb that measures needs. */
-const { model, adapter, threads, 'context-length': contextLength, precision } = modelFlags
-export const loadFlags = { model, adapter, threads, 'context-length': contextLength, precision } as const satisfies Flags
+const { model, adapter, threads, 'context-length': contextLength, precision, cache } = modelFlags
+export const loadFlags = { model, adapter, threads, 'context-length': contextLength, precision, cache } as const satisfies Flags
 
 /** The model that flags name, loaded. */
 export async function loadModel(
@@ -37,7 +41,11 @@ export async function loadModel(
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
       actions: ['Add --model FILE: a GGUF file or a Hugging Face folder.'],
     })
-  const { precision, adapter, threads } = flags
+  const { precision, adapter, threads, cache } = flags
+  if (cache !== undefined && cache !== 'float32' && cache !== 'float16' && cache !== 'int8')
+    throw usageError('USAGE_BAD_VALUE', `--cache must be float32, float16 or int8, not "${cache}".`, {
+      actions: ['Leave --cache out.'],
+    })
   if (precision !== undefined && precision !== 'float32' && precision !== 'bfloat16')
     throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {
       actions: ['Leave --precision out.'],
@@ -48,9 +56,33 @@ export async function loadModel(
     ...(threads === undefined ? {} : { threads }),
     ...(flags['context-length'] === undefined ? {} : { contextLength: flags['context-length'] }),
     ...(precision === undefined ? {} : { precision }),
+    ...(cache === undefined ? {} : { cache }),
     ...(reusePrompts === undefined ? {} : { reusePrompts }),
     ...(signal ? { signal } : {}),
   })
+}
+
+/** What the answer is held to, read from the files that flags name. */
+export async function constraintOf({ schema, grammar }: ModelValues): Promise<Constraint | undefined> {
+  if (schema !== undefined && grammar !== undefined)
+    throw usageError('USAGE_BAD_VALUE', '--schema and --grammar do not go together.', { actions: ['Leave one of them out.'] })
+  if (grammar !== undefined) return { grammar: await readFile(grammar, 'utf8') }
+  if (schema === undefined) return undefined
+  const read: unknown = parseJson(await readFile(schema, 'utf8'), schema)
+  if (typeof read !== 'object' || read === null || Array.isArray(read))
+    throw usageError('SCHEMA_INVALID', `${schema} is no JSON schema: it is not an object.`, {
+      where: { file: schema },
+      actions: ['Begin it with {.'],
+    })
+  return { schema: Object.fromEntries(Object.entries(read)) }
+}
+
+function parseJson(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw usageError('SCHEMA_INVALID', `${file} is not JSON.`, { where: { file }, actions: ['Correct it.'], cause })
+  }
 }
 
 /** How the model shall answer. */

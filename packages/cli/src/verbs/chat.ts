@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline'
 import type { ChatMessage } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
-import { answerOptions, loadModel, modelFlags } from '../model-flags.js'
+import { answerOptions, constraintOf, loadModel, modelFlags } from '../model-flags.js'
 import { errorText } from '../print/error.js'
 
 const commands = '/reset  begin anew\n/help   this list\n/exit   leave (also Ctrl-D)\nCtrl-C  stop the answer, or leave\n'
@@ -17,6 +17,7 @@ export const chat = defineVerb({
     'qt chat --model model.gguf --adapter runs/my-run/adapter',
   ],
   async run({ flags, positionals, io }) {
+    const constraint = await constraintOf(flags)
     const model = await loadModel(flags, positionals, { reusePrompts: true })
     const begin = (): ChatMessage[] => (flags.system === undefined ? [] : [{ role: 'system', content: flags.system }])
     let messages = begin()
@@ -65,7 +66,11 @@ export const chat = defineVerb({
     async function say(conversation: readonly ChatMessage[], signal: AbortSignal): Promise<string | undefined> {
       let answer = ''
       try {
-        for await (const piece of model.stream(conversation, { ...answerOptions(flags), signal })) {
+        for await (const piece of model.stream(conversation, {
+          ...answerOptions(flags),
+          ...(constraint ? { constraint } : {}),
+          signal,
+        })) {
           answer += piece
           io.out(piece)
         }

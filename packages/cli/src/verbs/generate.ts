@@ -1,7 +1,7 @@
 import type { Prompt } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
-import { answerOptions, loadModel, modelFlags } from '../model-flags.js'
+import { answerOptions, constraintOf, loadModel, modelFlags } from '../model-flags.js'
 
 export const generate = defineVerb({
   name: 'generate',
@@ -16,15 +16,17 @@ export const generate = defineVerb({
   examples: [
     'qt generate --model model.gguf --prompt "I search the altar"',
     'qt generate --model model.gguf --adapter runs/my-run/adapter --prompt "I search the altar" --temperature 0 --json',
+    'qt generate --model model.gguf --prompt "A fighter of level 3, as JSON" --schema character.schema.json',
   ],
   async run({ flags, positionals, io }) {
     const text = flags.prompt ?? (await io.input())
     const system = flags.system === undefined ? [] : [{ role: 'system' as const, content: flags.system }]
     const prompt: Prompt = flags.raw ? text : [...system, { role: 'user', content: text }]
+    const constraint = await constraintOf(flags)
     return withInterrupt(async (signal) => {
       const model = await loadModel(flags, positionals, { signal })
       try {
-        const options = { ...answerOptions(flags), signal }
+        const options = { ...answerOptions(flags), ...(constraint ? { constraint } : {}), signal }
         if (io.json) {
           const start = performance.now()
           const answer = await model.generate(prompt, options)
