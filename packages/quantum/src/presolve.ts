@@ -1,0 +1,88 @@
+import { fixVariables, type ReducedModel } from './fix.js'
+import { adjacencyOf, type QuadraticModel, type Solution } from './quadratic.js'
+import { toBinary, toVartype } from './vartype.js'
+
+export interface Presolved extends ReducedModel {
+  /** Variables that were decided, or made to follow from one other. */
+  readonly removed: number
+}
+
+/** What became of a variable, in the order it happened: later ones are undone first. */
+type Step =
+  | { readonly variable: number; readonly value: 0 | 1 }
+  | { readonly variable: number; readonly of: number; readonly whenZero: 0 | 1; readonly whenOne: 0 | 1 }
+
+/**
+ * Decides what every optimum may have: a bit whose cost cannot become positive is 1, one whose gain cannot become negative is 0
+ * (persistency); a bit with a single neighbour follows from it. Repeated until nothing changes. At least one optimum stays.
+ *
+ * @example
+ * ```ts
+ * const chain = quadraticModel({ linear: [1, -2, 1], couplings: [[0, 1, -2], [1, 2, -2]] })
+ * const { model: rest, restore } = presolve(chain)
+ * rest.size // 0
+ * restore(new Uint8Array(0)) // [1, 1, 1]
+ * ```
+ */
+export function presolve(given: QuadraticModel): Presolved {
+  const model = toBinary(given)
+  const { size } = model
+  const { offsets, neighbours, couplings } = adjacencyOf(model)
+  const linear = model.linear.slice()
+  let offset = model.offset
+  const around = Array.from({ length: size }, (_, i) => {
+    const map = new Map<number, number>()
+    for (let e = offsets[i]!; e < offsets[i + 1]!; e++) map.set(neighbours[e]!, model.values[couplings[e]!]!)
+    return map
+  })
+  const gone = new Uint8Array(size)
+  const steps: Step[] = []
+  const queue = Array.from({ length: size }, (_, i) => i)
+  const waiting = new Uint8Array(size).fill(1)
+  const remove = (i: number, step: Step) => {
+    gone[i] = 1
+    steps.push(step)
+    for (const j of around[i]!.keys()) {
+      around[j]!.delete(i)
+      if (waiting[j] === 0) {
+        waiting[j] = 1
+        queue.push(j)
+      }
+    }
+  }
+  for (let head = 0; head < queue.length; head++) {
+    const i = queue[head]!
+    waiting[i] = 0
+    if (gone[i] === 1) continue
+    let [low, high] = [linear[i]!, linear[i]!]
+    for (const value of around[i]!.values())
+      if (value < 0) low += value
+      else high += value
+    if (low >= 0) remove(i, { variable: i, value: 0 })
+    else if (high <= 0) {
+      offset += linear[i]!
+      for (const [j, value] of around[i]!) linear[j]! += value
+      remove(i, { variable: i, value: 1 })
+    } else if (around[i]!.size === 1) {
+      const [[j, value]] = [...around[i]!] as [[number, number]]
+      const [zero, one] = [Math.min(0, linear[i]!), Math.min(0, linear[i]! + value)]
+      offset += zero
+      linear[j]! += one - zero
+      remove(i, { variable: i, of: j, whenZero: linear[i]! < 0 ? 1 : 0, whenOne: linear[i]! + value < 0 ? 1 : 0 })
+    }
+  }
+  const fixed = new Map<number, 0 | 1>()
+  for (let i = 0; i < size; i++) if (gone[i] === 1) fixed.set(i, 0)
+  const rest = fixVariables({ ...model, linear, offset }, fixed)
+  return {
+    // With removed bits at 0 only what was carried over to the others is left.
+    model: toVartype(rest.model, given.vartype),
+    removed: fixed.size,
+    restore(solution: Solution) {
+      const whole = rest.restore(solution)
+      for (const step of steps.toReversed())
+        whole[step.variable] = 'value' in step ? step.value : whole[step.of] === 1 ? step.whenOne : step.whenZero
+      return whole
+    },
+  }
+}

@@ -1,0 +1,105 @@
+import { describe, expect, test } from 'vitest'
+import { allEnergies } from '../src/gates/energies.js'
+import { applyMixer, applyPhases, uniformState } from '../src/gates/state-vector.js'
+import { type Angles, energyOf, ionqCircuit, openQasm, qaoa, quadraticModel, quil } from '../src/index.js'
+import { randomModel } from './random-models.js'
+
+const bitsOf = (size: number, z: number) => Uint8Array.from({ length: size }, (_, k) => (z >> k) & 1)
+const model = randomModel(5, 0.7, 4, { vartype: 'spin' })
+const angles: Angles = { gammas: [0.21, 0.13], betas: [0.4, 0.25] }
+
+test('the energies of all solutions are those of each', () => {
+  const energies = allEnergies(model)
+  for (let z = 0; z < 32; z++) expect(energies[z]).toBeCloseTo(energyOf(model, bitsOf(5, z)), 9)
+})
+
+/** An independent simulator of single gates, on complex numbers as pairs, which starts in |0…0⟩. */
+function simulate(qubits: number, gates: readonly { name: string; qubits: readonly number[]; angle: number }[]): number[] {
+  let state: [number, number][] = Array.from({ length: 2 ** qubits }, (_, z) => [z === 0 ? 1 : 0, 0])
+  for (const { name, qubits: on, angle } of gates) {
+    const bit = 2 ** on.at(-1)!
+    const next = state.map(([a, b]): [number, number] => [a, b])
+    for (let z = 0; z < state.length; z++) {
+      const [own, other] = [state[z]!, state[z ^ bit]!]
+      const one = (z & bit) !== 0
+      const [c, s] = [Math.cos(angle / 2), Math.sin(angle / 2)]
+      if (name === 'h') next[z] = [0, 1].map((k) => ((one ? -1 : 1) * own[k]! + other[k]!) / Math.SQRT2) as [number, number]
+      else if (name === 'cx') next[z] = z & (2 ** on[0]!) ? other : own
+      else if (name === 'rx') next[z] = [c * own[0] + s * other[1], c * own[1] - s * other[0]]
+      else {
+        const sign = one ? 1 : -1
+        next[z] = [c * own[0] - sign * s * own[1], c * own[1] + sign * s * own[0]]
+      }
+    }
+    state = next
+  }
+  return state.map(([a, b]) => a * a + b * b)
+}
+
+describe('what is exported gives the probabilities of the simulator', () => {
+  const state = uniformState(5)
+  angles.gammas.forEach((gamma, layer) => {
+    applyPhases(state, allEnergies(model), gamma)
+    applyMixer(state, angles.betas[layer]!)
+  })
+  const agrees = (gates: Parameters<typeof simulate>[1]) =>
+    simulate(5, gates).forEach((probability, z) => {
+      expect(probability).toBeCloseTo(state.real[z]! ** 2 + state.imaginary[z]! ** 2, 9)
+    })
+
+  test('OpenQASM 3', () => {
+    const program = openQasm(model, angles)
+    expect(program).toMatch(/^OPENQASM 3\.0;\ninclude "stdgates\.inc";\nqubit\[5\] q;\nbit\[5\] c;\n/)
+    agrees(
+      [...program.matchAll(/^(h|rz|rx|cx)(?:\(([^)]*)\))? (.*);$/gm)].map(([, name, angle, on]) => ({
+        name: name!,
+        angle: Number(angle ?? 0),
+        qubits: [...on!.matchAll(/\d+/g)].map(Number),
+      })),
+    )
+  })
+
+  test('Quil', () => {
+    agrees(
+      [...quil(model, angles).matchAll(/^(H|RZ|RX|CNOT)(?:\(([^)]*)\))? ([\d ]+)$/gm)].map(([, name, angle, on]) => ({
+        name: name === 'CNOT' ? 'cx' : name!.toLowerCase(),
+        angle: Number(angle ?? 0),
+        qubits: on!.split(' ').map(Number),
+      })),
+    )
+  })
+
+  test('IonQ', () => {
+    const parsed: { circuit: { gate: string; target: number; control?: number; rotation?: number }[] } = JSON.parse(
+      JSON.stringify(ionqCircuit(model, angles)),
+    )
+    agrees(
+      parsed.circuit.map(({ gate, target, control, rotation }) => ({
+        name: gate === 'cnot' ? 'cx' : gate,
+        angle: rotation ?? 0,
+        qubits: control === undefined ? [target] : [control, target],
+      })),
+    )
+  })
+})
+
+test('angles that were optimised find the cut of a ring, more often than guessing, and more layers do so more often', () => {
+  const ring = quadraticModel({
+    vartype: 'spin',
+    couplings: Array.from({ length: 8 }, (_, i): [number, number, number] => [i, (i + 1) % 8, 1]),
+  })
+  const [one, three] = [1, 3].map((layers) => qaoa(ring, { layers, seed: 1, evaluations: 200 }))
+  expect(one!.energy).toBe(-8)
+  // A layer on a ring reaches 3/4 of the edges cut (Farhi et al.): −8 · (2 · 3/4 − 1).
+  expect(one!.expectation).toBeCloseTo(-4, 2)
+  expect(one!.optimumShare).toBeGreaterThan(2 / 256)
+  expect(three!.expectation).toBeLessThan(one!.expectation - 0.5)
+})
+
+test('the same seed measures the same', () => {
+  expect(qaoa(model, { angles, seed: 3 })).toEqual(qaoa(model, { angles, seed: 3 }))
+})
+
+test('too many qubits are refused', () => {
+  expect(() => qaoa(randomModel(27, 0.1, 1))).toThrow(expect.objectContaining({ code: 'QAOA_SIZE' }))
+})

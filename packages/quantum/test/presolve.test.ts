@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { energyOf, fixVariables, presolve, quadraticModel } from '../src/index.js'
+import { exactOptimum } from '../src/solvers/exact.js'
+import { randomModel } from './random-models.js'
+
+const vartype = fc.constantFrom('binary' as const, 'spin' as const)
+
+test('a model without its fixed variables has the energies of the whole', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 9 }),
+      fc.integer({ min: 1, max: 999 }),
+      vartype,
+      fc.nat(511),
+      (size, seed, type, state) => {
+        const model = randomModel(size, 0.6, seed, { vartype: type })
+        const fixed = new Map(
+          Array.from({ length: size }, (_, i): [number, 0 | 1] => [i, ((state >> i) & 1) as 0 | 1]).filter(
+            ([i]) => (seed >> i) & 1,
+          ),
+        )
+        const rest = fixVariables(model, fixed)
+        const solution = Uint8Array.from({ length: rest.model.size }, (_, i) => (state >> (i + 2)) & 1)
+        expect(energyOf(model, rest.restore(solution))).toBeCloseTo(energyOf(rest.model, solution), 9)
+      },
+    ),
+  )
+})
+
+test('presolving keeps an optimum, and every solution of what is left its energy', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 12 }),
+      fc.integer({ min: 1, max: 9999 }),
+      fc.constantFrom(0.1, 0.3, 0.6),
+      vartype,
+      async (size, seed, density, type) => {
+        const model = randomModel(size, density, seed, { vartype: type })
+        const rest = presolve(model)
+        expect(rest.model.size).toBe(size - rest.removed)
+        const { solution } = await exactOptimum(rest.model)
+        const whole = rest.restore(solution)
+        expect(energyOf(model, whole)).toBeCloseTo(energyOf(rest.model, solution), 9)
+        const best = await exactOptimum(model)
+        expect(energyOf(model, whole)).toBeCloseTo(energyOf(model, best.solution), 9)
+      },
+    ),
+  )
+})
+
+test('a tree is presolved away', () => {
+  const tree = quadraticModel({
+    vartype: 'spin',
+    couplings: Array.from({ length: 50 }, (_, i): [number, number, number] => [Math.floor(i / 2), i + 1, i % 3 === 0 ? 1 : -2]),
+  })
+  const { model, restore } = presolve(tree)
+  expect(model.size).toBe(0)
+  expect(energyOf(tree, restore(new Uint8Array(0)))).toBe(-tree.values.reduce((sum, value) => sum + Math.abs(value), 0))
+})
