@@ -134,7 +134,12 @@ async function solveQuadratic(model: QuadraticModel, options: SolveOptions, find
     },
   )
   await heuristics[solver](search)
-  if (search.best().whole === Number.POSITIVE_INFINITY) search.offer(search.loaded.sampler('scan', options.seed ?? 1, 0))
+  if (search.best().whole === Number.POSITIVE_INFINITY) {
+    // Time was over before it began: downhill from somewhere is better than nothing.
+    const sampler = search.loaded.sampler('scan', options.seed ?? 1, 0)
+    await sampler.run(new Float32Array(3).fill(1e6))
+    search.offer(sampler)
+  }
   return finish(search.best().solution, solver, false, search.counted, engine.name)
 }
 

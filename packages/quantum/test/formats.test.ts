@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   cutOf,
   energyOf,
@@ -15,6 +15,9 @@ import {
   writeQubo,
 } from '../src/index.js'
 import { randomModel } from './random-models.js'
+
+// A busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const fixture = (name: string) => readFileSync(fileURLToPath(new URL(`fixtures/${name}`, import.meta.url)))
 const spins = quadraticModel({

@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { allEnergies } from '../src/gates/energies.js'
 import { applyMixer, applyPhases, uniformState } from '../src/gates/state-vector.js'
 import { type Angles, energyOf, ionqCircuit, openQasm, qaoa, quadraticModel, quil } from '../src/index.js'
 import { randomModel } from './random-models.js'
+
+// A busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const bitsOf = (size: number, z: number) => Uint8Array.from({ length: size }, (_, k) => (z >> k) & 1)
 const model = randomModel(5, 0.7, 4, { vartype: 'spin' })

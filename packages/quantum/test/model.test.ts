@@ -1,7 +1,10 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { energyOf, type Model, model, readSolution, solve, sum } from '../src/index.js'
 import { reduceOrder } from '../src/model/reduce-order.js'
+
+// A busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 test('a knapsack is packed as well as brute force packs it, and reads back', async () => {
   const [values, weights, room] = [[5, 4, 3, 6, 7, 2], [2, 3, 1, 4, 5, 1], 8]

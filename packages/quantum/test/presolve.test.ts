@@ -1,8 +1,11 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { energyOf, fixVariables, presolve, quadraticModel } from '../src/index.js'
 import { exactOptimum } from '../src/solvers/exact.js'
 import { randomModel } from './random-models.js'
+
+// A busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const vartype = fc.constantFrom('binary' as const, 'spin' as const)
 

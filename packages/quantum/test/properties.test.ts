@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { integerProblem } from '../src/engine/integer-problem.js'
 import { energyOf, type QuadraticModel } from '../src/quadratic.js'
 import { quadraticModel } from '../src/quadratic-builder.js'
@@ -7,6 +7,9 @@ import { branchAndBound } from '../src/solvers/branch-and-bound.js'
 import { exactOptimum } from '../src/solvers/exact.js'
 import { rowsOf, wholeEnergy } from '../src/solvers/rows.js'
 import { toBinary, toSpin } from '../src/vartype.js'
+
+// A busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const models = (most: number, coefficient: fc.Arbitrary<number>) =>
   fc.integer({ min: 1, max: most }).chain((size) =>
