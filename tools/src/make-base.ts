@@ -1,62 +1,71 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { chatTemplate, conversations, corpus, recipe, specialTokens } from '@qt/base-model'
-import { permutation } from '@qt/core'
+import { chatTemplate, conversations, copyingStart, corpus, recipe, specialTokens } from '@qt/base-model'
+import { ignoreLabel, permutation } from '@qt/core'
 import { renderChat } from '@qt/data'
 import { quantize } from '@qt/quantize'
 import { Tokenizer, trainBpe } from '@qt/tokenizer'
 import { train } from '@qt/trainer-native'
-import { convert } from '@qt/weights'
+import { convert, writeSafetensors } from '@qt/weights'
 import { root } from './root.js'
 
-/** `npm run make-base`: trains packages/base-model/model/base.gguf from its recipe, about ten minutes on two idle cores. */
+/** `npm run make-base`: trains packages/base-model/model/base.gguf from its recipe, about half an hour on two idle cores. */
 const target = join(root, 'packages/base-model/model')
 const work = await mkdtemp(join(tmpdir(), 'qt-base-'))
 const started = performance.now()
 const minutes = () => ((performance.now() - started) / 60_000).toFixed(1)
+const { seed, texts, architecture, training } = recipe
+const [eos, , endOfTurn] = specialTokens
 try {
-  const { seed } = recipe
   const chats = [
-    ...conversations('tales', { count: recipe.tales, seed }),
-    ...conversations('rules', { count: recipe.rules, seed }),
+    ...conversations('tales', { count: texts.tales, seed }),
+    ...conversations('rules', { count: texts.rules, seed }),
+    ...conversations('quizzes', { count: texts.quizzes, seed }),
+    ...conversations('sheets', { count: texts.sheets, seed }),
   ]
-  const stories = corpus('stories', { count: recipe.stories, seed })
-  const [eos] = specialTokens
-  const made = [...chats.map((messages) => renderChat(messages, chatTemplate)), ...stories.map((story) => `${story}${eos}`)]
+  const stories = corpus('stories', { count: texts.stories, seed })
 
-  const folder = join(work, 'tokenizer')
-  await mkdir(folder)
-  const spoken = [...chats.flatMap((messages) => messages.map(({ role, content }) => `${role}\n${content}`)), ...stories]
-  const json = await trainBpe(spoken, { vocabularySize: recipe.vocabulary, specialTokens })
-  await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(json))
+  const start = join(work, 'start')
+  await mkdir(start)
+  const spoken = chats.flatMap((messages) => messages.map(({ role, content }) => `${role}\n${content}`))
+  const sample = [...permutation(spoken.length, seed, 'sample', 0).subarray(0, 60_000)].map((index) => spoken[index]!)
+  const json = await trainBpe([...sample, ...stories], { vocabularySize: recipe.architecture.vocab, specialTokens })
+  await writeFile(join(start, 'tokenizer.json'), JSON.stringify(json))
   await writeFile(
-    join(folder, 'tokenizer_config.json'),
-    JSON.stringify({ eos_token: '<|im_end|>', pad_token: eos, chat_template: chatTemplate }),
+    join(start, 'tokenizer_config.json'),
+    JSON.stringify({ eos_token: endOfTurn, pad_token: eos, chat_template: chatTemplate }),
   )
-  const tokenizer = await Tokenizer.load(join(folder, 'tokenizer.json'))
+  const tokenizer = await Tokenizer.load(join(start, 'tokenizer.json'))
 
-  // As token rows: here the model learns every part of a conversation, not only the answers.
-  const rows = [...permutation(made.length, seed, 'shuffle', 0)].map((index) => [
-    ...tokenizer.encode(made[index]!, { special: true }),
-  ])
-  const { sequenceLength } = recipe.training
+  // Mostly the answers are learned; of some texts every word, so that the model has its own English too.
+  const { sequenceLength } = training
+  const rows = [
+    ...chats.map((messages, index) => tokenRow(renderChat(messages, chatTemplate), index % recipe.wholeEvery !== 0)),
+    ...stories.map((story) => tokenRow(`${story}${eos}`, false)),
+  ]
+  function tokenRow(text: string, answersOnly: boolean) {
+    const ids = [...tokenizer.encode(text, { special: true })]
+    const labels = answersOnly ? answerLabels(tokenizer, ids) : ids
+    return { input_ids: ids.slice(0, sequenceLength), labels: labels.slice(0, sequenceLength) }
+  }
   const data = join(work, 'rows.jsonl')
-  await writeFile(data, rows.map((ids) => `${JSON.stringify({ input_ids: ids.slice(0, sequenceLength) })}\n`).join(''))
-  const tokens = rows.reduce((sum, ids) => sum + ids.length, 0)
-  console.log(`${made.length} texts, ${tokens} tokens, a vocabulary of ${tokenizer.vocabularySize} (${minutes()} min)`)
+  const order = permutation(rows.length, seed, 'shuffle', 0)
+  await writeFile(data, [...order].map((index) => `${JSON.stringify(rows[index])}\n`).join(''))
+  const tokens = rows.reduce((sum, { input_ids: ids }) => sum + ids.length, 0)
+  console.log(`${rows.length} texts, ${tokens} tokens, a vocabulary of ${tokenizer.vocabularySize} (${minutes()} min)`)
 
+  await writeStart(start)
   const run = train({
-    architecture: recipe.architecture,
-    tokenizer: join(folder, 'tokenizer.json'),
+    base: start,
     data: { path: data, format: 'tokens', validation: 0.01 },
-    training: { ...recipe.training, seed },
+    training: { ...training, seed },
     output: join(work, 'run'),
   })
   let steps = 0
   for await (const event of run) {
     if (event.type === 'start') steps = event.steps ?? 0
-    if (event.type === 'step' && event.step % 10 === 0)
+    if (event.type === 'step' && event.step % 50 === 0)
       console.log(
         `step ${event.step}/${steps}  loss ${event.loss.toFixed(3)}  ${Math.round(event.tokensPerSecond)} tokens/s  ${minutes()} min`,
       )
@@ -73,4 +82,46 @@ try {
   console.log(`${relative(root, file)}  ${((await stat(file)).size / 1e6).toFixed(2)} MB  made in ${minutes()} min`)
 } finally {
   await rm(work, { recursive: true, force: true })
+}
+
+/** Labels of what the assistant says, its end of turn included; everything else is context. */
+function answerLabels(tokenizer: Tokenizer, ids: readonly number[]): number[] {
+  const [begin] = tokenizer.encode('<|im_start|>', { special: true })
+  const [end] = tokenizer.encode(endOfTurn, { special: true })
+  const speaker = tokenizer.encode('assistant\n')
+  let spoken = false
+  return ids.map((id, index) => {
+    const at = index - speaker.length
+    if (ids[at - 1] === begin && speaker.every((word, offset) => ids[at + offset] === word)) spoken = true
+    const label = spoken ? id : ignoreLabel
+    if (id === end) spoken = false
+    return label
+  })
+}
+
+/** The untrained model as a Hugging Face folder, beside its tokenizer. */
+async function writeStart(folder: string): Promise<void> {
+  const tensors = [...copyingStart(architecture, seed)].map(([name, { rows, columns, values }]) => ({
+    name,
+    dtype: 'F32' as const,
+    shape: rows === 1 ? [columns] : [rows, columns],
+    data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  }))
+  await writeSafetensors(join(folder, 'model.safetensors'), tensors)
+  const config = {
+    architectures: ['LlamaForCausalLM'],
+    model_type: 'llama',
+    hidden_size: architecture.dModel,
+    intermediate_size: architecture.ffn,
+    num_hidden_layers: architecture.layers,
+    num_attention_heads: architecture.heads,
+    num_key_value_heads: architecture.heads,
+    vocab_size: architecture.vocab,
+    max_position_embeddings: architecture.contextLength,
+    rope_theta: architecture.ropeTheta,
+    rms_norm_eps: 1e-5,
+    hidden_act: 'silu',
+    tie_word_embeddings: true,
+  }
+  await writeFile(join(folder, 'config.json'), JSON.stringify(config))
 }

@@ -1,42 +1,39 @@
 import type { TrainingConfigInput } from '@qt/core'
 
-/** What the base model is made of: texts, vocabulary, shape and training. Everything follows from it, bit for bit. */
+/** What the base model is made of: texts, shape and training. Everything follows from it, bit for bit. */
 export const recipe = {
-  tales: 1200,
-  rules: 2400,
-  stories: 500,
-  vocabulary: 3072,
+  texts: { tales: 5000, rules: 2600, quizzes: 8000, sheets: 1400, stories: 200 },
+  /** Of every so many conversations one is learned whole, not only what is answered. */
+  wholeEvery: 7,
   seed: 1,
   architecture: {
-    layers: 6,
+    layers: 4,
     dModel: 256,
-    heads: 8,
-    kvHeads: 4,
+    heads: 4,
     ffn: 704,
-    vocab: 3072,
+    vocab: 4096,
+    ropeTheta: 500_000,
     contextLength: 2048,
-    tiedEmbeddings: true,
   },
   training: {
     epochs: 1,
-    batchSize: 4,
+    batchSize: 2,
     sequenceLength: 768,
     precision: 'bfloat16',
-    learningRate: 2e-3,
+    learningRate: 8e-4,
     schedule: 'cosine',
-    warmupSteps: 20,
+    warmupSteps: 50,
+    beta2: 0.98,
     weightDecay: 0.01,
     packing: true,
     shuffle: true,
-    validateEvery: 100,
-    saveEvery: 100,
+    validateEvery: 1000,
+    saveEvery: 1000,
   },
 } as const satisfies {
-  readonly architecture: TrainingConfigInput['architecture']
-  readonly training: TrainingConfigInput['training']
-  readonly tales: number
-  readonly rules: number
-  readonly stories: number
-  readonly vocabulary: number
+  readonly texts: Readonly<Record<string, number>>
+  readonly wholeEvery: number
   readonly seed: number
+  readonly architecture: Readonly<Record<string, number>>
+  readonly training: TrainingConfigInput['training']
 }

@@ -1,8 +1,9 @@
 import type { ChatMessage } from '@qt/core'
-import { rules } from './rules.js'
+import { quiz, rules } from './rules.js'
+import { sheet } from './sheet.js'
 import { tale } from './tale.js'
 
-const kinds = { rules, tales: tale } as const
+const kinds = { quizzes: quiz, rules, sheets: sheet, tales: tale } as const
 
 /**
  * Conversations of the generated corpus: tales told in turns, and questions about the rules. Text n does not depend on how many there are.

@@ -1,246 +1,139 @@
+import { attempt, fill, type SkillName, skillNames } from './attempt.js'
+import { itemName, somebodyName, spellName } from './names.js'
+import type { Member, Party } from './party.js'
+import { castings } from './phrases/castings.js'
+import { firstBlows } from './phrases/first-blows.js'
+import { givings } from './phrases/givings.js'
+import { heals } from './phrases/heals.js'
+import { hurts } from './phrases/hurts.js'
+import { laterBlows } from './phrases/later-blows.js'
+import { saves } from './phrases/saves.js'
+import { smallTalk } from './phrases/small-talk.js'
+import { takings } from './phrases/takings.js'
 import type { Choices } from './random.js'
 
-export const spellNames = [
-  'Fire Bolt',
-  'Magic Missile',
-  'Cure Wounds',
-  'Shield',
-  'Light',
-  'Sleep',
-  'Healing Word',
-  'Sacred Flame',
-  'Ray of Frost',
-  'Thunderwave',
-  'Bless',
-  'Entangle',
-  'Burning Hands',
-  'Misty Step',
-  'Guiding Bolt',
-  'Fireball',
-  'Invisibility',
-  'Mage Armor',
-  'Detect Magic',
-  'Charm Person',
-  'Eldritch Blast',
-  'Shocking Grasp',
-  'Faerie Fire',
-  'Hold Person',
-  'Web',
-  'Scorching Ray',
-  'Lightning Bolt',
-  'Dispel Magic',
-  'Mage Hand',
-  'Hunter Mark',
-  'Feather Fall',
-  'Fog Cloud',
-  'Vicious Mockery',
-  'Acid Splash',
-  'Spiritual Weapon',
-] as const
-export const foes = [
-  'the goblin',
-  'the guard',
-  'the orc',
-  'the merchant',
-  'the wolf',
-  'the bandit',
-  'the captain',
-  'the ogre',
-  'the innkeeper',
-  'the stranger',
-  'the cultist',
-  'the troll',
-  'the skeleton',
-  'the old woman',
-  'the thief',
-  'the smuggler',
-  'the baron',
-  'the priest',
-  'the spider',
-  'the gatekeeper',
-  'the witch',
-  'the ghost',
-  'the knight',
-  'the hermit',
-  'the sailor',
-  'the miner',
-  'the bear',
-  'the kobold',
-  'the boy',
-  'the queen',
-] as const
-
-const castings = [
-  'I cast $ at level # on @.',
-  'I cast $ at level # at @!',
-  '% casts $ at level # on @.',
-  '% hurls $ at level # at @.',
-  'I speak the words of $ at level # and point at @.',
-  'I use $ at level # on @.',
-  '% uses $ at level # on @.',
-  'I throw $ at level # at @.',
-  '% whispers $ at level # over @.',
-  '$ at level # on @!',
-  'I try $ at level # on @.',
-] as const
-const hurts = [
-  'The stones hit % for # damage.',
-  '% takes # damage.',
-  'It burns % for # damage.',
-  'The arrow grazes % for # damage.',
-  'The claws rake % for # damage.',
-  'The fall costs % # health.',
-  'The thorns tear at %: # damage.',
-  'The blow does # damage to %.',
-  'A splinter cuts % for # damage.',
-  'The blade bites % for # damage.',
-  'The frost bites % for # damage.',
-  'Something stings %. That is # damage.',
-  'It drains # health from %.',
-  'The door slams on %, # damage.',
-] as const
-const heals = [
-  'The potion gives % # health back.',
-  '% gets # health back.',
-  'I bandage % and heal # health.',
-  'The song heals % for # health.',
-  'The spring restores # health to %.',
-  'A warm light heals % for # health.',
-  'Rest gives % # health.',
-] as const
-const fights = [
-  'I attack @!',
-  'I draw my sword and charge @.',
-  'I swing my axe at @.',
-  'I shoot an arrow at @.',
-  'I stab @.',
-  'We fight @!',
-  'I strike @ with my mace.',
-  'I rush at @ with a shout.',
-  'Enough talk. I strike first.',
-  'I throw my dagger at @.',
-  'I leap at @ with drawn blades.',
-  'I hit @ as hard as I can.',
-  'Weapons out, we attack @.',
-  'I loose an arrow at @.',
-  'I lunge at @.',
-  'I charge in.',
-  'To arms! I go for @.',
-  'I smash my shield into @.',
-] as const
-const takings = [
-  'takes the $.',
-  'picks up the $.',
-  'puts the $ into the pack.',
-  'pockets the $.',
-  'grabs the $ from the table.',
-  'keeps the $.',
-  'accepts the $ from @.',
-  'buys the $.',
-  'collects the $.',
-  'stows the $ away.',
-  'takes the $ from @.',
-  'lifts the $ out of the chest.',
-  'finds the $ and takes it.',
-] as const
-const givings = [
-  'drinks the $.',
-  'uses up the $.',
-  'gives the $ away.',
-  'hands over the $.',
-  'drops the $ into the water.',
-  'throws the $ away.',
-  'gives @ the $.',
-  'leaves the $ behind.',
-  'eats the $.',
-  'burns the $.',
-  'offers @ the $ as a gift.',
-  'throws the $ at @, and it is gone.',
-  'gives up the $.',
-  'pays @ with the $.',
-] as const
-const plains = [
-  'I greet @.',
-  'Who are you?',
-  'What is this place?',
-  'I sit down by the fire.',
-  'We walk on.',
-  'I ask @ about the road.',
-  'What do I see?',
-  'I thank @ and turn to leave.',
-  'Where does the path lead?',
-  'I tell % what I think.',
-  'I order a bowl of stew.',
-  'How far is it to the village?',
-  'I wait.',
-  'I laugh.',
-  'We rest until morning.',
-  'I nod.',
-  'I ask % for an opinion.',
-  'What does @ say?',
-  'I open the door and walk in.',
-  'Let us go on.',
-  'Good evening to you.',
-  'I introduce myself to @.',
-  'What happened here?',
-  'I say goodbye.',
-  'I tell @ my name.',
-  'Tell me about the old days.',
-  'I put a hand on the shoulder of %.',
-  'I smile and wave.',
-  'What do you know of the tower?',
-  'We set out at dawn.',
-] as const
-
+/** What a deed comes to by the rules; everything in it stands in the player's words or on the sheet. */
 export type Deed =
-  | { readonly kind: 'spell'; readonly spell: string; readonly level: number; readonly target: string }
-  | { readonly kind: 'fight' }
-  | { readonly kind: 'plain' }
+  | { readonly kind: 'plain' | 'fight' | 'blow' }
+  | { readonly kind: 'skill'; readonly skill: Exclude<SkillName, 'strength'>; readonly bonus: number }
+  | { readonly kind: 'force' }
+  | { readonly kind: 'endure'; readonly ability: keyof typeof saves }
+  | { readonly kind: 'dice'; readonly dice: string; readonly count: number; readonly sides: number; readonly who: string }
+  | { readonly kind: 'spell'; readonly spell: string; readonly level: number; readonly target?: string }
   | { readonly kind: 'take' | 'give'; readonly who: string; readonly item: string }
   | { readonly kind: 'hurt' | 'heal'; readonly who: string; readonly amount: number }
 
-export const deedKinds = ['spell', 'fight', 'plain', 'take', 'give', 'hurt', 'heal'] as const
+export const deedKinds = [
+  ...(['plain', 'skill', 'force', 'endure', 'dice', 'spell', 'take', 'give', 'hurt', 'heal', 'fight', 'blow'] as const),
+] as const satisfies readonly Deed['kind'][]
+export type DeedKind = (typeof deedKinds)[number]
 
-const firstPerson = (text: string): string =>
-  text.replace(/^(\w+?)(e?s)\b/, (_, stem: string, ending: string) =>
-    ending === 'es' && !/(?:ch|sh|ss|x)$/.test(stem) ? `${stem}e` : stem,
-  )
+export interface Told {
+  /** In the player's words. */
+  readonly asked: string
+  readonly deed: Deed
+}
 
-const manners = ['', '', '', 'old ', 'tall ', 'young ', 'nearest ', 'wounded ', 'angry ', 'grey ', 'other ', 'biggest '] as const
+const abilities = Object.keys(saves).filter((name): name is keyof typeof saves => name in saves)
 
-/** What players do without a skill, in their words, and what it comes to. The player is the first of the party. */
-export function deed(
-  { pick, integer, chance }: Choices,
-  kind: (typeof deedKinds)[number],
-  given: { names: readonly string[]; somebody: string; item: string },
-): { text: string; deed: Deed } {
-  const player = given.names[0]!
-  const who = chance(0.5) ? player : pick(given.names)
-  const somebody = given.somebody.replace('the ', `the ${pick(manners)}`)
-  const fill = (text: string) => text.replace('@', somebody).replaceAll('%', given.names.at(-1)!)
+/** One thing that a player says, and what it comes to. */
+export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: string): Told {
+  const { pick, integer, chance } = choices
+  const player = members[0]!
+  const companion = members.length > 1 ? pick(members.slice(1)) : undefined
+  const byCompanion = companion !== undefined && chance(0.4)
+  const actor = byCompanion ? companion : player
+  const somebody = chance(0.7) ? foe : somebodyName(choices)
+  const friend = companion?.name ?? somebodyName(choices)
+  const set = (text: string) => fill(text, somebody, friend)
+  // What is said of nobody in particular serves the player; what is said of a companion needs one.
+  const said = (from: readonly string[]) => set(pick(companion ? from : from.filter((text) => !text.includes('%'))))
   switch (kind) {
-    case 'spell': {
-      const spell = pick(spellNames)
-      const level = integer(4)
+    case 'plain':
+      return { asked: said(smallTalk), deed: { kind } }
+    case 'fight':
+      return { asked: said(firstBlows), deed: { kind } }
+    case 'blow':
+      return { asked: said(laterBlows), deed: { kind } }
+    case 'force':
+      return { asked: attempt(choices, 'strength', { somebody, companion: friend, byCompanion }), deed: { kind } }
+    case 'skill': {
+      // Mostly what the one who acts is good at, as in a story that somebody thought out.
+      const known = actor.skills.filter(({ name }) => name !== 'strength')
+      const own = known.length > 0 && chance(0.65) ? pick(known) : undefined
+      const skill = own?.name ?? pick(skillNames.filter((name) => name !== 'strength'))
+      const bonus = actor.skills.find(({ name }) => name === skill)?.bonus ?? integer(4)
       return {
-        text: fill(pick(castings)).replace('$', spell).replace('#', `${level}`),
-        deed: { kind, spell, level, target: somebody.replace('the ', '') },
+        asked: attempt(choices, skill, { somebody, companion: friend, byCompanion }),
+        deed: { kind, skill: skill === 'strength' ? 'athletics' : skill, bonus },
       }
     }
+    case 'endure': {
+      const ability = pick(abilities)
+      return { asked: said(saves[ability]), deed: { kind, ability } }
+    }
+    case 'dice': {
+      const count = 1 + integer(3)
+      const sides = pick([4, 6, 6, 8, 10, 12])
+      const dice = `${count}d${sides}`
+      return {
+        asked: fill(pick(byCompanion ? rolls.theirs : rolls.mine), somebody, friend).replace('#', dice),
+        deed: { kind, dice, count, sides, who: actor.name },
+      }
+    }
+    case 'spell':
+      return casting(choices, actor, byCompanion, somebody, members)
     case 'take':
     case 'give': {
-      const what = pick(kind === 'take' ? takings : givings).replace('$', given.item)
-      const own = chance(0.3) ? what.replace(` the ${given.item}`, ` my ${given.item}`) : what
-      return { text: fill(who === player ? `I ${firstPerson(own)}` : `${who} ${what}`), deed: { kind, who, item: given.item } }
+      const from = kind === 'take' ? takings : givings
+      const item = kind === 'give' && chance(0.75) ? pick(actor.items) : itemName(choices)
+      const text = withArticles(set(pick(byCompanion ? from.theirs : from.mine)).replaceAll('$', item))
+      return { asked: text, deed: { kind, who: actor.name, item } }
     }
     case 'hurt':
     case 'heal': {
-      const amount = 1 + integer(12)
-      const text = pick(kind === 'hurt' ? hurts : heals).replace('#', `${amount}`)
-      const named = text.replace('%', who === player ? 'me' : who).replace(/^me (\w+)s\b/, 'I $1')
-      return { text: named, deed: { kind, who, amount } }
+      const from = kind === 'hurt' ? hurts : heals
+      const amount = 1 + integer(chance(0.3) ? 24 : 12)
+      const text = set(pick(byCompanion ? from.theirs : from.mine)).replace('#', `${amount}`)
+      return { asked: text, deed: { kind, who: actor.name, amount } }
     }
-    default:
-      return { text: fill(pick(kind === 'fight' ? fights : plains)), deed: { kind } }
   }
+}
+
+const rolls = {
+  mine: [
+    'The fall is deep. Roll # for me.',
+    'It throws me off. Roll # for the fall.',
+    'That must hurt. Roll # for my wounds.',
+    'The acid splashes my arm: # damage, please.',
+    'I drink the potion. Roll # for the healing.',
+    'Roll # to see how badly I burn.',
+    'How much does it hurt me? Roll #.',
+    'The beam hits my back. That is #, I think.',
+  ],
+  theirs: [
+    'The rocks come down on %. Roll #.',
+    'Roll # for the bite on %.',
+    '% falls off the ladder. Roll # for the landing.',
+    'How bad is it for %? Roll #.',
+    'The thorns catch %: # damage, roll it.',
+    '% is thrown against the wall. Roll # for it.',
+    'The trap goes off under %. That is #.',
+    '% swallows the medicine. Roll # for it.',
+  ],
+} as const
+
+/** "a apple" → "an apple". */
+const withArticles = (text: string): string => text.replace(/\b(a) (?=[aeiou])/gi, '$1n ')
+
+function casting(choices: Choices, actor: Member, byCompanion: boolean, somebody: string, members: readonly Member[]): Told {
+  const { pick, integer, chance } = choices
+  const spell = actor.spells.length > 0 && chance(0.85) ? pick(actor.spells) : spellName(choices)
+  const level = integer(6)
+  const friends = members.filter(({ name }) => name !== actor.name)
+  const target = friends.length > 0 && chance(0.2) ? pick(friends).name : somebody
+  const words = pick(byCompanion ? castings.theirs : castings.mine)
+  const asked = fill(words, target, actor.name).replace('$', spell).replace('#', `${level}`)
+  const aimed = words.includes('@') ? { target: target.replace(/^the /, '') } : {}
+  return { asked, deed: { kind: 'spell', spell, level, ...aimed } }
 }
