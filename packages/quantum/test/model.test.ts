@@ -97,6 +97,7 @@ test('penalties are 0 exactly where a constraint holds, whatever the slack can d
         }
       },
     ),
+    { examples: [[[0], 0, 'eq']] },
   )
 })
 

@@ -23,7 +23,7 @@ test('a small base is trained whole, a large one through an adapter, each at its
   const settings = await loadPipelineConfig(folder)
   expect(await settleTraining(settings, baseModelPath())).toMatchObject({ adapter: null, training: { learningRate: 6e-4 } })
   expect(await settleTraining(settings, large)).toMatchObject({
-    adapter: { kind: 'lora', rank: 16 },
+    adapter: { rank: 16, alpha: 32 },
     training: { learningRate: 4e-4 },
   })
 })

@@ -30,6 +30,7 @@ export function penaltyOf(constraint: Constraint, label: string, method: Penalty
   const { low, high } = rangeOf(monomials)
   if (constraint.relation === '=') {
     if (low > 0 || high < 0) throw impossible(label)
+    if (low === high) return sum([])
     const unit = unitOf(monomials)
     return expression.times(1 / (unit ?? 1)).squared()
   }
