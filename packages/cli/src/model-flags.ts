@@ -19,7 +19,7 @@ export const modelFlags = {
   threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
   'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
   precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16; left out: fast answers, exact scores.' },
-  cache: { type: 'text', value: 'NAME', description: 'Keys and values as float32, float16 or int8 (default float16).' },
+  'kv-cache': { type: 'text', value: 'NAME', description: 'Keys and values as float32, float16 or int8 (default float16).' },
   schema: { type: 'text', value: 'FILE', description: 'Answer with a JSON document that fits this JSON schema.' },
   grammar: { type: 'text', value: 'FILE', description: 'Hold the answer to this grammar (GBNF).' },
 } as const satisfies Flags
@@ -27,8 +27,15 @@ export const modelFlags = {
 type ModelValues = Values<typeof modelFlags>
 
 /** Which model it is, not how it answers: all that a verb that measures needs. */
-const { model, adapter, threads, 'context-length': contextLength, precision, cache } = modelFlags
-export const loadFlags = { model, adapter, threads, 'context-length': contextLength, precision, cache } as const satisfies Flags
+const { model, adapter, threads, 'context-length': contextLength, precision, 'kv-cache': kvCache } = modelFlags
+export const loadFlags = {
+  model,
+  adapter,
+  threads,
+  'context-length': contextLength,
+  precision,
+  'kv-cache': kvCache,
+} as const satisfies Flags
 
 /** The model that flags name, loaded. */
 export async function loadModel(
@@ -41,10 +48,10 @@ export async function loadModel(
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
       actions: ['Add --model FILE: a GGUF file or a Hugging Face folder.'],
     })
-  const { precision, adapter, threads, cache } = flags
+  const { precision, adapter, threads, 'kv-cache': cache } = flags
   if (cache !== undefined && cache !== 'float32' && cache !== 'float16' && cache !== 'int8')
-    throw usageError('USAGE_BAD_VALUE', `--cache must be float32, float16 or int8, not "${cache}".`, {
-      actions: ['Leave --cache out.'],
+    throw usageError('USAGE_BAD_VALUE', `--kv-cache must be float32, float16 or int8, not "${cache}".`, {
+      actions: ['Leave --kv-cache out.'],
     })
   if (precision !== undefined && precision !== 'float32' && precision !== 'bfloat16')
     throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {

@@ -18,7 +18,7 @@ export const isLaterPart = (name: string): boolean => Number(partName.exec(name)
  *
  * @example
  * ```ts
- * const { tensors } = await readWholeGguf('model-00001-of-00002.gguf')
+ * const { tensors } = await readWholeGguf('model.gguf') // or 'model-00001-of-00002.gguf'
  * ```
  */
 export async function readWholeGguf(path: string): Promise<Gguf> {
