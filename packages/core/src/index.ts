@@ -69,4 +69,12 @@ export {
 export { nearest } from './nearest.js'
 export { type Purpose, permutation, philox, uniform } from './philox.js'
 export { type Run, type RunContext, startRun } from './run.js'
-export { rowBytes, type TensorInfo, type TensorType, tensorTypeNames, tensorTypeOf, tensorTypes } from './tensor.js'
+export {
+  type Nf4Scales,
+  rowBytes,
+  type TensorInfo,
+  type TensorType,
+  tensorTypeNames,
+  tensorTypeOf,
+  tensorTypes,
+} from './tensor.js'

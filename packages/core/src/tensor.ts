@@ -36,11 +36,14 @@ export const tensorTypes = {
   TQ2_0: { id: 35, blockSize: 256, blockBytes: 66 },
   MXFP4: { id: 39, blockSize: 32, blockBytes: 17 },
   NVFP4: { id: 40, blockSize: 64, blockBytes: 36 },
+  /** No type of GGUF: bitsandbytes' four bits, as the engine lays them out. */
+  NF4: { id: 1000, blockSize: 64, blockBytes: 36 },
 } as const
 
 export type TensorType = keyof typeof tensorTypes
 
-export const tensorTypeNames = Object.keys(tensorTypes) as TensorType[]
+/** Of GGUF. */
+export const tensorTypeNames = (Object.keys(tensorTypes) as TensorType[]).filter((name) => name !== 'NF4')
 
 const byId = new Map<number, TensorType>(tensorTypeNames.map((name) => [tensorTypes[name].id, name]))
 
@@ -64,4 +67,16 @@ export interface TensorInfo {
   readonly file: string
   readonly offset: number
   readonly bytes: number
+  /** Where the scales of a tensor of type NF4 lie. */
+  readonly nf4?: Nf4Scales
+}
+
+/**
+ * bitsandbytes' scales, one for each 64 numbers: float32 from `scales` on; with double quantisation bytes that index a table of 256
+ * float32, times a float32 for each `block` of them, plus `offset`. Places are in bytes of `file`.
+ */
+export interface Nf4Scales {
+  readonly file: string
+  readonly scales: number
+  readonly nested?: { readonly scales: number; readonly table: number; readonly block: number; readonly offset: number }
 }

@@ -69,6 +69,19 @@ std::vector<TensorSource> toTensors(const Napi::Array& list) {
     t.type = static_cast<TensorType>(integer(o, "type"));
     t.rows = static_cast<std::int64_t>(number(o, "rows"));
     t.columns = static_cast<std::int64_t>(number(o, "columns"));
+    if (o.Get("nf4").IsObject()) {
+      const Napi::Object s = object(o, "nf4");
+      t.nf4.file = text(s, "file");
+      t.nf4.scales = static_cast<std::uint64_t>(number(s, "scales"));
+      t.nf4.nested = s.Get("nested").IsObject();
+      if (t.nf4.nested) {
+        const Napi::Object n = object(s, "nested");
+        t.nf4.nestedScales = static_cast<std::uint64_t>(number(n, "scales"));
+        t.nf4.nestedTable = static_cast<std::uint64_t>(number(n, "table"));
+        t.nf4.nestedBlock = static_cast<std::int64_t>(number(n, "block"));
+        t.nf4.nestedOffset = static_cast<float>(number(n, "offset"));
+      }
+    }
     tensors.push_back(t);
   }
   return tensors;

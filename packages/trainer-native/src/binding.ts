@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type ModelSpec, QtError, type TrainingConfig } from '@qt/core'
+import { type ModelSpec, type Nf4Scales, QtError, type TrainingConfig } from '@qt/core'
 
 /*
  * What the C++ side offers, declared once. It moves handles, arrays and numbers; what to do with them is decided in TypeScript.
@@ -16,6 +16,8 @@ export interface TensorSource {
   readonly type: number
   readonly rows: number
   readonly columns: number
+  /** Of type NF4. */
+  readonly nf4?: Nf4Scales | undefined
 }
 
 export interface StepOptions {

@@ -1,4 +1,4 @@
-import { type ModelSpec, QtError, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
+import { type ModelSpec, QtError, type TensorType, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
 import { type Config, type Model, type ModelDescription, openModel, resolve, specFromConfig } from '@qt/weights'
 import type { TensorSource } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
@@ -58,14 +58,21 @@ export function baseBytes({ model }: Base, storage: TrainingConfig['baseStorage'
   let sum = 0
   for (const { type, shape, bytes } of model?.tensors.values() ?? []) {
     const count = shape.reduce((product, size) => product * size, 1)
-    sum += type === 'F32' || storage === 'packed' ? bytes : count * (storage === 'float32' ? 4 : 2)
+    sum += storageBytes(type, count, bytes, storage)
   }
   return sum
 }
 
+function storageBytes(type: TensorType, count: number, bytes: number, storage: TrainingConfig['baseStorage']): number {
+  if (storage !== 'packed' && type !== 'F32') return count * (storage === 'float32' ? 4 : 2)
+  const { blockSize, blockBytes } = tensorTypes[type]
+  // Numbers and scales of NF4 lie apart in the file and are brought together.
+  return type === 'NF4' ? (count / blockSize) * blockBytes : bytes
+}
+
 /** Where the engine finds each tensor. */
 export function tensorSources(model: Model): TensorSource[] {
-  return [...model.tensors].map(([name, { file, offset, bytes, type, shape }]) => ({
+  return [...model.tensors].map(([name, { file, offset, bytes, type, shape, nf4 }]) => ({
     name,
     file,
     offset,
@@ -73,5 +80,6 @@ export function tensorSources(model: Model): TensorSource[] {
     type: tensorTypes[type].id,
     rows: shape.length > 1 ? shape[0]! : 1,
     columns: shape.at(-1)!,
+    nf4,
   }))
 }

@@ -6,6 +6,7 @@ import { tensorTypeOfDtype } from '../safetensors/dtypes.js'
 import { readSharded } from '../safetensors/read-sharded.js'
 import { checkTensors } from './check-tensors.js'
 import type { Model } from './model.js'
+import { isQuantState, nf4Tensor } from './nf4.js'
 import { fileExists, readJsonObject } from './read-json.js'
 import { refuse } from './refuse.js'
 import { specFromConfig } from './spec-from-config.js'
@@ -78,9 +79,15 @@ async function openFolder(path: string): Promise<Model> {
   const description = specFromConfig(await readJsonObject(configFile), configFile)
   const { huggingFace } = description.architecture
   const found = new Map<string, TensorInfo>()
-  for (const [name, { file }] of await readSharded(path)) {
+  const tensors = await readSharded(path)
+  for (const [name, { file }] of tensors) {
     const entry = file.tensors.get(name)!
-    if (huggingFace.ignored.some((pattern) => pattern.test(name))) continue
+    if (huggingFace.ignored.some((pattern) => pattern.test(name)) || isQuantState(name)) continue
+    const quantised = await nf4Tensor(name, tensors)
+    if (quantised) {
+      found.set(name, { name, type: 'NF4', file: file.name, offset: entry.offset, bytes: entry.bytes, ...quantised })
+      continue
+    }
     const type = tensorTypeOfDtype(entry.dtype)
     if (type === undefined) throw refuse(file.name, name, entry.dtype, 'is a type of numbers that is not supported yet')
     found.set(name, { name, type, shape: entry.shape, file: file.name, offset: entry.offset, bytes: entry.bytes })

@@ -1,6 +1,7 @@
 import type { Architecture } from '../architectures/architecture.js'
 import { architectureOfClass } from '../architectures/index.js'
 import { buildSpec, type ModelDescription } from './build-spec.js'
+import { isNf4 } from './nf4.js'
 import { type Config, type ConfigReader, configReader } from './read-config.js'
 import { badSetting, refuse } from './refuse.js'
 import { ropeFromConfig } from './rope-from-config.js'
@@ -15,6 +16,7 @@ export function specFromConfig(config: Config, file = 'config.json'): ModelDescr
   const { huggingFace, fixed, softcaps } = architecture
   for (const [key, values] of Object.entries(huggingFace.accepted)) {
     const value = config[key]
+    if (key === 'quantization_config' && isNf4(value)) continue
     const items: readonly unknown[] = Array.isArray(value) ? value : [value]
     if (value !== undefined && value !== null && !items.every((item) => values.includes(item))) throw refuse(file, key, value)
   }

@@ -55,19 +55,13 @@ class Loader {
     if (t.rows != rows || t.columns != columns)
       throw std::runtime_error(name + " is " + std::to_string(t.rows) + " × " + std::to_string(t.columns) + ", expected " + std::to_string(rows) +
                                " × " + std::to_string(columns));
+    if (t.type == TensorType::NF4) return nf4(t, rows, columns);
     if (!decodable(t.type)) throw std::runtime_error(name + " is stored in a type that cannot be computed with");
     const BlockTraits traits = blockTraits(t.type);
     if (columns % traits.size != 0) throw std::runtime_error("rows of " + name + " are not whole blocks");
     const std::size_t row = static_cast<std::size_t>(columns / traits.size) * traits.bytes;
     const std::size_t bytes = row * static_cast<std::size_t>(rows);
-    auto& file = files_[t.file];
-    if (!file) {
-      file = std::make_shared<MappedFile>(t.file);
-      model_.owners.push_back(file);
-    }
-    const std::size_t size = file->bytes().size();
-    if (t.offset > size || bytes > size - t.offset) throw std::runtime_error(name + " reaches beyond the end of " + t.file);
-    const std::byte* data = file->bytes().data() + t.offset;
+    const std::byte* data = place(t.file, t.offset, bytes, name);
     // Blocks are read byte by byte; plain float32 is read in place and must be aligned, which few files fail to do.
     if (t.type == TensorType::F32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0) {
       auto copy = std::make_shared<Arena>(bytes);
@@ -76,6 +70,49 @@ class Loader {
       return {copy->data(), t.type, rows, columns, row};
     }
     return {data, t.type, rows, columns, row};
+  }
+
+  const std::byte* place(const std::string& path, std::uint64_t offset, std::size_t bytes, const std::string& name) {
+    auto& file = files_[path];
+    if (!file) {
+      file = std::make_shared<MappedFile>(path);
+      model_.owners.push_back(file);
+    }
+    const std::size_t size = file->bytes().size();
+    if (offset > size || bytes > size - offset) throw std::runtime_error(name + " reaches beyond the end of " + path);
+    return file->bytes().data() + offset;
+  }
+
+  // Numbers and their scales lie apart in the file; tiles are decoded from blocks that have both.
+  MatrixView nf4(const TensorSource& t, std::int64_t rows, std::int64_t columns) {
+    constexpr std::int64_t size = 64;
+    if (columns % size != 0) throw std::runtime_error("rows of " + t.name + " are not whole blocks");
+    const Nf4Scales& s = t.nf4;
+    const std::int64_t count = rows * columns / size;
+    const auto bytesOf = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+    const auto* numbers = reinterpret_cast<const unsigned char*>(place(t.file, t.offset, bytesOf(count * size / 2), t.name));
+    const auto* scales = reinterpret_cast<const unsigned char*>(place(s.file, s.scales, bytesOf(s.nested ? count : 4 * count), t.name));
+    const auto floatAt = [](const unsigned char* at, std::int64_t i) {
+      float value;
+      std::memcpy(&value, at + 4 * i, sizeof value);
+      return value;
+    };
+    const unsigned char *table = nullptr, *nested = nullptr;
+    if (s.nested) {
+      if (s.nestedBlock < 1) throw std::runtime_error("the scales of " + t.name + " have blocks of no size");
+      table = reinterpret_cast<const unsigned char*>(place(s.file, s.nestedTable, 256 * sizeof(float), t.name));
+      nested = reinterpret_cast<const unsigned char*>(place(s.file, s.nestedScales, bytesOf(4 * ((count + s.nestedBlock - 1) / s.nestedBlock)), t.name));
+    }
+    const std::size_t row = bytesOf(columns / size) * sizeof(BlockNF4);
+    auto copy = std::make_shared<Arena>(row * bytesOf(rows));
+    auto* block = reinterpret_cast<BlockNF4*>(copy->data());
+    for (std::int64_t i = 0; i < count; ++i, ++block) {
+      const float scale = s.nested ? floatAt(table, scales[i]) * floatAt(nested, i / s.nestedBlock) + s.nestedOffset : floatAt(scales, i);
+      std::memcpy(block->d, &scale, sizeof scale);
+      std::memcpy(block->qs, numbers + i * size / 2, sizeof block->qs);
+    }
+    model_.owners.push_back(copy);
+    return {copy->data(), t.type, rows, columns, row};
   }
 
   std::unordered_map<std::string, const TensorSource*> byName_;

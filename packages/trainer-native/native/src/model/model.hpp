@@ -39,6 +39,18 @@ struct Model {
 // Names of the projections, in their order, as files have them.
 inline constexpr const char* projectionNames[projectionCount] = {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"};
 
+// Where bitsandbytes' scales of a tensor lie: one for each 64 numbers, float32, or (double quantisation) indices into a table of 256
+// numbers, times a float32 for each `nestedBlock` of them, plus an offset.
+struct Nf4Scales {
+  std::string file;
+  std::uint64_t scales = 0;
+  bool nested = false;
+  std::uint64_t nestedScales = 0;
+  std::uint64_t nestedTable = 0;
+  std::int64_t nestedBlock = 256;
+  float nestedOffset = 0.0f;
+};
+
 // Where one tensor lies in a file.
 struct TensorSource {
   std::string name;  // GGUF's: blk.0.attn_q.weight …
@@ -48,6 +60,7 @@ struct TensorSource {
   TensorType type{};
   std::int64_t rows = 1;
   std::int64_t columns = 0;
+  Nf4Scales nf4;  // of type NF4
 };
 
 enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32 };

@@ -66,6 +66,7 @@ static inline void decodeBlocks(TensorType type, const void* blocks, std::size_t
         case TensorType::TQ2_0: return decodeEach<BlockTQ2_0, TensorType::TQ2_0>(in, count, out);
         case TensorType::MXFP4: return decodeEach<BlockMXFP4, TensorType::MXFP4>(in, count, out);
         case TensorType::NVFP4: return decodeEach<BlockNVFP4, TensorType::NVFP4>(in, count, out);
+        case TensorType::NF4: return decodeEach<BlockNF4, TensorType::NF4>(in, count, out);
         default: return;
     }
 }

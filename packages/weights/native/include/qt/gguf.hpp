@@ -224,7 +224,7 @@ class Reader {
         }
         tensor.type = static_cast<TensorType>(number<std::uint32_t>("a tensor type"));
         const BlockTraits traits = blockTraits(tensor.type);
-        if (traits.size == 0)
+        if (traits.size == 0 || tensor.type == TensorType::NF4)
             fail("Tensor " + shown + " has the unknown type " + std::to_string(static_cast<std::uint32_t>(tensor.type)));
         const std::uint64_t columns = dimensions == 0 ? 1 : tensor.shape[0];
         if (columns % traits.size != 0)

@@ -107,4 +107,38 @@ static inline void decodeBlock(const BlockNVFP4& block, float* QT_RESTRICT out) 
     }
 }
 
+// Quantiles of a normal distribution (Dettmers et al., QLoRA, arXiv 2305.14314), as bitsandbytes has them.
+static constexpr float nf4Values[16] = {-1.0f,
+                                        -0.6961928009986877f,
+                                        -0.5250730514526367f,
+                                        -0.39491748809814453f,
+                                        -0.28444138169288635f,
+                                        -0.18477343022823334f,
+                                        -0.09105003625154495f,
+                                        0.0f,
+                                        0.07958029955625534f,
+                                        0.16093020141124725f,
+                                        0.24611230194568634f,
+                                        0.33791524171829224f,
+                                        0.44070982933044434f,
+                                        0.5626170039176941f,
+                                        0.7229568362236023f,
+                                        1.0f};
+
+// 4.5 bits: x = d·value[q]
+struct BlockNF4 {
+    std::uint8_t d[4];    // float32
+    std::uint8_t qs[32];  // the first of two elements is the high nibble
+};
+static_assert(sizeof(BlockNF4) == 36);
+
+static inline void decodeBlock(const BlockNF4& b, float* QT_RESTRICT out) {
+    float d;
+    std::memcpy(&d, b.d, sizeof d);
+    for (int j = 0; j < 32; j++) {
+        out[2 * j] = d * nf4Values[b.qs[j] >> 4];
+        out[2 * j + 1] = d * nf4Values[b.qs[j] & 15];
+    }
+}
+
 }  // namespace qt

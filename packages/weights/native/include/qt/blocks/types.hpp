@@ -52,6 +52,7 @@ enum class TensorType : std::uint32_t {
     TQ2_0 = 35,
     MXFP4 = 39,
     NVFP4 = 40,
+    NF4 = 1000,  // no type of GGUF: bitsandbytes' four bits, in blocks of our own
 };
 
 struct BlockTraits {
@@ -95,6 +96,7 @@ static constexpr BlockTraits blockTraits(TensorType type) {
         case TensorType::TQ2_0: return {256, 66};
         case TensorType::MXFP4: return {32, 17};
         case TensorType::NVFP4: return {64, 36};
+        case TensorType::NF4: return {64, 36};
     }
     return {0, 0};
 }
