@@ -3,16 +3,21 @@ import type { dataFormats } from '@qt/core'
 import { findFiles } from './find-files.js'
 import { readWhole } from './read-lines.js'
 import { looksLikeScenario } from './scenario/detect-scenario.js'
+import type { WalkOptions } from './walk-folder.js'
 
 const isReadme = (file: string): boolean => /^readme\.md$/i.test(basename(file))
 
 /** The data files of a path; the README of a folder of scenarios describes them and is none. */
-export async function dataFiles(path: string | readonly string[], format: (typeof dataFormats)[number]): Promise<string[]> {
-  const files = await findFiles(path)
+export async function dataFiles(
+  path: string | readonly string[],
+  format: (typeof dataFormats)[number],
+  options: WalkOptions = {},
+): Promise<string[]> {
+  const files = await findFiles(path, options)
   if (!files.some(isReadme) || files.every(isReadme)) return files
   const others = files.filter((file) => !isReadme(file))
   if (format === 'scenarios') return others
   const [first] = others
-  const scenarios = format === 'auto' && first?.endsWith('.md') && looksLikeScenario(await readWhole(first))
+  const scenarios = format === 'auto' && first?.endsWith('.md') && looksLikeScenario(await readWhole(first).catch(() => ''))
   return scenarios ? others : files
 }

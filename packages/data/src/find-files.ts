@@ -1,7 +1,8 @@
-import { stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { realpath, stat } from 'node:fs/promises'
+import { basename, resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { glob, isDynamicPattern } from 'tinyglobby'
+import { type WalkOptions, walkFolder } from './walk-folder.js'
 
 const readable = /\.(jsonl|ndjson|json|txt|md)(\.gz)?$/i
 const records = /\.(jsonl|ndjson|json)(\.gz)?$/i
@@ -12,15 +13,15 @@ export const fileKind = (file: string): 'lines' | 'json' | 'text' | undefined =>
 
 /**
  * The data files behind files, folders (searched recursively) and globs. Within each of them the order is by code unit,
- * the same on every machine; a file that two patterns reach is read once.
+ * the same on every machine; a file that two patterns or links reach is read once.
  */
-export async function findFiles(path: string | readonly string[]): Promise<string[]> {
+export async function findFiles(path: string | readonly string[], options: WalkOptions = {}): Promise<string[]> {
   const found = new Set<string>()
-  for (const one of typeof path === 'string' ? [path] : path) for (const file of await expand(one)) found.add(file)
+  for (const one of typeof path === 'string' ? [path] : path) for (const file of await expand(one, options)) found.add(file)
   return [...found]
 }
 
-async function expand(path: string): Promise<string[]> {
+async function expand(path: string, options: WalkOptions): Promise<string[]> {
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) {
     if (fileKind(path) !== undefined) return [path]
@@ -29,15 +30,7 @@ async function expand(path: string): Promise<string[]> {
       actions: ['Use .jsonl, .ndjson, .json, .txt or .md, each also gzipped (.gz).'],
     })
   }
-  if (!entry?.isDirectory() && !isDynamicPattern(path))
-    throw usageError('DATA_NOT_FOUND', `There is no data at ${path}.`, {
-      where: { file: path },
-      actions: ['Check the path: a file, a folder, or a pattern such as data/**/*.jsonl.'],
-    })
-  const matches = entry?.isDirectory()
-    ? (await glob('**', { cwd: path, onlyFiles: true })).map((file) => join(path, file))
-    : await glob(path, { onlyFiles: true })
-  const files = matches.filter((file) => fileKind(file) !== undefined).sort(byCodeUnit)
+  const files = (await everyFile(path, options)).filter((file) => fileKind(file) !== undefined)
   if (files.length === 0)
     throw usageError('DATA_NOT_FOUND', `No data file was found at ${path}.`, {
       where: { file: path },
@@ -45,6 +38,30 @@ async function expand(path: string): Promise<string[]> {
     })
   // The README of a dataset of records describes it, it is no part of it.
   return files.some((file) => records.test(file)) ? files.filter((file) => !/^readme\.(md|txt)$/i.test(basename(file))) : files
+}
+
+/** Every file below a folder or of a pattern, whatever its kind, by code unit. */
+export async function everyFile(path: string, options: WalkOptions = {}): Promise<string[]> {
+  const entry = await stat(path).catch(() => undefined)
+  if (entry?.isFile()) return [path]
+  if (entry?.isDirectory()) return (await walkFolder(path, options)).sort(byCodeUnit)
+  if (isDynamicPattern(path)) return (await eachOnce(await glob(path, { onlyFiles: true }), options)).sort(byCodeUnit)
+  throw usageError('DATA_NOT_FOUND', `There is no data at ${path}.`, {
+    where: { file: path },
+    actions: ['Check the path: a file, a folder, or a pattern such as data/**/*.jsonl.'],
+  })
+}
+
+/** Of the names that links give one file, its own. */
+async function eachOnce(files: readonly string[], { avoid }: WalkOptions): Promise<string[]> {
+  const names = new Map<string, string>()
+  for (const file of files) {
+    const real = await realpath(file).catch(() => undefined)
+    const own = real === resolve(file)
+    if (real === undefined || (!own && avoid?.has(real))) continue
+    if (own || !names.has(real)) names.set(real, file)
+  }
+  return [...names.values()]
 }
 
 const byCodeUnit = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)

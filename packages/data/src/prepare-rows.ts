@@ -6,8 +6,11 @@ import { describeRows } from './describe-rows.js'
 import { formatOf, type RowFormat } from './detect-format.js'
 import { type DataRecord, readRecords } from './read-records.js'
 import { measureRows, type RowStatistics, rowSet, rowsWithLoss } from './row-set.js'
+import { findCopies } from './scenario/copies.js'
 import type { Finding } from './scenario/finding.js'
 import { toolsOf } from './scenario/read-scenario.js'
+import { readScenarioFile } from './scenario/read-scenario-file.js'
+import { realPaths } from './scenario/scenario-files.js'
 
 /** The parts of a training configuration that rows depend on. */
 export type RowsConfig = Pick<TrainingConfig, 'data' | 'training'> & Partial<Pick<TrainingConfig, 'base' | 'architecture'>>
@@ -71,22 +74,38 @@ export async function prepareRows(
     tools: await toolsOf(data.tools),
     onInvalid: data.skipInvalid ? onInvalid : undefined,
   }
-  const files = await dataFiles(data.path, data.format)
+  const around: Finding[] = []
+  const onFinding = (finding: Finding) => void around.push(finding)
+  const fixed = typeof data.validation === 'string'
+  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { onFinding }) : []
+  const files = await dataFiles(data.path, data.format, { onFinding, avoid: await realPaths(heldFiles) })
+  const unreadable = around.find(({ severity }) => severity === 'error')
+  if (unreadable && !data.skipInvalid) throw unreadableFolder(unreadable)
+  const onUnreadable = data.skipInvalid ? (finding: Finding) => void leftOut.push(finding) : undefined
+  const copies = findCopies()
+  const twice = ({ value, where }: DataRecord, format: RowFormat, part: 'training' | 'heldOut') => {
+    if (format !== 'scenarios' || typeof value.text !== 'string' || where.file === undefined) return
+    const copy = copies[part](where.file, value.text)
+    if (copy) around.push(copy)
+  }
   const train = new Collector(encoding)
   const held = new Collector(encoding)
+  for await (const record of records(heldFiles, { signal, onUnreadable })) {
+    const format = formatOf(record, data.format)
+    twice(record, format, 'heldOut')
+    held.add(record, format)
+  }
   const counts = new Map<RowFormat, number>()
   let index = 0
-  for await (const record of records(files, signal)) {
+  for await (const record of records(files, { signal, onUnreadable })) {
     const format = formatOf(record, data.format)
+    twice(record, format, 'training')
     counts.set(format, (counts.get(format) ?? 0) + 1)
     if (counts.size > 1 && counts.has('tokens')) throw mixed(record)
     const share = data.validation ?? (format === 'tokens' ? 0 : 0.2)
     const aside = typeof share === 'number' && uniform(training.seed, 'split', 0, index++) < share
     ;(aside ? held : train).add(record, format)
   }
-  const fixed = typeof data.validation === 'string'
-  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format) : []
-  for await (const record of records(heldFiles, signal)) held.add(record, formatOf(record, data.format))
 
   const format = counts.size === 1 ? [...counts.keys()][0]! : 'mixed'
   const packing = training.packing ?? format !== 'tokens'
@@ -123,6 +142,7 @@ export async function prepareRows(
         ...[train, held].flatMap((part) => part.warnings()),
         ...nothingHeld,
         ...emptyRows(without),
+        ...around.map(String),
         ...leftOut.map(leftOutText),
       ]),
     ],
@@ -145,10 +165,21 @@ function heldRows(held: Collector, options: { packing: boolean; sequenceLength: 
   return statistics.trainableTokens > 0 ? { rows, statistics, hash } : undefined
 }
 
+interface RecordsOptions {
+  readonly signal: AbortSignal | undefined
+  /** Given: told of Markdown files that cannot be read as text, which are then left out; else they are errors. */
+  readonly onUnreadable: ((finding: Finding) => void) | undefined
+}
+
 /** Every record of the files; gives way to other work now and then, and stops when asked to. */
-async function* records(files: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<DataRecord> {
+async function* records(files: readonly string[], { signal, onUnreadable }: RecordsOptions): AsyncGenerator<DataRecord> {
   let pause = performance.now() + 20
-  for (const file of files)
+  for (const file of files) {
+    const { finding } = onUnreadable && /\.md$/i.test(file) ? await readScenarioFile(file) : {}
+    if (finding) {
+      onUnreadable?.(finding)
+      continue
+    }
     for await (const record of readRecords(file)) {
       signal?.throwIfAborted()
       yield record
@@ -156,7 +187,11 @@ async function* records(files: readonly string[], signal: AbortSignal | undefine
       await setImmediate()
       pause = performance.now() + 20
     }
+  }
 }
+
+const unreadableFolder = ({ file, message, fix }: Finding) =>
+  usageError('DATA_UNREADABLE', message, { where: { ...(file === undefined ? {} : { file }) }, actions: [fix.label] })
 
 const mixed = ({ where }: DataRecord) =>
   usageError('DATA_FORMATS_MIXED', 'Pre-tokenised rows and other examples lie together.', {

@@ -1,18 +1,23 @@
 import { nearest } from '@qt/core'
 import { type CheckContext, lineInTurn, swapOnLine } from './check-context.js'
+import { checkMeantCalls, toolNear } from './check-meant-calls.js'
+import { checkRollName } from './check-roll-name.js'
 import { parseDice } from './dice.js'
 import type { Fix } from './finding.js'
 import type { ScenarioCall } from './model.js'
 import { parseCalls } from './parse-calls.js'
-import type { ScenarioTool, ToolArgumentKind } from './tools.js'
+import { mostCalls } from './too-long.js'
+import { type ScenarioTool, type ToolArgumentKind, usage } from './tools.js'
 
 /** Whether the tools that turns call are there, and are given what they need. */
 export function checkCalls(context: CheckContext): void {
   const { scenario, tools, report } = context
   for (const [index, turn] of scenario.turns.entries()) {
     if (turn.speaker === 'dm') {
-      for (const call of turn.calls) checkCall(context, call, lineInTurn(context, index, turn.text, call.start))
-      checkBrackets(context, index, turn.text, turn.calls)
+      if (turn.calls.length > mostCalls) manyCalls(context, index, turn.calls.length)
+      else for (const call of turn.calls) checkCall(context, call, lineInTurn(context, index, turn.text, call.start))
+      checkBrackets(context, index, turn.text)
+      checkMeantCalls(context, index, turn.text, turn.calls)
     } else if (turn.speaker === 'user')
       for (const call of parseCalls(turn.text, tools))
         if (tools.some(({ name }) => name === call.name))
@@ -26,14 +31,19 @@ export function checkCalls(context: CheckContext): void {
   }
 }
 
+const manyCalls = ({ places, report }: CheckContext, turn: number, count: number): void =>
+  report({
+    code: 'too-long',
+    line: places.turns[turn]!,
+    message: `This turn makes ${count} calls, more than ${mostCalls}.`,
+    fix: 'Keep the calls that what is told in it asks for.',
+  })
+
 function checkCall(context: CheckContext, call: ScenarioCall, line: number): void {
   const { tools, report } = context
   const tool = tools.find(({ name }) => name === call.name)
   if (tool === undefined) {
-    const near = nearest(
-      call.name,
-      tools.map(({ name }) => name),
-    )
+    const near = toolNear(call.name, tools)?.name
     const right = near === undefined ? undefined : call.text.replace(/[^[:\]]+/, near)
     report({
       code: 'unknown-tool',
@@ -58,27 +68,34 @@ function checkCall(context: CheckContext, call: ScenarioCall, line: number): voi
     })
     return
   }
-  for (const [position, text] of given.entries()) checkArgument(context, call, tool.arguments[position]!, text, line)
+  for (const [position, text] of given.entries()) checkArgument(context, call, tool, position, text, line)
 }
-
-/** `[health: character, amount]` */
-export const usage = ({ name, arguments: parts }: ScenarioTool): string =>
-  parts.length === 0 ? `[${name}]` : `[${name}: ${parts.map((part) => (part.optional ? `${part.name}?` : part.name)).join(', ')}]`
 
 function checkArgument(
   context: CheckContext,
   call: ScenarioCall,
-  { name, kind }: ScenarioTool['arguments'][number],
+  tool: ScenarioTool,
+  position: number,
   text: string,
   line: number,
 ): void {
   const { report } = context
+  const { name, kind } = tool.arguments[position]!
   if (kind === 'character') return checkCharacter(context, call, text, line)
   const wrong = kinds[kind](text)
-  if (wrong === undefined) return
+  if (wrong === undefined) {
+    if ((kind === 'skill' || kind === 'dice or skill') && parseDice(text) === undefined)
+      checkRollName(context, call, tool, text, line)
+    return
+  }
   const right = wrong.right === undefined ? undefined : call.text.replace(text, wrong.right)
   const fix: Fix | string = right === undefined ? wrong.label : swapOnLine(context, line, `Write ${right}.`, call.text, right)
-  report({ code: 'wrong-arguments', line, message: `"${text}" in ${call.text} is no ${name}.`, fix })
+  report({
+    code: 'wrong-arguments',
+    line,
+    message: `"${text}" in ${call.text} is no ${kind === 'dice or skill' ? 'skill and no dice' : name}.`,
+    fix,
+  })
 }
 
 type Check = (text: string) => { label: string; right?: string } | undefined
@@ -88,7 +105,11 @@ const kinds: Readonly<Record<Exclude<ToolArgumentKind, 'character'>, Check>> = {
   amount: (text) =>
     /^[+\-−]\d{1,5}$/.test(text) || (/^[+\-−]/.test(text) && parseDice(text.slice(1)) !== undefined)
       ? undefined
-      : { label: 'Write -4 for a wound of 4, +4 for healing.' },
+      : {
+          label: 'Write -4 for a wound of 4, +4 for healing.',
+          // A dash that a word processor made of the minus.
+          ...(/^[–—]\s*\d{1,5}$/.test(text) ? { right: text.replace(/^[–—]\s*/, '-') } : {}),
+        },
   item: (text) =>
     /^[+\-−]\s*\S/.test(text) ? undefined : { label: 'Write +rope for what is gained, -rope for what is used up.' },
   'dice or skill': (text) =>
@@ -123,8 +144,8 @@ function checkCharacter(context: CheckContext, call: ScenarioCall, text: string,
   })
 }
 
-/** Square brackets that open and never close, or the other way round, and brackets that may be calls. */
-function checkBrackets(context: CheckContext, turn: number, text: string, calls: readonly ScenarioCall[]): void {
+/** Square brackets that open and never close, or the other way round. */
+function checkBrackets(context: CheckContext, turn: number, text: string): void {
   const { tools, report, places } = context
   for (const [index, content] of text.split('\n').entries()) {
     const line = places.turns[turn]! + index
@@ -141,26 +162,6 @@ function checkBrackets(context: CheckContext, turn: number, text: string, calls:
         right === undefined || start === null
           ? 'A tool call stands in brackets on one line: [roll: perception].'
           : swapOnLine(context, line, `Write ${right}.`, start[0].trimEnd(), right),
-    })
-  }
-  for (const match of text.matchAll(/\[([A-Za-z][A-Za-z ]{2,30})\](?!\()/g)) {
-    if (calls.some(({ start }) => start === match.index)) continue
-    const near = nearest(
-      match[1]!,
-      tools.map(({ name }) => name),
-    )
-    if (near === undefined) continue
-    const line = lineInTurn(context, turn, text, match.index)
-    const tool = tools.find(({ name }) => name === near)!
-    report({
-      code: 'unknown-tool',
-      severity: 'warning',
-      line,
-      message: `${match[0]} is no tool call.`,
-      fix:
-        tool.arguments.length === 0
-          ? swapOnLine(context, line, `Write [${near}].`, match[0], `[${near}]`)
-          : `If it is meant to be one, write ${usage(tool)}.`,
     })
   }
 }

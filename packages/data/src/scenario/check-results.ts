@@ -1,6 +1,7 @@
 import { type CheckContext, lineInTurn, swapOnLine } from './check-context.js'
 import { parseDice, possible } from './dice.js'
-import type { Outcome, RollResult, ScenarioCall, Turn } from './model.js'
+import type { Character, Outcome, RollResult, ScenarioCall, Turn } from './model.js'
+import { isSkill, rollName } from './skills.js'
 
 /** Whether calls get their results, and whether the arithmetic, the dice, the sheets and the story agree. */
 export function checkResults(context: CheckContext): void {
@@ -21,11 +22,19 @@ function checkToolTurn(context: CheckContext, turn: ToolTurn, index: number): vo
   const { scenario, places, report } = context
   const before = scenario.turns.slice(0, index).findLast(({ speaker }) => speaker !== 'tool')
   const calls = before?.speaker === 'dm' ? before.calls : []
-  if (calls.length === 0 && turn.text !== '')
+  // What an unknown tool gives nobody knows.
+  const giving = calls.filter(({ name }) => {
+    const tool = context.tools.find((one) => one.name === name)
+    return tool === undefined || tool.returns
+  })
+  if (giving.length === 0 && turn.text !== '')
     report({
       code: 'result-without-call',
       line: places.turns[index]!,
-      message: 'There is a result, but the DM turn before it calls no tool.',
+      message:
+        calls.length === 0
+          ? 'There is a result, but the DM turn before it calls no tool.'
+          : `There is a result, but ${calls.at(-1)!.text} gives none.`,
       fix: 'Put the call at the end of the DM turn before it: [roll: perception].',
     })
   let offset = 0
@@ -46,9 +55,12 @@ function checkToolTurn(context: CheckContext, turn: ToolTurn, index: number): vo
 
 function checkResult(context: CheckContext, result: RollResult, calls: readonly ScenarioCall[], line: number): void {
   const { report } = context
-  const call = calls.find((one) => names(result, one)) ?? calls.find((one) => isDamage(result, one))
+  const { party } = context.scenario
+  const call = calls.find((one) => names(result, one, party)) ?? calls.find((one) => isDamage(result, one))
   const [only] = calls
-  if (call === undefined && only !== undefined) {
+  // Which of the two is wrong is only known where the call asks for something that exists.
+  const unclear = calls.some((one) => !asksForKnown(one, party))
+  if (call === undefined && only !== undefined && !unclear) {
     const right = only.arguments[0] ?? only.name
     report({
       code: 'result-mismatch',
@@ -73,10 +85,21 @@ function checkResult(context: CheckContext, result: RollResult, calls: readonly 
 }
 
 /** Whether a result answers a call: the same words, with or without a name or "check" beside them. */
-function names({ name }: RollResult, call: ScenarioCall): boolean {
-  const asked = (call.arguments[0] ?? call.name).toLowerCase()
+function names({ name }: RollResult, call: ScenarioCall, party: readonly Character[]): boolean {
+  const asked = askedFor(call, party)
   const got = name.toLowerCase()
   return got.includes(asked) || asked.includes(got)
+}
+
+/** What a call asks for, a misspelt skill as it was meant. */
+function askedFor({ name, arguments: [first] }: ScenarioCall, party: readonly Character[]): string {
+  const said = (first ?? name).toLowerCase()
+  return parseDice(said) ? said : (rollName(said, party).right ?? said)
+}
+
+function asksForKnown({ name, arguments: [first] }: ScenarioCall, party: readonly Character[]): boolean {
+  if (first === undefined) return false
+  return parseDice(first) !== undefined || (rollName(first, party).known && !(name === 'save' && isSkill(first)))
 }
 
 /** Dice may be answered under another name: `damage: 4 = *4*`. */
@@ -106,29 +129,36 @@ function checkDice(context: CheckContext, { name, terms }: RollResult, call: Sce
     impossible(`a d20 cannot show ${values[0]}.`)
 }
 
+/** An ability of 20, the most that people reach, gives 5. */
+const mostAbility = 5
+
 /** True when the bonus is wrong and was reported: its fix corrects the sum, too. */
 function checkBonus(context: CheckContext, result: RollResult, call: ScenarioCall | undefined, line: number): boolean {
   const { scenario, report } = context
-  const asked = (call?.arguments[0] ?? result.name).toLowerCase()
+  const asked = call ? askedFor(call, scenario.party) : result.name.toLowerCase()
   const term = result.terms.find(({ label }) => label !== undefined && ['skill', asked].includes(label.toLowerCase()))
   if (term === undefined) return false
   const said = [result.name, ...(call?.arguments.slice(1) ?? [])].map((text) => text.toLowerCase())
   const rolling = scenario.party.filter(({ name }) =>
     said.some((text) => text.includes(name.toLowerCase()) || text === name.split(/\s/)[0]!.toLowerCase()),
   )
-  const bonuses = (rolling.length > 0 ? rolling : scenario.party).flatMap(({ name, skills }) =>
+  const able = rolling.length > 0 ? rolling : scenario.party
+  const bonuses = able.flatMap(({ name, skills }) =>
     skills.flatMap((skill) =>
       skill.name.toLowerCase() === asked && skill.bonus !== undefined ? [{ name, bonus: skill.bonus }] : [],
     ),
   )
   if (bonuses.length === 0 || bonuses.some(({ bonus }) => bonus === term.value)) return false
+  // Whoever has not learned the skill rolls with the plain ability, which no sheet says.
+  const unlearned = able.some(({ skills }) => !skills.some((skill) => skill.name.toLowerCase() === asked))
+  if (unlearned && Math.abs(term.value) <= mostAbility) return false
   const { name, bonus } = bonuses[0]!
   const total = result.terms.reduce((sum, one) => sum + (one === term ? bonus : one.value), 0)
   const source = context.lines[line - 1]!.text
   const sameSign = bonus >= 0 === term.value >= 0
   const digits = new RegExp(`\\b${Math.abs(term.value)}(?=\\s*\\(?${term.label!.replace(/[^\w ]/g, '\\$&')})`)
   const changed = source.replace(digits, String(Math.abs(bonus)))
-  const one = new Set(bonuses.map((entry) => entry.bonus)).size === 1
+  const one = able.length === 1
   report({
     code: 'skill-bonus',
     line,
@@ -159,7 +189,7 @@ function checkDmTurn(context: CheckContext, turn: DmTurn, index: number): void {
       line: lineInTurn(context, index, turn.text, asked.at(-1)!.start),
       message:
         got === 0 ? `${asked[0]!.text} gets no result.` : `${asked.length} calls get ${got} result${got === 1 ? '' : 's'}.`,
-      fix: 'Put a TOOLCALL turn after it, with a line for each call: perception: 15 + 10(skill) = *25*.',
+      fix: `Put a TOOLCALL turn after it, with a line for each call: ${asked[0]!.arguments[0] ?? 'perception'}: 15 = *15*.`,
     })
   if (turn.outcome === undefined) checkMark(context, turn, line)
   else if (before?.speaker === 'tool') checkOutcome(context, turn.outcome, before.results, index)

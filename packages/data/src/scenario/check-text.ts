@@ -7,10 +7,11 @@ const windows1252 = new Map([
 ])
 const suspicious =
   /[\u00c2-\u00f4][\u0080-\u00bf\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u203a\u20ac\u2122]+/g
-const strayControl = /[^\P{Cc}\t]|\u200b|\u2060|\ufeff/gu
+const strayControl = /[^\P{Cc}\t]|\u200b|\u2060|\ufeff|[\u202a-\u202e\u2066-\u2069]/gu
 
 /** Characters that were broken on their way into the file. */
 export function checkText({ lines, report }: CheckContext): void {
+  let lost = false
   for (const { text, number: line } of lines) {
     const repaired = text.replace(suspicious, (run) => decoded(run) ?? run)
     if (repaired !== text) {
@@ -22,21 +23,22 @@ export function checkText({ lines, report }: CheckContext): void {
         message: `"${broken}" is UTF-8 that was read as Windows-1252.`,
         fix: { label: `Write "${decoded(broken ?? '')}".`, line, replace: [repaired] },
       })
-    } else if (text.includes('\ufffd'))
+    } else if (!lost && text.includes('\ufffd')) {
+      lost = true
       report({
         code: 'lost-character',
-        severity: 'warning',
         line,
-        message: 'A character was lost here (\ufffd).',
+        message: 'A character was lost here (\ufffd), and perhaps more below.',
         fix: 'Write it again, and save the file as UTF-8.',
       })
+    }
     const clean = text.replace(strayControl, '')
     if (clean !== text)
       report({
         code: 'control-character',
         severity: 'warning',
         line,
-        message: 'There is an invisible control character here.',
+        message: 'There is an invisible character here.',
         fix: { label: 'Remove it.', line, replace: [clean] },
       })
   }

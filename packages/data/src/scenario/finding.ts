@@ -41,7 +41,11 @@ export function toFinding({ code, severity = 'error', line, message, fix }: Prob
     message,
     fix: typeof fix === 'string' ? { label: fix } : fix,
   }
-  const text = `${file === undefined ? `line ${line}` : `${file}:${line}`}  ${message}  ${plain.fix.label}`
+  const text = shown(`${file === undefined ? `line ${line}` : `${file}:${line}`}  ${message}  ${plain.fix.label}`)
   // Not enumerable, so that findings stay plain data for JSON and comparisons.
   return Object.defineProperty(plain, 'toString', { value: () => text })
 }
+
+/** Control characters of a file or its name, so that they do not reach a terminal. */
+const shown = (text: string): string =>
+  text.replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)

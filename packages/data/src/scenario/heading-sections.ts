@@ -2,7 +2,7 @@ import type { Problem } from './finding.js'
 import type { Spelling } from './model.js'
 import { headingLine, headingShape, nearSection, type SectionKind, sectionKind } from './section-names.js'
 import type { Section } from './sections.js'
-import type { Line } from './source-lines.js'
+import { type Line, short } from './source-lines.js'
 
 const tagLine = /^\s*<(\/?)(system|user|dm|tool[ _]?call)\s*>/i
 
@@ -31,8 +31,8 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
       problems.push({
         code: 'text-outside',
         line: stray.number,
-        message: 'There is text under # CONVERSATION that belongs to no turn.',
-        fix: 'Put ## User or ## DM above it.',
+        message: `${headingShape.test(stray.text) ? `"${short(stray.text)}" begins no turn` : `"${short(stray.text)}" belongs to no turn`} of # CONVERSATION.`,
+        fix: 'Write ## User, ## DM or ## TOOLCALL above what is said.',
       })
   }
   return { spelling, sections: sections.filter(({ line }) => line >= 0), problems }

@@ -1,13 +1,20 @@
+import { realpath } from 'node:fs/promises'
 import { basename, dirname, relative, sep } from 'node:path'
 import { usageError } from '@qt/core'
-import { findFiles } from '../find-files.js'
+import { everyFile } from '../find-files.js'
+import type { WalkOptions } from '../walk-folder.js'
 
 const isScenario = (file: string): boolean => /\.(md|markdown)$/i.test(file) && !/^readme\./i.test(basename(file))
 
-/** The scenario files of a folder, or of a pattern; a README describes them and is none. */
-export async function scenarioFiles(path: string | readonly string[]): Promise<string[]> {
-  const files = (await findFiles(path)).filter(isScenario)
-  if (files.length > 0) return files
+/**
+ * The scenario files of a folder, or of a pattern; a README describes them and is none. Each real path comes once, and `onFinding` is
+ * told of links and of what cannot be read.
+ */
+export async function scenarioFiles(path: string | readonly string[], options: WalkOptions = {}): Promise<string[]> {
+  const found = new Set<string>()
+  for (const one of typeof path === 'string' ? [path] : path)
+    for (const file of await everyFile(one, options)) if (isScenario(file)) found.add(file)
+  if (found.size > 0) return [...found]
   throw usageError('DATA_NOT_FOUND', `No scenario was found at ${String(path)}.`, {
     where: { file: String(path) },
     actions: ['Put scenarios (.md) there, or correct the path.'],
@@ -19,3 +26,7 @@ export function categoryOf(file: string, root: string): string | undefined {
   const parts = relative(root, dirname(file)).split(sep)
   return parts[0] === '' || parts[0] === '..' ? undefined : parts[0]
 }
+
+/** Where files lie, links resolved. */
+export const realPaths = async (files: readonly string[]): Promise<ReadonlySet<string>> =>
+  new Set(await Promise.all(files.map((file) => realpath(file).catch(() => file))))

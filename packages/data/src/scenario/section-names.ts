@@ -23,13 +23,13 @@ export function nearSection(name: string): SectionKind | 'conversation' | undefi
   const word = bare(name)
   if (!/^[a-z]{3,14}$/.test(word) && !/^(D[A-Z]|[A-Z]M)$/.test(name)) return undefined
   const near = nearest(word, Object.keys(kinds))
-  return near !== undefined && Math.abs(near.length - word.length) <= 1 && shared(near, word) >= near.length - 2
+  return near !== undefined && Math.abs(near.length - word.length) <= 1 && sharedEnds(near, word) >= near.length - 2
     ? kinds[near]
     : undefined
 }
 
 /** How many letters two words share at their ends. */
-function shared(a: string, b: string): number {
+export function sharedEnds(a: string, b: string): number {
   let front = 0
   while (front < Math.min(a.length, b.length) && a[front] === b[front]) front++
   let back = 0

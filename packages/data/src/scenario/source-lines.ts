@@ -36,3 +36,9 @@ export function splitCommas(text: string): string[] {
   parts.push(text.slice(from))
   return parts.map((part) => part.trim()).filter((part) => part !== '')
 }
+
+/** The beginning of a line, to be quoted. */
+export const short = (text: string): string => {
+  const plain = text.trim()
+  return plain.length > 40 ? `${plain.slice(0, 37)}…` : plain
+}

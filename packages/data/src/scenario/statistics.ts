@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import type { Tokenizer } from '@qt/core'
 import { chatTemplateOf } from '../chat-template.js'
 import { maskChat } from '../mask-chat.js'
+import type { Finding } from './finding.js'
 import { locateScenario } from './parse-scenario.js'
+import { readScenarioFile } from './read-scenario-file.js'
 import { resultRoleOf } from './result-role.js'
 import { categoryOf, scenarioFiles } from './scenario-files.js'
 import { toConversations } from './to-conversations.js'
@@ -25,7 +26,7 @@ export interface ScenarioStatistics {
 }
 
 /**
- * What a folder of scenarios holds.
+ * What a folder of scenarios holds. Files that cannot be read are left out, and `onFinding` is told.
  *
  * @example
  * ```ts
@@ -34,19 +35,25 @@ export interface ScenarioStatistics {
  */
 export async function scenarioStatistics(
   folder: string,
-  options: { tools?: readonly ScenarioTool[]; tokenizer?: Tokenizer } = {},
+  options: { tools?: readonly ScenarioTool[]; tokenizer?: Tokenizer; onFinding?: (finding: Finding) => void } = {},
 ): Promise<ScenarioStatistics> {
-  const { tools = defaultTools, tokenizer } = options
+  const { tools = defaultTools, tokenizer, onFinding } = options
   const resultRole = tokenizer ? resultRoleOf(chatTemplateOf(tokenizer)) : 'tool'
   const [categories, spellings, calls, partySizes] = [new Counter(), new Counter(), new Counter(), new Counter()]
   const turns = { user: 0, dm: 0, tool: 0 }
   const levels: number[] = []
   const lengths: number[] = []
-  let plainTurns = 0
+  let [scenarios, plainTurns] = [0, 0]
   let trainable = 0
-  const files = await scenarioFiles(folder)
+  const files = await scenarioFiles(folder, { onFinding })
   for (const file of files) {
-    const { scenario, spelling } = locateScenario(await readFile(file, 'utf8'), tools)
+    const { text, finding } = await readScenarioFile(file)
+    if (text === undefined) {
+      onFinding?.(finding)
+      continue
+    }
+    scenarios++
+    const { scenario, spelling } = locateScenario(text, tools)
     categories.add(categoryOf(file, folder) ?? '(none)')
     spellings.add(spelling ?? '(none)')
     partySizes.add(String(scenario.party.length))
@@ -66,7 +73,7 @@ export async function scenarioStatistics(
   }
   const total = lengths.reduce((sum, length) => sum + length, 0)
   return {
-    scenarios: files.length,
+    scenarios,
     categories: categories.sorted(),
     spellings: spellings.sorted(),
     turns,

@@ -1,7 +1,7 @@
 import type { Problem } from './finding.js'
 import { closeTag, nearSection, openTag, type SectionKind, sectionKind, spellingOf } from './section-names.js'
 import type { Section } from './sections.js'
-import type { Line } from './source-lines.js'
+import { type Line, short } from './source-lines.js'
 
 const tags = /(\\*)<(\/?)(system|user|dm|tool[ _]?call)\s*>/gi
 /** A tag of a name we do not know, alone at the beginning or end of a line. */
@@ -96,21 +96,30 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
   }
   if (open) {
     const last = lines.findLast(({ text }) => text.trim() !== '')!
-    report({
-      code: 'unclosed-tag',
-      severity: 'warning',
-      line: open.line,
-      message: `${openTag(open.kind)} is not closed at the end of the file.`,
-      fix: {
-        label: `Add ${closeTag(open.kind)} at the end.`,
-        line: last.number,
-        replace: [last.text, closeTag(open.kind)],
-      },
-    })
+    report(atTheEnd(open, last))
     close()
   }
   return { sections, problems }
 }
+
+/** Where the last words are no end of anything, the rest of the file is missing, and no tag brings it back. */
+const broken = /[\p{L}\p{N},;:–—-]\s*$|<\/?[a-z]*\s*$/iu
+
+const atTheEnd = ({ kind, line }: Open, last: Line): Problem =>
+  broken.test(last.text)
+    ? {
+        code: 'cut-off',
+        line: last.number,
+        message: `The file breaks off in ${openTag(kind)} of line ${line}: "${short(last.text)}".`,
+        fix: `Write the rest, and ${closeTag(kind)} after it.`,
+      }
+    : {
+        code: 'unclosed-tag',
+        severity: 'warning',
+        line,
+        message: `${openTag(kind)} is not closed at the end of the file.`,
+        fix: { label: `Add ${closeTag(kind)} at the end.`, line: last.number, replace: [last.text, closeTag(kind)] },
+      }
 
 /** A misspelt tag is reported and read as what it was meant to be. */
 function corrected(line: Line, report: (problem: Problem) => void): Line {
@@ -150,9 +159,4 @@ function mixedSpelling(line: number, text: string, kind: SectionKind | 'conversa
       replace: usable ? [openTag(kind)] : [],
     },
   }
-}
-
-export const short = (text: string): string => {
-  const plain = text.trim()
-  return plain.length > 40 ? `${plain.slice(0, 37)}…` : plain
 }

@@ -80,3 +80,7 @@ export const defaultTools: readonly ScenarioTool[] = [
   },
   { name: 'begin combat', description: 'Start a fight.', arguments: [] },
 ]
+
+/** `[health: character, amount]` */
+export const usage = ({ name, arguments: parts }: ScenarioTool): string =>
+  parts.length === 0 ? `[${name}]` : `[${name}: ${parts.map((part) => (part.optional ? `${part.name}?` : part.name)).join(', ')}]`

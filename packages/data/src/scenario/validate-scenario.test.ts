@@ -157,6 +157,67 @@ const mistakes: readonly (readonly [what: string, text: string, finding: string,
   ['mojibake', story('<DM>\nThe troll\u00e2\u20ac\u2122s cave.\n</DM>'), 'mojibake@17', 'The troll\u2019s cave.'],
   ['a lost character', story('<DM>The troll\ufffds cave.</DM>'), 'lost-character@16'],
   ['a control character', story('<DM>\nThe\u0000 cave.\n</DM>'), 'control-character@17', 'The cave.'],
+  [
+    'a misspelt skill, and leaves its right result alone',
+    story(
+      '<User>I lift.</User>\n<DM>[check: strenght]</DM>\n<TOOLCALL>\nstrength: 13 + 3(strength) = *16*\n</TOOLCALL>\n<DM>Up.</DM>',
+    ),
+    'unknown-skill@17',
+    '<DM>[check: strength]</DM>',
+  ],
+  ['a skill that nobody knows', story('<User>I sing.</User>\n<DM>[roll: charm animals]</DM>'), 'unknown-skill@17'],
+  ['a save of a skill', story('<User>I hold.</User>\n<DM>[save: athletics]</DM>'), 'unknown-skill@17'],
+  [
+    'a check of a skill',
+    story('<User>I talk.</User>\n<DM>[check: persuasion]</DM>'),
+    'skill-in-check@17',
+    '<DM>[roll: persuasion]</DM>',
+  ],
+  [
+    'a result after a call that gives none',
+    story('<User>I hit.</User>\n<DM>[begin combat]</DM>\n<TOOLCALL>attack: 15 + 5 = *20*</TOOLCALL>'),
+    'result-without-call@18',
+  ],
+  [
+    'a call by another word',
+    story('<User>I hit.</User>\n<DM>Now. [start fight]</DM>'),
+    'meant-call@17',
+    '<DM>Now. [begin combat]</DM>',
+  ],
+  ['a call in braces', story('<User>I hit.</User>\n<DM>{begin combat}</DM>'), 'meant-call@17', '<DM>[begin combat]</DM>'],
+  [
+    'a call in parentheses',
+    story('<User>Ow.</User>\n<DM>(health: Kara, -5)</DM>'),
+    'meant-call@17',
+    '<DM>[health: Kara, -5]</DM>',
+  ],
+  [
+    'a call in full-width brackets',
+    story('<User>Ow.</User>\n<DM>［health: Kara, -5］</DM>'),
+    'meant-call@17',
+    '<DM>[health: Kara, -5]</DM>',
+  ],
+  [
+    'brackets within a call',
+    story('<User>Ow.</User>\n<DM>[health: [Kara], -5]</DM>'),
+    'meant-call@17',
+    '<DM>[health: Kara, -5]</DM>',
+  ],
+  [
+    'a dash for a minus',
+    story('<User>Ow.</User>\n<DM>[health: Kara, –5]</DM>'),
+    'wrong-arguments@17',
+    '<DM>[health: Kara, -5]</DM>',
+  ],
+  ['a file that breaks off', story('<User>Hi.</User>\n<DM>The rats turn'), 'cut-off@17'],
+  ['a file that breaks off in a tag', story('<User>\nHi.\n</U'), 'cut-off@18'],
+  ['a spell of level 12', story('<User>Light!</User>\n<DM>[spellcast: Light, 12]</DM>'), 'bad-level@17'],
+  [
+    'a spell that nobody has',
+    story('<User>Light!</User>\n<DM>[spellcast: Fireball, 3]</DM>').replace('- Exp', '- Spells: Light\n- Exp'),
+    'unknown-spell@18',
+  ],
+  ['text that turns round', story('<DM>\nThe \u202ecave.\n</DM>'), 'control-character@17', 'The cave.'],
   ['a call by the user', story('<User>[roll: perception]</User>\n<DM>Dust.</DM>'), 'call-by-user@16'],
 ]
 
@@ -172,6 +233,32 @@ test.each(mistakes.map(([what, text, finding, fixed]) => ({ what, text, finding,
       expect(fixScenario(text).left.map(({ code, line }) => `${code}@${line}`)).not.toContain(finding)
   },
 )
+
+test.each(['[roll]', '[roll: ]', '[save: athletics]', '[roll: charm animals]'])('does not rename the result of %s', (call) => {
+  const text = story(`<User>I hit.</User>\n<DM>${call}</DM>\n<TOOLCALL>\nattack: 15 + 3 = *18*\n</TOOLCALL>\n<DM>Ha.</DM>`)
+  expect(fixScenario(text).text).toBe(text)
+})
+
+test('a roll that names nobody may be of anybody: with the bonus of a sheet, or a plain ability', () => {
+  const party = sheet.replace('</SYSTEM>', '## Yun\n- Level 3\n- Skills: Stealth +2\n</SYSTEM>')
+  const rolled = (bonus: string, call = '[roll: perception]') =>
+    validateScenario(
+      `${party}<User>I look.</User>\n<DM>${call}</DM>\n<TOOLCALL>perception: 9 + ${bonus}(skill) = *${9 + Number(bonus)}*</TOOLCALL>\n<DM>Dust.</DM>`,
+    ).map(({ code }) => code)
+  expect([rolled('4'), rolled('0'), rolled('3')]).toEqual([[], [], []])
+  expect([rolled('9'), rolled('0', '[roll: perception, Kara]')]).toEqual([['skill-bonus'], ['skill-bonus']])
+})
+
+test('skills of a sheet and of tools of your own are no mistakes', () => {
+  const own = story('<User>I sew.</User>\n<DM>[roll: weaving]</DM>').replace('Perception +4', 'Weaving +4')
+  expect(found(own)).toEqual([])
+  const tools = [{ name: 'hack', description: '', arguments: [{ name: 'what', kind: 'skill' as const }], returns: true }]
+  expect(validateScenario(story('<User>I try.</User>\n<DM>[hack: mainframes]</DM>'), { tools })).toEqual([])
+})
+
+test('control characters of a file name do not reach the terminal', () => {
+  expect(validateScenario('x', { file: 'a\u001b[31m.md' })[0]?.toString()).toMatch(/^a\\u001b\[31m\.md:1/)
+})
 
 test('a sound scenario has no findings', () => {
   expect(

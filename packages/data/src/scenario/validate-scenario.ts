@@ -2,6 +2,7 @@ import { checkCalls } from './check-calls.js'
 import type { CheckContext } from './check-context.js'
 import { checkParts } from './check-parts.js'
 import { checkResults } from './check-results.js'
+import { checkSpells } from './check-spells.js'
 import { checkText } from './check-text.js'
 import { checkTurns } from './check-turns.js'
 import { type Finding, type Problem, toFinding } from './finding.js'
@@ -9,6 +10,7 @@ import type { Scenario } from './model.js'
 import { locateScenario } from './parse-scenario.js'
 import { printScenario } from './print-scenario.js'
 import { sourceLines } from './source-lines.js'
+import { manyTurns, mostTurns, tooLong } from './too-long.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
 
 export interface ValidateOptions {
@@ -29,9 +31,12 @@ export interface ValidateOptions {
 export function validateScenario(scenario: Scenario | string, options: ValidateOptions = {}): Finding[] {
   const text = typeof scenario === 'string' ? scenario : printScenario(scenario)
   const { tools = defaultTools, file } = options
+  const long = tooLong(text.length)
+  if (long) return [toFinding(long, file)]
   const located = locateScenario(text, tools)
   const problems: Problem[] = [...located.problems]
   const context: CheckContext = { ...located, lines: sourceLines(text), tools, report: (problem) => problems.push(problem) }
-  for (const check of [checkParts, checkTurns, checkCalls, checkResults, checkText]) check(context)
+  if (located.scenario.turns.length > mostTurns) return [toFinding(manyTurns(located.scenario.turns.length), file)]
+  for (const check of [checkParts, checkTurns, checkCalls, checkResults, checkSpells, checkText]) check(context)
   return problems.toSorted((a, b) => a.line - b.line).map((problem) => toFinding(problem, file))
 }
