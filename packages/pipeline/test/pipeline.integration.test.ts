@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -139,4 +139,40 @@ test('every kind of mistake is found with its line and a fix; the valid scenario
   // The sound one, and those that are only warned of, each with its variation.
   const sound = 1 + files.length - wrong.length
   expect((await readFile(join(dir, 'output', 'data', 'train.jsonl'), 'utf8')).trim().split('\n')).toHaveLength(2 * sound)
+}, 120_000)
+
+test('a copy of a held-out scenario, a link to it and a file that is no text are not trained on', async () => {
+  const dir = await project('leak')
+  const [held] = (await readdir(join(dir, 'held-out'), { recursive: true })).filter((file) => file.endsWith('.md'))
+  await cp(join(dir, 'held-out', held!), join(dir, 'scenarios', 'copy.md'))
+  await symlink('../held-out', join(dir, 'scenarios', 'linked'))
+  await writeFile(join(dir, 'scenarios', 'utf16.md'), Buffer.from('\ufeff<User>Hi.</User>\n', 'utf16le'))
+  await expect(pipeline(dir, { base })).rejects.toMatchObject({ code: 'PIPELINE_DATA_INVALID' })
+  const codes: string[] = []
+  let summary: string | undefined
+  const run = pipeline(dir, { base, skipInvalid: true })
+  for await (const event of run) {
+    if (event.type === 'finding') codes.push(event.finding.code)
+    if (event.type === 'stage' && event.stage === 'validate') summary = event.summary ?? summary
+  }
+  expect(codes.sort()).toEqual(['held-out-copy', 'link', 'not-utf8'])
+  expect((await run).leftOut).toEqual(['scenarios/copy.md', 'scenarios/utf16.md'])
+  expect(summary).toMatch(/held out \(\d+\.\d % of their word 4-grams occur in training\), 1 warning; 2 left out: /)
+}, 120_000)
+
+test('an abort is heard while the scenarios are checked', async () => {
+  const dir = await project('many')
+  const text = await readFile(join(dir, 'scenarios', 'combat', 'bridge.md'), 'utf8')
+  for (let i = 0; i < 400; i++) await writeFile(join(dir, 'scenarios', `${i}.md`), text.replace('I look', `I look ${i} times`))
+  const stop = new AbortController()
+  const run = pipeline(dir, { base, signal: stop.signal })
+  let validated = false
+  const stopped = (async () => {
+    for await (const event of run) {
+      if (event.type === 'stage' && event.state === 'start') stop.abort()
+      if (event.type === 'stage' && event.state === 'done') validated = true
+    }
+  })()
+  await expect(stopped).rejects.toMatchObject({ code: 'PIPELINE_INTERRUPTED' })
+  expect(validated).toBe(false)
 }, 120_000)
