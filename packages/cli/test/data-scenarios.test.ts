@@ -61,3 +61,25 @@ test('stats of a folder of scenarios need no tokenizer', async () => {
   const { stdout } = await qt(['data', 'stats', example, '--json'])
   expect(JSON.parse(stdout)).toMatchObject({ scenarios: 60, categories: { combat: 16 }, calls: { 'begin combat': 28 } })
 })
+
+test('what fix corrects is as much as validate says, and what is not UTF-8 is left alone', async () => {
+  const mine = await mkdtemp(join(folder, 'counts-'))
+  await writeFile(join(mine, 'cave.md'), broken)
+  await writeFile(join(mine, 'latin.md'), Buffer.from(`${broken} caf\u00e9`, 'latin1'))
+  await writeFile(join(mine, 'notes.txt'), 'Buy milk.\n')
+  const { fixable, errors } = JSON.parse((await qt(['data', 'validate', mine, '--json'])).stdout)
+  const fixed = JSON.parse((await qt(['data', 'fix', mine, '--dry-run', '--json'])).stdout)
+  expect([fixable, fixed.applied, fixed.left, errors]).toEqual([3, 3, 1, 3])
+  const stats = await qt(['data', 'stats', mine, '--json'])
+  expect([JSON.parse(stats.stdout).scenarios, stats.stderr]).toEqual([1, expect.stringContaining('This file is not UTF-8')])
+})
+
+test('validate finds copies of what is held out', async () => {
+  const mine = await mkdtemp(join(folder, 'copies-'))
+  for (const part of ['a', 'b']) {
+    await mkdir(join(mine, part))
+    await writeFile(join(mine, part, 'cave.md'), broken)
+  }
+  const { code, stdout } = await qt(['data', 'validate', join(mine, 'a'), '--held-out', join(mine, 'b')])
+  expect([code, stdout]).toEqual([1, expect.stringContaining(`This is the same scenario as ${join(mine, 'b', 'cave.md')}`)])
+})

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { loadConfig } from '@qt/core/node'
 import { prepareRows, validateFolder } from '@qt/data'
 import { loadPipelineConfig } from '@qt/pipeline'
@@ -111,6 +113,16 @@ test('a base with spaces in its name stays one word in the file and in the comma
   expect((await qt(['init', at('spaces'), '--template', 'chat', '--base', at('my models/it is.gguf')])).code).toBe(0)
   expect((await loadConfig(join(at('spaces'), 'train.yaml'))).base).toBe('../my models/it is.gguf')
   expect(await readFile(join(at('spaces'), 'README.md'), 'utf8')).toContain("--model '../my models/it is.gguf' --adapter")
+})
+
+test('the commands that it prints run as they stand', async () => {
+  const { stdout } = await qt(['init', 'said', '--template', 'chat', '--base', tiny], '', { cwd: folder })
+  const steps = [...stdout.matchAll(/^ {2}(cd .+|.+ train --config .+)$/gm)].map(([, step]) => step)
+  expect(steps).toHaveLength(2)
+  const { stdout: plan } = await promisify(execFile)('sh', ['-c', `${steps.join(' && ')} --dry-run 1 --threads 1`], {
+    cwd: folder,
+  })
+  expect(plan).toContain('Nothing was written')
 })
 
 test('refuses a folder that is not empty; --force keeps what is there', async () => {

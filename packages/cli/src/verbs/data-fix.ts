@@ -1,6 +1,7 @@
 import { writeFileAtomic } from '@qt/core/node'
+import type { Finding } from '@qt/data'
 import { defineVerb } from '../args/verb.js'
-import { plural, readText, toolsFlag, withTools } from './data-scenarios.js'
+import { plural, toolsFlag, withTools } from './data-scenarios.js'
 
 export const dataFix = defineVerb({
   name: 'data fix',
@@ -14,20 +15,25 @@ export const dataFix = defineVerb({
     const dryRun = flags['dry-run'] === true
     const files = []
     let [applied, left] = [0, 0]
-    for (const file of await data.scenarioFiles(positionals[0]!)) {
-      const text = await readText(file)
+    const remains = (finding: Finding) => {
+      left++
+      io.out(`left: ${finding.toString()}\n`)
+    }
+    for (const file of await data.scenarioFiles(positionals[0]!, { onFinding: remains })) {
+      const { text, finding } = await data.readScenarioFile(file)
+      if (text === undefined) {
+        remains(finding)
+        files.push({ file, applied: [], left: [finding] })
+        continue
+      }
       const fixed = data.fixScenario(text, { ...options, file })
-      for (const finding of fixed.applied) io.out(`${dryRun ? 'would fix' : 'fixed'}: ${finding.toString()}\n`)
-      for (const finding of fixed.left) io.out(`left: ${finding.toString()}\n`)
-      // Bytes that are no UTF-8 were replaced on reading: writing would lose them for good.
-      const readable = !text.includes('\ufffd')
-      if (!readable && fixed.applied.length > 0) io.note(`warning: ${file} is not UTF-8 and stays as it is.\n`)
-      if (!dryRun && readable && fixed.text !== text) await writeFileAtomic(file, fixed.text)
-      applied += readable ? fixed.applied.length : 0
-      left += fixed.left.length
+      for (const one of fixed.applied) io.out(`${dryRun ? 'would fix' : 'fixed'}: ${one.toString()}\n`)
+      fixed.left.forEach(remains)
+      if (!dryRun && fixed.text !== text) await writeFileAtomic(file, fixed.text)
+      applied += fixed.applied.length
       if (fixed.applied.length + fixed.left.length > 0) files.push({ file, applied: fixed.applied, left: fixed.left })
     }
-    io.out(`${plural(applied, 'mistake')} ${dryRun ? 'can be' : ''} corrected, ${left} left for you.\n`.replace('  ', ' '))
+    io.out(`${plural(applied, 'correction')} ${dryRun ? 'can be made' : 'made'}, ${left} left for you.\n`)
     io.document({ applied, left, dryRun, files })
     return 0
   },

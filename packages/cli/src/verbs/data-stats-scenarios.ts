@@ -2,14 +2,17 @@ import type { Io } from '../io.js'
 import { need } from '../need.js'
 import { fields } from '../print/units.js'
 import { localPath } from '../resolve.js'
-import { readText } from './data-scenarios.js'
 
-/** Whether a path leads to scenarios rather than to other data. */
+/** Whether a path leads to scenarios rather than to other data: notes that lie among them change nothing. */
 export async function holdsScenarios(path: string): Promise<boolean> {
-  const { findFiles, looksLikeScenario } = await need('@qt/data', () => import('@qt/data'))
-  const files = await findFiles(path)
-  if (!files.every((file) => file.toLowerCase().endsWith('.md'))) return false
-  for (const file of files) if (looksLikeScenario(await readText(file))) return true
+  const { findFiles, looksLikeScenario, readScenarioFile } = await need('@qt/data', () => import('@qt/data'))
+  const files = await findFiles(path, { onFinding: () => {} })
+  const markdown = files.filter((file) => file.toLowerCase().endsWith('.md'))
+  if (markdown.length * 2 <= files.length) return false
+  for (const file of markdown) {
+    const { text } = await readScenarioFile(file)
+    if (text !== undefined && looksLikeScenario(text)) return true
+  }
   return false
 }
 
@@ -22,7 +25,10 @@ const list = (counts: Readonly<Record<string, number>>): string =>
 export async function scenarioStats(folder: string, tokenizerFile: string | undefined, io: Io): Promise<number> {
   const { scenarioStatistics } = await need('@qt/data', () => import('@qt/data'))
   const tokenizer = tokenizerFile === undefined ? undefined : await load(tokenizerFile, io)
-  const found = await scenarioStatistics(folder, tokenizer ? { tokenizer } : {})
+  const found = await scenarioStatistics(folder, {
+    ...(tokenizer ? { tokenizer } : {}),
+    onFinding: (finding) => io.note(`left out: ${finding.toString()}\n`),
+  })
   const { turns, tokens, levels } = found
   io.out(
     fields([

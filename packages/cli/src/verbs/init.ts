@@ -5,6 +5,7 @@ import { makeFolder } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { askTemplate } from '../init/ask-template.js'
 import { type Base, baseOf } from '../init/base.js'
+import { commandIn, quoted } from '../init/command.js'
 import { categories, scenarioTemplate, type TemplateName, templateNamed, templates } from '../init/templates.js'
 import { writeProject } from '../init/write-project.js'
 import type { Io } from '../io.js'
@@ -17,7 +18,11 @@ export const init = defineVerb({
     'With --scenario it writes one scenario to start from instead.',
   positionals: [{ name: 'DIR', description: 'The folder of the project; made when it is not there.' }],
   flags: {
-    template: { type: 'text', value: 'NAME', description: `${Object.keys(templates).join(', ')}; left out: you are asked.` },
+    template: {
+      type: 'text',
+      value: 'NAME',
+      description: `${Object.keys(templates).join(', ')}; left out: you are asked, in a terminal.`,
+    },
     base: {
       type: 'text',
       value: 'MODEL',
@@ -48,8 +53,12 @@ export const init = defineVerb({
     const { written, kept } = await writeProject({ folder, template, base, force: flags.force ?? false })
     for (const file of kept) io.note(`kept ${file}, which was there\n`)
     io.out(`${folder} has ${written.length} new files:\n${written.map((file) => `  ${file}\n`).join('')}\n`)
+    const qt = commandIn(folder)
+    const tokenizer =
+      template === 'from-scratch' ? [`${qt} tokenizer train --data data --vocabulary-size 384 --out tokenizer`] : []
+    const steps = [`cd ${quoted(folder)}`, ...tokenizer, `${qt} train --config train.yaml`]
     io.out(
-      `Next:\n  cd ${folder}\n  ${template === 'from-scratch' ? 'qt tokenizer train --data data --vocabulary-size 384 --out tokenizer\n  ' : ''}qt train --config train.yaml\nREADME.md has the rest.\n`,
+      `Next:\n${steps.map((step) => `  ${step}\n`).join('')}README.md has the rest${qt === 'qt' ? '' : `; write ${qt} where it says qt`}.\n`,
     )
     io.document({ folder, template, ...(base ? { base: base.name } : {}), written, kept })
     return 0
