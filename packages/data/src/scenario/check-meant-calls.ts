@@ -44,7 +44,7 @@ export function checkMeantCalls(context: CheckContext, turn: number, text: strin
     const tool = tools.find((one) => one.name === name!.trim().toLowerCase().replace(/\s+/g, ' '))
     // One word in parentheses is an aside.
     if (tool === undefined || (whole.startsWith('(') && rest === undefined && !tool.name.includes(' '))) continue
-    told(tool, whole, rest === undefined ? `[${tool.name}]` : `[${tool.name}: ${rest.trim()}]`, match.index)
+    told(tool, whole, rest === undefined ? `[${tool.name}]` : `[${tool.name}: ${rest.normalize('NFKC').trim()}]`, match.index)
   }
   for (const match of text.matchAll(nested)) {
     const tool = tools.find((one) => one.name === match[1]!.trim().toLowerCase())

@@ -92,6 +92,7 @@ test('what is no text is one finding, whatever is in it', async () => {
     'latin.md': Buffer.from(story('café ü'), 'latin1'),
     'binary.md': Buffer.from(Uint8Array.from({ length: 50_000 }, (_, i) => (i * 31 + (i >> 3)) % 256)),
     'long.md': Buffer.alloc(8_000_000, '['),
+    'turn.md': Buffer.from(story('x').replace('I look.', '['.repeat(200_000))),
     'turns.md': Buffer.from(story('x') + '<User>Go.</User>\n<DM>On.</DM>\n'.repeat(150)),
     'calls.md': Buffer.from(story('x').replace('Dust.', '[begin combat] '.repeat(5000))),
   }
@@ -103,6 +104,7 @@ test('what is no text is one finding, whatever is in it', async () => {
     'error too-long scenarios/calls.md',
     'error not-utf8 scenarios/latin.md',
     'error too-long scenarios/long.md',
+    'error too-long scenarios/turn.md',
     'error too-long scenarios/turns.md',
     'error not-utf8 scenarios/utf16.md',
   ])

@@ -25,7 +25,7 @@ export function findCopies(): CopyFinder {
     heldOut: (file, text) => twice(held, file, hashOf(text)),
     training(file, text) {
       const hash = hashOf(text)
-      const other = held.get(hash)
+      const other = hash === nothing ? undefined : held.get(hash)
       if (other === undefined) return twice(trained, file, hash)
       return toFinding(
         {
@@ -40,7 +40,7 @@ export function findCopies(): CopyFinder {
   }
 
   function twice(known: Map<string, string>, file: string, hash: string): Finding | undefined {
-    const other = known.get(hash)
+    const other = hash === nothing ? undefined : known.get(hash)
     if (other === undefined) {
       known.set(hash, file)
       return undefined
@@ -67,3 +67,6 @@ const hashOf = (text: string): string =>
         .trim(),
     )
     .digest('base64')
+
+/** Empty files are no copies of each other. */
+const nothing = hashOf('')

@@ -1,8 +1,11 @@
 import type { Problem } from './finding.js'
+import type { LocatedScenario } from './parse-scenario.js'
 
 /** A scenario is one conversation: what is longer is no scenario, or many in one file. */
 const mostBytes = 256 * 1024
-export const mostTurns = 200
+const mostTurns = 200
+/** In one turn. */
+const mostLetters = 16 * 1024
 /** In one turn. */
 export const mostCalls = 20
 
@@ -17,9 +20,18 @@ export const tooLong = (size: number): Problem | undefined =>
         fix: 'Cut it into scenarios, a file each, or take it out.',
       }
 
-export const manyTurns = (count: number): Problem => ({
-  code: 'too-long',
-  line: 1,
-  message: `This scenario has ${count} turns, more than ${mostTurns}.`,
-  fix: 'Cut it into scenarios, a file each.',
-})
+/** Of a conversation as a whole, and of its longest turn. */
+export function tooMuchSaid({ scenario: { turns }, places }: LocatedScenario): Problem | undefined {
+  const fix = 'Cut it into scenarios, a file each.'
+  if (turns.length > mostTurns)
+    return { code: 'too-long', line: 1, message: `This scenario has ${turns.length} turns, more than ${mostTurns}.`, fix }
+  const index = turns.findIndex(({ text }) => text.length > mostLetters)
+  return index < 0
+    ? undefined
+    : {
+        code: 'too-long',
+        line: places.marks[index]!,
+        message: `This turn has ${turns[index]!.text.length} characters, more than ${mostLetters}.`,
+        fix: 'Write what is said, in a few sentences.',
+      }
+}

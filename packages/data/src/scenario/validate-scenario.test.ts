@@ -193,7 +193,7 @@ const mistakes: readonly (readonly [what: string, text: string, finding: string,
   ],
   [
     'a call in full-width brackets',
-    story('<User>Ow.</User>\n<DM>［health: Kara, -5］</DM>'),
+    story('<User>Ow.</User>\n<DM>［health: Kara, －5］</DM>'),
     'meant-call@17',
     '<DM>[health: Kara, -5]</DM>',
   ],

@@ -10,7 +10,7 @@ import type { Scenario } from './model.js'
 import { locateScenario } from './parse-scenario.js'
 import { printScenario } from './print-scenario.js'
 import { sourceLines } from './source-lines.js'
-import { manyTurns, mostTurns, tooLong } from './too-long.js'
+import { tooLong, tooMuchSaid } from './too-long.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
 
 export interface ValidateOptions {
@@ -36,7 +36,8 @@ export function validateScenario(scenario: Scenario | string, options: ValidateO
   const located = locateScenario(text, tools)
   const problems: Problem[] = [...located.problems]
   const context: CheckContext = { ...located, lines: sourceLines(text), tools, report: (problem) => problems.push(problem) }
-  if (located.scenario.turns.length > mostTurns) return [toFinding(manyTurns(located.scenario.turns.length), file)]
+  const much = tooMuchSaid(located)
+  if (much) return [toFinding(much, file)]
   for (const check of [checkParts, checkTurns, checkCalls, checkResults, checkSpells, checkText]) check(context)
   return problems.toSorted((a, b) => a.line - b.line).map((problem) => toFinding(problem, file))
 }
