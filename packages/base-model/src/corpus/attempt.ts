@@ -1,5 +1,6 @@
 import { attemptPhrases } from './phrases/attempts/index.js'
 import type { Choices } from './random.js'
+import { settle } from './template.js'
 
 export type SkillName = keyof typeof attemptPhrases
 export const skillNames = Object.keys(attemptPhrases).filter((name): name is SkillName => name in attemptPhrases)
@@ -53,30 +54,35 @@ const endings = [
   ' and hope for the best',
 ] as const
 
+const irregular: Readonly<Record<string, string>> = { be: 'is', have: 'has' }
+
 /** "try to jump my horse" → "tries to jump their horse". */
 export function thirdPerson(does: string): string {
   const [verb = '', ...rest] = does.split(' ')
   const ending = /(?:[sxz]|ch|sh|o)$/.test(verb) ? 'es' : 's'
-  const form = /[^aeiou]y$/.test(verb) ? `${verb.slice(0, -1)}ies` : `${verb}${ending}`
+  const form = irregular[verb] ?? (/[^aeiou]y$/.test(verb) ? `${verb.slice(0, -1)}ies` : `${verb}${ending}`)
   return [form, ...rest]
     .join(' ')
     .replace(/\bmyself\b/g, 'themselves')
     .replace(/\bmy\b/g, 'their')
     .replace(/\bme\b/g, 'them')
+    .replace(/\bI(?: am|'m)\b/g, 'they are')
+    .replace(/\bI was\b/g, 'they were')
     .replace(/\bI\b/g, 'they')
 }
 
 /** One attempt in a player's words, by the player or by `companion` of the party; `somebody` is whoever it is aimed at. */
 export function attempt(
-  { pick, chance }: Choices,
+  choices: Choices,
   skill: SkillName,
   { somebody, companion, byCompanion }: { somebody: string; companion: string; byCompanion: boolean },
 ): string {
-  const { does, says } = attemptPhrases[skill]
+  const { pick, chance } = choices
+  const { does, turns, says } = attemptPhrases[skill]
   const said = pick(says)
   // A whole utterance serves only where it is said of the same one.
-  if (chance(0.3) && said.includes('%') === byCompanion) return fill(said, somebody, companion)
-  const deed = `${pick(does)}${chance(0.25) ? pick(endings) : ''}`
+  if (chance(0.2) && said.includes('%') === byCompanion) return fill(settle(choices, said), somebody, companion)
+  const deed = `${settle(choices, pick(chance(0.75) ? turns : does))}${chance(0.15) ? pick(endings) : ''}`
   const text = byCompanion ? pick(others).replace(' #', ` ${thirdPerson(deed)}`) : pick(frames).replace(' #', ` ${deed}`)
   return fill(text.replace(/ ([.?,])/g, '$1'), somebody, companion)
 }

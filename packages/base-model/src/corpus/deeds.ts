@@ -11,6 +11,7 @@ import { saves } from './phrases/saves.js'
 import { smallTalk } from './phrases/small-talk.js'
 import { takings } from './phrases/takings.js'
 import type { Choices } from './random.js'
+import { settle } from './template.js'
 
 /** What a deed comes to by the rules; everything in it stands in the player's words or on the sheet. */
 export type Deed =
@@ -45,7 +46,7 @@ export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: 
   const actor = byCompanion ? companion : player
   const somebody = chance(0.7) ? foe : somebodyName(choices)
   const friend = companion?.name ?? somebodyName(choices)
-  const set = (text: string) => fill(text, somebody, friend)
+  const set = (text: string) => fill(settle(choices, text), somebody, friend)
   // What is said of nobody in particular serves the player; what is said of a companion needs one.
   const said = (from: readonly string[]) => set(pick(companion ? from : from.filter((text) => !text.includes('%'))))
   switch (kind) {
@@ -60,7 +61,7 @@ export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: 
     case 'skill': {
       // Mostly what the one who acts is good at, as in a story that somebody thought out.
       const known = actor.skills.filter(({ name }) => name !== 'strength')
-      const own = known.length > 0 && chance(0.65) ? pick(known) : undefined
+      const own = known.length > 0 && chance(0.75) ? pick(known) : undefined
       const skill = own?.name ?? pick(skillNames.filter((name) => name !== 'strength'))
       const bonus = actor.skills.find(({ name }) => name === skill)?.bonus ?? integer(4)
       return {
@@ -133,7 +134,7 @@ function casting(choices: Choices, actor: Member, byCompanion: boolean, somebody
   const friends = members.filter(({ name }) => name !== actor.name)
   const target = friends.length > 0 && chance(0.2) ? pick(friends).name : somebody
   const words = pick(byCompanion ? castings.theirs : castings.mine)
-  const asked = fill(words, target, actor.name).replace('$', spell).replace('#', `${level}`)
+  const asked = fill(settle(choices, words), target, actor.name).replace('$', spell).replace('#', `${level}`)
   const aimed = words.includes('@') ? { target: target.replace(/^the /, '') } : {}
   return { asked, deed: { kind: 'spell', spell, level, ...aimed } }
 }
