@@ -138,10 +138,55 @@ export interface Tool {
   run(input: Readonly<Record<string, unknown>>, options?: { signal?: AbortSignal }): Promise<string>
 }
 
-/** Runs a program where it can do no harm. */
+/** What one program may use; what is left out is the executor's choice. */
+export interface ExecutionLimits {
+  readonly wallSeconds: number
+  /** Of all its processes together. */
+  readonly cpuSeconds: number
+  /** Of one process, and of all together. */
+  readonly memoryBytes: number
+  readonly processes: number
+  readonly openFiles: number
+  /** The largest file. */
+  readonly fileBytes: number
+  /** All files together. */
+  readonly diskBytes: number
+  /** Of standard output and of standard error, each. */
+  readonly outputBytes: number
+}
+
+export type ProgramLanguage = 'python' | 'javascript' | 'typescript' | 'shell'
+
+/** A program to run: a language with its files, or a command. */
+export interface Program {
+  readonly language?: ProgramLanguage
+  /** The program's text: the content of `entry`. */
+  readonly code?: string
+  /** The file that is run; default main.py, main.mjs, main.ts, main.sh. */
+  readonly entry?: string
+  /** Instead of a language: a program of the system and its arguments. */
+  readonly command?: readonly string[]
+  /** Behind the program's name. */
+  readonly args?: readonly string[]
+  /** What lies in its working folder, by relative path. */
+  readonly files?: Readonly<Record<string, string | Uint8Array>>
+  readonly stdin?: string | Uint8Array
+  readonly env?: Readonly<Record<string, string>>
+  readonly limits?: Partial<ExecutionLimits>
+  readonly signal?: AbortSignal
+}
+
+export interface Execution {
+  /** 128 + the signal's number when a signal ended it; null when a limit did. */
+  readonly exitCode: number | null
+  /** `exited`, or the limit that it went over. */
+  readonly ended: 'exited' | 'wall' | 'cpu' | 'memory' | 'processes' | 'disk' | 'output'
+  readonly stdout: string
+  readonly stderr: string
+  readonly seconds: number
+}
+
+/** Runs programs where they can do no harm. Rejects when it cannot, or when aborted; a program that fails is a result. */
 export interface Executor {
-  run(
-    command: readonly string[],
-    options?: { stdin?: string; files?: Readonly<Record<string, string>>; timeoutMs?: number; signal?: AbortSignal },
-  ): Promise<{ exitCode: number | null; stdout: string; stderr: string; timedOut: boolean }>
+  run(program: Program): Promise<Execution>
 }
