@@ -44,6 +44,8 @@ function commandLine(program: Prepared, descriptors: Descriptors, filter: Buffer
     ...[...folders].filter((folder) => folder !== '/').flatMap((folder) => ['--dir', folder]),
     ...view.flatMap((one) => (one.kind === 'link' ? ['--symlink', one.target, one.path] : ['--ro-bind', one.path, one.path])),
     ...['--proc', '/proc', '--dev', '/dev'],
+    // Process 1 is bubblewrap, of the same user and without the filter: its memory must be out of reach.
+    ...['--tmpfs', '/proc/1', '--remount-ro', '/proc/1'],
     ...['--size', String(Math.min(limits.diskBytes, limits.memoryBytes)), '--perms', '1777', '--tmpfs', '/dev/shm'],
     ...['--remount-ro', '/dev'],
     ...['--size', String(limits.diskBytes), '--perms', '1777', '--tmpfs', '/tmp', '--dir', workFolder],

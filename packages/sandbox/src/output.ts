@@ -7,8 +7,7 @@ export class Output {
 
   constructor(stream: Readable, most: number, onFull: () => void) {
     stream.on('data', (piece: Buffer) => {
-      if (this.#bytes >= most) return
-      this.#pieces.push(piece.subarray(0, most - this.#bytes))
+      if (this.#bytes < most) this.#pieces.push(piece.subarray(0, most - this.#bytes))
       this.#bytes += piece.length
       if (this.#bytes > most) onFull()
     })

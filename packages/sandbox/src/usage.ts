@@ -24,7 +24,8 @@ export function usageOf(pid: number): Usage | undefined {
     let [ticks, pages, processes] = [0, 0, 0]
     for (const name of readdirSync(`${root}/proc`)) {
       if (!/^\d+$/.test(name)) continue
-      const one = read(`${root}/proc/${name}`)
+      // Of the first, which waits for orphans, the view from inside may be covered.
+      const one = read(name === '1' ? `/proc/${pid}` : `${root}/proc/${name}`)
       if (!one) continue
       processes++
       ticks += one.ticks

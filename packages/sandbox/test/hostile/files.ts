@@ -1,11 +1,7 @@
 import { type Hostile, javascript, python, shell } from './hostile.js'
 
 export const files: readonly Hostile[] = [
-  python(
-    "reading the host's files",
-    `attempt('secret', lambda: open(host['HOST_FILE']).read())`,
-    { real: true },
-  ),
+  python("reading the host's files", `attempt('secret', lambda: open(host['HOST_FILE']).read())`, { real: true }),
   javascript(
     "reading the host's files from JavaScript",
     `

@@ -16,7 +16,7 @@ if len(pids) > 5: print('ESCAPED', pids)
 os.kill(1, signal.SIGTERM)
 os.kill(1, signal.SIGKILL)
 time.sleep(0.3)
-if not os.path.exists('/proc/1/stat'): print('ESCAPED')
+os.kill(1, 0)
 `,
   ),
   python('killing everyone', `os.kill(-1, signal.SIGKILL)`, { finishes: false }),

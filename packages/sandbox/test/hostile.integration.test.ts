@@ -39,16 +39,20 @@ for (const mechanism of ['bubblewrap', 'namespaces'] as const) {
   const sandbox = await open(mechanism)
   describe.skipIf(!sandbox)(`in ${mechanism}`, () => {
     const own = programs.filter(({ needs }) => needs === undefined || sandbox?.mechanism.seccomp)
-    test.concurrent.each(own)('$name', { timeout: 240_000 }, async ({ name, ended = ['exited'], finishes = true, ...program }) => {
-      const { args, files, stdin, language, code, command, limits } = program
-      const given = Object.fromEntries(
-        Object.entries({ args, files, stdin, language, code, command, limits }).filter(([, value]) => value !== undefined),
-      )
-      const execution = await sandbox!.run({ ...given, env: host.env })
-      expect(execution.stdout, name).not.toContain('ESCAPED')
-      expect(ended, `${execution.stdout}${execution.stderr}`).toContain(execution.ended)
-      if (finishes) expect(execution.stdout, execution.stderr).toContain('finished')
-    })
+    test.concurrent.each(own)(
+      '$name',
+      { timeout: 240_000 },
+      async ({ name, ended = ['exited'], finishes = true, ...program }) => {
+        const { args, files, stdin, language, code, command, limits } = program
+        const given = Object.fromEntries(
+          Object.entries({ args, files, stdin, language, code, command, limits }).filter(([, value]) => value !== undefined),
+        )
+        const execution = await sandbox!.run({ ...given, env: host.env })
+        expect(execution.stdout, name).not.toContain('ESCAPED')
+        expect(ended, `${execution.stdout}${execution.stderr}`).toContain(execution.ended)
+        if (finishes) expect(execution.stdout, execution.stderr).toContain('finished')
+      },
+    )
 
     test('the host is as it was', () => expect(host.state()).toEqual(before))
   })
