@@ -3,6 +3,7 @@ import { openSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { type Execution, type ExecutionLimits, QtError } from '@qt/core'
 import { inheritedDescriptors } from './inherited.js'
+import { killConfined, killGroup } from './kill-tree.js'
 import { mostFiles } from './limits.js'
 import type { Invocation } from './mechanism.js'
 import { Output } from './output.js'
@@ -43,7 +44,8 @@ export function launch(invocation: Invocation, options: LaunchOptions): Promise<
     let failure: Error | undefined
     const end = (why?: Exclude<Ended, 'exited'>) => {
       over ??= why
-      killAll(child, group)
+      if (group) killGroup(child)
+      else killConfined(child)
     }
     const stdout = new Output(child.stdout!, limits.outputBytes, () => end('output'))
     const stderr = new Output(child.stderr!, limits.outputBytes, () => end('output'))
@@ -96,18 +98,6 @@ function childPipe(child: ChildProcess, index: number): Readable {
   const stream = child.stdio[index]
   if (!stream || !('read' in stream)) throw new Error('the report has no pipe')
   return stream
-}
-
-/** The namespace ends with its first process, and that with the process that is killed here. */
-function killAll(child: ChildProcess, group: boolean): void {
-  if (child.pid === undefined) return
-  if (!group) child.kill('SIGKILL')
-  else
-    try {
-      process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // It has ended already.
-    }
 }
 
 const firstProcess = (report: string): number | undefined => numberAfter(report, 'child-pid')

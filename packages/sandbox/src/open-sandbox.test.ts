@@ -70,6 +70,15 @@ describe.skipIf(!sandbox)('a sandbox', () => {
     await expect(run({ language: 'shell', code: ':', signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before')
   })
 
+  test('a program can be ended at every moment of its beginning', { timeout: 120_000 }, async () => {
+    for (const after of [0, 1, 2, 4, 8, 12, 16, 24, 32, 64]) {
+      const started = performance.now()
+      const running = run({ command: ['sleep', '50'], signal: AbortSignal.timeout(after) })
+      await expect(running).rejects.toMatchObject({ name: 'TimeoutError' })
+      expect(performance.now() - started).toBeLessThan(20_000)
+    }
+  })
+
   test('closing ends what runs, and nothing runs afterwards', { timeout: 60_000 }, async () => {
     const other = await openSandbox()
     const running = other.run({ language: 'shell', code: 'sleep 60' })
