@@ -41,7 +41,7 @@ export const loadFlags = {
 export async function loadModel(
   flags: Values<typeof loadFlags>,
   positionals: readonly string[],
-  { signal, reusePrompts }: { signal?: AbortSignal; reusePrompts?: boolean } = {},
+  { signal, reusePrompts, parallel }: { signal?: AbortSignal; reusePrompts?: boolean; parallel?: number } = {},
 ) {
   const path = flags.model ?? positionals[0]
   if (path === undefined)
@@ -65,6 +65,7 @@ export async function loadModel(
     ...(precision === undefined ? {} : { precision }),
     ...(cache === undefined ? {} : { cache }),
     ...(reusePrompts === undefined ? {} : { reusePrompts }),
+    ...(parallel === undefined ? {} : { parallel }),
     ...(signal ? { signal } : {}),
   })
 }

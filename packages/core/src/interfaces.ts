@@ -56,12 +56,29 @@ export interface GenerateOptions {
   readonly seed?: number
   readonly tools?: readonly ToolDefinition[]
   readonly constraint?: Constraint
+  /** Told of every token of the answer before its text is passed on, by models that know their tokens. */
+  readonly onToken?: (token: GeneratedToken) => void
+  /** How many of the likeliest tokens `onToken` hears of in each place. */
+  readonly alternatives?: number
   readonly signal?: AbortSignal
+}
+
+export interface TokenProbability {
+  readonly id: number
+  /** Natural logarithm of what the model gives it, whatever the temperature and the constraint. */
+  readonly logProbability: number
+}
+
+export interface GeneratedToken extends TokenProbability {
+  /** Likeliest first. */
+  readonly alternatives: readonly TokenProbability[]
 }
 
 export interface Generation {
   readonly text: string
   readonly tokens: number
+  /** Of the prompt, where the model tells. */
+  readonly promptTokens?: number
   readonly why: 'end' | 'length' | 'stop'
 }
 
@@ -72,8 +89,13 @@ export type Prompt = string | readonly ChatMessage[]
 export interface LanguageModel {
   readonly name: string
   generate(prompt: Prompt, options?: GenerateOptions): Promise<Generation>
-  stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<string>
+  /** The pieces of the answer; a generator may return the `Generation` that it was. */
+  stream(prompt: Prompt, options?: GenerateOptions): AsyncIterable<string, unknown>
   readonly scoring?: Scoring
+  readonly embedder?: Embedder
+  readonly tokenizer?: Tokenizer
+  /** Tokens of prompt and answer together. */
+  readonly contextLength?: number
   close(): Promise<void>
 }
 
@@ -93,7 +115,7 @@ export interface ModelEngine {
 
 export interface Embedder {
   readonly dimensions: number
-  embed(texts: readonly string[]): Promise<Float32Array[]>
+  embed(texts: readonly string[], options?: { signal?: AbortSignal | undefined }): Promise<Float32Array[]>
 }
 
 export interface TrainResult {

@@ -77,6 +77,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value meanState(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void shut();

@@ -9,7 +9,8 @@ Napi::Function SessionObject::define(Napi::Env env) {
                       InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
                       InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
                       InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
-                      InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
+                      InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::setAbort>("setAbort"),
+                      InstanceMethod<&SessionObject::close>("close")});
 }
 
 // new Session(model, { contextLength, bf16, dots }, threads, kernels?)
@@ -157,6 +158,29 @@ Napi::Value SessionObject::score(const Napi::CallbackInfo& info) {
                                        call->out.data(), exact, abort_);
       },
       [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->out) : env.Null(); });
+}
+
+// (cache, adapters, ids, exact) → Float32Array of the model's width, or null when stopped
+Napi::Value SessionObject::meanState(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  struct Call {
+    Sequence sequence;
+    std::vector<std::int32_t> ids;
+    std::vector<float> mean;
+    bool finished = false;
+  };
+  auto call = std::make_shared<Call>();
+  call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
+  call->ids = integers(info[2]);
+  const bool exact = info[3].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &session, call, exact] {
+        call->mean.resize(model_->spec.dModel);
+        call->finished = session.meanState(*call->sequence.cache, *call->sequence.adapters, call->ids.data(),
+                                           static_cast<std::int32_t>(call->ids.size()), call->mean.data(), exact, abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->mean) : env.Null(); });
 }
 
 void SessionObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }

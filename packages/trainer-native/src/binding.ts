@@ -178,6 +178,8 @@ export interface NativeSession {
   decode(caches: Int32Array, adapters: Int32Array, ids: Int32Array): Promise<Float32Array | null>
   /** Appends, and returns the log-probability of each token but the first. */
   score(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
+  /** Appends, and returns the mean of the tokens' last hidden states, after the final norm. */
+  meanState(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
   setAbort(abort: boolean): void
   close(): void
 }

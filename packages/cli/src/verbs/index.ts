@@ -16,6 +16,7 @@ export const verbs: readonly VerbEntry[] = [
   },
   { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
   { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
+  { name: 'serve', summary: 'Serve a model over HTTP, as OpenAI does.', load: async () => (await import('./serve.js')).serve },
   { name: 'data parse', summary: 'Read a scenario.', load: async () => (await import('./data-parse.js')).dataParse },
   {
     name: 'data validate',

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import type { GeneratedToken } from '@qt/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fixture } from '../../test/support.js'
 import { load } from './load.js'
@@ -124,4 +125,38 @@ test('an adapter changes answers, two of them add up', async () => {
   expect(none.slice(1)).toEqual((await model.scoring.score(ids)).slice(1))
   expect(one.slice(1)).not.toEqual(none.slice(1))
   expect(two.slice(1)).not.toEqual(one.slice(1))
+})
+
+test('a stream returns what generate gives, with the tokens of the prompt', async () => {
+  const stream = model.stream('the cat', greedy)
+  let last = await stream.next()
+  while (!last.done) last = await stream.next()
+  expect(last.value).toEqual(await model.generate('the cat', greedy))
+  expect(last.value).toMatchObject({ promptTokens: model.encode('the cat').length, tokens: 12, why: 'length' })
+})
+
+test('tells of each token how likely it was, and what else was likely', async () => {
+  const exact = await load(folder, { contextLength: 64, threads: 1, precision: 'float32' })
+  try {
+    const told: GeneratedToken[] = []
+    const { text } = await exact.generate('the cat', {
+      ...greedy,
+      repetitionPenalty: 1.5,
+      alternatives: 3,
+      onToken: (token) => void told.push(token),
+    })
+    expect(exact.tokenizer.decode(told.map(({ id }) => id))).toBe(text)
+    const prompt = exact.encode('the cat')
+    const scores = await exact.scoring.score([...prompt, ...told.map(({ id }) => id)])
+    told.forEach(({ logProbability, alternatives }, i) => {
+      expect(logProbability).toBeCloseTo(scores[prompt.length + i]!, 4)
+      expect(alternatives).toHaveLength(3)
+      expect(alternatives[0]!.logProbability).toBeGreaterThanOrEqual(logProbability)
+      expect(alternatives.map((one) => one.logProbability)).toEqual(
+        alternatives.map((one) => one.logProbability).sort((a, b) => b - a),
+      )
+    })
+  } finally {
+    await exact.close()
+  }
 })

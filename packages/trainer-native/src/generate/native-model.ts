@@ -1,4 +1,5 @@
 import {
+  type Embedder,
   type GenerateOptions,
   type Generation,
   type LanguageModel,
@@ -11,7 +12,9 @@ import {
 import { encodeChat } from '@qt/data'
 import type { NativeSession } from '../binding.js'
 import { guide } from '../constrain/constraint.js'
+import { embedder } from './embedder.js'
 import type { Lane, Lanes } from './lanes.js'
+import { probabilities } from './probabilities.js'
 import { sampler } from './sampler.js'
 import type { Scheduler } from './scheduler.js'
 import { scoring } from './scoring.js'
@@ -22,6 +25,9 @@ export interface NativeModel extends LanguageModel {
   readonly tokenizer: Tokenizer
   readonly contextLength: number
   readonly scoring: Scoring
+  readonly embedder: Embedder
+  /** The pieces of the answer; the generator returns the whole, and why it ended. */
+  stream(prompt: Prompt, options?: GenerateOptions): AsyncGenerator<string, Generation, void>
   /** The ids that a prompt becomes. */
   encode(prompt: Prompt, options?: Pick<GenerateOptions, 'tools'>): Uint32Array
   /**
@@ -82,14 +88,16 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       })
   }
 
-  interface Outcome {
-    tokens: number
-    why: Generation['why']
-  }
-
-  async function* pieces(prompt: Prompt, options: GenerateOptions, outcome: Outcome): AsyncGenerator<string, void, void> {
-    const { maxTokens = 256, signal, stop = [], constraint } = options
+  async function* pieces(prompt: Prompt, options: GenerateOptions): AsyncGenerator<string, Generation, void> {
+    const { maxTokens = 256, signal, stop = [], constraint, onToken, alternatives = 0 } = options
     const ids = encode(prompt, options)
+    let answer = ''
+    let tokens = 0
+    const done = (why: Generation['why']): Generation => ({ text: answer, tokens, promptTokens: ids.length, why })
+    const said = (text: string): string => {
+      answer += text
+      return text
+    }
     requireRoom(ids.length)
     const held = constraint && guide(constraint, tokenizer)
     const choose = sampler(options, held)
@@ -99,25 +107,26 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       const text = tokenizer.stream()
       const stops = stopStrings(stop)
       let logits = await readPrompt(lane, ids, signal)
-      while (outcome.tokens < maxTokens && lane.read.length < contextLength) {
-        const id = choose.next(logits, outcome.tokens, lane.read)
+      let why: Generation['why'] = 'length'
+      while (tokens < maxTokens && lane.read.length < contextLength) {
+        // Before choosing, which changes the logits.
+        const likely = onToken && probabilities(logits, alternatives)
+        const id = choose.next(logits, tokens, lane.read)
         if (tokenizer.endIds.has(id)) {
-          outcome.why = 'end'
+          why = 'end'
           break
         }
-        outcome.tokens++
+        tokens++
+        if (likely) onToken?.(likely(id))
         held?.accept(id)
         const shown = stops.push(text.push(id))
-        if (shown.text !== '') yield shown.text
-        if (shown.stopped) {
-          outcome.why = 'stop'
-          return
-        }
+        if (shown.text !== '') yield said(shown.text)
+        if (shown.stopped) return done('stop')
         if (held?.finished) {
-          outcome.why = 'end'
+          why = 'end'
           break
         }
-        if (outcome.tokens < maxTokens && lane.read.length < contextLength) {
+        if (tokens < maxTokens && lane.read.length < contextLength) {
           signal?.throwIfAborted()
           logits = await scheduler.next(lane.cache, lane.adapters, id, signal)
           lane.read.push(id)
@@ -125,7 +134,8 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       }
       const rest = stops.push(text.end())
       const last = rest.text + (rest.stopped ? '' : stops.end())
-      if (last !== '') yield last
+      if (last !== '') yield said(last)
+      return done(why)
     } finally {
       leave()
       lanes.give(lane)
@@ -145,18 +155,20 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       exact: exact.scores,
       requireRoom,
     }),
+    embedder: embedder({ session, scheduler, adapters, spec, tokenizer, exact: exact.scores, requireRoom }),
     encode,
     async withAdapters(paths) {
       if (scheduler.closed) throw scheduler.wasClosed()
       return nativeModel(shared, await shared.adapters(paths))
     },
     async generate(prompt, options = {}) {
-      const outcome: Outcome = { tokens: 0, why: 'length' }
-      let text = ''
-      for await (const piece of pieces(prompt, options, outcome)) text += piece
-      return { text, ...outcome }
+      const answer = pieces(prompt, options)
+      for (;;) {
+        const { done, value } = await answer.next()
+        if (done) return value
+      }
     },
-    stream: (prompt, options = {}) => pieces(prompt, options, { tokens: 0, why: 'length' }),
+    stream: (prompt, options = {}) => pieces(prompt, options),
     close: scheduler.close,
     [Symbol.asyncDispose]: scheduler.close,
   }

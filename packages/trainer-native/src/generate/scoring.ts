@@ -1,5 +1,6 @@
 import { logSumExp, type Scoring } from '@qt/core'
 import type { NativeSession } from '../binding.js'
+import { ownCache } from './own-cache.js'
 import type { Scheduler } from './scheduler.js'
 
 /** Rows of logits held at once. */
@@ -16,16 +17,7 @@ interface Options {
 
 /** Log-probabilities of given text, in caches of their own; float32 throughout unless the model was loaded for less. */
 export function scoring({ session, scheduler, adapters, vocabularySize, exact, requireRoom }: Options): Scoring {
-  /** With an empty cache that is dropped afterwards. */
-  async function withCache<T>(body: (cache: number) => Promise<T>): Promise<T> {
-    if (scheduler.closed) throw scheduler.wasClosed()
-    const cache = session.addCache('float32')
-    try {
-      return await body(cache)
-    } finally {
-      if (!scheduler.closed) session.dropCache(cache)
-    }
-  }
+  const withCache = ownCache(session, scheduler)
   return {
     vocabularySize,
     async score(ids, { signal } = {}) {

@@ -135,10 +135,27 @@ bool Session::score(KvCache& cache, const AdapterSet& adapters, const std::int32
   });
 }
 
-// Of rows [first, first + count) of the pass at hand.
-void Session::logits(std::int32_t first, std::int32_t count, float* out) {
+bool Session::meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,
+                        const std::atomic<bool>& abort) {
+  if (count <= 0) throw std::runtime_error("no tokens have no mean state");
+  std::vector<double> sum(spec_.dModel);
+  const bool finished = pass(cache, adapters, ids, count, exact, abort, [&](std::int32_t, std::int32_t rows) {
+    finalStates(0, rows);
+    for (std::int32_t row = 0; row < rows; ++row)
+      for (std::int32_t i = 0; i < spec_.dModel; ++i) sum[i] += hidden_[static_cast<std::size_t>(row) * spec_.dModel + i];
+  });
+  for (std::int32_t i = 0; i < spec_.dModel; ++i) mean[i] = static_cast<float>(sum[i] / count);
+  return finished;
+}
+
+// Rows [first, first + count) of the pass at hand through the final norm, into hidden_.
+void Session::finalStates(std::int32_t first, std::int32_t count) {
   const float* x = x_.data() + static_cast<std::size_t>(first) * spec_.dModel;
   kernels_.ops[0].rmsNorm(x, model_.outputNorm, hidden_.data(), inverse_.data(), count, spec_.dModel, spec_.normEpsilon);
+}
+
+void Session::logits(std::int32_t first, std::int32_t count, float* out) {
+  finalStates(first, count);
   if (tiled_ && count > 1) multiplyTiles(model_.output, hidden_.data(), count, out, 1.0f, false, false);
   else multiplyRows(hidden_.data(), count, {{&model_.output, out, false}}, exact_);
   if (spec_.logitSoftcap != 0.0f) kernels_.softcap(out, static_cast<std::int64_t>(count) * spec_.vocabulary, spec_.logitSoftcap);

@@ -52,6 +52,10 @@ class Session {
   bool score(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logProbabilities, bool exact,
              const std::atomic<bool>& abort);
 
+  // Appends tokens and writes the mean of their last hidden states (after the final norm), [dModel].
+  bool meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,
+                 const std::atomic<bool>& abort);
+
  private:
   // Consecutive rows of activations that belong to one sequence.
   struct Segment {
@@ -72,6 +76,7 @@ class Session {
   void embed(std::int32_t row, std::int32_t id, std::int32_t position);
   bool layers(const std::atomic<bool>& abort);
   void block(int layer);
+  void finalStates(std::int32_t first, std::int32_t count);
   void logits(std::int32_t first, std::int32_t count, float* out);
 
   void normalise(const float* x, const float* weight, float* out);
