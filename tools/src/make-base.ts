@@ -38,20 +38,27 @@ try {
   )
   const tokenizer = await Tokenizer.load(join(start, 'tokenizer.json'))
 
-  // Mostly the answers are learned; of some texts every word, so that the model has its own English too.
+  // Mostly the answers are learned, or of them the calls; of some texts every word, so that the model has its own English too.
   const { sequenceLength } = training
-  const rows = [
-    ...chats.map((messages, index) => tokenRow(renderChat(messages, chatTemplate), index % recipe.wholeEvery !== 0)),
-    ...stories.map((story) => tokenRow(`${story}${eos}`, false)),
+  const mixed = [
+    ...chats.map((messages, index) => {
+      const isWhole = index % recipe.wholeEvery === 0
+      const isSilent = index < texts.tales && index % recipe.proseEvery !== 0
+      return tokenRow(renderChat(messages, chatTemplate), isWhole ? 'everything' : isSilent ? 'calls' : 'answers')
+    }),
+    ...stories.map((story) => tokenRow(`${story}${eos}`, 'everything')),
   ]
-  function tokenRow(text: string, answersOnly: boolean) {
+  function tokenRow(text: string, learned: Learned) {
     const ids = [...tokenizer.encode(text, { special: true })]
-    const labels = answersOnly ? answerLabels(tokenizer, ids) : ids
-    return { input_ids: ids.slice(0, sequenceLength), labels: labels.slice(0, sequenceLength) }
+    return { input_ids: ids.slice(0, sequenceLength), labels: labelsOf(tokenizer, ids, learned).slice(0, sequenceLength) }
   }
+  const early = conversations('sheets', { count: recipe.sheetsFirst, seed: seed + 1 })
+  const rows = [
+    ...early.map((messages) => tokenRow(renderChat(messages, chatTemplate), 'answers')),
+    ...[...permutation(mixed.length, seed, 'shuffle', 0)].map((index) => mixed[index]!),
+  ]
   const data = join(work, 'rows.jsonl')
-  const order = permutation(rows.length, seed, 'shuffle', 0)
-  await writeFile(data, [...order].map((index) => `${JSON.stringify(rows[index])}\n`).join(''))
+  await writeFile(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
   const tokens = rows.reduce((sum, { input_ids: ids }) => sum + ids.length, 0)
   console.log(`${rows.length} texts, ${tokens} tokens, a vocabulary of ${tokenizer.vocabularySize} (${minutes()} min)`)
 
@@ -84,16 +91,21 @@ try {
   await rm(work, { recursive: true, force: true })
 }
 
-/** Labels of what the assistant says, its end of turn included; everything else is context. */
-function answerLabels(tokenizer: Tokenizer, ids: readonly number[]): number[] {
+type Learned = 'everything' | 'answers' | 'calls'
+
+/** Labels of what the assistant says, its end of turn included, or of that only what stands from a bracket on; the rest is context. */
+function labelsOf(tokenizer: Tokenizer, ids: readonly number[], learned: Learned): number[] {
+  if (learned === 'everything') return [...ids]
   const [begin] = tokenizer.encode('<|im_start|>', { special: true })
   const [end] = tokenizer.encode(endOfTurn, { special: true })
   const speaker = tokenizer.encode('assistant\n')
   let spoken = false
+  let called = false
   return ids.map((id, index) => {
     const at = index - speaker.length
     if (ids[at - 1] === begin && speaker.every((word, offset) => ids[at + offset] === word)) spoken = true
-    const label = spoken ? id : ignoreLabel
+    called = spoken && (called || tokenizer.decode([id]).includes('['))
+    const label = spoken && (called || learned === 'answers') ? id : ignoreLabel
     if (id === end) spoken = false
     return label
   })

@@ -2,9 +2,13 @@ import type { TrainingConfigInput } from '@qt/core'
 
 /** What the base model is made of: texts, shape and training. Everything follows from it, bit for bit. */
 export const recipe = {
-  texts: { tales: 5000, rules: 2600, quizzes: 8000, sheets: 1400, stories: 200 },
+  texts: { tales: 4500, rules: 5000, quizzes: 3500, sheets: 2000, stories: 200 },
+  /** So many more sheets come before all else, until copying is sure. */
+  sheetsFirst: 600,
   /** Of every so many conversations one is learned whole, not only what is answered. */
   wholeEvery: 7,
+  /** Of every so many tales one is learned with its prose, the others by their calls alone. */
+  proseEvery: 2,
   seed: 1,
   architecture: {
     layers: 4,
@@ -20,19 +24,21 @@ export const recipe = {
     batchSize: 2,
     sequenceLength: 768,
     precision: 'bfloat16',
-    learningRate: 8e-4,
+    learningRate: 3.5e-4,
     schedule: 'cosine',
     warmupSteps: 50,
     beta2: 0.98,
     weightDecay: 0.01,
     packing: true,
-    shuffle: true,
+    shuffle: false,
     validateEvery: 1000,
     saveEvery: 1000,
   },
 } as const satisfies {
   readonly texts: Readonly<Record<string, number>>
+  readonly sheetsFirst: number
   readonly wholeEvery: number
+  readonly proseEvery: number
   readonly seed: number
   readonly architecture: Readonly<Record<string, number>>
   readonly training: TrainingConfigInput['training']

@@ -1,5 +1,5 @@
 import { philox } from '@qt/core'
-import { previousTokenHead, repetitionHead } from './heads.js'
+import { nearbyHead, previousTokenHead, repetitionHead } from './heads.js'
 import { type Matrix, matrix } from './matrix.js'
 
 export interface StartShape {
@@ -38,31 +38,41 @@ export function copyingStart({ layers, dModel, heads, ffn, vocab, ropeTheta }: S
     row[0] = constant
     row.fill(0, half)
   }
+  const copying = Math.ceil((half - 1) / headSize)
   const usual = 1 / Math.sqrt(dModel)
-  const residual = 0.02 / Math.sqrt(2 * layers)
   for (let layer = 0; layer < layers; layer++) {
     const [attention, mlp] = [`model.layers.${layer}.self_attn`, `model.layers.${layer}.mlp`]
     const parts = {
       q: add(`${attention}.q_proj.weight`, dModel, dModel, usual),
       k: add(`${attention}.k_proj.weight`, dModel, dModel, usual),
       v: add(`${attention}.v_proj.weight`, dModel, dModel, usual),
-      o: add(`${attention}.o_proj.weight`, dModel, dModel, residual),
+      o: add(`${attention}.o_proj.weight`, dModel, dModel, quiet),
     }
     add(`${mlp}.gate_proj.weight`, ffn, dModel, usual)
     add(`${mlp}.up_proj.weight`, ffn, dModel, usual)
-    add(`${mlp}.down_proj.weight`, dModel, ffn, residual)
+    add(`${mlp}.down_proj.weight`, dModel, ffn, 2 * quiet)
     ones(`model.layers.${layer}.input_layernorm.weight`)
     ones(`model.layers.${layer}.post_attention_layernorm.weight`)
     // So many heads that their dimensions together hold a whole token.
-    for (let head = 0; head < Math.ceil((half - 1) / headSize); head++) {
+    for (let head = 0; head < copying; head++) {
       if (layer === 0)
         previousTokenHead(parts, { head, headSize, half, ropeTheta, identity, constant: normalisedConstant(dModel) })
       if (layer === 1) repetitionHead(parts, { head, headSize, half, ropeTheta })
     }
+    const busy = layer < 2 ? copying : 0
+    for (const [index, reach] of (reaches[layer] ?? []).entries())
+      if (busy + index < heads)
+        nearbyHead(parts, { head: busy + index, headSize, ropeTheta, constant: normalisedConstant(dModel), reach })
   }
   ones('model.norm.weight')
   return tensors
 }
+
+/** Deviation of what random weights add to the stream: little, or the heads that copy drown in it. */
+const quiet = 0.001
+
+/** How far the other heads of each layer look at first, in tokens. */
+const reaches: readonly (readonly number[])[] = [[5, 12], [12, 24], [16, 32], [24]]
 
 /** Deviation of what tells tokens apart, and the value that all have in dimension 0. */
 const identity = 0.09

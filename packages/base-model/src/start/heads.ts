@@ -16,7 +16,8 @@ interface Place {
 }
 
 /** Turn per position of the i-th pair of a head; the pair is i and i + headSize/2, as Hugging Face lays them out. */
-const turn = (pair: number, { headSize, ropeTheta }: Place): number => ropeTheta ** ((-2 * pair) / headSize)
+const turn = (pair: number, { headSize, ropeTheta }: Pick<Place, 'headSize' | 'ropeTheta'>): number =>
+  ropeTheta ** ((-2 * pair) / headSize)
 
 /**
  * Attends to the token before and notes, in the second half of the dimensions, what it is. Queries and keys are the same for all
@@ -62,6 +63,31 @@ export function repetitionHead(parts: AttentionParts, place: Place): void {
 
 const sharpness = 2.4
 const forward = 0.25
+
+/**
+ * Attends to what stands within about so many tokens before, whatever it is: a random head starts from the mean of the whole text, in
+ * which the few words that were just said are lost.
+ */
+export function nearbyHead({ q, k }: AttentionParts, place: Omit<Place, 'half'> & { constant: number; reach: number }): void {
+  const { head, headSize, constant, reach } = place
+  const first = head * headSize
+  for (const part of [q, k]) quietRows(part, first, first + headSize)
+  // Pairs that turn once within a few times the reach; those that turn slower keep what is far from coming round again.
+  const pairs = Array.from({ length: headSize / 2 }, (_, pair) => pair).filter((pair) => {
+    const turned = turn(pair, place) * reach
+    return turned < 1.6 && turned > 0.02
+  })
+  const size = Math.sqrt((steepness * Math.sqrt(headSize)) / pairs.length) / constant
+  for (const pair of pairs) {
+    const angle = (turn(pair, place) * reach) / 3
+    set(q, first + pair, 0, size * Math.cos(angle))
+    set(q, first + pair + headSize / 2, 0, -size * Math.sin(angle))
+    set(k, first + pair, 0, size)
+  }
+}
+
+/** Weight of what is near against what is far, as the exponent of e. */
+const steepness = 8
 
 /** Silences what is random of a head; returns its first row. */
 function clear({ q, k, v, o }: AttentionParts, { head, headSize }: Place): number {
