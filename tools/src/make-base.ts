@@ -1,7 +1,17 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import { chatTemplate, conversations, copyingStart, corpus, recipe, specialTokens } from '@qt/base-model'
+import {
+  chatTemplate,
+  conversations,
+  copyingStart,
+  corpus,
+  recipe,
+  spacedTwins,
+  specialTokens,
+  unspaced,
+  withSpacedTwins,
+} from '@qt/base-model'
 import { ignoreLabel, permutation } from '@qt/core'
 import { renderChat } from '@qt/data'
 import { quantize } from '@qt/quantize'
@@ -30,7 +40,8 @@ try {
   await mkdir(start)
   const spoken = chats.flatMap((messages) => messages.map(({ role, content }) => `${role}\n${content}`))
   const sample = [...permutation(spoken.length, seed, 'sample', 0).subarray(0, 60_000)].map((index) => spoken[index]!)
-  const json = await trainBpe([...sample, ...stories], { vocabularySize: recipe.architecture.vocab, specialTokens })
+  const pieces = await trainBpe([...sample, ...stories].map(unspaced), { vocabularySize: recipe.pieces, specialTokens })
+  const json = { ...pieces, model: { ...pieces.model, ...withSpacedTwins(pieces.model) } }
   await writeFile(join(start, 'tokenizer.json'), JSON.stringify(json))
   await writeFile(
     join(start, 'tokenizer_config.json'),
@@ -62,7 +73,7 @@ try {
   const tokens = rows.reduce((sum, { input_ids: ids }) => sum + ids.length, 0)
   console.log(`${rows.length} texts, ${tokens} tokens, a vocabulary of ${tokenizer.vocabularySize} (${minutes()} min)`)
 
-  await writeStart(start)
+  await writeStart(start, { ...architecture, vocab: tokenizer.vocabularySize }, spacedTwins(json.model.vocab))
   const run = train({
     base: start,
     data: { path: data, format: 'tokens', validation: 0.01 },
@@ -112,8 +123,12 @@ function labelsOf(tokenizer: Tokenizer, ids: readonly number[], learned: Learned
 }
 
 /** The untrained model as a Hugging Face folder, beside its tokenizer. */
-async function writeStart(folder: string): Promise<void> {
-  const tensors = [...copyingStart(architecture, seed)].map(([name, { rows, columns, values }]) => ({
+async function writeStart(
+  folder: string,
+  shape: typeof architecture & { readonly vocab: number },
+  twins: ReadonlyMap<number, number>,
+): Promise<void> {
+  const tensors = [...copyingStart(shape, seed, twins)].map(([name, { rows, columns, values }]) => ({
     name,
     dtype: 'F32' as const,
     shape: rows === 1 ? [columns] : [rows, columns],
@@ -128,7 +143,7 @@ async function writeStart(folder: string): Promise<void> {
     num_hidden_layers: architecture.layers,
     num_attention_heads: architecture.heads,
     num_key_value_heads: architecture.heads,
-    vocab_size: architecture.vocab,
+    vocab_size: shape.vocab,
     max_position_embeddings: architecture.contextLength,
     rope_theta: architecture.ropeTheta,
     rms_norm_eps: 1e-5,

@@ -18,9 +18,15 @@ export interface StartShape {
  * they take tens of millions of tokens; given at the start (as mimetic initialisation gives other patterns, Trockman and Kolter
  * 2023, arXiv 2305.09828) names, things and numbers are copied after a few hundred steps. All of it is trained on like any weight.
  *
+ * `twins` names the tokens that are others after a space; they start alike, so that either is copied as the other.
+ *
  * The first half of the hidden dimensions holds what a token is (dimension 0 the same for all), the second half what came before it.
  */
-export function copyingStart({ layers, dModel, heads, ffn, vocab, ropeTheta }: StartShape, seed: number): Map<string, Matrix> {
+export function copyingStart(
+  { layers, dModel, heads, ffn, vocab, ropeTheta }: StartShape,
+  seed: number,
+  twins: ReadonlyMap<number, number> = new Map(),
+): Map<string, Matrix> {
   const half = dModel / 2
   const headSize = dModel / heads
   const tensors = new Map<string, Matrix>()
@@ -37,6 +43,10 @@ export function copyingStart({ layers, dModel, heads, ffn, vocab, ropeTheta }: S
     const row = embedding.values.subarray(token * dModel, (token + 1) * dModel)
     row[0] = constant
     row.fill(0, half)
+  }
+  for (const [spaced, plain] of twins) {
+    embedding.values.copyWithin(spaced * dModel, plain * dModel, (plain + 1) * dModel)
+    embedding.values[spaced * dModel + half] = afterSpace
   }
   const copying = Math.ceil((half - 1) / headSize)
   const usual = 1 / Math.sqrt(dModel)
@@ -73,6 +83,9 @@ const quiet = 0.001
 
 /** How far the other heads of each layer look at first, in tokens. */
 const reaches: readonly (readonly number[])[] = [[5, 12], [12, 24], [16, 32], [24]]
+
+/** What tells a token after a space from the same without one, in the first dimension of the second half, which notes leave free. */
+const afterSpace = 0.3
 
 /** Deviation of what tells tokens apart, and the value that all have in dimension 0. */
 const identity = 0.09

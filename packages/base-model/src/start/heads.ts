@@ -55,7 +55,9 @@ export function repetitionHead(parts: AttentionParts, place: Place): void {
     set(parts.q, first + row, dimension, sharpness)
     set(parts.k, first + row, half + dimension, sharpness)
   }
-  for (const [index, dimension] of known) {
+  // The place that dimension 0 leaves free carries whether a space stood before.
+  const carried = known.length < headSize ? [...known, [known.length, half] as const] : known
+  for (const [index, dimension] of carried) {
     set(parts.v, first + index, dimension, 1)
     set(parts.o, dimension, first + index, forward)
   }

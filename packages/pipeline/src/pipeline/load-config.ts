@@ -12,8 +12,8 @@ const pipelineSchema = z.strictObject({
       scenarios: z.string().default('scenarios'),
       /** Folder of scenarios to measure on; null: nothing is measured. */
       heldOut: z.string().nullable().default('held-out'),
-      /** Variations of each scenario that are trained on besides itself. */
-      augment: z.number().int().min(0).max(1000).default(8),
+      /** Variations of each scenario that are trained on besides itself; auto: many for a small base, few for a large one. */
+      augment: z.union([z.literal('auto'), z.number().int().min(0).max(1000)]).default('auto'),
       /** JSON file that declares the tools; left out: those of scenarios. */
       tools: z.string().optional(),
     })
@@ -43,7 +43,8 @@ const pipelineSchema = z.strictObject({
 
 export type PipelineFile = z.infer<typeof pipelineSchema>
 
-export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter'> {
+export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter' | 'data'> {
+  readonly data: PipelineFile['data'] & { readonly augment: number }
   /** The folder of pipeline.yaml. */
   readonly folder: string
   readonly file: string
@@ -55,7 +56,8 @@ export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter
 }
 
 /** As pipeline.yaml has it, before the base is known. */
-export interface PipelineSettings extends Omit<PipelineConfig, 'adapter'> {
+export interface PipelineSettings extends Omit<PipelineConfig, 'adapter' | 'data'> {
+  readonly data: PipelineFile['data']
   readonly adapter: PipelineFile['adapter']
   readonly rateIsGiven: boolean
 }

@@ -21,9 +21,14 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('a small base is trained whole, a large one through an adapter, each at its own rate', async () => {
   const settings = await loadPipelineConfig(folder)
-  expect(await settleTraining(settings, baseModelPath())).toMatchObject({ adapter: null, training: { learningRate: 6e-4 } })
+  expect(await settleTraining(settings, baseModelPath())).toMatchObject({
+    adapter: null,
+    data: { augment: 16 },
+    training: { learningRate: 6e-4 },
+  })
   expect(await settleTraining(settings, large)).toMatchObject({
     adapter: { rank: 16, alpha: 32 },
+    data: { augment: 6 },
     training: { learningRate: 4e-4 },
   })
 })
