@@ -1,17 +1,46 @@
 import type { TrainingConfigInput } from '@qt/core'
 
+/** What is read in one stage of the training, in conversations and stories. */
+interface Texts {
+  readonly tales: number
+  readonly rules: number
+  readonly quizzes: number
+  readonly sheets: number
+  readonly stories: number
+}
+
+export interface Stage {
+  /** The texts' own seed. */
+  readonly seed: number
+  /** So many sheets come before all else, until copying is sure. */
+  readonly sheetsFirst: number
+  readonly texts: Texts
+  readonly training: TrainingConfigInput['training']
+}
+
+const common = {
+  epochs: 1,
+  batchSize: 2,
+  sequenceLength: 768,
+  precision: 'bfloat16',
+  warmupSteps: 50,
+  beta2: 0.98,
+  weightDecay: 0.01,
+  packing: true,
+  shuffle: false,
+  validateEvery: 500,
+  saveEvery: 500,
+} as const
+
 /** What the base model is made of: texts, shape and training. Everything follows from it, bit for bit. */
 export const recipe = {
-  texts: { tales: 4200, rules: 4500, quizzes: 3000, sheets: 2000, stories: 200 },
-  /** So many more sheets come before all else, until copying is sure. */
-  sheetsFirst: 600,
-  /** Of every so many conversations one is learned whole, not only what is answered. */
-  wholeEvery: 7,
-  /** Of every so many tales one is learned with its prose, the others by their calls alone. */
-  proseEvery: 2,
   seed: 1,
   /** Pieces of words; with their twins after a space the vocabulary is nearly twice that. */
   pieces: 3000,
+  /** Of every so many conversations one is learned whole, not only what is answered. */
+  wholeEvery: 15,
+  /** Of every so many tales one is learned with its prose, the others by their calls alone. */
+  proseEvery: 3,
   architecture: {
     layers: 4,
     dModel: 256,
@@ -20,28 +49,26 @@ export const recipe = {
     ropeTheta: 500_000,
     contextLength: 2048,
   },
-  training: {
-    epochs: 1,
-    batchSize: 2,
-    sequenceLength: 768,
-    precision: 'bfloat16',
-    learningRate: 3.5e-4,
-    schedule: 'cosine',
-    warmupSteps: 50,
-    beta2: 0.98,
-    weightDecay: 0.01,
-    packing: true,
-    shuffle: false,
-    validateEvery: 1000,
-    saveEvery: 500,
-  },
+  stages: [
+    {
+      seed: 2,
+      sheetsFirst: 400,
+      texts: { tales: 800, rules: 1000, quizzes: 600, sheets: 600, stories: 0 },
+      training: { ...common, learningRate: 3e-4, schedule: 'constant' },
+    },
+    // What a rare word means is learned only where it occurs, so the embedding learns faster than the rest.
+    {
+      seed: 1,
+      sheetsFirst: 0,
+      texts: { tales: 3600, rules: 4500, quizzes: 4500, sheets: 800, stories: 200 },
+      training: { ...common, learningRate: 1.2e-4, embeddingRatio: 8, schedule: 'cosine' },
+    },
+  ],
 } as const satisfies {
-  readonly texts: Readonly<Record<string, number>>
+  readonly seed: number
   readonly pieces: number
-  readonly sheetsFirst: number
   readonly wholeEvery: number
   readonly proseEvery: number
-  readonly seed: number
   readonly architecture: Readonly<Record<string, number>>
-  readonly training: TrainingConfigInput['training']
+  readonly stages: readonly Stage[]
 }

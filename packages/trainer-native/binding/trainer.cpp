@@ -37,6 +37,7 @@ Trainer& TrainerObject::open(Napi::Env env) {
 namespace {
 
 constexpr const char* roleNames[roleCount] = {"weight", "lora_a", "lora_b", "magnitude"};
+constexpr const char* groupNames[groupCount] = {"weight", "lora_a", "lora_b", "magnitude", "embedding"};
 
 Napi::Array toStateArrays(Napi::Env env, const std::vector<StateArray>& arrays) {
   Napi::Array list = Napi::Array::New(env);
@@ -120,7 +121,7 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
 Napi::Value TrainerObject::forwardBackward(const Napi::CallbackInfo& info) { return pass(info, true); }
 Napi::Value TrainerObject::evaluate(const Napi::CallbackInfo& info) { return pass(info, false); }
 
-// ({ groups: { [role]: { learningRate, weightDecay } }, beta1, beta2, epsilon, clip, step, averageDecay }) → norm of the gradient
+// ({ groups: { [group]: { learningRate, weightDecay } }, beta1, beta2, epsilon, clip, step, averageDecay }) → norm of the gradient
 Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
   const Napi::Object o = info[0].As<Napi::Object>();
@@ -128,9 +129,9 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
   UpdateOptions options{{}, real(o, "beta1"), real(o, "beta2"), real(o, "epsilon"), real(o, "clip"), static_cast<std::int64_t>(number(o, "step")),
                         real(o, "averageDecay")};
   const Napi::Object groups = object(o, "groups");
-  for (int role = 0; role < roleCount; ++role) {
-    const Napi::Object group = object(groups, roleNames[role]);
-    options.groups[role] = {real(group, "learningRate"), real(group, "weightDecay")};
+  for (int index = 0; index < groupCount; ++index) {
+    const Napi::Object group = object(groups, groupNames[index]);
+    options.groups[index] = {real(group, "learningRate"), real(group, "weightDecay")};
   }
   auto norm = std::make_shared<double>(0);
   return driver_->submit(

@@ -60,6 +60,8 @@ export interface StepPlan {
 
 /** Which numbers of a module are trained: its own weight, or an adapter's share. */
 export type Role = 'weight' | 'lora_a' | 'lora_b' | 'magnitude'
+/** Which tensors are updated alike. */
+export type Group = Role | 'embedding'
 
 export interface TrainedTensor {
   /** Which adapter it belongs to; -1 for the model's own. */
@@ -113,7 +115,7 @@ export interface ParameterGroup {
 }
 
 export interface UpdateOptions {
-  readonly groups: Readonly<Record<Role, ParameterGroup>>
+  readonly groups: Readonly<Record<Group, ParameterGroup>>
   readonly beta1: number
   readonly beta2: number
   readonly epsilon: number

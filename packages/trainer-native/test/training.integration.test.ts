@@ -81,6 +81,24 @@ async function wide(file: File, name: string): Promise<Float32Array> {
   return new Float32Array(bits.buffer)
 }
 
+test('the embedding and the output learn at a rate of their own', async () => {
+  const after = async (embeddingRatio: number) => {
+    const training = { ...settings, steps: 1, learningRate: 1e-3, embeddingRatio }
+    const { model } = await train({
+      base: withTokenizer,
+      data: tokens,
+      training,
+      output: join(folder, `ratio-${embeddingRatio}`),
+    })
+    const { read } = await readSafetensors(join(model!.path, 'model.safetensors'))
+    const names = ['model.embed_tokens.weight', 'lm_head.weight', 'model.layers.0.self_attn.q_proj.weight']
+    return (await Promise.all(names.map(read))).map((bytes) => new Float32Array(Uint8Array.from(bytes).buffer))
+  }
+  const [same, faster] = [await after(1), await after(4)]
+  expect(faster[2]).toEqual(same[2])
+  for (const index of [0, 1]) expect(faster[index]).not.toEqual(same[index])
+})
+
 test('a weight that is no number stops training at once, with the state before it saved', async () => {
   const broken = join(folder, 'broken')
   await cp(fixture('tiny-untied'), broken, { recursive: true })

@@ -97,6 +97,8 @@ export const trainingSchema = z.strictObject({
   optimizer: z.enum(['adamw', 'adamw8bit', 'adafactor', 'sgd', 'muon']).default('adamw'),
   learningRate: z.number().positive().default(2e-4),
   schedule: z.enum(['cosine', 'constant', 'linear']).default('cosine'),
+  /** The learning rate of the embedding and the output, divided by that of the other weights. */
+  embeddingRatio: z.number().positive().default(1),
   warmupSteps: count.default(0),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.999),

@@ -15,3 +15,9 @@ test('LoRA+ gives B sixteen times the rate, or as many as are asked for', () => 
 test('lengths do not decay', () => {
   expect(groups({ kind: 'dora' }).magnitude).toEqual({ learningRate: 0.01, weightDecay: 0 })
 })
+
+test('the embedding learns as fast as the rest, or as is asked for', () => {
+  const config = (training: object) => parseConfig({ base: 'x', data: { path: 'y' }, training })
+  expect(parameterGroups(0.01, config({})).embedding.learningRate).toBe(0.01)
+  expect(parameterGroups(0.01, config({ embeddingRatio: 8 })).embedding.learningRate).toBeCloseTo(0.08, 12)
+})

@@ -28,6 +28,10 @@ enum Module : std::int32_t {
   Bias = 32,
 };
 
+// Which tensors are updated alike: those of a role, and apart from the other weights the embedding and the output.
+enum class Group : std::uint8_t { Weight, LoraA, LoraB, Magnitude, Embedding };
+inline constexpr int groupCount = 5;
+
 struct TensorId {
   std::int32_t adapter = -1;  // which adapter it belongs to; −1: the model
   Role role = Role::Weight;
@@ -40,6 +44,11 @@ inline TensorId weightOf(std::int32_t layer, std::int32_t module) { return {-1, 
 inline TensorId loraA(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::LoraA, layer, module}; }
 inline TensorId loraB(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::LoraB, layer, module}; }
 inline TensorId magnitudeOf(std::int32_t layer, std::int32_t module, std::int32_t adapter = 0) { return {adapter, Role::Magnitude, layer, module}; }
+
+inline Group groupOf(const TensorId& id) {
+  const bool ofVocabulary = id.module == Module::Embedding || id.module == Module::OutputWeight;
+  return id.role == Role::Weight && ofVocabulary ? Group::Embedding : static_cast<Group>(id.role);
+}
 
 // The canonical (GGUF's) name of the module's tensor: blk.0.attn_q.weight …
 std::string moduleName(std::int32_t layer, std::int32_t module);

@@ -239,7 +239,7 @@ double Trainer::update(const UpdateOptions& o) {
   const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
   const Optimizer& optimizer = optimizerOf(options_.optimizer);
   for (const TrainedTensor& t : trained_.tensors) {
-    const ParameterGroup& group = o.groups[static_cast<int>(t.id.role)];
+    const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
     optimizer.update({t.shape(), parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                      {products_, layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer)});

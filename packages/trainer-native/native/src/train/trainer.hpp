@@ -31,14 +31,14 @@ struct EvaluateOptions {
   std::uint32_t micro = 0;
 };
 
-// Rate and decay of the tensors of one role.
+// Rate and decay of the tensors of one group.
 struct ParameterGroup {
   float learningRate = 0;
   float weightDecay = 0;  // of matrices; norms do not decay
 };
 
 struct UpdateOptions {
-  std::array<ParameterGroup, roleCount> groups;  // by role
+  std::array<ParameterGroup, groupCount> groups;  // by Group
   float beta1, beta2, epsilon;
   float clip;         // 0: off
   std::int64_t step;  // from 1
