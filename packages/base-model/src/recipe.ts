@@ -39,8 +39,6 @@ export const recipe = {
   pieces: 3000,
   /** Of every so many conversations one is learned whole, not only what is answered. */
   wholeEvery: 15,
-  /** Of every so many tales one is learned with its prose, the others by their calls alone. */
-  proseEvery: 3,
   architecture: {
     layers: 4,
     dModel: 256,
@@ -60,7 +58,7 @@ export const recipe = {
     {
       seed: 1,
       sheetsFirst: 0,
-      texts: { tales: 3600, rules: 4500, quizzes: 4500, sheets: 800, stories: 200 },
+      texts: { tales: 4500, rules: 4200, quizzes: 3800, sheets: 900, stories: 200 },
       training: { ...common, learningRate: 1.2e-4, embeddingRatio: 8, schedule: 'cosine' },
     },
   ],
@@ -68,7 +66,6 @@ export const recipe = {
   readonly seed: number
   readonly pieces: number
   readonly wholeEvery: number
-  readonly proseEvery: number
   readonly architecture: Readonly<Record<string, number>>
   readonly stages: readonly Stage[]
 }

@@ -1,5 +1,5 @@
 import { philox } from '@qt/core'
-import { nearbyHead, previousTokenHead, repetitionHead } from './heads.js'
+import { nearbyHead, previousTokenHead, repetitionHead, selfHead } from './heads.js'
 import { type Matrix, matrix } from './matrix.js'
 
 export interface StartShape {
@@ -68,8 +68,10 @@ export function copyingStart(
       if (layer === 0)
         previousTokenHead(parts, { head, headSize, half, ropeTheta, identity, constant: normalisedConstant(dModel) })
       if (layer === 1) repetitionHead(parts, { head, headSize, half, ropeTheta })
+      if (layer === layers - 1 && layer > 1)
+        selfHead(parts, { head, headSize, half, ropeTheta, identity: identity / 2, constant: normalisedConstant(dModel) })
     }
-    const busy = layer < 2 ? copying : 0
+    const busy = layer < 2 || layer === layers - 1 ? copying : 0
     for (const [index, reach] of (reaches[layer] ?? []).entries())
       if (busy + index < heads)
         nearbyHead(parts, { head: busy + index, headSize, ropeTheta, constant: normalisedConstant(dModel), reach })

@@ -91,6 +91,24 @@ export function nearbyHead({ q, k }: AttentionParts, place: Omit<Place, 'half'> 
 /** Weight of what is near against what is far, as the exponent of e. */
 const steepness = 8
 
+/**
+ * Attends to the token itself and takes it away from the stream. Where the embedding also reads out what comes next, every token is a
+ * guess at its own repetition: without this head a model that is at a loss stammers.
+ */
+export function selfHead(parts: AttentionParts, place: Place & { identity: number; constant: number }): void {
+  const { head, headSize, half, identity, constant } = place
+  const first = clear(parts, place)
+  const size = 6 / constant
+  for (let pair = 0; pair < Math.min(10, headSize / 2); pair++) {
+    set(parts.q, first + pair, 0, size)
+    set(parts.k, first + pair, 0, size)
+  }
+  for (const [index, dimension] of dimensions(head, headSize, half)) {
+    set(parts.v, first + index, dimension, 1)
+    set(parts.o, dimension, first + index, -identity)
+  }
+}
+
 /** Silences what is random of a head; returns its first row. */
 function clear({ q, k, v, o }: AttentionParts, { head, headSize }: Place): number {
   const [from, to] = [head * headSize, (head + 1) * headSize]
