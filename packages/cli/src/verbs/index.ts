@@ -55,7 +55,16 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'Convert between GGUF files and Hugging Face folders.',
     load: async () => (await import('./convert.js')).convert,
   },
-  { name: 'merge', summary: 'Merge adapters into their base model.', load: async () => (await import('./merge.js')).merge },
+  {
+    name: 'merge',
+    summary: 'Merge adapters into their base model, or models with each other.',
+    load: async () => (await import('./merge.js')).merge,
+  },
+  {
+    name: 'merge extract',
+    summary: 'Make an adapter of what a tuned model has learned.',
+    load: async () => (await import('./merge-extract.js')).mergeExtract,
+  },
   { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
   { name: 'check', summary: 'Check a model file from end to end.', load: async () => (await import('./check.js')).check },
   {

@@ -5,8 +5,8 @@ import { encodeFloats, type FloatType } from '../blocks/encode.js'
 import { openSource, readChunks } from '../io/source.js'
 import { interleaveRows, separateRows } from '../model/permute-rows.js'
 
-/** Adds something to rows of a tensor, in the row order of the source: `values` holds whole rows from `firstRow` on. */
-export type RowChange = (values: Float32Array, firstRow: number, columns: number) => void
+/** Changes rows of a tensor in place, in the row order of the source: `values` holds whole rows from `firstRow` on. */
+export type RowChange = (values: Float32Array, firstRow: number, columns: number) => void | Promise<void>
 
 export interface TensorPlan {
   readonly info: TensorInfo
@@ -41,7 +41,7 @@ export async function* convertedTensor(plan: TensorPlan): AsyncGenerator<Uint8Ar
   for (let row = 0; row < rows; row += step) {
     const count = Math.min(step, rows - row)
     let values = decodeBlocks(info.type, await source.read(info.offset + row * width, count * width))
-    change?.(values, row, columns)
+    await change?.(values, row, columns)
     if (plusOne !== 0) values = values.map((value) => value + plusOne)
     if (permuted) values = (plan.to === 'gguf' ? interleaveRows : separateRows)(values, count / spec.headDim, spec.headDim)
     if (type === 'F16') refuseOverflow(values, info)

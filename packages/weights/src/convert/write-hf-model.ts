@@ -42,13 +42,22 @@ async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, unkn
   if (model.kind === 'hf') {
     const config = await readJsonObject(joinPath(model.path, 'config.json'))
     const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
-    return { 'config.json': { ...config, [key]: torchTypes[type] } }
+    return { 'config.json': { ...config, ...layersOf(config, model.spec.layers), [key]: torchTypes[type] } }
   }
   const ids = specialIds(model)
   const files = { 'config.json': configFromSpec(model.description, type, ids), 'generation_config.json': generationConfig(ids) }
   if (model.tokenizerFile === undefined || model.metadata === undefined) return files
   const { tokenizer, tokenizerConfig } = tokenizerFiles(model.metadata, model.path)
   return { ...files, 'tokenizer.json': tokenizer, 'tokenizer_config.json': tokenizerConfig }
+}
+
+/** What config.json says of its layers, when there are more or fewer than in the model it came from; they are all alike then. */
+function layersOf(config: Readonly<Record<string, unknown>>, layers: number): Record<string, unknown> {
+  if (config.num_hidden_layers === layers) return {}
+  const { layer_types: kinds } = config
+  const repeated = Array.isArray(kinds) ? { layer_types: Array.from({ length: layers }, () => kinds[0]) } : {}
+  const late = 'max_window_layers' in config ? { max_window_layers: layers } : {}
+  return { num_hidden_layers: layers, ...repeated, ...late }
 }
 
 export async function copyCompanions(model: Model, folder: string): Promise<void> {

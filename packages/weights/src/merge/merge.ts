@@ -96,9 +96,9 @@ export async function merge(options: MergeOptions): Promise<MergeReport> {
 
 /** A change that also sums the squares of what it adds, and of what rounding to the output's type then takes away. */
 function measured(change: RowChange, type: FloatType, sums: { added: number; lost: number }): RowChange {
-  return (values, firstRow, columns) => {
+  return async (values, firstRow, columns) => {
     const before = values.slice()
-    change(values, firstRow, columns)
+    await change(values, firstRow, columns)
     sums.added += squaredDistance(values, before)
     if (type !== 'F32') sums.lost += squaredDistance(values, decodeBlocks(type, encodeFloats(type, values)))
   }
