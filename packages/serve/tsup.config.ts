@@ -1,3 +1,4 @@
 import { library } from '../../tsup.shared'
 
-export default library(['src/index.ts'])
+// The engine stays outside: it is imported when a path is to be opened, if it is there.
+export default library(['src/index.ts'], { external: [/^@qt\//] })
