@@ -1,5 +1,6 @@
 // The codebooks of the IQ1, IQ2 and IQ3 types as encoders see them: a point is a code, the levels of 8 (or 4) values in 2 (or 3) bits
-// each, lowest first. Not every code is a point; for the others the points nearby are listed.
+// each, lowest first. Not every code is a point; for the others the points nearby are listed. Its functions are always inlined: compiled
+// under different flags they must not merge.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -16,8 +17,8 @@ struct Grid {
   // first. Up to a multiple of eight codes the first one is repeated.
   std::vector<std::uint16_t> neighbours;
 
-  const std::uint16_t* near(std::int32_t place) const { return neighbours.data() + (-1 - place); }
-  int level(std::uint16_t code, int i) const { return code >> bits * i & ((1 << bits) - 1); }
+  [[gnu::always_inline]] const std::uint16_t* near(std::int32_t place) const { return neighbours.data() + (-1 - place); }
+  [[gnu::always_inline]] int level(std::uint16_t code, int i) const { return code >> bits * i & ((1 << bits) - 1); }
 };
 
 // Made when first asked for, in a few milliseconds.

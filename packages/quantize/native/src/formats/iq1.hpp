@@ -29,30 +29,21 @@ struct IQ1Fit {
   std::uint16_t codes[4] = {};
 };
 
-// Positions of the values in ascending order, equal ones as they come.
-template <int size>
-inline void sortedOrder(const float* x, int* order) {
-  for (int i = 0; i < size; ++i) {
-    int at = i;
-    for (; at > 0 && x[i] < x[order[at - 1]]; --at) order[at] = order[at - 1];
-    order[at] = i;
-  }
-}
-
 inline float iq1Sigma(const float* x) {
   float sum = 0;
   for (int i = 0; i < 256; ++i) sum += x[i] * x[i];
   return 2 * sum / 256;
 }
 
-// Search::cut finds the cut of sorted values, Search::point the point near a code.
+// Search::sort gives the positions of values in ascending order, equal ones as they come; Search::cutOf16 and 32 the best cut of them;
+// Search::point the point near a code.
 template <class Search, int size>
 inline void fitIQ1(const float* x, const float* weight, float allZero, const Grid& grid, IQ1Fit& fit) {
-  float max = 0;
-  for (int i = 0; i < size; ++i) max = max > std::fabs(x[i]) ? max : std::fabs(x[i]);
-  if (max < allZero) return;
+  std::uint32_t max = 0;
+  for (int i = 0; i < size; ++i) max = (bitsOfFloat(x[i]) & 0x7fffffffu) > max ? bitsOfFloat(x[i]) & 0x7fffffffu : max;
+  if (floatOfBits(max) < allZero) return;
   int order[size], levels[size];
-  sortedOrder<size>(x, order);
+  Search::template sort<size>(x, order);
   IQ1Cut cut = size == 32 ? Search::cutOf32(x, weight, order) : Search::cutOf16(x, weight, order);
   if (cut.first < 0) return;
   for (int j = 0; j < size; ++j) levels[order[j]] = j < cut.first ? 0 : j < cut.second ? 1 : 2;

@@ -9,6 +9,15 @@ namespace {
 constexpr float largestFloat = 3.402823466e+38f;
 
 struct Search {
+  template <int size>
+  static void sort(const float* x, int* order) {
+    for (int i = 0; i < size; ++i) {
+      int at = i;
+      for (; at > 0 && x[i] < x[order[at - 1]]; --at) order[at] = order[at - 1];
+      order[at] = i;
+    }
+  }
+
   // The point near `code` of least weighted squared error, of equals the first.
   static std::uint16_t point(const Grid& grid, std::uint16_t code, const float* x, const float* weight, float scale, const float* shifted) {
     const std::uint16_t* list = grid.near(grid.at[code]);
