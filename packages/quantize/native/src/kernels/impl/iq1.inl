@@ -56,8 +56,11 @@ struct IQ1Search {
     _mm256_store_ps(x, bestX);
     _mm256_store_ps(two, best2);
     float most = -3.402823466e+38f;
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < 8; ++i) {
+      // Squares that overflow, or lose digits, bound nothing.
+      if (!(x[i] < 1e30f)) return -3.402823466e+38f;
       if (x[i] > 1e-30f && two[i] > 1e-30f && x[i] / two[i] * 0.99999f > most) most = x[i] / two[i] * 0.99999f;
+    }
     return most;
   }
 
