@@ -6,7 +6,7 @@
 namespace qt {
 
 static inline void decodeF32(const std::uint8_t* QT_RESTRICT in, std::size_t count, float* QT_RESTRICT out) {
-    std::memcpy(out, in, count * sizeof(float));
+    if (count > 0) std::memcpy(out, in, count * sizeof(float));  // null pointers may come with nothing
 }
 
 static inline void decodeF16(const std::uint8_t* QT_RESTRICT in, std::size_t count, float* QT_RESTRICT out) {
