@@ -34,14 +34,15 @@ const bounds: Record<string, number> = {
   ...{ IQ1_M: 0.0125, IQ1_S: 0.0125, TQ1_0: 0.01, TQ2_0: 0.01, MXFP4: 0.0075, NVFP4: 0.003 },
 }
 
-/** Their scales reach further than float16, or they cut off what is larger. */
-const unlimited = ['Q8_K', 'MXFP4', 'NVFP4']
+/** Hold every finite value, have scales that reach further than float16, or cut off what is larger. */
+const unlimited = ['F32', 'Q8_K', 'MXFP4', 'NVFP4']
 
 describe.each(quantMethods.map((method) => ({ name: method.name, method })))('$name', ({ name, method }) => {
   const inRows = existsSync(place(`llama/${name}.bin`))
+  const file = name === 'F32' ? 'values' : name
 
   it('writes the bytes llama.cpp writes, on ordinary and on hard values', () => {
-    const [input, expected] = inRows ? [rows, fixture(`llama/${name}.bin`)] : [values, fixture(`${name}.bin`)]
+    const [input, expected] = inRows ? [rows, fixture(`llama/${name}.bin`)] : [values, fixture(`${file}.bin`)]
     expectSame(method, encode(method, input), expected)
   })
 

@@ -1,6 +1,7 @@
 import { nearest, type QuantMethod, usageError } from '@qt/core'
 import { bf16 } from './methods/bf16.js'
 import { f16 } from './methods/f16.js'
+import { f32 } from './methods/f32.js'
 import { iq1_m } from './methods/iq1_m.js'
 import { iq1_s } from './methods/iq1_s.js'
 import { iq2_s } from './methods/iq2_s.js'
@@ -28,6 +29,7 @@ import { tq2_0 } from './methods/tq2_0.js'
 
 /** The methods of this package, most precise first; Q8_K, which is no type for files, last. */
 export const quantMethods: readonly QuantMethod[] = [
+  f32,
   f16,
   bf16,
   q8_0,

@@ -28,7 +28,7 @@ struct Rows {
 };
 
 // Every type that can be written.
-constexpr TensorType encodableTypes[] = {TensorType::F16,  TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0,
+constexpr TensorType encodableTypes[] = {TensorType::F32,  TensorType::F16,  TensorType::BF16, TensorType::Q8_0, TensorType::Q5_1, TensorType::Q5_0,
                                          TensorType::Q4_1, TensorType::Q4_0, TensorType::Q8_K, TensorType::Q6_K, TensorType::Q5_K,
                                          TensorType::Q4_K, TensorType::Q3_K, TensorType::Q2_K, TensorType::IQ4_NL, TensorType::IQ4_XS,
                                          TensorType::IQ3_S, TensorType::IQ3_XXS, TensorType::IQ2_S, TensorType::IQ2_XS, TensorType::IQ2_XXS,

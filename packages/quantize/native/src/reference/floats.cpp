@@ -1,7 +1,12 @@
-// F16 and BF16: one value a block.
+// F32, F16 and BF16: one value a block.
 #include "formats.hpp"
 
 namespace qt::reference {
+
+bool encodeF32(const float* x, std::int64_t columns, const float*, std::uint8_t* out, TooLarge&) {
+  if (columns > 0) std::memcpy(out, x, static_cast<std::size_t>(columns) * sizeof(float));
+  return true;
+}
 
 bool encodeF16(const float* x, std::int64_t columns, const float*, std::uint8_t* out, TooLarge& tooLarge) {
   for (std::int64_t i = 0; i < columns; ++i)

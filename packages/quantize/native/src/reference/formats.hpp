@@ -17,6 +17,7 @@ struct TooLarge {
 // False when the row must be refused. `importance` has one weight a column, or is null.
 using EncodeRow = bool (*)(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 
+bool encodeF32(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeF16(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeBF16(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeQ8_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);

@@ -8,6 +8,7 @@ namespace {
 
 reference::EncodeRow encoderOf(TensorType type) {
   switch (type) {
+    case TensorType::F32: return reference::encodeF32;
     case TensorType::F16: return reference::encodeF16;
     case TensorType::BF16: return reference::encodeBF16;
     case TensorType::Q8_0: return reference::encodeQ8_0;

@@ -1,8 +1,14 @@
-// F16 and BF16: one value a block, so `lanes` neighbours at once.
+// F32, F16 and BF16: one value a block, so `lanes` neighbours at once.
 namespace qt {
 namespace {
 
 QT_INLINE void storeNarrow(u32v bits, std::uint8_t* out) { *reinterpret_cast<u16vu*>(out) = __builtin_convertvector(bits, u16v); }
+
+QT_INLINE i32v encodeF32(const float* values, std::uint8_t* out) {
+  const f32v x = load(values);
+  std::memcpy(out, &x, sizeof x);
+  return magnitudeBits(x) >= infinity;
+}
 
 QT_INLINE i32v encodeF16(const float* values, std::uint8_t* out) {
   const u32v bits = halfBitsOf(load(values));

@@ -37,6 +37,7 @@ namespace {
 bool encodePlain(TensorType type, const float* values, std::int64_t count, std::uint8_t* out) {
   // Lambdas, so that each encoder is inlined into its own loop.
   switch (type) {
+    case TensorType::F32: return encodeGroups<1, 4>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeF32(x, o); });
     case TensorType::F16: return encodeGroups<1, 2>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeF16(x, o); });
     case TensorType::BF16: return encodeGroups<1, 2>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeBF16(x, o); });
     case TensorType::Q8_0: return encodeGroups<32, 34>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeQ8_0(x, o); });
@@ -68,6 +69,7 @@ __attribute__((noinline)) bool kType(TensorType type, const Rows& in, std::uint8
 bool encodeRows(TensorType type, const Rows& in, std::uint8_t* out) {
   const bool weighted = in.importance != nullptr;
   switch (type) {
+    case TensorType::F32:
     case TensorType::F16:
     case TensorType::BF16:
     case TensorType::Q8_0: return encodePlain(type, in.values, in.count(), out);
