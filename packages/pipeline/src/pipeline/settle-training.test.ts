@@ -24,7 +24,7 @@ test('a small base is trained whole, a large one through an adapter, each at its
   expect(await settleTraining(settings, baseModelPath())).toMatchObject({
     adapter: null,
     data: { augment: 16 },
-    training: { learningRate: 2e-4 },
+    training: { learningRate: 3.5e-4 },
   })
   expect(await settleTraining(settings, large)).toMatchObject({
     adapter: { rank: 16, alpha: 32 },

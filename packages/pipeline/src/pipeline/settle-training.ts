@@ -16,6 +16,6 @@ export async function settleTraining(settings: PipelineSettings, base: string): 
   const rest = { ...others, data: { ...data, augment } }
   const settled = adapter === 'auto' ? (isSmall ? null : adapterSchema.parse({ rank: 16, alpha: 32 })) : adapter
   if (rateIsGiven) return { ...rest, adapter: settled, training }
-  const learningRate = settled === null ? (isSmall ? 2e-4 : 2e-5) : 4e-4
+  const learningRate = settled === null ? (isSmall ? 3.5e-4 : 2e-5) : 4e-4
   return { ...rest, adapter: settled, training: { ...training, learningRate } }
 }
