@@ -62,11 +62,14 @@ export interface ServedRequest {
   readonly seconds: number
 }
 
+/** The least that a limit can be, where that is not 1. */
+const leastOf: Readonly<Record<string, number>> = { queue: 0, seconds: 0.001 }
+
 /** The limits with their defaults; each must be a number that makes sense. */
 export function limitsOf(given: Partial<Limits> = {}): Limits {
   const limits = { ...defaultLimits, ...given }
   for (const [name, value] of Object.entries(limits)) {
-    const least = name === 'queue' ? 0 : 1
+    const least = leastOf[name] ?? 1
     if (Number.isFinite(value) && value >= least && (name === 'seconds' || Number.isInteger(value))) continue
     throw usageError('SERVE_LIMIT', `The limit ${name} cannot be ${value}.`, {
       where: { field: `limits.${name}` },
