@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -36,6 +36,7 @@ async function examplesFolder(): Promise<void> {
   }
   for (const [to, from] of Object.entries(copies)) cpSync(fixture(from), join(folder, to), { recursive: true })
   cpSync(fixture('tiny-llama/model.safetensors'), join(folder, 'model.safetensors'))
+  writeFileSync(join(folder, 'recipe.yaml'), 'merge_method: linear\nmodels:\n  - model: base/\n    parameters: { weight: 1 }\n')
   const before = process.cwd()
   process.chdir(folder)
   onTestFinished(() => process.chdir(before))

@@ -6,9 +6,8 @@ import { type MergeRecipe, readRecipe } from './recipe.js'
  *
  * @example
  * ```ts
- * await writeFile('recipe.yaml', 'merge_method: linear\nmodels:\n  - model: base/\n    parameters: { weight: 1 }\n')
  * const recipe = await loadMergeRecipe('recipe.yaml')
- * recipe.merge_method // 'linear'
+ * recipe.merge_method // 'linear', 'slerp', 'ties' …
  * ```
  */
 export async function loadMergeRecipe(file: string): Promise<MergeRecipe> {

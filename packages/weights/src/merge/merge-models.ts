@@ -35,12 +35,8 @@ const stretch = 2 ** 20
  *
  * @example
  * ```ts
- * const recipe = {
- *   merge_method: 'ties' as const,
- *   base_model: 'base/',
- *   models: [{ model: 'base/+adapter/', parameters: { weight: 1, density: 0.5 } }],
- * }
- * const report = await mergeModels(recipe, { out: 'merged-models/' })
+ * const models = [{ model: 'base/+adapter/', parameters: { weight: 1, density: 0.5 } }]
+ * const report = await mergeModels({ merge_method: 'ties', base_model: 'base/', models }, { out: 'merged-models/' })
  * report.tensors // 21
  * ```
  */
