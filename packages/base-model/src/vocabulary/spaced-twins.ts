@@ -17,8 +17,9 @@ export const unspaced = (text: string): string => (text.match(/\p{L}+|\p{N}+|[^\
  *
  * @example
  * ```ts
- * const json = await trainBpe(texts.map(unspaced), { vocabularySize: 3000 })
- * const twinned = { ...json, model: { ...json.model, ...withSpacedTwins(json.model) } }
+ * const { vocab, merges } = withSpacedTwins({ vocab: { n: 0, et: 1, net: 2 }, merges: [['n', 'et']] })
+ * vocab['Ġnet'] // 4
+ * merges // [['n', 'et'], ['Ġ', 'n'], ['Ġ', 'net']]
  * ```
  */
 export function withSpacedTwins({ vocab, merges }: Model): Model {

@@ -1,6 +1,6 @@
+import { spacedTwins, unspaced, withSpacedTwins } from '@qt/base-model'
 import { Tokenizer, trainBpe } from '@qt/tokenizer'
 import { expect, test } from 'vitest'
-import { spacedTwins, unspaced, withSpacedTwins } from './spaced-twins.js'
 
 const text = 'I take the fishing net. The net is mine, "mine", and 12 nets (of 12) are gone. Fishing is fishing.'
 
