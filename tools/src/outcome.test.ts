@@ -12,3 +12,8 @@ test('a stage that could not run counts as failed and says why', () => {
   expect(text).toContain('could not run: cmake is not installed')
   expect(text.endsWith('0 passed, 1 failed')).toBe(true)
 })
+
+test('what failed is said once more below the stages', () => {
+  const text = summary([{ name: 'unit', passed: 1, failed: 1, failures: ['a.test.ts › sums'] }, single('types', true)])
+  expect(text.indexOf('unit failed: a.test.ts › sums')).toBeGreaterThan(text.indexOf('types'))
+})

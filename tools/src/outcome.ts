@@ -6,6 +6,8 @@ export interface Outcome {
   readonly skipped?: number
   /** Said beside the figures: why a stage failed as a whole, or could not run. */
   readonly note?: string
+  /** What failed and why, a few lines each; printed once more at the end, where a reader of a long log looks. */
+  readonly failures?: readonly string[]
 }
 
 /** A stage that counts as one check. */
@@ -27,7 +29,8 @@ export function summary(outcomes: readonly Outcome[]): string {
     const more = [skipped ? `${skipped} skipped` : '', note ?? ''].filter(Boolean)
     return `  ${name.padEnd(width)}  ${passed} passed, ${failed} failed${more.length ? ` (${more.join('; ')})` : ''}`
   })
-  return [...lines, '', `${sum('passed')} passed, ${sum('failed')} failed`].join('\n')
+  const failures = outcomes.flatMap(({ name, failures = [] }) => failures.map((failure) => `\n${name} failed: ${failure}`))
+  return [...lines, ...failures, '', `${sum('passed')} passed, ${sum('failed')} failed`].join('\n')
 }
 
 /** Prints the summary and sets the exit code: 1 when anything failed or nothing ran. */

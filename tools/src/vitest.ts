@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { z } from 'zod'
 import { command } from './command.js'
 import { couldNotRun, type Outcome } from './outcome.js'
@@ -8,25 +8,40 @@ import { root } from './root.js'
 
 const reportSchema = z.object({
   numPassedTests: z.number(),
-  numFailedTests: z.number(),
   numPendingTests: z.number(),
   numTodoTests: z.number(),
-  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) })),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      message: z.string().optional(),
+      assertionResults: z.array(
+        z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
+    }),
+  ),
 })
+
+/** The first lines of a message: what was expected and what came, without the whole trace. */
+const head = (message: string) => message.split('\n').slice(0, 12).join('\n    ')
 
 /** Counts of a vitest JSON report; a file that fails outside its tests (a broken import) counts as one failure. */
 export function countVitest(name: string, report: unknown, exitCode: number): Outcome {
   const read = reportSchema.parse(report)
-  const brokenFiles = read.testResults.filter(
-    (file) => file.status === 'failed' && !file.assertionResults.some(({ status }) => status === 'failed'),
-  ).length
-  const failed = read.numFailedTests + brokenFiles
+  const failures = read.testResults.flatMap(({ name: path, status, message = '', assertionResults }) => {
+    const file = relative(root, path)
+    const failed = assertionResults.filter((test) => test.status === 'failed')
+    if (failed.length === 0) return status === 'failed' ? [`${file}\n    ${head(message)}`] : []
+    return failed.map((test) => `${file} › ${test.fullName}\n    ${head(test.failureMessages?.join('\n') ?? '')}`)
+  })
+  const failed = failures.length
   const unexplained = exitCode !== 0 && failed === 0
   return {
     name,
     passed: read.numPassedTests,
     failed: unexplained ? 1 : failed,
     skipped: read.numPendingTests + read.numTodoTests,
+    ...(failed ? { failures } : {}),
     ...(unexplained ? { note: `vitest ended with ${exitCode}: an error outside the tests` } : {}),
   }
 }
