@@ -1,7 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const slow = ['**/*.integration.test.ts', '**/*.full.test.ts']
 const exclude = [...configDefaults.exclude, '**/build/**']
+
+const setupFiles = [fileURLToPath(new URL('src/seeded.ts', import.meta.url))]
 
 export default defineConfig({
   test: {
@@ -9,6 +12,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles,
           include: ['packages/*/src/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'tools/**/*.test.ts'],
           exclude: [...exclude, ...slow],
           testTimeout: 30_000,
@@ -17,6 +21,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          setupFiles,
           include: ['packages/*/{src,test}/**/*.integration.test.ts', 'tools/test/**/*.integration.test.ts'],
           exclude,
           testTimeout: 600_000,
@@ -26,6 +31,7 @@ export default defineConfig({
       {
         test: {
           name: 'full',
+          setupFiles,
           include: ['packages/*/{src,test}/**/*.full.test.ts', 'tools/test/**/*.full.test.ts'],
           exclude,
           testTimeout: 1_800_000,

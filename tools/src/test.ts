@@ -4,6 +4,7 @@ import { finish, type Outcome } from './outcome.js'
 import { runVitest } from './vitest.js'
 
 const full = process.argv.includes('--full')
+if (full) process.env.QT_NEW_INPUTS = '1'
 const outcomes: Outcome[] = [await build(), ...(await check())]
 const projects = await nativeProjects()
 for (const project of projects) outcomes.push(await runNative(project))

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 export function killConfined(child: ChildProcess): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   child.kill('SIGSTOP')
+  awaitStop(child.pid)
   for (const pid of childrenOf(child.pid)) send(pid)
   child.kill('SIGKILL')
 }
@@ -25,16 +26,25 @@ function send(pid: number): void {
   }
 }
 
+/** A process stops when it next leaves the kernel; until then it may still be making the child that is looked for. */
+function awaitStop(pid: number): void {
+  const until = performance.now() + 2000
+  while (!/^[TtZX]?$/.test(statOf(pid)?.[0] ?? '') && performance.now() < until) Atomics.wait(pause, 0, 0, 1)
+}
+
+const pause = new Int32Array(new SharedArrayBuffer(4))
+
 function childrenOf(parent: number): number[] {
   return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
+    .filter((name) => /^\d+$/.test(name) && Number(statOf(name)?.[1]) === parent)
     .map(Number)
 }
 
-function parentOf(pid: string): number | undefined {
+/** State, parent and what follows; undefined for a process that is gone. */
+function statOf(pid: number | string): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }

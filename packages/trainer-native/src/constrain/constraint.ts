@@ -83,9 +83,8 @@ export function guide(constraint: Constraint, tokenizer: Tokenizer): Guide {
   }
 }
 
+/** The grammar is the caller's: one that allows nothing here, as an enum without values does, is theirs to mend. */
 const stuck = () =>
-  new QtError({
-    code: 'CONSTRAINT_STUCK',
-    message: 'No token of this vocabulary can go on with the answer under its grammar.',
+  usageError('CONSTRAINT_STUCK', 'No token of this vocabulary can go on with the answer under its grammar.', {
     actions: ['Let the grammar allow what the vocabulary can write, byte by byte if need be.'],
   })
