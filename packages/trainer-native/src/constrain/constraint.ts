@@ -1,4 +1,4 @@
-import { type Constraint, QtError, type Tokenizer, usageError } from '@qt/core'
+import { type Constraint, type Tokenizer, usageError } from '@qt/core'
 import type { Rules } from './expression.js'
 import { readGrammar } from './gbnf.js'
 import { schemaGrammar } from './json-schema.js'
