@@ -1,9 +1,15 @@
+import { join } from 'node:path'
 import { adapterSchema } from '@qt/core'
+import { scenarioFiles } from '@qt/data'
 import { inspect } from '@qt/weights'
 import type { PipelineConfig, PipelineSettings } from './load-config.js'
 
 /** Below this many parameters an adapter saves nothing worth having, and every weight is trained. */
 const small = 50e6
+
+/** So many conversations are made of the scenarios and their variations: few scenarios are varied often, many seldom. */
+const conversations = { small: 1000, large: 360 }
+const mostVariations = 32
 
 /**
  * What pipeline.yaml leaves open depends on the base, so that one file serves every base: a small model is trained whole, and on many
@@ -12,10 +18,16 @@ const small = 50e6
 export async function settleTraining(settings: PipelineSettings, base: string): Promise<PipelineConfig> {
   const { adapter, training, rateIsGiven, data, ...others } = settings
   const isSmall = (await inspect(base)).parameters < small
-  const augment = data.augment === 'auto' ? (isSmall ? 16 : 6) : data.augment
+  const augment =
+    data.augment === 'auto'
+      ? variations(conversations[isSmall ? 'small' : 'large'], (await scenarioFiles(join(others.folder, data.scenarios))).length)
+      : data.augment
   const rest = { ...others, data: { ...data, augment } }
   const settled = adapter === 'auto' ? (isSmall ? null : adapterSchema.parse({ rank: 16, alpha: 32 })) : adapter
   if (rateIsGiven) return { ...rest, adapter: settled, training }
   const learningRate = settled === null ? (isSmall ? 3.5e-4 : 2e-5) : 4e-4
   return { ...rest, adapter: settled, training: { ...training, learningRate } }
 }
+
+const variations = (wanted: number, scenarios: number): number =>
+  Math.min(mostVariations, Math.max(1, Math.round(wanted / Math.max(1, scenarios))))

@@ -36,8 +36,8 @@ export async function tune(workshop: Workshop): Promise<Tuned> {
     inputs,
     result: resultSchema,
     async work() {
-      await keepOnlyRunOf(folder, hashOf(inputs))
-      const run = train(input, { signal, resume: true })
+      const resume = await keepOnlyRunOf(folder, hashOf(inputs))
+      const run = train(input, { signal, resume })
       for await (const event of run) emit({ type: 'training', event })
       const { metrics, adapter: trained } = await run
       const kind = trained ? 'adapter' : 'model'
@@ -48,13 +48,17 @@ export async function tune(workshop: Workshop): Promise<Tuned> {
   })
 }
 
-/** Checkpoints of other data or settings are of no use: the folder is emptied, and marked with what it is for. */
-async function keepOnlyRunOf(folder: string, key: string): Promise<void> {
+/**
+ * Checkpoints of other data or settings are of no use: the folder is emptied, and marked with what it is for. True when a run of these
+ * inputs was begun before.
+ */
+async function keepOnlyRunOf(folder: string, key: string): Promise<boolean> {
   const mark = join(folder, 'inputs.sha256')
-  if ((await readFile(mark, 'utf8').catch(() => '')) === key) return
+  if ((await readFile(mark, 'utf8').catch(() => '')) === key) return true
   await rm(folder, { recursive: true, force: true })
   await makeFolder(folder)
   await writeFileAtomic(mark, key)
+  return false
 }
 
 async function lossCurve(file: string): Promise<Tuned['curve']> {
