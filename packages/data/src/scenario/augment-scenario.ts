@@ -1,33 +1,66 @@
 import { philox } from '@qt/core'
-import { attemptOpenings, characterNames, itemGroups, placeSounds, races } from './augment-words.js'
-import { parseDice } from './dice.js'
+import { rerollTurns } from './augment-dice.js'
+import { callNameSwapper, nameSwaps, spelledNames } from './augment-names.js'
+import { attemptOpenings, itemGroups, placeSounds, races, titles } from './augment-words.js'
+import type { Finding } from './finding.js'
 import type { Character, Scenario, Turn } from './model.js'
 import { turnOf } from './parse-calls.js'
-import { rerollLine } from './reroll.js'
+import { type Swap, swapper } from './swap-words.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
+import { validateScenario } from './validate-scenario.js'
 
 /** Uniform whole numbers below n; the same seed always gives the same ones. */
 export type Draw = (n: number) => number
 
 /**
  * The same story with other names, places, things and dice. The arithmetic holds, a roll that succeeded still succeeds, and one that
- * failed still fails. The same seed gives the same scenario on every machine.
+ * failed still fails. Undefined when something is wrong with every variant that was tried and not with the scenario. The same seed gives
+ * the same variant on every machine.
  *
  * @example
  * ```ts
  * const scenario = parseScenario(text)
- * const variants = [1, 2, 3].map((seed) => augmentScenario(scenario, { seed }))
+ * const variants = [1, 2, 3].flatMap((seed) => augmentScenario(scenario, { seed }) ?? [])
  * ```
  */
-export function augmentScenario(scenario: Scenario, options: { seed: number; tools?: readonly ScenarioTool[] }): Scenario {
+export function augmentScenario(
+  scenario: Scenario,
+  options: { seed: number; tools?: readonly ScenarioTool[] },
+): Scenario | undefined {
   const { seed, tools = defaultTools } = options
   let count = 0
   const draw: Draw = (n) => philox([count++, 0, 0, 0x61756774], [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0])[0] % n
-  const swap = swapper([...names(scenario, draw), ...places(scenario, draw), ...items(scenario, draw), ...people(scenario, draw)])
-  const again = dice(scenario.turns, draw)
-  const turns = scenario.turns.map((turn, index): Turn => {
-    const text = swap(again(turn, index))
-    return turnOf(turn.speaker, tries(scenario.turns[index + 1], tools) ? rephrased(text, draw) : text, tools)
+  let faults: ReadonlyMap<string, number> | undefined
+  for (let attempt = 0; attempt < attempts; attempt++) {
+    const variant = varied(scenario, tools, draw)
+    const found = counted(validateScenario(variant, { tools }))
+    if (found.size === 0) return variant
+    faults ??= counted(validateScenario(scenario, { tools }))
+    const before = faults
+    if ([...found].every(([code, times]) => times <= (before.get(code) ?? 0))) return variant
+  }
+  return undefined
+}
+
+/** Other names and dice may fit where one drawing of them does not. */
+const attempts = 4
+
+function counted(findings: readonly Finding[]): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { code } of findings) counts.set(code, (counts.get(code) ?? 0) + 1)
+  return counts
+}
+
+function varied(scenario: Scenario, tools: readonly ScenarioTool[], draw: Draw): Scenario {
+  const names = nameSwaps(scenario, draw)
+  const swap = swapper([...places(scenario, draw), ...items(scenario, draw), ...people(scenario, draw), ...spelledNames(names)])
+  const loose = callNameSwapper(scenario, names, tools)
+  const rolled = rerollTurns(scenario.turns, scenario.party, tools, draw)
+  const turns = scenario.turns.map(({ speaker }, index): Turn => {
+    const text = swap(rolled[index]!)
+    if (speaker === 'dm') return turnOf(speaker, loose.calls(text), tools)
+    if (speaker === 'tool') return turnOf(speaker, loose.results(text), tools)
+    return turnOf(speaker, tries(scenario.turns[index + 1], tools) ? rephrased(text, draw) : text, tools)
   })
   const texts = (['preamble', 'introduction', 'role', 'world', 'location', 'partyText'] as const).flatMap((key) => {
     const text = scenario[key]
@@ -42,35 +75,8 @@ export function augmentScenario(scenario: Scenario, options: { seed: number; too
   }
 }
 
-type Swap = readonly [from: string, to: string]
-
-/** Replaces whole words, all at once, so that nothing is replaced twice. */
-function swapper(swaps: readonly Swap[]): (text: string) => string {
-  if (swaps.length === 0) return (text) => text
-  const to = new Map(swaps)
-  const longest = [...to.keys()].toSorted((a, b) => b.length - a.length)
-  const plain = longest.map((word) => word.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
-  const pattern = new RegExp(`(?<![\\p{L}\\p{N}-])(?:${plain.join('|')})(?![\\p{L}\\p{N}-])`, 'gu')
-  return (text) => text.replace(pattern, (word) => to.get(word) ?? word)
-}
-
 const allText = ({ world, location, role, turns }: Scenario): string =>
   [role, world, location, ...turns.map(({ text }) => text)].join('\n')
-
-function names({ party }: Scenario, draw: Draw): Swap[] {
-  const free = characterNames.filter((name) => !party.some((character) => character.name.split(/[\s-]/).includes(name)))
-  return party.flatMap(({ name }): Swap[] => {
-    const [other] = free.splice(draw(free.length), 1)
-    if (other === undefined || name === '') return []
-    const first = name.split(' ')[0]!
-    return first === name
-      ? [[name, other]]
-      : [
-          [name, other],
-          [first, other],
-        ]
-  })
-}
 
 /** Proper names of one word after a preposition; never one that is also an ordinary word, or part of a longer name. */
 function places(scenario: Scenario, draw: Draw): Swap[] {
@@ -82,7 +88,9 @@ function places(scenario: Scenario, draw: Draw): Swap[] {
     found.add(match[1]!)
   const party = new Set(scenario.party.flatMap(({ name }) => name.split(/[\s-]/)))
   return [...found]
-    .filter((name) => !party.has(name) && !new RegExp(`\\b${name.toLowerCase()}\\b`).test(text))
+    .filter(
+      (name) => !party.has(name) && !titles.has(name.toLowerCase()) && !new RegExp(`\\b${name.toLowerCase()}\\b`).test(text),
+    )
     .map((name): Swap => [name, place(draw)])
 }
 
@@ -119,34 +127,6 @@ function renamed(character: Character, swap: (text: string) => string): Characte
     inventory: inventory.map((item) => ({ ...item, name: swap(item.name) })),
     other: other.map(swap),
     ...(description === undefined ? {} : { description: swap(description) }),
-  }
-}
-
-/** New dice. A number that the story repeats after a roll of dice (`[health: Kara, -4]`) follows it. */
-function dice(turns: readonly Turn[], draw: Draw): (turn: Turn, index: number) => string {
-  let amount: { before: number; now: number } | undefined
-  return (turn, index) => {
-    const next = turns[index + 1]
-    if (turn.speaker === 'tool') {
-      const outcome = next?.speaker === 'dm' ? next.outcome : undefined
-      const asked = turns[index - 1]
-      const dc = asked?.speaker === 'dm' ? Number(/\bDC (\d{1,3})\b/.exec(asked.text)?.[1] ?? Number.NaN) : Number.NaN
-      amount = undefined
-      return turn.text
-        .split('\n')
-        .map((line) => {
-          const found = turn.results.find(({ text }) => text === line.trim())
-          if (found === undefined) return line
-          const rolled = rerollLine(line, found, { outcome, dc: found.dc ?? (Number.isNaN(dc) ? undefined : dc), draw })
-          if (parseDice(found.name)) amount = { before: found.total, now: rolled.total }
-          return rolled.text
-        })
-        .join('\n')
-    }
-    const follows = amount
-    amount = undefined
-    if (turn.speaker !== 'dm' || follows === undefined) return turn.text
-    return turn.text.replace(new RegExp(`(?<!\\d)${follows.before}(?!\\d)`, 'g'), String(follows.now))
   }
 }
 

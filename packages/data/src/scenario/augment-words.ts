@@ -7,6 +7,36 @@ export const characterNames = [
   ...['Anouk', 'Bertrand', 'Clotilde', 'Dagny', 'Emrys', 'Freya', 'Gareth', 'Hilde', 'Ivo', 'Jorah', 'Kirsa', 'Lothar'],
 ] as const
 
+/** The last of a name of two words; no words of their own either. */
+export const familyNames = [
+  ...['Ashdown', 'Belgrave', 'Corbray', 'Dunmarrow', 'Everleigh', 'Fennimore', 'Garrick', 'Hathersage', 'Ilverton', 'Jarrow'],
+  ...['Kestlemere', 'Lanyon', 'Merrow', 'Nethercott', 'Orrick', 'Penrose', 'Quillon', 'Ravensby', 'Selwyn', 'Tarrant'],
+  ...['Underhay', 'Varley', 'Wolcott', 'Yardley', 'Zennor', 'Amblecote', 'Brandreth', 'Carrow', 'Dearden', 'Eversholt'],
+] as const
+
+/** What stands before a name and stays: ranks, callings and kin. */
+export const titles: ReadonlySet<string> = new Set([
+  ...['sir', 'dame', 'lord', 'lady', 'king', 'queen', 'prince', 'princess', 'duke', 'duchess', 'count', 'countess', 'baron'],
+  ...['baroness', 'viscount', 'marquis', 'marquess', 'emperor', 'empress', 'knight', 'squire', 'chancellor', 'counsellor'],
+  ...['councillor', 'ambassador', 'envoy', 'governor', 'mayor', 'judge', 'justice', 'magistrate', 'sheriff', 'constable'],
+  ...['chief', 'chieftain', 'elder', 'captain', 'corporal', 'sergeant', 'private', 'lieutenant', 'colonel', 'major', 'general'],
+  ...['admiral', 'commander', 'commodore', 'marshal', 'bosun', 'inspector', 'detective', 'agent', 'guard', 'abbot', 'abbess'],
+  ...['bishop', 'archbishop', 'cardinal', 'pope', 'curate', 'vicar', 'parson', 'pastor', 'reverend', 'rev', 'friar', 'deacon'],
+  ...['saint', 'st', 'prior', 'prioress', 'monk', 'nun', 'priest', 'priestess', 'druid', 'wizard', 'witch', 'warlock', 'mage'],
+  ...['archmage', 'sorcerer', 'sorceress', 'bard', 'ranger', 'oracle', 'doctor', 'dr', 'professor', 'prof', 'nurse', 'healer'],
+  ...['mr', 'mrs', 'ms', 'miss', 'mx', 'mister', 'missus', 'master', 'mistress', 'madam', 'madame', 'mademoiselle', 'monsieur'],
+  ...['herr', 'frau', 'fraulein', 'fräulein', 'signor', 'signora', 'señor', 'señora', 'don', 'doña', 'goodman', 'goodwife'],
+  ...['mother', 'father', 'brother', 'sister', 'uncle', 'aunt', 'auntie', 'cousin', 'grandmother', 'grandfather', 'granny'],
+  ...['gran', 'grandpa', 'grandma', 'nana', 'papa', 'mama', 'tante', 'onkel', 'nanny', 'widow', 'widower', 'cook', 'chef'],
+  'ratcatcher',
+])
+
+/** What people are called for their looks and ways stays, too. */
+export const looks: ReadonlySet<string> = new Set([
+  ...['old', 'young', 'big', 'little', 'small', 'tall', 'long', 'fat', 'thin', 'great', 'good', 'mad', 'blind'],
+  ...['poor', 'dear', 'wise', 'brave', 'bold', 'black', 'white', 'red', 'grey', 'gray', 'green', 'blue', 'lucky', 'one-eyed'],
+])
+
 export const races = ['Human', 'Elf', 'Dwarf', 'Halfling', 'Gnome', 'Half-Elf', 'Half-Orc', 'Tiefling', 'Dragonborn'] as const
 
 /** A beginning, and an end. */

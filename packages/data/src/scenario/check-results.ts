@@ -1,6 +1,7 @@
 import { type CheckContext, lineInTurn, swapOnLine } from './check-context.js'
 import { parseDice, possible } from './dice.js'
 import type { Character, Outcome, RollResult, ScenarioCall, Turn } from './model.js'
+import { askedFor, callOf, isDie } from './result-call.js'
 import { isSkill, rollName } from './skills.js'
 
 /** Whether calls get their results, and whether the arithmetic, the dice, the sheets and the story agree. */
@@ -56,7 +57,7 @@ function checkToolTurn(context: CheckContext, turn: ToolTurn, index: number): vo
 function checkResult(context: CheckContext, result: RollResult, calls: readonly ScenarioCall[], line: number): void {
   const { report } = context
   const { party } = context.scenario
-  const call = calls.find((one) => names(result, one, party)) ?? calls.find((one) => isDamage(result, one))
+  const call = callOf(result, calls, party)
   const [only] = calls
   // Which of the two is wrong is only known where the call asks for something that exists.
   const unclear = calls.some((one) => !asksForKnown(one, party))
@@ -84,29 +85,10 @@ function checkResult(context: CheckContext, result: RollResult, calls: readonly 
     })
 }
 
-/** Whether a result answers a call: the same words, with or without a name or "check" beside them. */
-function names({ name }: RollResult, call: ScenarioCall, party: readonly Character[]): boolean {
-  const asked = askedFor(call, party)
-  const got = name.toLowerCase()
-  return got.includes(asked) || asked.includes(got)
-}
-
-/** What a call asks for, a misspelt skill as it was meant. */
-function askedFor({ name, arguments: [first] }: ScenarioCall, party: readonly Character[]): string {
-  const said = (first ?? name).toLowerCase()
-  return parseDice(said) ? said : (rollName(said, party).right ?? said)
-}
-
 function asksForKnown({ name, arguments: [first] }: ScenarioCall, party: readonly Character[]): boolean {
   if (first === undefined) return false
   return parseDice(first) !== undefined || (rollName(first, party).known && !(name === 'save' && isSkill(first)))
 }
-
-/** Dice may be answered under another name: `damage: 4 = *4*`. */
-const isDamage = ({ name }: RollResult, call: ScenarioCall): boolean =>
-  parseDice(call.arguments[0] ?? '') !== undefined && parseDice(name) === undefined
-
-const isDie = (label: string | undefined): boolean => label === undefined || /^(die|dice|roll|rolled|d20)$/i.test(label)
 
 function checkDice(context: CheckContext, { name, terms }: RollResult, call: ScenarioCall | undefined, line: number): void {
   const impossible = (what: string) =>

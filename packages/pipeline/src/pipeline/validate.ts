@@ -46,8 +46,8 @@ interface ValidSource extends Omit<Source, 'content'> {
   readonly text: string
 }
 
-/** Part of the key: raise it when the checks find something else in the same files. */
-const checks = 2
+/** Part of the key: raise it when the checks find something else, or the variations are others, in the same files. */
+const checks = 3
 
 /** Checks every scenario and writes the conversations that the other stages use, variations included. */
 export async function validate(workshop: Workshop, tools: readonly ScenarioTool[] = defaultTools): Promise<Validated> {
@@ -126,7 +126,7 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
       chats.push(...toConversations(scenario, { source: name }))
       for (let i = 0; i < data.augment; i++) {
         const varied = augmentScenario(scenario, { seed: variation(seed, name, i), tools })
-        chats.push(...toConversations(varied, { source: `${name}~${i + 1}` }))
+        if (varied) chats.push(...toConversations(varied, { source: `${name}~${i + 1}` }))
       }
       emit({ type: 'progress', stage: 'validate', text: name, done: index + 1, total: good.length })
     }
