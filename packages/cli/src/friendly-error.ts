@@ -1,12 +1,18 @@
-import { QtError, usageError } from '@qt/core'
+import { QtError } from '@qt/core'
 
-const system: Readonly<Record<string, readonly [string, string]>> = {
+type Explained = readonly [what: string, action: string, kind?: 'failure']
+
+/** What is nobody's mistake is a failure, not bad input. */
+const system: Readonly<Record<string, Explained>> = {
   ENOENT: ['does not exist', 'Check the path.'],
   EACCES: ['may not be read or written by you', 'Change its permissions, or run as a user who may.'],
   EPERM: ['may not be read or written by you', 'Change its permissions, or run as a user who may.'],
   EISDIR: ['is a folder', 'Give the path of a file.'],
   ENOTDIR: ['goes through something that is not a folder', 'Check the path.'],
-  ENOSPC: ['does not fit: the disk is full', 'Free some space and try again.'],
+  ENOSPC: ['does not fit: the disk is full', 'Free some space and try again.', 'failure'],
+  EDQUOT: ['does not fit: your share of the disk is used up', 'Free some space and try again.', 'failure'],
+  EFBIG: ['is larger than a file may be here', 'Raise the limit (ulimit -f), or write to another disk.', 'failure'],
+  EIO: ['cannot be read or written: the disk fails', 'Check the disk, or use another one.', 'failure'],
   EROFS: ['lies on a read-only disk', 'Choose another place to write to.'],
 }
 
@@ -20,9 +26,12 @@ export function friendly(thrown: unknown): unknown {
   if (QtError.isInstance(thrown) || !isSystemError(thrown)) return thrown
   const known = system[thrown.code ?? '']
   if (!known) return thrown
-  const [what, action] = known
+  const [what, action, kind = 'usage'] = known
   const { path } = thrown
-  return usageError('FILE_PROBLEM', `${path ?? 'A file'} ${what}.`, {
+  return new QtError({
+    code: 'FILE_PROBLEM',
+    message: `${path ?? 'A file'} ${what}.`,
+    kind,
     ...(path === undefined ? {} : { where: { file: path } }),
     actions: [action],
     cause: thrown,

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -114,3 +114,21 @@ test('data stats names the line of a bad record', async () => {
   expect(code).toBe(2)
   expect(stderr).toContain(`${data}:2`)
 })
+
+test.skipIf(process.platform === 'win32')(
+  'a file that the system does not let grow is a failure that names it, and leaves nothing',
+  async () => {
+    const { spawnSync } = await import('node:child_process')
+    const bin = new URL('../bin/qt.js', import.meta.url).pathname
+    const out = join(folder, 'small')
+    await mkdir(out)
+    const limited = (...args: string[]) =>
+      spawnSync('bash', ['-c', 'ulimit -f 1; exec "$0" "$@"', process.execPath, bin, ...args], { encoding: 'utf8' })
+    const converted = limited('convert', tiny, join(out, 'f32.gguf'), '--type', 'F32')
+    expect(converted.stderr).toContain(`error: ${join(out, 'f32.gguf')} cannot be written: EFBIG`)
+    const report = limited('doctor', '--report', join(out, 'doctor.html'))
+    expect(report.stderr).toContain(`error: ${join(out, 'doctor.html')} is larger than a file may be here.`)
+    expect([converted.status, report.status]).toEqual([1, 1])
+    expect(await readdir(out)).toEqual([])
+  },
+)

@@ -1,3 +1,5 @@
 export { loadConfig } from './load-config.js'
+export { lockFolder } from './lock-folder.js'
 export { makeFolder } from './make-folder.js'
+export { namingFile } from './naming-file.js'
 export { syncFolder, writeFileAtomic } from './write-atomic.js'

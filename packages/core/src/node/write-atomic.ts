@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { namingFile } from './naming-file.js'
 
 /** Writes a file so that a reader, or a crash, sees the old or the new one whole: temporary name, fsync, rename, fsync of the folder. */
 export async function writeFileAtomic(file: string, content: string | Uint8Array): Promise<void> {
@@ -15,8 +16,8 @@ export async function writeFileAtomic(file: string, content: string | Uint8Array
     }
     await rename(temporary, file)
   } catch (error) {
-    await rm(temporary, { force: true })
-    throw error
+    await rm(temporary, { force: true }).catch(() => {})
+    throw namingFile(error, file)
   }
   await syncFolder(dirname(file))
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { appendFile, mkdir, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Prompt } from '@qt/core'
+import { namingFile } from '@qt/core/node'
 import type { Answer } from './answer.js'
 
 /** Answers on disk, one JSON object a line, so that an evaluation that was stopped goes on where it was. */
@@ -34,7 +35,9 @@ export async function openAnswerCache(file: string | undefined): Promise<AnswerC
     async set(key, answer) {
       answers.set(key, answer)
       await mkdir(dirname(file), { recursive: true })
-      await appendFile(file, `${start}${JSON.stringify({ key, ...answer })}\n`)
+      await appendFile(file, `${start}${JSON.stringify({ key, ...answer })}\n`).catch((error: unknown) => {
+        throw namingFile(error, file)
+      })
       start = ''
     },
   }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { QtError, type RunEvent } from '@qt/core'
-import { makeFolder } from '@qt/core/node'
+import { makeFolder, namingFile } from '@qt/core/node'
 
 /** events.jsonl: append-only, the truth about a run. */
 export interface EventLog {
@@ -29,11 +29,15 @@ export async function openEventLog(file: string, length: number): Promise<EventL
   return {
     async append(event) {
       const line = Buffer.from(`${JSON.stringify(event)}\n`)
-      await handle.appendFile(line)
+      await handle.appendFile(line).catch((error: unknown) => {
+        throw namingFile(error, file)
+      })
       size += line.length
     },
     async sync() {
-      await handle.sync()
+      await handle.sync().catch((error: unknown) => {
+        throw namingFile(error, file)
+      })
       return size
     },
     close: () => handle.close(),

@@ -1,4 +1,5 @@
 import { type RunEvent, specForLength } from '@qt/core'
+import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { ignoredSettings } from '../supported.js'
 import { versions } from '../versions.js'
@@ -10,7 +11,6 @@ import type { Prepared } from './prepare.js'
 import { openRecorder, type Recorder } from './recorder.js'
 import { writeReport } from './report.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
-import { lockRun } from './run-lock.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, type StepResult, validate } from './steps.js'
@@ -37,7 +37,7 @@ export async function training(
   const found = resume ? await findCheckpoint(files.checkpoints) : undefined
   if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
 
-  const unlock = await lockRun(config.output)
+  const unlock = await lockFolder(config.output)
   let trainer: NativeTrainer | undefined
   let recorder: Recorder | undefined
   const stop = () => trainer?.setAbort(true)

@@ -59,11 +59,12 @@ export async function replaceFile(path: string, make: (temporary: string) => Pro
 /** What the operating system refused, as an error for people; anything else as it is. */
 export function writeError(path: string, error: unknown): unknown {
   if (!(error instanceof Error && 'syscall' in error)) return error
+  const full = 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
   return new QtError({
     code: 'WRITE_FAILED',
-    message: `${path} cannot be written: ${error.message}.`,
+    message: full ? `${path} does not fit: the disk is full.` : `${path} cannot be written: ${error.message}.`,
     where: { file: path },
-    actions: ['Check the path, its permissions and the free space of the disk.'],
+    actions: [full ? 'Free some space and try again.' : 'Check the path, its permissions and the free space of the disk.'],
     cause: error,
   })
 }

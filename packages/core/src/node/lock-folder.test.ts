@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { lockFolder } from './lock-folder.js'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-lock-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const lock = () => join(folder, 'run.lock')
+
+test('of many who want a folder at once one gets it, and the next when it is released', async () => {
+  const tried = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)))
+  const got = tried.filter((one) => one.status === 'fulfilled')
+  expect(got).toHaveLength(1)
+  for (const one of tried)
+    if (one.status === 'rejected')
+      expect(one.reason).toMatchObject({ code: 'RUN_LOCKED', kind: 'usage', where: { file: lock() } })
+  await got[0]!.value()
+  await (await lockFolder(folder))()
+  expect(await readdir(folder)).toEqual([])
+})
+
+test.skipIf(process.platform !== 'linux')(
+  'a living process is named; the lock of a dead one, and of an earlier of its number, is none',
+  async () => {
+    const child = spawn('sleep', ['60'])
+    await once(child, 'spawn')
+    const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8')
+    const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
+    await writeFile(lock(), `${child.pid} ${start}`)
+    await expect(lockFolder(folder)).rejects.toThrow(`Process ${child.pid} is working in ${folder}.`)
+
+    await writeFile(lock(), `${child.pid} ${Number(start) - 1}`)
+    await (await lockFolder(folder))()
+
+    await writeFile(lock(), `${child.pid} ${start}`)
+    child.kill('SIGKILL')
+    await once(child, 'close')
+    await (await lockFolder(folder))()
+    for (const text of ['', 'nonsense', `${process.pid} 1`]) {
+      await writeFile(lock(), text)
+      await (await lockFolder(folder))()
+    }
+    expect(await readdir(folder)).toEqual([])
+  },
+)
