@@ -8,6 +8,7 @@ import { z } from 'zod'
 import { hashPath } from './hashing.js'
 import { stage, type Workshop } from './stage.js'
 import { dataFiles } from './validate.js'
+import { workKey } from './work-key.js'
 
 /** `low` to `high` is the 95 % interval; share is null when there are no cases. */
 const shareSchema = z.object({
@@ -85,7 +86,7 @@ export async function evaluate(
             maxTokens: evaluation.maxTokens,
             // Answers that were there before an interruption are not asked for again.
             cache: join(output, 'answers.jsonl'),
-            modelId: hashes[number] ?? path,
+            modelId: workKey('evaluate', hashes[number]),
             signal,
             onProgress: ({ done, total, right }) =>
               emit({

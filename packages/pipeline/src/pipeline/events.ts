@@ -17,6 +17,8 @@ export type PipelineEvent =
       readonly seconds?: number
     }
   | { readonly type: 'progress'; readonly stage: StageName; readonly text: string; readonly done: number; readonly total: number }
+  /** Bytes of a file of the base that comes from the hub, before the stages; its size where it is known. */
+  | { readonly type: 'download'; readonly file: string; readonly done: number; readonly total: number | undefined }
   | { readonly type: 'finding'; readonly finding: Finding }
   | { readonly type: 'training'; readonly event: RunEvent }
   | { readonly type: 'message'; readonly level: 'info' | 'warning'; readonly message: string }

@@ -17,29 +17,44 @@ interface LlamaModule {
 const isLlama = (module: unknown): module is LlamaModule =>
   typeof module === 'object' && module !== null && 'getLlama' in module && 'LlamaCompletion' in module
 
-/** llama.cpp, or why it is not asked. */
-export async function llamaCpp(): Promise<{ generate(file: string, prompt: string): Promise<string> } | string> {
+export interface LlamaCpp {
+  generate(file: string, prompt: string): Promise<string>
+  close(): Promise<void>
+}
+
+const installed = (): Promise<unknown> => {
   const name = 'node-llama-cpp'
+  return import(name)
+}
+
+/** llama.cpp, started, or why it is not asked: one that does not start says nothing of our files. */
+export async function llamaCpp(load: () => Promise<unknown> = installed): Promise<LlamaCpp | string> {
   let module: unknown
   try {
-    module = await import(name)
+    module = await load()
   } catch (error) {
     const absent = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND'
     return absent ? 'llama.cpp was not asked: node-llama-cpp is not installed' : `llama.cpp was not asked: ${messageOf(error)}`
   }
   if (!isLlama(module)) return 'llama.cpp was not asked: this version of node-llama-cpp is not known'
   const { getLlama, LlamaCompletion } = module
+  let llama: Awaited<ReturnType<LlamaModule['getLlama']>>
+  try {
+    llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' })
+  } catch (error) {
+    return `llama.cpp was not asked, for it does not start: ${messageOf(error)}`
+  }
   return {
     async generate(file, prompt) {
-      const llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' })
+      const model = await llama.loadModel({ modelPath: file })
       try {
-        const model = await llama.loadModel({ modelPath: file })
         const context = await model.createContext({ contextSize: 256 })
         const completion = new LlamaCompletion({ contextSequence: context.getSequence() })
         return await completion.generateCompletion(prompt, { maxTokens: 16, temperature: 0 })
       } finally {
-        await llama.dispose()
+        await model.dispose()
       }
     },
+    close: () => llama.dispose(),
   }
 }

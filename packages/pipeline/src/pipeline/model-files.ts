@@ -1,11 +1,12 @@
-import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { quantize } from '@qt/quantize'
 import { convert, merge } from '@qt/weights'
 import { z } from 'zod'
 import { hashPath } from './hashing.js'
+import { emptyFolder } from './own-folder.js'
 import { stage, type Workshop } from './stage.js'
 import type { Tuned } from './tune.js'
+import { workKey } from './work-key.js'
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
@@ -13,14 +14,15 @@ const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 export async function mergeAdapter(workshop: Workshop, { kind }: Tuned): Promise<string> {
   const { base, config, emit, signal } = workshop
   const trained = join(config.output, 'train', kind)
+  const inputs = { kind, trained: await hashPath(trained), base: kind === 'adapter' ? await hashPath(base) : undefined }
   const { folder } = await stage(workshop, {
     name: 'merge',
-    inputs: { kind, trained: await hashPath(trained), base: kind === 'adapter' ? await hashPath(base) : undefined },
-    result: z.object({ folder: z.string(), changed: z.number() }),
+    inputs,
+    result: z.object({ folder: z.enum(['merged', 'train/model']), changed: z.number() }),
     async work() {
       if (kind === 'model') return { result: { folder: 'train/model', changed: 0 }, outputs: [] }
       const out = join(config.output, 'merged')
-      await rm(out, { recursive: true, force: true })
+      await emptyFolder(out, workKey('merge', inputs))
       const report = await merge({
         base,
         adapters: [{ path: trained }],
@@ -71,7 +73,7 @@ export async function quantiseAll(workshop: Workshop, model: string): Promise<Qu
   const made = await stage(workshop, {
     name: 'quantise',
     inputs: { model: await hashPath(model), types },
-    result: z.array(z.object({ type: z.string(), name: z.string(), bytes: z.number() })),
+    result: z.array(z.object({ type: z.string(), name: z.string().regex(/^model-[a-z0-9_]+\.gguf$/), bytes: z.number() })),
     async work() {
       const result: { type: string; name: string; bytes: number }[] = []
       for (const [index, type] of types.entries()) {

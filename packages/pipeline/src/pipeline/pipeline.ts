@@ -2,15 +2,18 @@ import { setMaxListeners } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { baseModelPath } from '@qt/base-model'
-import { type Run, scenarioToolSchema, startRun, usageError } from '@qt/core'
+import { QtError, type Run, type RunContext, scenarioToolSchema, startRun, usageError } from '@qt/core'
+import { lockFolder } from '@qt/core/node'
 import { defaultTools, type ScenarioTool } from '@qt/data'
-import { resolve } from '@qt/weights'
+import { type ResolveProgress, resolve } from '@qt/weights'
 import { z } from 'zod'
 import { evaluate } from './evaluate.js'
 import { type PipelineEvent, type PipelineResult, type StageName, stageNames } from './events.js'
-import { loadPipelineConfig, type PipelineConfig } from './load-config.js'
+import { sweepLeftovers } from './leftovers.js'
+import { loadPipelineConfig, type PipelineConfig, type PipelineSettings } from './load-config.js'
 import { mergeAdapter, quantiseAll, toGguf } from './model-files.js'
 import { report } from './report.js'
+import { requireOwnOutput } from './require-own-output.js'
 import { settleTraining } from './settle-training.js'
 import type { Workshop } from './stage.js'
 import { openStageStore } from './stage-store.js'
@@ -43,13 +46,43 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
     // Every stage, and every model in it, listens for as long as it works.
     setMaxListeners(0, context.signal)
     const settings = await loadPipelineConfig(dir, { base: options.base })
-    const base = settings.base === undefined ? baseModelPath() : await resolve(settings.base, { signal: context.signal })
-    const config = await settleTraining(settings, base)
-    const states = new Map<StageName, 'done' | 'reused'>()
-    const store = await openStageStore(config.output)
-    return run(dir, { ...context, config, store, base, states, skipInvalid: options.skipInvalid ?? false })
+    await requireOwnOutput(settings)
+    const unlock = await lockFolder(settings.output)
+    try {
+      return await run(dir, await openWorkshop(context, settings, options))
+    } catch (error) {
+      // Whatever an aborted part says of it, the run as a whole was interrupted and goes on with the same command.
+      if (context.signal.aborted) throw interrupted(error)
+      throw error
+    } finally {
+      await unlock()
+    }
   }, options)
 }
+
+async function openWorkshop(
+  context: RunContext<PipelineEvent>,
+  settings: PipelineSettings,
+  { skipInvalid = false }: PipelineOptions,
+): Promise<Workshop> {
+  const { emit, signal } = context
+  await sweepLeftovers(settings.output)
+  const onProgress = (progress: ResolveProgress) => emit({ type: 'download', ...progress })
+  const base = settings.base === undefined ? baseModelPath() : await resolve(settings.base, { signal, onProgress })
+  const config = await settleTraining(settings, base)
+  const states = new Map<StageName, 'done' | 'reused'>()
+  const store = await openStageStore(config.output)
+  return { ...context, config, store, base, states, skipInvalid }
+}
+
+const interrupted = (cause: unknown) =>
+  new QtError({
+    code: 'PIPELINE_INTERRUPTED',
+    message: 'The pipeline was stopped; what is done stays done.',
+    kind: 'interrupted',
+    actions: ['Run the same command again to go on.'],
+    cause,
+  })
 
 async function run(dir: string, workshop: Workshop): Promise<PipelineResult> {
   const { base, config, states } = workshop

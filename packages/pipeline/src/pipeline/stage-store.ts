@@ -4,11 +4,16 @@ import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import { hashPath } from './hashing.js'
 
+/** What stages make, and nothing else, is removed before it is made anew: the file with the records may be damaged, or anybody's. */
+const outputSchema = z
+  .string()
+  .regex(/^(data\/(train|held-out)\.jsonl|train\/(adapter|model)|merged|model-[a-z0-9_]+\.gguf|report\.html)$/)
+
 const recordSchema = z.object({
   /** Hash of everything that the stage depends on. */
   key: z.string(),
   /** Path below the output folder → hash of what lies there. */
-  outputs: z.record(z.string(), z.string()),
+  outputs: z.record(outputSchema, z.string()),
   /** What the stage had to say, as data. */
   result: z.unknown(),
   seconds: z.number(),

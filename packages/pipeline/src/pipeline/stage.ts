@@ -1,9 +1,9 @@
-import { QtError, type RunContext } from '@qt/core'
+import type { RunContext } from '@qt/core'
 import type { z } from 'zod'
 import { type PipelineEvent, type StageName, stageNames } from './events.js'
-import { hashOf } from './hashing.js'
 import type { PipelineConfig } from './load-config.js'
 import type { StageStore } from './stage-store.js'
+import { stageKey } from './work-key.js'
 
 /** What every stage works with. */
 export interface Workshop extends RunContext<PipelineEvent> {
@@ -25,14 +25,11 @@ export interface StageWork<T> {
   summary(result: T): string
 }
 
-/** Part of every key: raise it when a stage begins to make something else of the same inputs. */
-const revision = 1
-
 /** Runs a stage unless what it made from the same inputs is still there. */
 export async function stage<T>({ emit, store, signal, states }: Workshop, todo: StageWork<T>): Promise<T> {
   const { name, inputs, result: schema, work, summary } = todo
   const place = { type: 'stage', stage: name, number: stageNames.indexOf(name) + 1, of: stageNames.length } as const
-  const key = hashOf([revision, name, inputs])
+  const key = stageKey(name, inputs)
   const known = await store.valid(name, key)
   const kept = known && schema.safeParse(known.result)
   if (kept?.success) {
@@ -40,29 +37,14 @@ export async function stage<T>({ emit, store, signal, states }: Workshop, todo: 
     emit({ ...place, state: 'reused', summary: summary(kept.data) })
     return kept.data
   }
-  if (signal.aborted) throw interrupted(signal.reason)
+  signal.throwIfAborted()
   await store.forget(name)
   emit({ ...place, state: 'start' })
   const started = performance.now()
-  try {
-    const { result, outputs } = await work()
-    const seconds = (performance.now() - started) / 1000
-    await store.put(name, key, outputs, result, seconds)
-    states.set(name, 'done')
-    emit({ ...place, state: 'done', summary: summary(result), seconds })
-    return result
-  } catch (error) {
-    // Whatever an aborted part says of it, the run as a whole was interrupted and goes on with the same command.
-    if (signal.aborted) throw interrupted(error)
-    throw error
-  }
+  const { result, outputs } = await work()
+  const seconds = (performance.now() - started) / 1000
+  await store.put(name, key, outputs, result, seconds)
+  states.set(name, 'done')
+  emit({ ...place, state: 'done', summary: summary(result), seconds })
+  return result
 }
-
-const interrupted = (cause: unknown) =>
-  new QtError({
-    code: 'PIPELINE_INTERRUPTED',
-    message: 'The pipeline was stopped; what is done stays done.',
-    kind: 'interrupted',
-    actions: ['Run the same command again to go on.'],
-    cause,
-  })

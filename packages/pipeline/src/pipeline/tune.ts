@@ -1,12 +1,13 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseEvent, type TrainingConfigInput } from '@qt/core'
-import { makeFolder, writeFileAtomic } from '@qt/core/node'
+import { messageOf, parseEvent, QtError, type TrainingConfigInput } from '@qt/core'
 import { train } from '@qt/trainer-native'
 import { z } from 'zod'
-import { hashOf, hashPath } from './hashing.js'
+import { hashPath } from './hashing.js'
+import { claimFolder, emptyFolder } from './own-folder.js'
 import { stage, type Workshop } from './stage.js'
 import { dataFiles } from './validate.js'
+import { workKey } from './work-key.js'
 
 const resultSchema = z.object({
   kind: z.enum(['adapter', 'model']),
@@ -16,6 +17,9 @@ const resultSchema = z.object({
   curve: z.array(z.object({ step: z.number(), loss: z.number() })),
 })
 export type Tuned = z.infer<typeof resultSchema>
+
+/** A run with one of these cannot be gone on with, and its folder is ours to begin anew. */
+const beyondResuming = new Set(['RUN_LOG_SHORT', 'CHECKPOINT_DAMAGED', 'RESUME_CHANGED'])
 
 /** Trains in this process. A run that was cut off goes on from its newest checkpoint and ends with the same bytes. */
 export async function tune(workshop: Workshop): Promise<Tuned> {
@@ -31,34 +35,31 @@ export async function tune(workshop: Workshop): Promise<Tuned> {
     training,
     output: folder,
   }
+  const trained = async (resume: boolean) => {
+    const run = train(input, { signal, resume })
+    for await (const event of run) emit({ type: 'training', event })
+    return run
+  }
   return stage(workshop, {
     name: 'train',
     inputs,
     result: resultSchema,
     async work() {
-      const resume = await keepOnlyRunOf(folder, hashOf(inputs))
-      const run = train(input, { signal, resume })
-      for await (const event of run) emit({ type: 'training', event })
-      const { metrics, adapter: trained } = await run
-      const kind = trained ? 'adapter' : 'model'
+      const key = workKey('train', inputs)
+      const begun = await claimFolder(folder, key)
+      const { metrics, adapter: made } = await trained(begun).catch(async (error: unknown) => {
+        if (!begun || !QtError.isInstance(error) || !beyondResuming.has(error.code)) throw error
+        const message = `The training that was begun cannot be gone on with and starts anew: ${messageOf(error)}`
+        emit({ type: 'message', level: 'warning', message })
+        await emptyFolder(folder, key)
+        return trained(false)
+      })
+      const kind = made ? 'adapter' : 'model'
       const curve = await lossCurve(join(folder, 'events.jsonl'))
       return { result: { kind, ...metrics, curve }, outputs: [`train/${kind}`] }
     },
     summary: ({ steps, tokens, loss }) => `${steps} steps on ${tokens} tokens, last loss ${loss?.toFixed(3) ?? 'unknown'}`,
   })
-}
-
-/**
- * Checkpoints of other data or settings are of no use: the folder is emptied, and marked with what it is for. True when a run of these
- * inputs was begun before.
- */
-async function keepOnlyRunOf(folder: string, key: string): Promise<boolean> {
-  const mark = join(folder, 'inputs.sha256')
-  if ((await readFile(mark, 'utf8').catch(() => '')) === key) return true
-  await rm(folder, { recursive: true, force: true })
-  await makeFolder(folder)
-  await writeFileAtomic(mark, key)
-  return false
 }
 
 async function lossCurve(file: string): Promise<Tuned['curve']> {

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { type ChatExample, usageError } from '@qt/core'
-import { makeFolder, writeFileAtomic } from '@qt/core/node'
+import { writeFileAtomic } from '@qt/core/node'
 import {
   augmentScenario,
   defaultTools,
@@ -20,6 +20,7 @@ import {
 } from '@qt/data'
 import { z } from 'zod'
 import { hashOf } from './hashing.js'
+import { emptyFolder } from './own-folder.js'
 import { type StageWork, stage, type Workshop } from './stage.js'
 
 const resultSchema = z.object({
@@ -133,7 +134,7 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
     const measured = held.flatMap(({ name, file, text }) =>
       toConversations(parseScenario(text, { tools, file }), { source: name }),
     )
-    await makeFolder(join(output, 'data'))
+    await emptyFolder(join(output, 'data'), hashOf(inputs))
     await writeFileAtomic(join(output, dataFiles.train), jsonl(chats))
     await writeFileAtomic(join(output, dataFiles.heldOut), jsonl(measured))
     return {

@@ -4,7 +4,7 @@ import { load } from '@qt/trainer-native'
 import { inspect } from '@qt/weights'
 import { z } from 'zod'
 import { hashPath } from './hashing.js'
-import { llamaCpp } from './llama-cpp.js'
+import { type LlamaCpp, llamaCpp } from './llama-cpp.js'
 import { stage, type Workshop } from './stage.js'
 
 const resultSchema = z.object({
@@ -18,8 +18,16 @@ const prompt = 'I look around. What do I see?'
 
 /** Opens every file, checks its structure, and lets our engine and, where it is installed, llama.cpp answer from it. */
 export async function verify(workshop: Workshop, files: readonly string[]): Promise<Verified> {
-  const { config, emit, signal } = workshop
-  const judge = config.llamaCpp ? await llamaCpp() : 'llama.cpp was not asked: pipeline.yaml says so'
+  const judge = workshop.config.llamaCpp ? await llamaCpp() : 'llama.cpp was not asked: pipeline.yaml says so'
+  try {
+    return await check(workshop, files, judge)
+  } finally {
+    if (typeof judge !== 'string') await judge.close()
+  }
+}
+
+async function check(workshop: Workshop, files: readonly string[], judge: LlamaCpp | string): Promise<Verified> {
+  const { emit, signal } = workshop
   return stage(workshop, {
     name: 'verify',
     inputs: { files: await Promise.all(files.map(hashPath)), llama: typeof judge !== 'string' },
@@ -29,6 +37,7 @@ export async function verify(workshop: Workshop, files: readonly string[]): Prom
       for (const [index, file] of files.entries()) {
         signal.throwIfAborted()
         const name = basename(file)
+        emit({ type: 'progress', stage: 'verify', text: name, done: index, total: files.length })
         const { tensors } = await inspect(file)
         const model = await load(file, { contextLength: 256, signal })
         let engine: string
