@@ -1,7 +1,9 @@
 import type { StepEvent } from '@qt/core'
 import { expect, test } from 'vitest'
 import type { Io } from '../io.js'
+import { pipelineProgress } from './pipeline-progress.js'
 import { status } from './status.js'
+import { timeLeft } from './time-left.js'
 import { trainProgress } from './train-progress.js'
 import { bytesText, countText, durationText, fields, numbers } from './units.js'
 
@@ -82,4 +84,44 @@ test('prints plain lines elsewhere: now and then, and the last in any case', () 
   const lines = text().trimEnd().split('\n')
   expect(lines.map((one) => one.slice(0, 12))).toEqual(['step 1  epoc', 'step 6  epoc', 'validation a', 'step 8  epoc'])
   expect(text()).not.toContain('\u001b')
+})
+
+test('time left goes by the latest pace, and is not guessed before there is one', () => {
+  let now = 0
+  const left = timeLeft(() => now)
+  // Kept from an earlier run: a thousand in no time.
+  for (let done = 1; done <= 1000; done += 333) expect(left.text(done, 1100)).toBe('')
+  for (let done = 1001; done <= 1050; done++) {
+    now += 2000
+    left.text(done, 1100)
+  }
+  now += 2000
+  expect(left.text(1051, 1100)).toBe('  1m38s left')
+  left.reset()
+  expect(left.text(0, 2)).toBe('')
+  expect(left.text(2, 2)).toBe('')
+})
+
+test('a pipeline draws a bar and the time left for a download and for every stage that counts', () => {
+  const { io, text } = recorder(true)
+  let now = 0
+  const line = status(io, () => now)
+  const show = pipelineProgress(line, () => now)
+  show({ type: 'download', file: 'model.gguf', done: 2 ** 20, total: 4 * 2 ** 20 })
+  now += 1000
+  show({ type: 'download', file: 'model.gguf', done: 2 * 2 ** 20, total: 4 * 2 ** 20 })
+  show({ type: 'stage', stage: 'evaluate', state: 'start', number: 7, of: 8 })
+  show({ type: 'progress', stage: 'evaluate', text: 'base', done: 1, total: 4 })
+  now += 5000
+  show({ type: 'progress', stage: 'evaluate', text: 'base', done: 2, total: 4 })
+  show({ type: 'stage', stage: 'evaluate', state: 'done', number: 7, of: 8, seconds: 6, summary: 'done' })
+  line.end()
+  expect(text().split('\r\u001b[2K').slice(1)).toEqual([
+    'downloading model.gguf  1.0 MiB of 4.0 MiB  █████░░░░░░░░░░░░░░░',
+    'downloading model.gguf  2.0 MiB of 4.0 MiB  ██████████░░░░░░░░░░  2s left',
+    '[7/8] evaluate\n',
+    '  1/4  █████░░░░░░░░░░░░░░░  base',
+    '  2/4  ██████████░░░░░░░░░░  10s left  base',
+    '[7/8] evaluate  6s  done\n',
+  ])
 })

@@ -5,6 +5,8 @@ export interface Status {
   update(text: string): void
   /** A line that stays. */
   line(text: string): void
+  /** What was going on is over: the next line stands alone. */
+  forget(): void
   /** Leaves the last state as a line. */
   end(): void
 }
@@ -31,6 +33,10 @@ export function status(io: Io, now: () => number = () => performance.now()): Sta
     line(text) {
       io.note(io.terminal ? `\r\u001b[2K${text}\n` : `${text}\n`)
       if (io.terminal && last !== '') draw(last)
+    },
+    forget() {
+      last = ''
+      at = Number.NEGATIVE_INFINITY
     },
     end() {
       if (last === '') return

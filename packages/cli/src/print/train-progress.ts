@@ -1,4 +1,5 @@
 import type { RunEvent, StepEvent } from '@qt/core'
+import { bar } from './bar.js'
 import type { Status } from './status.js'
 import { bytesText, durationText } from './units.js'
 
@@ -49,12 +50,4 @@ function lineOf(event: RunEvent): string | undefined {
     default:
       return undefined
   }
-}
-
-const cells = 20
-
-function bar(share: number | undefined): string {
-  if (share === undefined) return ''
-  const full = Math.round(Math.min(1, Math.max(0, share)) * cells)
-  return `  ${'█'.repeat(full)}${'░'.repeat(cells - full)}`
 }

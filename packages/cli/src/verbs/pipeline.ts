@@ -1,11 +1,11 @@
 import { QtError } from '@qt/core'
-import type { PipelineEvent, PipelineResult } from '@qt/pipeline'
+import type { PipelineResult } from '@qt/pipeline'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
-import { type Status, status } from '../print/status.js'
-import { trainProgress } from '../print/train-progress.js'
-import { durationText, fields } from '../print/units.js'
+import { pipelineProgress } from '../print/pipeline-progress.js'
+import { status } from '../print/status.js'
+import { fields } from '../print/units.js'
 
 export const pipeline = defineVerb({
   name: 'pipeline',
@@ -22,7 +22,7 @@ export const pipeline = defineVerb({
   async run({ flags, positionals, argv, io }) {
     const { pipeline: start } = await need('@qt/pipeline', () => import('@qt/pipeline'))
     const progress = status(io)
-    const show = eventPrinter(progress)
+    const show = pipelineProgress(progress)
     try {
       const result = await withInterrupt(
         async (signal) => {
@@ -46,22 +46,6 @@ export const pipeline = defineVerb({
     }
   },
 })
-
-function eventPrinter(progress: Status): (event: PipelineEvent) => void {
-  const training = trainProgress(progress)
-  return (event) => {
-    if (event.type === 'stage') {
-      const place = `[${event.number}/${event.of}] ${event.stage}`
-      if (event.state === 'start') progress.line(place)
-      else if (event.state === 'reused') progress.line(`${place}  unchanged: ${event.summary ?? ''}`)
-      else progress.line(`${place}  ${durationText(event.seconds ?? 0)}  ${event.summary ?? ''}`)
-    } else if (event.type === 'progress') progress.update(`  ${event.done}/${event.total}  ${event.text}`)
-    else if (event.type === 'finding') progress.line(`  ${event.finding.severity}: ${event.finding.toString()}`)
-    else if (event.type === 'message') progress.line(`  ${event.level === 'warning' ? 'warning: ' : ''}${event.message}`)
-    // Checkpoints are the pipeline's own business.
-    else if (event.event.type !== 'checkpoint') training(event.event)
-  }
-}
 
 function resultText({ evaluation, quantised, model, report, next }: PipelineResult): string {
   const share = (value: number | null) => (value === null ? '–' : `${(100 * value).toFixed(1)} %`)
