@@ -10,7 +10,7 @@ import { stageRows, stageTexts } from './make-base/rows.js'
 import { writeStart } from './make-base/start.js'
 import { root } from './root.js'
 
-/** `npm run make-base`: trains packages/base-model/model/base.gguf from its recipe, about half an hour on two idle cores. */
+/** `npm run make-base`: trains packages/base-model/model/base.gguf from its recipe, about an hour on two cores. */
 const target = join(root, 'packages/base-model/model')
 const work = await mkdtemp(join(tmpdir(), 'qt-base-'))
 const started = performance.now()

@@ -18,7 +18,7 @@ export function baseModelPath(): string {
       code: 'BASE_MODEL_MISSING',
       message: 'The base model has not been made yet.',
       where: { file: path },
-      actions: [{ label: 'Train it in the repository (five to ten minutes)', command: 'npm run make-base' }],
+      actions: [{ label: 'Train it in the repository (about an hour)', command: 'npm run make-base' }],
     })
   return path
 }

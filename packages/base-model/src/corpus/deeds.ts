@@ -1,5 +1,5 @@
 import { attempt, fill, type SkillName, skillNames } from './attempt.js'
-import { itemName, somebodyName, spellName } from './names.js'
+import { calledName, itemName, somebodyName, spellName } from './names.js'
 import type { Member, Party } from './party.js'
 import { castings } from './phrases/castings.js'
 import { firstBlows } from './phrases/first-blows.js'
@@ -7,6 +7,7 @@ import { givings } from './phrases/givings.js'
 import { heals } from './phrases/heals.js'
 import { hurts } from './phrases/hurts.js'
 import { laterBlows } from './phrases/later-blows.js'
+import { rolls } from './phrases/rolls.js'
 import { saves } from './phrases/saves/index.js'
 import { smallTalk } from './phrases/small-talk.js'
 import { takings } from './phrases/takings.js'
@@ -45,7 +46,7 @@ export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: 
   const byCompanion = companion !== undefined && chance(0.4)
   const actor = byCompanion ? companion : player
   const somebody = chance(0.7) ? foe : somebodyName(choices)
-  const friend = companion?.name ?? somebodyName(choices)
+  const friend = companion ? calledName(choices, companion.name) : somebodyName(choices)
   const set = (text: string) => fill(settle(choices, text), somebody, friend)
   // What is said of nobody in particular serves the player; what is said of a companion needs one.
   const said = (from: readonly string[]) => set(pick(companion ? from : from.filter((text) => !text.includes('%'))))
@@ -78,7 +79,7 @@ export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: 
       const sides = pick([4, 6, 6, 8, 10, 12])
       const dice = `${count}d${sides}`
       return {
-        asked: fill(pick(byCompanion ? rolls.theirs : rolls.mine), somebody, friend).replace('#', dice),
+        asked: set(pick(byCompanion ? rolls.theirs : rolls.mine)).replace('#', dice),
         deed: { kind, dice, count, sides, who: actor.name },
       }
     }
@@ -101,29 +102,6 @@ export function deed(choices: Choices, kind: DeedKind, { members }: Party, foe: 
   }
 }
 
-const rolls = {
-  mine: [
-    'The fall is deep. Roll # for me.',
-    'It throws me off. Roll # for the fall.',
-    'That must hurt. Roll # for my wounds.',
-    'The acid splashes my arm: # damage, please.',
-    'I drink the potion. Roll # for the healing.',
-    'Roll # to see how badly I burn.',
-    'How much does it hurt me? Roll #.',
-    'The beam hits my back. That is #, I think.',
-  ],
-  theirs: [
-    'The rocks come down on %. Roll #.',
-    'Roll # for the bite on %.',
-    '% falls off the ladder. Roll # for the landing.',
-    'How bad is it for %? Roll #.',
-    'The thorns catch %: # damage, roll it.',
-    '% is thrown against the wall. Roll # for it.',
-    'The trap goes off under %. That is #.',
-    '% swallows the medicine. Roll # for it.',
-  ],
-} as const
-
 /** "a apple" → "an apple". */
 const withArticles = (text: string): string => text.replace(/\b(a) (?=[aeiou])/gi, '$1n ')
 
@@ -134,7 +112,7 @@ function casting(choices: Choices, actor: Member, byCompanion: boolean, somebody
   const friends = members.filter(({ name }) => name !== actor.name)
   const target = friends.length > 0 && chance(0.2) ? pick(friends).name : somebody
   const words = pick(byCompanion ? castings.theirs : castings.mine)
-  const asked = fill(settle(choices, words), target, actor.name).replace('$', spell).replace('#', `${level}`)
+  const asked = fill(settle(choices, words), target, calledName(choices, actor.name)).replace('$', spell).replace('#', `${level}`)
   const aimed = words.includes('@') ? { target: target.replace(/^the /, '') } : {}
   return { asked, deed: { kind: 'spell', spell, level, ...aimed } }
 }

@@ -14,9 +14,31 @@ const last = [
   ...['go', 'ya', 'ix', 'bert', 'lyn', 'os', 'ard', 'ana', 'ul', 'ver', 'sa', 'd', 'mond'],
 ] as const
 
+const titles = [
+  ...['Captain', 'Sergeant', 'Sir', 'Dame', 'Lady', 'Lord', 'Master', 'Mistress', 'Brother', 'Sister', 'Father', 'Mother'],
+  ...['Uncle', 'Aunt', 'Cousin', 'Granny', 'Old', 'Young', 'Little', 'Big', 'Doctor', 'Professor', 'Mister', 'Madam'],
+  ...['Count', 'Baron', 'Abbot', 'Judge', 'Bishop', 'Corporal', 'Squire', 'Chief', 'Nurse', 'Cook', 'Widow', 'Prince'],
+] as const
+const surnames = [
+  ...['Ash', 'Black', 'Bright', 'Copper', 'Dun', 'Fair', 'Grey', 'Hollow', 'Iron', 'Long', 'Moss', 'Oak', 'Raven', 'Salt'],
+  ...['Stone', 'Thorn', 'Wind', 'Winter', 'Barley', 'Fox', 'Good', 'Half', 'Under', 'Water'],
+] as const
+const surnameEndings = [
+  ...['wood', 'brook', 'field', 'hand', 'foot', 'ford', 'by', 'mantle', 'well', 'ley', 'shaw', 'ton', 'worth', 'man', 'penny'],
+] as const
+
 /** A name that is hardly ever the same twice, so that a model has to copy names instead of knowing them. */
 export function personName({ pick, chance }: Choices): string {
-  return chance(0.4) ? pick(givenNames) : `${pick(first)}${pick(middle)}${pick(last)}`
+  const name = chance(0.4) ? pick(givenNames) : `${pick(first)}${pick(middle)}${pick(last)}`
+  if (chance(0.12)) return `${pick(titles)} ${name}`
+  return chance(0.12) ? `${name} ${pick(surnames)}${pick(surnameEndings)}` : name
+}
+
+/** What somebody is called in passing: "Uncle Bram" and "Bram Oakley" are both Bram. */
+export function calledName({ chance }: Choices, name: string): string {
+  const words = name.split(' ')
+  const given = titles.some((title) => title === words[0]) ? words.at(-1) : words[0]
+  return given !== undefined && chance(0.6) ? given : name
 }
 
 /** So many different names. */

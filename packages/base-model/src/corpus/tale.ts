@@ -1,18 +1,20 @@
 import type { ChatMessage } from '@qt/core'
+import { fill } from './attempt.js'
 import { type Deed, type DeedKind, deed, deedKinds, type Told } from './deeds.js'
 import { type Dialect, dialect } from './dialect.js'
 import { somebodyName } from './names.js'
 import { party } from './party.js'
-import { lines } from './phrases/lines.js'
+import { lines } from './phrases/lines/index.js'
 import { badOutcomes, goodOutcomes } from './phrases/outcomes.js'
 import { replies } from './phrases/replies.js'
 import { roles } from './phrases/scenes.js'
 import { type Choices, choices } from './random.js'
+import { settle } from './template.js'
 
 /** How often each kind of turn comes. */
 const often = {
-  ...{ skill: 36, plain: 15, take: 8, give: 8, spell: 9, hurt: 6, heal: 4 },
-  ...{ fight: 5, force: 4, endure: 6, dice: 3, blow: 0 },
+  ...{ skill: 36, plain: 15, take: 12, give: 12, spell: 9, hurt: 11, heal: 6 },
+  ...{ fight: 6, force: 4, endure: 7, dice: 4, blow: 0 },
 } as const satisfies Readonly<Record<DeedKind, number>>
 const kinds = deedKinds.flatMap((kind) => Array.from({ length: often[kind] }, () => kind))
 
@@ -35,16 +37,21 @@ export function tale(seed: number, index: number): ChatMessage[] {
     if (chance(0.2)) foe = somebodyName(made)
     const told = deed(made, deedKind(made, fighting), company, foe)
     if (told.deed.kind === 'fight') fighting = true
-    messages.push(...played(made, told, words))
+    messages.push(...played(made, told, words, foe))
   }
   return messages
 }
 
+/** What dice are rolled for, by the words of who asks. */
+const healing = /heal|drink|medicine|potion|salve|balm|mend|bandage|rest|sleep/i
+const harm = /damage|hurt|harm|wound|fall|burn|bit|sting|stung|poison|acid|blade|arrow|claw|thorn|scald|crush|land|hit|trap/i
+
 /** What is asked, what is answered, and where something is rolled, the result and what came of it. */
-function played(made: Choices, { asked, deed: done }: Told, words: Dialect): ChatMessage[] {
-  const { pick, integer } = made
+function played(made: Choices, { asked, deed: done }: Told, words: Dialect, foe: string): ChatMessage[] {
+  const { integer } = made
+  const say = (from: readonly string[]) => fill(settle(made, made.pick(from)), foe, foe)
   const call = callOf(done, words)
-  const answer = call === undefined ? pick(replies) : `${pick(linesOf(done))} ${call}`
+  const answer = call === undefined ? say(replies) : `${say(linesOf(done))} ${call}`
   const messages: ChatMessage[] = [
     { role: 'user', content: asked },
     { role: 'assistant', content: answer },
@@ -52,12 +59,14 @@ function played(made: Choices, { asked, deed: done }: Told, words: Dialect): Cha
   if (done.kind === 'dice') {
     const rolled = Array.from({ length: done.count }, () => 1 + integer(done.sides))
     const total = rolled.reduce((sum, one) => sum + one, 0)
-    const heals = /drink|heal|medicine/.test(asked)
+    const change = healing.test(asked) ? 'heal' : harm.test(asked) ? 'hurt' : undefined
     messages.push(
       { role: 'tool', content: `${done.dice}: ${rolled.join(' + ')} = *${total}*` },
       {
         role: 'assistant',
-        content: `${pick(heals ? lines.heal : lines.hurt)} [${words.body}: ${done.who}, ${heals ? '+' : '-'}${total}]`,
+        content: change
+          ? `${say(lines[change])} [${words.body}: ${done.who}, ${change === 'heal' ? '+' : '-'}${total}]`
+          : `${total}, then. ${say(lines.tense)}`,
       },
     )
   }
@@ -70,7 +79,7 @@ function played(made: Choices, { asked, deed: done }: Told, words: Dialect): Cha
       { role: 'tool', content: `${tested}: ${die} + ${bonus}(sheet) = *${die + bonus}*` },
       {
         role: 'assistant',
-        content: `${words.verdicts[success ? 0 : 1]} ${pick(success ? goodOutcomes : badOutcomes)}`,
+        content: `${words.verdicts[success ? 0 : 1]} ${say(success ? goodOutcomes : badOutcomes)}`,
       },
     )
   }
