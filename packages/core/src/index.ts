@@ -6,6 +6,8 @@ export {
   toolCallSchema,
   toolDefinitionSchema,
 } from './chat.js'
+export { type ExplainedIssue, explainIssue } from './config/explain-issue.js'
+export { camelKeys } from './config/normalise.js'
 export { type ParseConfigOptions, parseConfig } from './config/parse.js'
 export {
   adapterDefaults,
@@ -75,6 +77,7 @@ export {
 export { nearest } from './nearest.js'
 export { type Purpose, permutation, philox, uniform } from './philox.js'
 export { type Run, type RunContext, startRun } from './run.js'
+export { shellWord } from './shell-word.js'
 export {
   type Nf4Scales,
   rowBytes,

@@ -58,6 +58,7 @@ test('flags win over the file', () => {
 test.each([
   [{ ...least, adapter: { rnak: 8 } }, 'adapter.rnak', 'Did you mean "rank"?'],
   [{ ...least, training: { lerning_rate: 1 } }, 'training.lerningRate', 'Did you mean "learningRate"?'],
+  [{ ...least, data: { path: 'x', tools: [{ nmae: 'x' }] } }, 'data.tools.0.nmae', 'Did you mean "name"?'],
   [{ ...least, bsae: 'x' }, 'bsae', 'Did you mean "base"?'],
 ])('an unknown key names the nearest known one: %j', (input, field, action) => {
   const error = failure(input)
@@ -75,6 +76,14 @@ test.each([
   ['nothing', null, 'data'],
 ])('%s is an error that names the field', (_, input, field) => {
   expect(failure(input)).toMatchObject({ code: 'CONFIG_INVALID', kind: 'usage', where: { field } })
+})
+
+test('where there are alternatives, all are named, or what is wrong with the one that was meant', () => {
+  expect(failure({ ...least, training: { checkpointing: 3 } }).message).toBe(
+    '"training.checkpointing" must be auto or true or false.',
+  )
+  expect(failure({ ...least, adapter: { targets: [] } })).toMatchObject({ where: { field: 'adapter.targets' } })
+  expect(failure({ ...least, adapter: { targets: [] } }).message).toMatch(/^"adapter.targets": Too small/)
 })
 
 test('a list is no configuration, whatever the flags', () => {

@@ -1,6 +1,6 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { usageError } from '../errors.js'
-import { nearest } from '../nearest.js'
+import { explainIssue } from './explain-issue.js'
 import { applyAliases, camelKeys } from './normalise.js'
 import { adapterDefaults, type TrainingConfig, trainingConfigSchema } from './schema.js'
 
@@ -52,37 +52,11 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function configError(issue: z.core.$ZodIssue, file: string | undefined) {
-  const field = issue.path.join('.')
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!
-    const known = keysAt(issue.path)
-    const near = nearest(key, known)
-    return usageError('CONFIG_UNKNOWN_KEY', `"${[field, key].filter(Boolean).join('.')}" is not a known key.`, {
-      where: { ...(file ? { file } : {}), field: [field, key].filter(Boolean).join('.') },
-      actions: [near ? `Did you mean "${near}"?` : `Known keys here: ${known.join(', ')}.`],
-    })
-  }
-  const missing = issue.code === 'invalid_type' && /undefined/.test(issue.message)
-  return usageError('CONFIG_INVALID', missing ? `"${field}" is missing.` : `"${field || 'configuration'}": ${issue.message}.`, {
-    where: { ...(file ? { file } : {}), field },
-    actions: [missing ? `Add "${field}" to the configuration.` : `Correct "${field || 'the configuration'}".`],
+  const { path, kind, message, action } = explainIssue(issue, trainingConfigSchema)
+  return usageError(kind === 'unknown-key' ? 'CONFIG_UNKNOWN_KEY' : 'CONFIG_INVALID', message, {
+    where: { ...(file ? { file } : {}), field: path.join('.') },
+    actions: [action],
   })
-}
-
-/** The keys that the schema knows at a path. */
-function keysAt(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = trainingConfigSchema
-  for (const key of path) schema = isObject(unwrap(schema)) ? (unwrap(schema) as z.ZodObject).shape[String(key)] : undefined
-  const object = unwrap(schema)
-  return isObject(object) ? Object.keys(object.shape) : []
-}
-
-const isObject = (schema: unknown): schema is z.ZodObject => schema instanceof z.ZodObject
-
-function unwrap(schema: unknown): unknown {
-  while (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodNullable)
-    schema = schema.unwrap()
-  return schema
 }
 
 /** What no single field can say: either a base or an architecture, and what goes with each. */

@@ -1,5 +1,6 @@
-export { loadConfig } from './load-config.js'
+export { loadConfig, placed } from './load-config.js'
 export { lockFolder } from './lock-folder.js'
 export { makeFolder } from './make-folder.js'
 export { namingFile } from './naming-file.js'
+export { type ParsedYaml, parseYaml } from './parse-yaml.js'
 export { syncFolder, writeFileAtomic } from './write-atomic.js'

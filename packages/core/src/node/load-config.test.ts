@@ -34,6 +34,14 @@ test('broken YAML names its line', async () => {
   await expect(loadConfig(file)).rejects.toMatchObject({ code: 'CONFIG_SYNTAX', kind: 'usage', where: { file } })
 })
 
+test('an alias of nothing is no valid YAML, and an item of a list has its own line', async () => {
+  await expect(loadConfig(await write('base: *nothing\n'))).rejects.toMatchObject({ code: 'CONFIG_SYNTAX', kind: 'usage' })
+  const tools = '  tools:\n    - name: roll\n    - name: heal\n      wrong: 1\n'
+  await expect(loadConfig(await write(`base: m.gguf\ndata:\n  path: rows.jsonl\n${tools}`))).rejects.toMatchObject({
+    where: { line: 7, field: 'data.tools.1.wrong' },
+  })
+})
+
 test('a missing file is an error for people', async () => {
   await expect(loadConfig(join(folder, 'nowhere.yaml'))).rejects.toMatchObject({ code: 'CONFIG_UNREADABLE', kind: 'usage' })
 })
