@@ -1,5 +1,6 @@
 import { type ChatMessage, usageError } from '@qt/core'
 import { type BracketCall, type BracketTool, printCall } from './call.js'
+import { normaliseName } from './normalise.js'
 import { parseToolCalls } from './parse.js'
 
 /** One turn to be answered: what was said before it, and the calls that belong in the answer. */
@@ -29,7 +30,7 @@ export interface HeldOutConversation {
  * ```
  */
 export function toolCallItems(conversations: Iterable<HeldOutConversation>, tools?: readonly BracketTool[]): ToolCallItem[] {
-  const known = tools && new Set(tools.map(({ name }) => name.toLowerCase()))
+  const known = tools && new Set(tools.map(({ name }) => normaliseName(name)))
   const items: ToolCallItem[] = []
   let index = 0
   for (const { messages, id, source } of conversations) {

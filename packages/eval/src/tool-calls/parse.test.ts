@@ -35,8 +35,18 @@ test.each([
   ['[]'],
   ['no bracket: at all'],
   ['[roll: perception\nThe wind howls.'],
+  ['[Day 3 — dusk: rain]'],
+  ['["Warning": keep out]'],
+  ['The letter ends there: [summon: an'],
 ])('finds no call in %j', (text) => {
   expect(parseToolCalls(text, { tools })).toEqual([])
+})
+
+test('quotes, other dashes and no end do not hide a declared tool', () => {
+  const declared = [...tools, { name: 're-roll' }]
+  expect(parseToolCalls('["roll": stealth] [re‑roll: stealth] [roll: stealth', { tools: declared })).toEqual(
+    ['roll', 're-roll', 'roll'].map((name) => ({ name, arguments: ['stealth'] })),
+  )
 })
 
 test('a bracket without a colon is prose unless it names a declared tool', () => {

@@ -2,12 +2,15 @@ import type { BracketCall, BracketTool } from './call.js'
 import { normaliseName } from './normalise.js'
 
 export interface ParseToolCallsOptions {
-  /** With them a bracket without a colon is a call only when it names one; `[sic]` is prose. */
+  /**
+   * With them a bracket that has no colon, no end, or a name in quotes or with other dashes is a call only when it names one of them:
+   * `[sic]` and `["Warning": keep out]` are prose. What is left is what scenarios take for calls, too.
+   */
   readonly tools?: readonly BracketTool[]
 }
 
 /** A bracket that is no Markdown link; the last one may lack its end, because an answer can stop there. */
-const bracket = /\[([^[\]\n]{1,200})(?:\](?!\()|$)/g
+const bracket = /\[([^[\]\n]{1,200})(\](?!\()|$)/g
 const callName = /^[a-z][a-z0-9 _-]{0,39}$/
 const quotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", '`': '`', '“': '”', '‘': '’' }
 
@@ -23,14 +26,18 @@ const quotes: Readonly<Record<string, string>> = { '"': '"', "'": "'", '`': '`',
 export function parseToolCalls(text: string, { tools }: ParseToolCallsOptions = {}): BracketCall[] {
   const declared = tools && new Set(tools.map(({ name }) => normaliseName(name)))
   const calls: BracketCall[] = []
-  for (const [, inside = ''] of text.trimEnd().matchAll(bracket)) {
+  for (const [, inside = '', end] of text.trimEnd().matchAll(bracket)) {
     const colon = inside.indexOf(':')
-    const name = normaliseName(unquote(colon < 0 ? inside : inside.slice(0, colon)))
-    if (!callName.test(name) || (colon < 0 && declared && !declared.has(name))) continue
+    const written = colon < 0 ? inside : inside.slice(0, colon)
+    const name = normaliseName(unquote(written))
+    const plain = colon >= 0 && end !== '' && callName.test(spaced(written))
+    if (!callName.test(name) || (!plain && declared && !declared.has(name))) continue
     calls.push({ name, arguments: colon < 0 ? [] : splitArguments(inside.slice(colon + 1)) })
   }
   return calls
 }
+
+const spaced = (name: string): string => name.trim().toLowerCase().replace(/\s+/g, ' ')
 
 function unquote(text: string): string {
   const plain = text.trim()
