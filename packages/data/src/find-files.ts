@@ -2,7 +2,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { glob, isDynamicPattern } from 'tinyglobby'
-import { type WalkOptions, walkFolder } from './walk-folder.js'
+import { heldOutInside, type WalkOptions, walkFolder } from './walk-folder.js'
 
 const readable = /\.(jsonl|ndjson|json|txt|md)(\.gz)?$/i
 const records = /\.(jsonl|ndjson|json)(\.gz)?$/i
@@ -45,7 +45,7 @@ export async function everyFile(path: string, options: WalkOptions = {}): Promis
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) return [path]
   if (entry?.isDirectory()) return (await walkFolder(path, options)).sort(byCodeUnit)
-  if (isDynamicPattern(path)) return (await eachOnce(await glob(path, { onlyFiles: true }), options)).sort(byCodeUnit)
+  if (isDynamicPattern(path)) return (await eachOnce(path, await glob(path, { onlyFiles: true }), options)).sort(byCodeUnit)
   throw usageError('DATA_NOT_FOUND', `There is no data at ${path}.`, {
     where: { file: path },
     actions: ['Check the path: a file, a folder, or a pattern such as data/**/*.jsonl.'],
@@ -53,14 +53,17 @@ export async function everyFile(path: string, options: WalkOptions = {}): Promis
 }
 
 /** Of the names that links give one file, its own. */
-async function eachOnce(files: readonly string[], { avoid }: WalkOptions): Promise<string[]> {
+async function eachOnce(pattern: string, files: readonly string[], { avoid, onFinding }: WalkOptions): Promise<string[]> {
   const names = new Map<string, string>()
+  let avoided = 0
   for (const file of files) {
     const real = await realpath(file).catch(() => undefined)
     const own = real === resolve(file)
-    if (real === undefined || (!own && avoid?.has(real))) continue
-    if (own || !names.has(real)) names.set(real, file)
+    if (real === undefined) continue
+    if (avoid?.has(real)) avoided += own ? 1 : 0
+    else if (own || !names.has(real)) names.set(real, file)
   }
+  if (avoided > 0) onFinding?.(heldOutInside(pattern, avoided))
   return [...names.values()]
 }
 

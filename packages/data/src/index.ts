@@ -18,7 +18,7 @@ export { augmentScenario } from './scenario/augment-scenario.js'
 export { type CheckedScenario, type CheckScenariosOptions, checkScenarios } from './scenario/check-scenarios.js'
 export { type CopyFinder, findCopies } from './scenario/copies.js'
 export { looksLikeScenario } from './scenario/detect-scenario.js'
-export type { Finding, Fix } from './scenario/finding.js'
+export { type Finding, type Fix, type Problem, toFinding } from './scenario/finding.js'
 export {
   type Character,
   type Gauge,

@@ -7,18 +7,19 @@ import { type Finding, toFinding } from './scenario/finding.js'
 export interface WalkOptions {
   /** Told of links, of what is no file, and of folders that cannot be read; left out: such a folder is a QtError. */
   readonly onFinding?: ((finding: Finding) => void) | undefined
-  /** Real paths of files that no link may lead to: those that are held out. */
+  /** Real paths of files that are left out, by whatever name: those that are held out. */
   readonly avoid?: ReadonlySet<string> | undefined
 }
 
 /**
- * The files below a folder, each real path once: what a link leads to is left out when it is there under its own name, when it is the
- * folder itself or one around it, and when it is to be avoided. Names that begin with a dot are passed over.
+ * The files below a folder, each real path once: what a link leads to is left out when it is there under its own name, and when it is
+ * the folder itself or one around it. What is to be avoided is left out. Names that begin with a dot are passed over.
  */
 export async function walkFolder(root: string, { onFinding, avoid }: WalkOptions = {}): Promise<string[]> {
   const files: string[] = []
   const links: string[] = []
   const seen = new Set<string>()
+  let avoided = 0
   const tell = (severity: Finding['severity'], code: string, file: string, message: string, fix: string) =>
     onFinding?.(toFinding({ code, severity, line: 1, message, fix }, file))
 
@@ -36,13 +37,15 @@ export async function walkFolder(root: string, { onFinding, avoid }: WalkOptions
       else tell('warning', 'no-file', path, 'This is no file with contents.', 'Take it out of the folder; it is passed over.')
     }
   }
+  if (avoided > 0) onFinding?.(heldOutInside(root, avoided))
   return files
 
   function take(path: string, real: string, linked = false): void {
     if (seen.has(real)) return
     seen.add(real)
-    if (linked && avoid?.has(real)) heldOut(path, real)
-    else files.push(path)
+    if (!avoid?.has(real)) files.push(path)
+    else if (linked) heldOut(path, real)
+    else avoided++
   }
 
   function heldOut(path: string, real: string): void {
@@ -82,3 +85,16 @@ export async function walkFolder(root: string, { onFinding, avoid }: WalkOptions
     return undefined
   }
 }
+
+/** Said once for all of them: a folder inside another one is no mistake of any file. */
+export const heldOutInside = (place: string, count: number): Finding =>
+  toFinding(
+    {
+      code: 'held-out-inside',
+      severity: 'warning',
+      line: 1,
+      message: `${count} ${count === 1 ? 'file here is' : 'files here are'} held out, and ${count === 1 ? 'is' : 'are'} not trained on.`,
+      fix: 'Keep what is held out in a folder of its own, beside this one.',
+    },
+    place,
+  )

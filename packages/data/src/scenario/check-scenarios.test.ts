@@ -1,6 +1,6 @@
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkScenarios } from './check-scenarios.js'
 import type { Finding } from './finding.js'
@@ -29,17 +29,18 @@ beforeEach(async () => {
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
-async function check(signal?: AbortSignal) {
+async function check(signal?: AbortSignal, scenarios = join(root, 'scenarios')) {
   const around: Finding[] = []
   const read: string[] = []
   const findings: string[] = []
-  const all = checkScenarios(join(root, 'scenarios'), {
+  const all = checkScenarios(scenarios, {
     heldOut: join(root, 'held-out'),
     onFinding: (finding) => around.push(finding),
     signal,
   })
   for await (const one of all) {
-    read.push(one.file.slice(root.length + 1))
+    // A pattern gives names from here.
+    read.push(resolve(one.file).slice(root.length + 1))
     findings.push(...one.findings.map(({ code, severity, file }) => `${severity} ${code} ${file?.slice(root.length + 1)}`))
   }
   return { around: around.map(({ code, file }) => `${code} ${file?.slice(root.length + 1)}`).sort(), read, findings }
@@ -83,6 +84,21 @@ test('a copy of what is held out is an error, one within training a warning', as
     'warning copied-scenario scenarios/combat/cave.md',
     'error held-out-copy scenarios/tower.md',
   ])
+})
+
+test.each([
+  ['a folder', ''],
+  ['a pattern', '**/*.md'],
+])('what is held out inside %s of scenarios is left out, with one warning', async (_, path) => {
+  await cp(join(root, 'held-out/tower.md'), join(root, 'held-out/again.md'))
+  const { read, around, findings } = await check(undefined, join(root, path))
+  expect(read).toEqual(['held-out/again.md', 'held-out/tower.md', 'scenarios/combat/cave.md'])
+  expect(around).toEqual([`held-out-inside ${path}`])
+  expect(findings).toEqual(['warning copied-scenario held-out/tower.md'])
+})
+
+test('when everything is held out, that is said', async () => {
+  await expect(check(undefined, join(root, 'held-out'))).rejects.toThrow(/^Every scenario at .* is held out\.$/)
 })
 
 test('what is no text is one finding, whatever is in it', async () => {

@@ -15,10 +15,21 @@ export async function scenarioFiles(path: string | readonly string[], options: W
   for (const one of typeof path === 'string' ? [path] : path)
     for (const file of await everyFile(one, options)) if (isScenario(file)) found.add(file)
   if (found.size > 0) return [...found]
+  if (options.avoid && options.avoid.size > 0 && (await withoutAvoiding(path)))
+    throw usageError('DATA_NOT_FOUND', `Every scenario at ${String(path)} is held out.`, {
+      where: { file: String(path) },
+      actions: ['Keep scenarios to train on in one folder and those that are held out in another one.'],
+    })
   throw usageError('DATA_NOT_FOUND', `No scenario was found at ${String(path)}.`, {
     where: { file: String(path) },
     actions: ['Put scenarios (.md) there, or correct the path.'],
   })
+}
+
+const withoutAvoiding = async (path: string | readonly string[]): Promise<boolean> => {
+  const none = { onFinding: () => {} }
+  for (const one of typeof path === 'string' ? [path] : path) if ((await everyFile(one, none)).some(isScenario)) return true
+  return false
 }
 
 /** The category of a file: the folder below the root that it lies in, if any. */
