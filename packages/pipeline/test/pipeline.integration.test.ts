@@ -42,7 +42,7 @@ function runUntil(dir: string, line: string): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'qt-pipeline-'))
+  work = await mkdtemp(join(tmpdir(), 'qt pipeline-'))
   base = await makeTinyBase(join(work, 'base'))
   whole = await project('whole')
   await pipeline(whole, { base })
@@ -56,7 +56,11 @@ test('makes files, measures them, and says what it did', async () => {
     expect([needed.of, all.of]).toEqual([1, 2])
     expect(perplexity).toBeGreaterThan(1)
   }
-  expect(result.next).toHaveLength(3)
+  expect(result.next).toEqual([
+    `Talk to it: qt chat --model '${join(whole, 'output/model-q8_0.gguf')}'`,
+    expect.stringContaining(`scenarios in '${join(whole, 'scenarios')}' and run qt pipeline '${whole}' again`),
+    expect.stringContaining(`qt pipeline '${whole}' --base HuggingFaceTB/SmolLM2-135M-Instruct,`),
+  ])
   const html = await readFile(result.report, 'utf8')
   expect(html).toContain('Before and after')
   expect(html).toContain('I listen at the shaft.')

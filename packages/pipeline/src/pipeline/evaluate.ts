@@ -4,6 +4,7 @@ import { chatExampleSchema, parseConfig } from '@qt/core'
 import { defaultTools, prepareRows, type ScenarioTool } from '@qt/data'
 import { evaluateToolCalls, perplexityOfChats, type ToolCallItem, toolCallItems } from '@qt/eval'
 import { load } from '@qt/trainer-native'
+import { inspect } from '@qt/weights'
 import { z } from 'zod'
 import { hashPath } from './hashing.js'
 import { stage, type Workshop } from './stage.js'
@@ -106,7 +107,7 @@ export async function evaluate(
           const { perplexity } = await perplexityOfChats(model.scoring, rows.train, { signal })
           models.push({
             label,
-            bytes: (await stat(path)).size,
+            bytes: await sizeOf(path),
             perplexity,
             needed: plain(report.accuracy.needed),
             all: plain(report.accuracy.all),
@@ -146,6 +147,12 @@ const plain = ({ share, ...rest }: { share: number; low: number; high: number; c
   share: Number.isNaN(share) ? null : share,
   ...rest,
 })
+
+/** Of the weights, where the model is a folder. */
+export async function sizeOf(path: string): Promise<number> {
+  const found = await stat(path)
+  return found.isDirectory() ? (await inspect(path)).bytes : found.size
+}
 
 async function conversations(file: string) {
   const lines = (await readFile(file, 'utf8')).split('\n').filter(Boolean)

@@ -1,12 +1,10 @@
 import { setMaxListeners } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { isAbsolute, join, relative, resolve as resolvePath } from 'node:path'
 import { baseModelPath } from '@qt/base-model'
-import { QtError, type Run, type RunContext, scenarioToolSchema, startRun, usageError } from '@qt/core'
+import { QtError, type Run, type RunContext, shellWord, startRun } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
-import { defaultTools, type ScenarioTool } from '@qt/data'
+import { defaultTools, toolsOf } from '@qt/data'
 import { type ResolveProgress, resolve } from '@qt/weights'
-import { z } from 'zod'
 import { evaluate } from './evaluate.js'
 import { type PipelineEvent, type PipelineResult, type StageName, stageNames } from './events.js'
 import { sweepLeftovers } from './leftovers.js'
@@ -26,6 +24,8 @@ export interface PipelineOptions {
   readonly base?: string | undefined
   /** Train on the valid scenarios when some are not. */
   readonly skipInvalid?: boolean | undefined
+  /** What starts the command line in a shell, for the commands that results and errors name; left out: qt. */
+  readonly command?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -49,7 +49,7 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
     await requireOwnOutput(settings)
     const unlock = await lockFolder(settings.output)
     try {
-      return await run(dir, await openWorkshop(context, settings, options))
+      return await run(dir, options.command ?? 'qt', await openWorkshop(context, settings, options))
     } catch (error) {
       // Whatever an aborted part says of it, the run as a whole was interrupted and goes on with the same command.
       if (context.signal.aborted) throw interrupted(error)
@@ -84,10 +84,11 @@ const interrupted = (cause: unknown) =>
     cause,
   })
 
-async function run(dir: string, workshop: Workshop): Promise<PipelineResult> {
+async function run(dir: string, command: string, workshop: Workshop): Promise<PipelineResult> {
   const { base, config, states } = workshop
-  const tools = (await declaredTools(config)) ?? defaultTools
-  const validated = await validate(workshop, tools)
+  const { folder, data } = config
+  const tools = (await toolsOf(data.tools && resolvePath(folder, data.tools))) ?? defaultTools
+  const validated = await validate(workshop, { tools, command })
   const tuned = await tune(workshop)
   const model = await toGguf(workshop, await mergeAdapter(workshop, tuned))
   const quantised = await quantiseAll(workshop, model)
@@ -101,9 +102,10 @@ async function run(dir: string, workshop: Workshop): Promise<PipelineResult> {
     ],
     tools,
   )
-  const next = (folder: string) => nextSteps(config, folder, quantised[0]!.path)
-  // The report does not say where it lies: it is the same on every machine.
-  const file = await report(workshop, { validated, tuned, quantised, verified, evaluated, next: next('.') })
+  const best = quantised[0]?.path ?? model
+  // The report does not say where it lies, nor what runs there: it is the same on every machine.
+  const next = nextSteps(config, { dir: '.', best, command: 'qt' })
+  const file = await report(workshop, { validated, tuned, quantised, verified, evaluated, next })
   const { leftOut } = validated
   return {
     output: config.output,
@@ -113,7 +115,7 @@ async function run(dir: string, workshop: Workshop): Promise<PipelineResult> {
     evaluation: evaluated.models,
     stages: stagesOf(states),
     leftOut,
-    next: next(dir),
+    next: nextSteps(config, { dir, best, command }),
   }
 }
 
@@ -132,25 +134,19 @@ const stagesOf = (states: ReadonlyMap<StageName, 'done' | 'reused'>): PipelineRe
   }
 }
 
-const nextSteps = ({ folder, data }: PipelineConfig, dir: string, best: string): string[] => [
-  `Talk to it: qt chat --model ${join(dir, relative(folder, best))}`,
-  `Make it yours: edit or add scenarios in ${join(dir, data.scenarios)} and run qt pipeline ${dir} again; only what changed is redone.`,
-  `Make it better: take a larger base, qt pipeline ${dir} --base SmolLM2-135M-Instruct.gguf, or train longer: training in pipeline.yaml.`,
-]
+interface NextOptions {
+  /** How the folder is called where the commands are typed. */
+  readonly dir: string
+  readonly best: string
+  readonly command: string
+}
 
-async function declaredTools({ data, folder }: PipelineConfig): Promise<readonly ScenarioTool[] | undefined> {
-  if (data.tools === undefined) return undefined
-  const file = join(folder, data.tools)
-  try {
-    return z
-      .array(scenarioToolSchema)
-      .min(1)
-      .parse(JSON.parse(await readFile(file, 'utf8')))
-  } catch (cause) {
-    throw usageError('PIPELINE_TOOLS', `The tools cannot be read from ${data.tools}.`, {
-      where: { file },
-      actions: ['Write a list such as [{"name": "weather", "arguments": [{"name": "kind", "kind": "text"}]}].'],
-      cause,
-    })
-  }
+function nextSteps({ folder, data }: PipelineConfig, { dir, best, command }: NextOptions): string[] {
+  const at = (path: string) => shellWord(isAbsolute(path) ? path : join(dir, path))
+  const again = `${command} pipeline ${shellWord(dir)}`
+  return [
+    `Talk to it: ${command} chat --model ${at(relative(folder, best))}`,
+    `Make it yours: edit or add scenarios in ${at(data.scenarios)} and run ${again} again; only what changed is redone.`,
+    `Make it better: take a larger base, ${again} --base HuggingFaceTB/SmolLM2-135M-Instruct, or train longer: training in pipeline.yaml.`,
+  ]
 }

@@ -18,7 +18,7 @@ beforeAll(async () => {
   large = join(folder, 'large.safetensors')
   const data = new Uint8Array(2 * 60e6)
   await writeSafetensors(large, [{ name: 'weight', dtype: 'BF16', shape: [6000, 10_000], data }])
-})
+}, 60_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 test('a small base is trained whole, a large one through an adapter, each at its own rate', async () => {

@@ -1,8 +1,7 @@
-import { join } from 'node:path'
 import { adapterSchema } from '@qt/core'
-import { scenarioFiles } from '@qt/data'
 import { inspect } from '@qt/weights'
 import type { PipelineConfig, PipelineSettings } from './load-config.js'
+import { scenarioSources } from './scenario-sources.js'
 
 /** Below this many parameters an adapter saves nothing worth having, and every weight is trained. */
 const small = 50e6
@@ -20,7 +19,7 @@ export async function settleTraining(settings: PipelineSettings, base: string): 
   const isSmall = (await inspect(base)).parameters < small
   const augment =
     data.augment === 'auto'
-      ? variations(conversations[isSmall ? 'small' : 'large'], (await scenarioFiles(join(others.folder, data.scenarios))).length)
+      ? variations(conversations[isSmall ? 'small' : 'large'], await countOf({ ...others, data }))
       : data.augment
   const rest = { ...others, data: { ...data, augment } }
   const settled = adapter === 'auto' ? (isSmall ? null : adapterSchema.parse({ rank: 16, alpha: 32 })) : adapter
@@ -28,6 +27,10 @@ export async function settleTraining(settings: PipelineSettings, base: string): 
   const learningRate = settled === null ? (isSmall ? 3.5e-4 : 2e-5) : 4e-4
   return { ...rest, adapter: settled, training: { ...training, learningRate } }
 }
+
+/** What is wrong around the scenarios is told when they are read. */
+const countOf = async (settings: Parameters<typeof scenarioSources>[0]): Promise<number> =>
+  (await scenarioSources(settings, () => {})).train.length
 
 const variations = (wanted: number, scenarios: number): number =>
   Math.min(mostVariations, Math.max(1, Math.round(wanted / Math.max(1, scenarios))))

@@ -1,26 +1,26 @@
-import { join, relative } from 'node:path'
+import { join, relative, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { type ChatExample, usageError } from '@qt/core'
+import { type ChatExample, shellWord, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import {
   augmentScenario,
-  defaultTools,
   type Finding,
   findCopies,
   ngramOverlap,
   parseScenario,
   readScenarioFile,
-  realPaths,
   type ScenarioText,
   type ScenarioTool,
-  scenarioFiles,
   toConversations,
+  toFinding,
   validateScenario,
-  type WalkOptions,
 } from '@qt/data'
+import { toolCallItems } from '@qt/eval'
 import { z } from 'zod'
 import { hashOf } from './hashing.js'
 import { emptyFolder } from './own-folder.js'
+import { resultRoleOfBase } from './result-role-of-base.js'
+import { scenarioSources } from './scenario-sources.js'
 import { type StageWork, stage, type Workshop } from './stage.js'
 
 const resultSchema = z.object({
@@ -31,8 +31,19 @@ const resultSchema = z.object({
   overlap: z.number().nullable(),
   warnings: z.number(),
   leftOut: z.array(z.string()),
+  /** To be told again when nothing has changed; files relative to the pipeline's folder. */
+  findings: z.array(
+    z.object({
+      code: z.string(),
+      severity: z.enum(['error', 'warning']),
+      file: z.string().optional(),
+      line: z.number(),
+      message: z.string(),
+      fix: z.string(),
+    }),
+  ),
 })
-export type Validated = z.infer<typeof resultSchema>
+export type Validated = Omit<z.infer<typeof resultSchema>, 'findings'>
 
 export const dataFiles = { train: 'data/train.jsonl', heldOut: 'data/held-out.jsonl' } as const
 
@@ -50,39 +61,46 @@ interface ValidSource extends Omit<Source, 'content'> {
 /** Part of the key: raise it when the checks find something else, or the variations are others, in the same files. */
 const checks = 3
 
+export interface ValidateOptions {
+  readonly tools: readonly ScenarioTool[]
+  /** What begins the commands that errors name. */
+  readonly command: string
+}
+
+type Part = 'training' | 'heldOut'
+
 /** Checks every scenario and writes the conversations that the other stages use, variations included. */
-export async function validate(workshop: Workshop, tools: readonly ScenarioTool[] = defaultTools): Promise<Validated> {
-  const { config, emit, skipInvalid, signal } = workshop
+export async function validate(workshop: Workshop, { tools, command }: ValidateOptions): Promise<Validated> {
+  const { base, config, emit, skipInvalid, signal } = workshop
   const { data, folder, output } = config
   const { seed } = config.training
   const around: Finding[] = []
-  const onFinding = (finding: Finding) => void around.push(finding)
-  const heldOut = data.heldOut === null ? [] : await sources(folder, data.heldOut, { onFinding, signal })
-  const avoid = await realPaths(heldOut.map(({ file }) => file))
-  const train = await sources(folder, data.scenarios, { onFinding, avoid, signal })
+  const files = await scenarioSources(config, (finding) => void around.push(finding))
+  const [heldOut, train] = [await read(folder, files.heldOut, signal), await read(folder, files.train, signal)]
+  const resultRole = await resultRoleOfBase(base)
   const inputs = {
     checks,
     tools,
+    resultRole,
     augment: data.augment,
     seed,
     skipInvalid,
     around: around.map(({ code, message }) => [code, message]),
   }
 
-  const work: StageWork<Validated>['work'] = async () => {
+  const work: StageWork<z.infer<typeof resultSchema>>['work'] = async () => {
     const leftOut: string[] = []
-    let warnings = 0
-    const errors: { file: string; line: number; message: string; fix: string }[] = []
-    const report = (findings: readonly Finding[]): number => {
-      for (const finding of findings) emit({ type: 'finding', finding })
-      const wrong = findings.filter(({ severity }) => severity === 'error')
-      warnings += findings.length - wrong.length
-      errors.push(...wrong.map(({ file = folder, line, message, fix }) => ({ file, line, message, fix: fix.label })))
-      return wrong.length
+    const findings: Finding[] = []
+    const mendable = new Set<Part>()
+    const report = (found: readonly Finding[], part?: Part): number => {
+      for (const finding of found) emit({ type: 'finding', finding })
+      findings.push(...found)
+      if (part !== undefined && found.some(({ severity, fix }) => severity === 'error' && fix.replace)) mendable.add(part)
+      return found.filter(({ severity }) => severity === 'error').length
     }
     report(around)
     const copies = findCopies()
-    const valid = async (list: readonly Source[], part: 'training' | 'heldOut'): Promise<ValidSource[]> => {
+    const valid = async (list: readonly Source[], part: Part): Promise<ValidSource[]> => {
       const kept: ValidSource[] = []
       for (const { name, file, content } of list) {
         // So that an interruption is heard between any two files.
@@ -90,8 +108,8 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
         signal.throwIfAborted()
         const { text, finding } = content
         const copy = text === undefined ? undefined : copies[part](file, text)
-        const findings = text === undefined ? [finding] : validateScenario(text, { tools, file })
-        const wrong = report([...(copy ? [copy] : []), ...findings])
+        const own = text === undefined ? [finding] : validateScenario(text, { tools, file })
+        const wrong = report([...(copy ? [copy] : []), ...own], part)
         if (wrong > 0) leftOut.push(name)
         else if (text !== undefined) kept.push({ name, file, text })
       }
@@ -99,23 +117,11 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
     }
     const held = await valid(heldOut, 'heldOut')
     const good = await valid(train, 'training')
-    const [first] = errors
-    if (first && !skipInvalid)
-      throw usageError(
-        'PIPELINE_DATA_INVALID',
-        `${first.message}${errors.length > 1 ? ` (and ${errors.length - 1} more, in ${leftOut.length} ${leftOut.length === 1 ? 'file' : 'files'})` : ''}`,
-        {
-          where: { file: first.file, line: first.line },
-          actions: [
-            first.fix,
-            { label: 'Mend what can be mended by code', command: `qt data fix ${join(folder, data.scenarios)}` },
-            'Or train on the valid files only: --skip-invalid.',
-          ],
-        },
-      )
+    const errors = findings.filter(({ severity }) => severity === 'error')
+    if (errors.length > 0 && !skipInvalid) throw invalid(errors, { config, command, mendable, files: leftOut.length })
     if (good.length === 0)
       throw usageError('PIPELINE_DATA_EMPTY', 'No scenario is left to train on.', {
-        where: { file: join(folder, data.scenarios) },
+        where: { file: resolve(folder, data.scenarios) },
         actions: ['Correct the scenarios; qt data validate lists what is wrong.'],
       })
 
@@ -124,16 +130,18 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
       await setImmediate()
       signal.throwIfAborted()
       const scenario = parseScenario(text, { tools, file })
-      chats.push(...toConversations(scenario, { source: name }))
+      chats.push(...toConversations(scenario, { source: name, resultRole }))
       for (let i = 0; i < data.augment; i++) {
         const varied = augmentScenario(scenario, { seed: variation(seed, name, i), tools })
-        if (varied) chats.push(...toConversations(varied, { source: `${name}~${i + 1}` }))
+        if (varied) chats.push(...toConversations(varied, { source: `${name}~${i + 1}`, resultRole }))
       }
       emit({ type: 'progress', stage: 'validate', text: name, done: index + 1, total: good.length })
     }
     const measured = held.flatMap(({ name, file, text }) =>
-      toConversations(parseScenario(text, { tools, file }), { source: name }),
+      toConversations(parseScenario(text, { tools, file }), { source: name, resultRole }),
     )
+    // What the evaluation would refuse is refused before the training.
+    toolCallItems(measured, tools)
     await emptyFolder(join(output, 'data'), hashOf(inputs))
     await writeFileAtomic(join(output, dataFiles.train), jsonl(chats))
     await writeFileAtomic(join(output, dataFiles.heldOut), jsonl(measured))
@@ -143,14 +151,18 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
         conversations: chats.length,
         heldOut: held.length,
         overlap: held.length === 0 ? null : ngramOverlap(held.flatMap(spoken), good.flatMap(spoken)),
-        warnings,
+        warnings: findings.length - errors.length,
         leftOut,
+        findings: findings.map(({ file, fix, code, severity, line, message }) => ({
+          ...{ code, severity, line, message, fix: fix.label },
+          ...(file === undefined ? {} : { file: relative(folder, file) }),
+        })),
       },
       outputs: Object.values(dataFiles),
     }
   }
 
-  return stage(workshop, {
+  const { findings, ...validated } = await stage(workshop, {
     name: 'validate',
     inputs: { ...inputs, train: texts(train), heldOut: texts(heldOut) },
     result: resultSchema,
@@ -159,6 +171,38 @@ export async function validate(workshop: Workshop, tools: readonly ScenarioTool[
       `${scenarios} scenarios, ${conversations} conversations with variations, ${held} held out` +
       `${overlap === null ? '' : ` (${(100 * overlap).toFixed(1)} % of their word 4-grams occur in training)`}` +
       `${warnings ? `, ${warnings} warning${warnings === 1 ? '' : 's'}` : ''}${leftOut.length ? `; ${leftOut.length} left out: ${leftOut.join(', ')}` : ''}`,
+  })
+  if (workshop.states.get('validate') === 'reused')
+    for (const { file, ...rest } of findings)
+      emit({ type: 'finding', finding: toFinding(rest, file === undefined ? undefined : join(folder, file)) })
+  return validated
+}
+
+interface InvalidOptions {
+  readonly config: Workshop['config']
+  readonly command: string
+  /** Where something can be mended by code. */
+  readonly mendable: ReadonlySet<Part>
+  /** How many have errors. */
+  readonly files: number
+}
+
+function invalid(errors: readonly Finding[], { config, command, mendable, files }: InvalidOptions) {
+  const { data, folder } = config
+  const { file = folder, line, message, fix } = errors[0]!
+  const tools = data.tools === undefined ? [] : ['--tools', shellWord(resolve(folder, data.tools))]
+  const paths = [...(mendable.has('training') ? [data.scenarios] : []), ...(mendable.has('heldOut') ? [data.heldOut!] : [])]
+  const rest = errors.length > 1 ? ` (and ${errors.length - 1} more, in ${files} ${files === 1 ? 'file' : 'files'})` : ''
+  return usageError('PIPELINE_DATA_INVALID', `${message}${rest}`, {
+    where: { file, line },
+    actions: [
+      fix.label,
+      ...paths.map((path) => ({
+        label: 'Mend what can be mended by code',
+        command: [command, 'data', 'fix', shellWord(resolve(folder, path)), ...tools].join(' '),
+      })),
+      'Or train on the valid files only: --skip-invalid.',
+    ],
   })
 }
 
@@ -174,13 +218,9 @@ const variation = (seed: number, name: string, index: number): number =>
 
 const jsonl = (rows: readonly unknown[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 
-async function sources(
-  folder: string,
-  path: string,
-  { signal, ...options }: WalkOptions & { signal: AbortSignal },
-): Promise<Source[]> {
+async function read(folder: string, files: readonly string[], signal: AbortSignal): Promise<Source[]> {
   const all: Source[] = []
-  for (const file of await scenarioFiles(join(folder, path), options)) {
+  for (const file of files) {
     signal.throwIfAborted()
     all.push({ name: relative(folder, file).replaceAll('\\', '/'), file, content: await readScenarioFile(file) })
   }
