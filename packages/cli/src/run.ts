@@ -3,9 +3,8 @@ import { nearest, usageError } from '@qt/core'
 import { generalHelp, verbHelp } from './args/help.js'
 import { checkComplete, parseArguments } from './args/parse.js'
 import type { Flags, Values, Verb } from './args/verb.js'
-import { exitCodeOf, friendly } from './friendly-error.js'
 import { createIo } from './io.js'
-import { errorDocument, errorText } from './print/error.js'
+import { printError } from './print/error.js'
 import { type VerbEntry, verbs } from './verbs/index.js'
 
 /**
@@ -35,11 +34,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     checkComplete(verb, parsed)
     return (await verb.run({ flags: parsed.flags as Values<Flags>, positionals: parsed.positionals, argv, io })) ?? 0
   } catch (thrown) {
-    const code = exitCodeOf(thrown)
-    const error = friendly(thrown)
-    io.document(errorDocument(error))
-    io.note(errorText(error, { verbose, color: io.color }))
-    return code
+    return printError(thrown, { io, verbose })
   }
 }
 

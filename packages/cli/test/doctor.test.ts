@@ -37,6 +37,14 @@ test.each(['json', 'md', 'html'])('writes its report as .%s', async (extension) 
   if (extension === 'json') expect(JSON.parse(text).findings.length).toBeGreaterThan(8)
 })
 
+test('makes the folder of its report, and says what it found also when it cannot', async () => {
+  const file = join(folder, 'not there', 'report.html')
+  expect((await qt(['doctor', '--report', file])).stderr).toBe(`wrote ${file}\n`)
+  const { code, stdout, stderr } = await qt(['doctor', '--report', join(file, 'below.md')])
+  expect([code, stderr]).toEqual([2, expect.stringContaining(`${file} is a file`)])
+  expect(stdout).toMatch(/^[✓!✗] node /m)
+})
+
 test('a report of another kind is refused before anything is looked at', async () => {
   const { code, stderr } = await qt(['doctor', '--report', 'report.pdf'])
   expect([code, stderr]).toEqual([2, expect.stringContaining('must end in .json, .md or .html')])

@@ -1,7 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { tensorTypeNames } from '@qt/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+
+// Reads every source file, on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 

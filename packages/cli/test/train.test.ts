@@ -76,7 +76,7 @@ describe('qt train', () => {
     child.kill('SIGINT')
     const paused = await ended
     expect(paused.code).toBe(130)
-    expect(paused.stderr).toMatch(/Go on with:\n {2}qt train --base .* --resume\n/)
+    expect(paused.stderr).toMatch(/Go on with:\n {2}(?:npx )?qt train --base .* --resume\n/)
     expect((await stepsOf(stopped)).length).toBeLessThan(2000)
     const resumed = await qt(lora(stopped, ...steps, '--resume'))
     expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('Resuming after step')])

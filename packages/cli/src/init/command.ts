@@ -1,10 +1,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
-
-const plain = /^[\w./@:+-]+$/
-
-/** A word for a shell. */
-export const quoted = (word: string): string => (plain.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
+import { shellWord } from '@qt/core'
 
 /** What runs this program inside a folder: `qt` on PATH, `npx qt` below where it is installed, else the program by its path. */
 export function commandIn(folder: string, env: NodeJS.ProcessEnv = process.env, program = process.argv[1] ?? 'qt'): string {
@@ -15,7 +11,7 @@ export function commandIn(folder: string, env: NodeJS.ProcessEnv = process.env, 
   if (path.some((one) => isOwn(join(one, 'qt')))) return 'qt'
   for (let at = resolve(folder); ; at = dirname(at)) {
     if (isOwn(join(at, 'node_modules', '.bin', 'qt'))) return 'npx qt'
-    if (dirname(at) === at) return `node ${quoted(resolve(program))}`
+    if (dirname(at) === at) return `node ${shellWord(resolve(program))}`
   }
 }
 

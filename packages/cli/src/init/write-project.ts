@@ -1,6 +1,6 @@
 import { constants, copyFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { usageError } from '@qt/core'
+import { shellWord, usageError } from '@qt/core'
 import { makeFolder } from '@qt/core/node'
 import type { Base } from './base.js'
 import { type TemplateName, templateFiles } from './templates.js'
@@ -76,6 +76,5 @@ function filled(path: string, text: string, base: Base | undefined): string {
       .replaceAll('__pipeline_epochs__', pipelineEpochs)
       .replaceAll('__learning_rate__', learningRate)
   if (path !== 'README.md') return text
-  const word = plain.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`
-  return text.replaceAll('__base__', () => word).replaceAll('__about_base__', () => about)
+  return text.replaceAll('__base__', () => shellWord(name)).replaceAll('__about_base__', () => about)
 }

@@ -1,5 +1,20 @@
 import { messageOf, QtError } from '@qt/core'
-import { friendly } from '../friendly-error.js'
+import { exitCodeOf, friendly } from '../friendly-error.js'
+import type { Io } from '../io.js'
+
+interface PrintErrorOptions {
+  readonly io: Io
+  readonly verbose: boolean
+  /** What the document for programs has besides the error. */
+  readonly more?: Readonly<Record<string, unknown>>
+}
+
+/** Says what went wrong, to people and to programs; the exit code. */
+export function printError(thrown: unknown, { io, verbose, more = {} }: PrintErrorOptions): number {
+  io.document({ ...errorDocument(thrown), ...more })
+  io.note(errorText(thrown, { verbose, color: io.color }))
+  return exitCodeOf(thrown)
+}
 
 /** An error for people: what, where, what to do, where to read on. A stack trace only when asked for. */
 export function errorText(thrown: unknown, { verbose, color }: { verbose: boolean; color: boolean }): string {

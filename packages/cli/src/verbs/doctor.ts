@@ -1,6 +1,6 @@
-import { extname } from 'node:path'
+import { dirname, extname } from 'node:path'
 import { usageError } from '@qt/core'
-import { writeFileAtomic } from '@qt/core/node'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import type { Finding } from '@qt/pipeline/doctor'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
@@ -22,12 +22,13 @@ export const doctor = defineVerb({
     const format = flags.report === undefined ? undefined : reportFormat(flags.report)
     const machine = await need('@qt/pipeline', () => import('@qt/pipeline/doctor'))
     const report = await withInterrupt((signal) => machine.doctor({ signal }))
+    for (const finding of report.findings) io.out(findingText(finding, io))
+    io.out(`\n${machine.verdictOf(report)}\n`)
     if (flags.report !== undefined && format !== undefined) {
+      await makeFolder(dirname(flags.report))
       await writeFileAtomic(flags.report, machine.renderReport(report, format))
       io.note(`wrote ${flags.report}\n`)
     }
-    for (const finding of report.findings) io.out(findingText(finding, io))
-    io.out(`\n${machine.verdictOf(report)}\n`)
     io.document(report)
     return report.ok ? 0 : 1
   },

@@ -1,11 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { usageError } from '@qt/core'
+import { shellWord, usageError } from '@qt/core'
 import { makeFolder } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { askTemplate } from '../init/ask-template.js'
 import { type Base, baseOf } from '../init/base.js'
-import { commandIn, quoted } from '../init/command.js'
+import { commandIn } from '../init/command.js'
 import { categories, scenarioTemplate, type TemplateName, templateNamed, templates } from '../init/templates.js'
 import { writeProject } from '../init/write-project.js'
 import type { Io } from '../io.js'
@@ -56,7 +56,7 @@ export const init = defineVerb({
     const qt = commandIn(folder)
     const tokenizer =
       template === 'from-scratch' ? [`${qt} tokenizer train --data data --vocabulary-size 384 --out tokenizer`] : []
-    const steps = [`cd ${quoted(folder)}`, ...tokenizer, `${qt} train --config train.yaml`]
+    const steps = [`cd ${shellWord(folder)}`, ...tokenizer, `${qt} train --config train.yaml`]
     io.out(
       `Next:\n${steps.map((step) => `  ${step}\n`).join('')}README.md has the rest${qt === 'qt' ? '' : `; write ${qt} where it says qt`}.\n`,
     )

@@ -1,8 +1,12 @@
-import { QtError } from '@qt/core'
+import { QtError, shellWord } from '@qt/core'
+import type { Finding } from '@qt/data'
 import type { PipelineResult } from '@qt/pipeline'
 import { defineVerb } from '../args/verb.js'
+import { friendly } from '../friendly-error.js'
+import { commandIn } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { printError } from '../print/error.js'
 import { pipelineProgress } from '../print/pipeline-progress.js'
 import { status } from '../print/status.js'
 import { fields } from '../print/units.js'
@@ -18,30 +22,40 @@ export const pipeline = defineVerb({
     base: { type: 'text', value: 'MODEL', description: 'The model to tune, instead of the one in pipeline.yaml.' },
     'skip-invalid': { type: 'boolean', description: 'Train on the valid scenarios when some are not.' },
   },
-  examples: ['qt pipeline examples/dungeon-master', 'qt pipeline my-game --base SmolLM2-135M-Instruct.gguf --skip-invalid'],
+  examples: [
+    'qt pipeline examples/dungeon-master',
+    'qt pipeline my-game --base HuggingFaceTB/SmolLM2-135M-Instruct --skip-invalid',
+  ],
   async run({ flags, positionals, argv, io }) {
     const { pipeline: start } = await need('@qt/pipeline', () => import('@qt/pipeline'))
     const progress = status(io)
     const show = pipelineProgress(progress)
+    const command = commandIn('.')
+    const findings: Finding[] = []
     try {
       const result = await withInterrupt(
         async (signal) => {
-          const run = start(positionals[0]!, { base: flags.base, skipInvalid: flags['skip-invalid'], signal })
-          for await (const event of run) show(event)
+          const run = start(positionals[0]!, { base: flags.base, skipInvalid: flags['skip-invalid'], command, signal })
+          for await (const event of run) {
+            if (event.type === 'finding') findings.push(event.finding)
+            show(event)
+          }
           return run
         },
         () => progress.line('Stopping as soon as everything is saved; press Ctrl-C again to stop at once.'),
       )
       progress.end()
       io.out(resultText(result))
-      io.document(result)
+      io.document({ ...result, findings })
       return 0
-    } catch (error) {
+    } catch (thrown) {
       progress.end()
-      if (!QtError.isInstance(error) || error.kind !== 'interrupted') throw error
-      const command = ['qt', ...argv].join(' ')
-      io.note(`${error.message}\nGo on with:\n  ${command}\n`)
-      io.document({ error: error.toJSON(), resume: command })
+      const error = friendly(thrown)
+      if (!QtError.isInstance(error) || error.kind !== 'interrupted')
+        return printError(error, { io, verbose: argv.includes('--verbose'), more: { findings } })
+      const resume = [command, ...argv.map(shellWord)].join(' ')
+      io.note(`${error.message}\nGo on with:\n  ${resume}\n`)
+      io.document({ error: error.toJSON(), findings, resume })
       return 130
     }
   },

@@ -1,6 +1,7 @@
-import { parseConfig, QtError, type TrainingConfig, usageError } from '@qt/core'
+import { parseConfig, QtError, shellWord, type TrainingConfig, usageError } from '@qt/core'
 import { loadConfig } from '@qt/core/node'
 import { defineVerb, type Flags } from '../args/verb.js'
+import { commandIn } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
@@ -102,7 +103,5 @@ async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io
 }
 
 /** What was typed, once more and with --resume. */
-function resumeCommand(argv: readonly string[]): string {
-  const quoted = argv.map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-  return ['qt', ...quoted, ...(argv.includes('--resume') ? [] : ['--resume'])].join(' ')
-}
+const resumeCommand = (argv: readonly string[]): string =>
+  [commandIn('.'), ...argv.map(shellWord), ...(argv.includes('--resume') ? [] : ['--resume'])].join(' ')
