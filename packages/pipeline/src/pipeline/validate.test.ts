@@ -22,7 +22,7 @@ const gemma = `{% for message in messages %}{% if message.role == 'tool' %}{{ ra
 const mistral = `{% for message in messages %}{% if message.role != 'tool' %}<{{ message.role }}>{{ message.content }}\n{% endif %}{% endfor %}`
 
 // Every check reads a tokenizer.
-vi.setConfig({ testTimeout: 60_000 })
+vi.setConfig({ testTimeout: 180_000 })
 
 let root = ''
 let game = ''
