@@ -1,9 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { checkComplete, parseArguments } from '../src/args/parse.js'
 import { verbs } from '../src/verbs/index.js'
+
+// Loads every verb, on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
