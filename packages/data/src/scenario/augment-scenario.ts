@@ -32,7 +32,7 @@ export function augmentScenario(
   const draw: Draw = (n) => philox([count++, 0, 0, 0x61756774], [seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0])[0] % n
   let faults: ReadonlyMap<string, number> | undefined
   for (let attempt = 0; attempt < attempts; attempt++) {
-    const variant = varied(scenario, tools, draw)
+    const variant = varied(scenario, tools, draw, attempt < attempts - 1)
     const found = counted(validateScenario(variant, { tools }))
     if (found.size === 0) return variant
     faults ??= counted(validateScenario(scenario, { tools }))
@@ -42,7 +42,7 @@ export function augmentScenario(
   return undefined
 }
 
-/** Other names and dice may fit where one drawing of them does not. */
+/** Other names and dice may fit where one drawing of them does not; the last tries with the old dice. */
 const attempts = 4
 
 function counted(findings: readonly Finding[]): Map<string, number> {
@@ -51,11 +51,11 @@ function counted(findings: readonly Finding[]): Map<string, number> {
   return counts
 }
 
-function varied(scenario: Scenario, tools: readonly ScenarioTool[], draw: Draw): Scenario {
+function varied(scenario: Scenario, tools: readonly ScenarioTool[], draw: Draw, dice: boolean): Scenario {
   const names = nameSwaps(scenario, draw)
   const swap = swapper([...places(scenario, draw), ...items(scenario, draw), ...people(scenario, draw), ...spelledNames(names)])
   const loose = callNameSwapper(scenario, names, tools)
-  const rolled = rerollTurns(scenario.turns, scenario.party, tools, draw)
+  const rolled = dice ? rerollTurns(scenario.turns, scenario.party, tools, draw) : scenario.turns.map(({ text }) => text)
   const turns = scenario.turns.map(({ speaker }, index): Turn => {
     const text = swap(rolled[index]!)
     if (speaker === 'dm') return turnOf(speaker, loose.calls(text), tools)

@@ -124,7 +124,7 @@ const kinds: Readonly<Record<Exclude<ToolArgumentKind, 'character'>, Check>> = {
 }
 
 /** The whole party, too, can be meant. */
-const everyone = new Set(['party', 'the party', 'all', 'everyone'])
+export const everyone: ReadonlySet<string> = new Set(['party', 'the party', 'all', 'everyone'])
 
 function checkCharacter(context: CheckContext, call: ScenarioCall, text: string, line: number): void {
   const { scenario, report } = context

@@ -35,6 +35,24 @@ export function checkParts(context: CheckContext): void {
       message: 'There is no DM turn, so there is nothing to learn.',
       fix: 'Add a DM turn after what the user says.',
     })
+  else {
+    if (!speakers.has('user'))
+      report({
+        code: 'missing-part',
+        line: places.marks[0] ?? 1,
+        message: 'There is no User turn, so the DM answers nobody.',
+        fix: 'Add what the user says before the DM turn.',
+      })
+    const last = scenario.turns.at(-1)!
+    if (last.speaker !== 'dm')
+      report({
+        code: 'unanswered-end',
+        severity: 'warning',
+        line: places.marks.at(-1)!,
+        message: `The scenario ends with a ${last.speaker === 'user' ? 'User' : 'TOOLCALL'} turn that the DM does not answer.`,
+        fix: 'Add the DM turn that answers it, or take it out.',
+      })
+  }
   checkNames(context)
   for (const [index, character] of scenario.party.entries()) checkSheet(context, character, index)
 }

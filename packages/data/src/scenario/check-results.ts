@@ -118,7 +118,11 @@ const mostAbility = 5
 function checkBonus(context: CheckContext, result: RollResult, call: ScenarioCall | undefined, line: number): boolean {
   const { scenario, report } = context
   const asked = call ? askedFor(call, scenario.party) : result.name.toLowerCase()
-  const term = result.terms.find(({ label }) => label !== undefined && ['skill', asked].includes(label.toLowerCase()))
+  const labelled = result.terms.find(({ label }) => label !== undefined && ['skill', asked].includes(label.toLowerCase()))
+  // The only thing that is added to the die is the bonus, whether it says so or not.
+  const [die, only] = result.terms
+  const bare = result.terms.length === 2 && only?.label === undefined && isDie(die?.label) ? only : undefined
+  const term = labelled ?? bare
   if (term === undefined) return false
   const said = [result.name, ...(call?.arguments.slice(1) ?? [])].map((text) => text.toLowerCase())
   const rolling = scenario.party.filter(({ name }) =>
@@ -133,24 +137,28 @@ function checkBonus(context: CheckContext, result: RollResult, call: ScenarioCal
   if (bonuses.length === 0 || bonuses.some(({ bonus }) => bonus === term.value)) return false
   // Whoever has not learned the skill rolls with the plain ability, which no sheet says.
   const unlearned = able.some(({ skills }) => !skills.some((skill) => skill.name.toLowerCase() === asked))
-  if (unlearned && Math.abs(term.value) <= mostAbility) return false
+  const perhaps = unlearned && Math.abs(term.value) <= mostAbility
+  if (perhaps && term.label === undefined) return false
   const { name, bonus } = bonuses[0]!
   const total = result.terms.reduce((sum, one) => sum + (one === term ? bonus : one.value), 0)
   const source = context.lines[line - 1]!.text
   const sameSign = bonus >= 0 === term.value >= 0
-  const digits = new RegExp(`\\b${Math.abs(term.value)}(?=\\s*\\(?${term.label!.replace(/[^\w ]/g, '\\$&')})`)
+  const after = term.label === undefined ? '=' : `\\(?${term.label.replace(/[^\w ]/g, '\\$&')}`
+  const digits = new RegExp(`\\b${Math.abs(term.value)}(?=\\s*${after})`)
   const changed = source.replace(digits, String(Math.abs(bonus)))
   const one = able.length === 1
   report({
     code: 'skill-bonus',
+    // Somebody who has not learned it has a bonus, too, but not one of a skill.
+    ...(perhaps ? { severity: 'warning' as const } : {}),
     line,
     message: `The sheet gives ${name} ${asked} ${bonus < 0 ? '' : '+'}${bonus}, the result has ${term.value}.`,
     fix: {
-      label: `Write ${bonus}(${term.label}) and = *${total}*, or correct the sheet.`,
+      label: `Write ${bonus}${term.label === undefined ? '' : `(${term.label})`} and = *${total}*, or correct the sheet.`,
       ...(one && sameSign && changed !== source ? totalEdit(context, line, total, changed) : {}),
     },
   })
-  return true
+  return !perhaps
 }
 
 /** The line with another total. */

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { checkScenarios } from './check-scenarios.js'
 import type { Finding } from './finding.js'
+import { scenarioFiles } from './scenario-files.js'
 
 const story = (what: string) => `<SYSTEM>
 # Role
@@ -99,6 +100,19 @@ test.each([
 
 test('when everything is held out, that is said', async () => {
   await expect(check(undefined, join(root, 'held-out'))).rejects.toThrow(/^Every scenario at .* is held out\.$/)
+})
+
+test('a scenario with the ending .txt is named, other text files are not', async () => {
+  await writeFile(join(root, 'scenarios/well.txt'), story('A well.'))
+  await writeFile(join(root, 'scenarios/notes.txt'), 'Buy candles.')
+  await writeFile(join(root, 'scenarios/README.txt'), story('An example.'))
+  const { around, read } = await check()
+  expect(around).toEqual(['not-markdown scenarios/well.txt'])
+  expect(read).toEqual(['held-out/tower.md', 'scenarios/combat/cave.md'])
+  await expect(scenarioFiles(join(root, 'scenarios/*.txt'))).rejects.toMatchObject({
+    code: 'DATA_NOT_FOUND',
+    actions: [{ label: 'Name scenarios .md: well.txt.' }],
+  })
 })
 
 test('what is no text is one finding, whatever is in it', async () => {

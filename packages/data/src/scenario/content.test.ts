@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { ngramOverlap } from '../ngram-overlap.js'
 import { spellings } from './model.js'
 import { parseScenario } from './parse-scenario.js'
@@ -8,6 +8,9 @@ import { printScenario } from './print-scenario.js'
 import { scenarioFiles } from './scenario-files.js'
 import { scenarioStatistics } from './statistics.js'
 import { validateFolder } from './validate-folder.js'
+
+// More than a hundred scenarios on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const example = fileURLToPath(new URL('../../../../examples/dungeon-master/', import.meta.url))
 const [training, heldOut] = [`${example}scenarios`, `${example}held-out`]

@@ -1,5 +1,6 @@
 import type { Problem } from './finding.js'
 import type { Character, Gauge, Item, Skill } from './model.js'
+import { misspeltField } from './sheet-field.js'
 import { splitCommas } from './source-lines.js'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -43,7 +44,18 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
   if (level !== undefined) return readLevel(level)
   const field = fieldShape.exec(text) ?? shortGauge.exec(text)
   if (field) return readField(field[1]!.toLowerCase(), field[2]!.trim())
-  if (character.class === undefined && !text.includes(':')) character.class = text
+  const misspelt = misspeltField(text)
+  if (misspelt) {
+    const { said, right } = misspelt
+    report({
+      code: 'misspelt-field',
+      severity: 'warning',
+      line,
+      message: `"${said}" is no entry of a sheet that is known here.`,
+      fix: { label: `Write ${right}.`, ...swap(text.replace(said, right)) },
+    })
+  }
+  if (character.class === undefined && !text.includes(':') && !misspelt) character.class = text
   else character.other = [...character.other, text]
 
   function readLevel(value: string): void {

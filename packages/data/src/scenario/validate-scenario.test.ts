@@ -218,6 +218,48 @@ const mistakes: readonly (readonly [what: string, text: string, finding: string,
     'unknown-spell@18',
   ],
   ['text that turns round', story('<DM>\nThe \u202ecave.\n</DM>'), 'control-character@17', 'The cave.'],
+  ['misspelt health', story('<User>Hi.</User>\n<DM>Hi.</DM>').replace('Health', 'Helth'), 'misspelt-field@12', '- Health: 18/18'],
+  ['a misspelt level', story('<User>Hi.</User>\n<DM>Hi.</DM>').replace('Level', 'Levle'), 'misspelt-field@11', '- Level 3'],
+  [
+    'a misspelt inventory',
+    story('<User>Hi.</User>\n<DM>Hi.</DM>').replace('- Exp', '- Inventroy: rope, torch\n- Exp'),
+    'misspelt-field@13',
+    '- Inventory: rope, torch',
+  ],
+  [
+    'a misspelt kind of character',
+    story('<User>Hi.</User>\n<DM>Hi.</DM>').replace('Player Character', 'Player Charcter'),
+    'misspelt-field@10',
+    '- Player Character',
+  ],
+  [
+    'a bonus without a label that is not on the sheet',
+    story(
+      '<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>\nperception: 12 + 7 = *19*\n</TOOLCALL>\n<DM>Dust.</DM>',
+    ),
+    'skill-bonus@19',
+    'perception: 12 + 4 = *16*',
+  ],
+  ['no User turn', story('<DM>Hello.</DM>'), 'missing-part@16'],
+  ['a question at the end', story('<User>Hi.</User>\n<DM>Hello.</DM>\n<User>And?</User>'), 'unanswered-end@18'],
+  [
+    'a result at the end',
+    story('<User>I look.</User>\n<DM>[roll: perception]</DM>\n<TOOLCALL>perception: 5 + 4(skill) = *9*</TOOLCALL>'),
+    'unanswered-end@18',
+  ],
+  ['a thing that nobody has', story('<User>I tie it.</User>\n<DM>[inventory: Kara, -rope]</DM>'), 'item-not-held@17'],
+  [
+    'a thing that was used up before',
+    story(
+      '<User>I tie it.</User>\n<DM>[inventory: Kara, -rope]</DM>\n<User>And it.</User>\n<DM>[inventory: Kara, -rope]</DM>',
+    ).replace('- Exp', '- Inventory: rope\n- Exp'),
+    'item-not-held@20',
+  ],
+  [
+    'healing above the maximum',
+    story('<User>Ow.</User>\n<DM>[health: Kara, -4]</DM>\n<User>I drink.</User>\n<DM>[health: kara, +6]</DM>'),
+    'healing-above-max@19',
+  ],
   ['a call by the user', story('<User>[roll: perception]</User>\n<DM>Dust.</DM>'), 'call-by-user@16'],
 ]
 
@@ -243,10 +285,36 @@ test('a roll that names nobody may be of anybody: with the bonus of a sheet, or 
   const party = sheet.replace('</SYSTEM>', '## Yun\n- Level 3\n- Skills: Stealth +2\n</SYSTEM>')
   const rolled = (bonus: string, call = '[roll: perception]') =>
     validateScenario(
-      `${party}<User>I look.</User>\n<DM>${call}</DM>\n<TOOLCALL>perception: 9 + ${bonus}(skill) = *${9 + Number(bonus)}*</TOOLCALL>\n<DM>Dust.</DM>`,
-    ).map(({ code }) => code)
-  expect([rolled('4'), rolled('0'), rolled('3')]).toEqual([[], [], []])
-  expect([rolled('9'), rolled('0', '[roll: perception, Kara]')]).toEqual([['skill-bonus'], ['skill-bonus']])
+      `${party}<User>I look.</User>\n<DM>${call}</DM>\n<TOOLCALL>perception: 9 + ${bonus} = *${9 + Number.parseInt(bonus, 10)}*</TOOLCALL>\n<DM>Dust.</DM>`,
+    ).map(({ severity, code }) => `${severity} ${code}`)
+  expect([rolled('4(skill)'), rolled('0'), rolled('3'), rolled('3(wisdom)')]).toEqual([[], [], [], []])
+  const errors = [rolled('9(skill)'), rolled('9'), rolled('0(skill)', '[roll: perception, Kara]')]
+  expect(errors).toEqual(errors.map(() => ['error skill-bonus']))
+  // Called a skill, it should be one of a sheet.
+  expect(rolled('3(skill)')).toEqual(['warning skill-bonus'])
+})
+
+test('what a party has, gets, shares and calls by another name may be used up, and wounds may be healed', () => {
+  const equipped = sheet
+    .replace('- Exp', '- Inventory: 2 torches, healing potion, tin of toffees\n- Exp')
+    .replace('</SYSTEM>', '## Yun\n- Health: 3/9\n- Weapon: axe\n</SYSTEM>')
+  const calls = [
+    ...['[inventory: Yun, -torch]', '[inventory: Kara, -torch]', '[inventory: Kara, -potion]', '[inventory: Kara, -toffees]'],
+    ...['[inventory: Yun, -axe]', '[inventory: Yun, +rope]', '[inventory: Kara, -rope]', '[health: Yun, +6]'],
+    ...['[health: Kara, -2d6]', '[health: Kara, +9]', '[health: Yun, -30]', '[health: Yun, +9]', '[health: party, +5]'],
+  ]
+  const told = (call: string) => `<User>Go on.</User>\n<DM>So it is. ${call}</DM>\n`
+  expect(found(equipped + calls.map(told).join(''))).toEqual([])
+  expect(found(equipped + [...calls, '[inventory: Yun, -torch]', '[health: Yun, +1]'].map(told).join(''))).toEqual([
+    'item-not-held@47',
+    'healing-above-max@49',
+  ])
+})
+
+test('entries of your own on a sheet are no slips', () => {
+  const own = ['Wealth: 20 gold', 'Claws: 1d6', 'Shells: 12', 'Weapon: axe', 'Motto: onward', 'Stealthy 3']
+  const text = story('<User>Hi.</User>\n<DM>Hi.</DM>').replace('- Exp', `${own.map((one) => `- ${one}\n`).join('')}- Exp`)
+  expect(found(text)).toEqual([])
 })
 
 test('skills of a sheet and of tools of your own are no mistakes', () => {
@@ -325,4 +393,4 @@ test('whatever the text is, validating and fixing it never fails, and every find
     }),
     { numRuns: 1500, seed: 3 },
   )
-})
+}, 60_000)

@@ -1,4 +1,5 @@
 import { checkCalls } from './check-calls.js'
+import { checkChanges } from './check-changes.js'
 import type { CheckContext } from './check-context.js'
 import { checkParts } from './check-parts.js'
 import { checkResults } from './check-results.js'
@@ -25,7 +26,7 @@ export interface ValidateOptions {
  *
  * @example
  * ```ts
- * validateScenario('<DM>You may try. [rol: stealth]</DM>').map(({ code }) => code) // ['missing-part', 'unknown-tool']
+ * validateScenario('<DM>You may try. [rol: stealth]</DM>').map(({ code }) => code) // ['missing-part', 'missing-part', 'unknown-tool']
  * ```
  */
 export function validateScenario(scenario: Scenario | string, options: ValidateOptions = {}): Finding[] {
@@ -38,6 +39,6 @@ export function validateScenario(scenario: Scenario | string, options: ValidateO
   const context: CheckContext = { ...located, lines: sourceLines(text), tools, report: (problem) => problems.push(problem) }
   const much = tooMuchSaid(located)
   if (much) return [toFinding(much, file)]
-  for (const check of [checkParts, checkTurns, checkCalls, checkResults, checkSpells, checkText]) check(context)
+  for (const check of [checkParts, checkTurns, checkCalls, checkResults, checkSpells, checkChanges, checkText]) check(context)
   return problems.toSorted((a, b) => a.line - b.line).map((problem) => toFinding(problem, file))
 }
