@@ -59,7 +59,7 @@ test('parse gives the model, or another spelling', async () => {
 
 test('stats of a folder of scenarios need no tokenizer', async () => {
   const { stdout } = await qt(['data', 'stats', example, '--json'])
-  expect(JSON.parse(stdout)).toMatchObject({ scenarios: 60, categories: { combat: 16 }, calls: { 'begin combat': 28 } })
+  expect(JSON.parse(stdout)).toMatchObject({ scenarios: 120, categories: { combat: 28 }, calls: { 'begin combat': 61 } })
 })
 
 test('what fix corrects is as much as validate says, and what is not UTF-8 is left alone', async () => {
