@@ -41,6 +41,8 @@ export {
 } from './examples.js'
 export type {
   CallableTool,
+  CollectedStatistics,
+  CollectOptions,
   Constraint,
   Embedder,
   Execution,
@@ -58,6 +60,7 @@ export type {
   RowSource,
   Scoring,
   Solver,
+  Statistics,
   Tokenizer,
   TokenProbability,
   Tool,

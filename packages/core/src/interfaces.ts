@@ -96,6 +96,7 @@ export interface LanguageModel {
   readonly tokenizer?: Tokenizer
   /** Tokens of prompt and answer together. */
   readonly contextLength?: number
+  readonly statistics?: Statistics
   close(): Promise<void>
 }
 
@@ -108,9 +109,36 @@ export interface Scoring {
   distributions(ids: ArrayLike<number>, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>
 }
 
+export interface CollectOptions {
+  /** Of output.weight as well. */
+  readonly output?: boolean | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: { readonly rows: number; readonly tokens: number }) => void) | undefined
+}
+
+/** What a model did with some text. */
+export interface CollectedStatistics {
+  /** By the name of a weight as files have it: Σ of the squares of its inputs by column, and over how many tokens. */
+  readonly inputs: ReadonlyMap<string, { readonly sums: Float32Array; readonly counts: Float32Array }>
+  /** By layer the mean cosine between what enters and what leaves it; near 1: the layer changes little. */
+  readonly cosines: Float64Array
+  readonly rows: number
+  readonly tokens: number
+}
+
+/** What the inputs of a model's matrices look like. */
+export interface Statistics {
+  /** Reads rows of token ids, each from an empty context. */
+  collect(
+    rows: Iterable<ArrayLike<number>> | AsyncIterable<ArrayLike<number>>,
+    options?: CollectOptions,
+  ): Promise<CollectedStatistics>
+}
+
 /** What quantisation and pruning ask of an engine. */
 export interface ModelEngine {
   readonly scoring: Scoring
+  readonly statistics: Statistics
 }
 
 export interface Embedder {

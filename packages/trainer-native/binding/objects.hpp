@@ -78,6 +78,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
   Napi::Value meanState(const Napi::CallbackInfo& info);
+  Napi::Value collect(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
   void shut();

@@ -9,8 +9,8 @@ Napi::Function SessionObject::define(Napi::Env env) {
                       InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
                       InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
                       InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
-                      InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::setAbort>("setAbort"),
-                      InstanceMethod<&SessionObject::close>("close")});
+                      InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::collect>("collect"),
+                      InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
 }
 
 // new Session(model, { contextLength, bf16, dots }, threads, kernels?)
@@ -181,6 +181,32 @@ Napi::Value SessionObject::meanState(const Napi::CallbackInfo& info) {
                                            static_cast<std::int32_t>(call->ids.size()), call->mean.data(), exact, abort_);
       },
       [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->mean) : env.Null(); });
+}
+
+// (cache, adapters, ids, output, exact) → Float64Array as Statistics::values, or null when stopped
+Napi::Value SessionObject::collect(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  struct Call {
+    Sequence sequence;
+    std::vector<std::int32_t> ids;
+    Statistics out;
+    bool finished = false;
+  };
+  auto call = std::make_shared<Call>(Call{sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value()), integers(info[2]),
+                                          Statistics(model_->spec, info[3].ToBoolean())});
+  const bool exact = info[4].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &session, call, exact] {
+        call->finished = session.collect(*call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()),
+                                         call->out, exact, abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value {
+        if (!call->finished) return env.Null();
+        Napi::Float64Array out = Napi::Float64Array::New(env, call->out.values.size());
+        std::copy(call->out.values.begin(), call->out.values.end(), out.Data());
+        return out;
+      });
 }
 
 void SessionObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }

@@ -182,6 +182,11 @@ export interface NativeSession {
   score(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
   /** Appends, and returns the mean of the tokens' last hidden states, after the final norm. */
   meanState(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
+  /**
+   * Appends, and returns for each layer the sums of squares of its four inputs (of q, k, v; attn_output; gate and up; down) and of the
+   * cosines between what enters and what leaves it; with `output` then those of the matrix that makes logits.
+   */
+  collect(cache: number, adapters: number, ids: Int32Array, output: boolean, exact: boolean): Promise<Float64Array | null>
   setAbort(abort: boolean): void
   close(): void
 }

@@ -81,7 +81,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
     return nativeModel(
       {
         name: model.name,
-        spec: model.spec,
+        description: model.description,
         session,
         scheduler: shared,
         lanes: lanes({

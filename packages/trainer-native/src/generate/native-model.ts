@@ -6,10 +6,12 @@ import {
   type ModelSpec,
   type Prompt,
   type Scoring,
+  type Statistics,
   type Tokenizer,
   usageError,
 } from '@qt/core'
 import { encodeChat } from '@qt/data'
+import type { ModelDescription } from '@qt/weights'
 import type { NativeSession } from '../binding.js'
 import { guide } from '../constrain/constraint.js'
 import { embedder } from './embedder.js'
@@ -18,6 +20,7 @@ import { probabilities } from './probabilities.js'
 import { sampler } from './sampler.js'
 import type { Scheduler } from './scheduler.js'
 import { scoring } from './scoring.js'
+import { statistics } from './statistics.js'
 import { stopStrings } from './stop-strings.js'
 
 export interface NativeModel extends LanguageModel {
@@ -26,6 +29,7 @@ export interface NativeModel extends LanguageModel {
   readonly contextLength: number
   readonly scoring: Scoring
   readonly embedder: Embedder
+  readonly statistics: Statistics
   /** The pieces of the answer; the generator returns the whole, and why it ended. */
   stream(prompt: Prompt, options?: GenerateOptions): AsyncGenerator<string, Generation, void>
   /** The ids that a prompt becomes. */
@@ -41,7 +45,7 @@ export interface NativeModel extends LanguageModel {
 /** What the views of one loaded model share. */
 export interface Shared {
   readonly name: string
-  readonly spec: ModelSpec
+  readonly description: ModelDescription
   readonly session: NativeSession
   readonly scheduler: Scheduler
   readonly lanes: Lanes
@@ -57,7 +61,8 @@ export interface Shared {
 const promptChunk = 512
 
 export function nativeModel(shared: Shared, adapters: number): NativeModel {
-  const { name, spec, session, scheduler, lanes, tokenizer, contextLength, exact } = shared
+  const { name, description, session, scheduler, lanes, tokenizer, contextLength, exact } = shared
+  const { spec } = description
 
   /** Reads what the lane has not read of a prompt; logits of its last token. */
   async function readPrompt(lane: Lane, ids: Uint32Array, signal?: AbortSignal): Promise<Float32Array> {
@@ -156,6 +161,7 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       requireRoom,
     }),
     embedder: embedder({ session, scheduler, adapters, spec, tokenizer, exact: exact.scores, requireRoom }),
+    statistics: statistics({ description, session, scheduler, adapters, exact: exact.scores, contextLength }),
     encode,
     async withAdapters(paths) {
       if (scheduler.closed) throw scheduler.wasClosed()

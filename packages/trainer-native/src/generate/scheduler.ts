@@ -6,7 +6,7 @@ const mostTogether = 64
 
 export interface Scheduler {
   /** Runs a pass of its own; rejects when its signal aborts it. */
-  alone(pass: () => Promise<Float32Array | null>, signal?: AbortSignal): Promise<Float32Array>
+  alone<T>(pass: () => Promise<T | null>, signal?: AbortSignal): Promise<T>
   /** One token of one sequence, together with those of others that ask at the same time. */
   next(cache: number, adapters: number, id: number, signal?: AbortSignal): Promise<Float32Array>
   /** Says that a sequence begins to ask for tokens, until the returned function is called. */
@@ -20,13 +20,14 @@ export interface Scheduler {
 
 interface Waiting {
   readonly signal: AbortSignal | undefined
-  resolve(logits: Float32Array): void
   reject(error: unknown): void
 }
 interface Alone extends Waiting {
-  readonly pass: () => Promise<Float32Array | null>
+  /** Settles its promise; says false when the pass was stopped. */
+  run(): Promise<boolean>
 }
 interface Token extends Waiting {
+  resolve(logits: Float32Array): void
   readonly cache: number
   readonly adapters: number
   readonly id: number
@@ -57,13 +58,11 @@ export function scheduler(session: NativeSession, name: string): Scheduler {
   /** What a stopped pass means to the one who asked. */
   const stopped = (signal: AbortSignal | undefined) => (!closed && signal?.aborted ? signal.reason : wasClosed())
 
-  async function runAlone({ pass, signal, resolve, reject }: Alone): Promise<void> {
+  async function runAlone({ run, signal, reject }: Alone): Promise<void> {
     const stop = () => session.setAbort(true)
     signal?.addEventListener('abort', stop, { once: true })
     try {
-      const result = await pass()
-      if (result === null) reject(stopped(signal))
-      else resolve(result)
+      if (!(await run())) reject(stopped(signal))
     } catch (error) {
       reject(error)
     } finally {
@@ -109,18 +108,30 @@ export function scheduler(session: NativeSession, name: string): Scheduler {
     })
   }
 
-  function submit<T extends Waiting>(list: T[], item: Omit<T, 'resolve' | 'reject'>): Promise<Float32Array> {
-    return new Promise((resolve, reject) => {
-      if (closed) return reject(wasClosed())
-      if (item.signal?.aborted) return reject(item.signal.reason)
-      list.push({ ...item, resolve, reject } as T)
-      wake()
-    })
-  }
+  /** Why nothing more can be asked for. */
+  const refused = (signal: AbortSignal | undefined): unknown =>
+    closed ? wasClosed() : signal?.aborted ? signal.reason : undefined
 
   return {
-    alone: (pass, signal) => submit<Alone>(passes, { pass, signal }),
-    next: (cache, adapters, id, signal) => submit<Token>(tokens, { cache, adapters, id, signal }),
+    alone: (pass, signal) =>
+      new Promise((resolve, reject) => {
+        const reason = refused(signal)
+        if (reason !== undefined) return reject(reason)
+        const run = async () => {
+          const result = await pass()
+          if (result !== null) resolve(result)
+          return result !== null
+        }
+        passes.push({ run, signal, reject })
+        wake()
+      }),
+    next: (cache, adapters, id, signal) =>
+      new Promise((resolve, reject) => {
+        const reason = refused(signal)
+        if (reason !== undefined) return reject(reason)
+        tokens.push({ cache, adapters, id, signal, resolve, reject })
+        wake()
+      }),
     enter() {
       asking++
       return () => {

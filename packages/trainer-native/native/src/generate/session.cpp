@@ -66,8 +66,6 @@ bool Session::layers(const std::atomic<bool>& abort) {
   return true;
 }
 
-// Chunk by chunk; use(first, rows) is called after each, while its activations are there.
-template <class Use>
 bool Session::pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact,
                    const std::atomic<bool>& abort, const Use& use) {
   requireRoom(cache, count);
@@ -180,13 +178,17 @@ void Session::projectToResidual(int layer, int projection, const float* x, const
 
 void Session::block(int layer) {
   const BlockWeights& w = model_.blocks[layer];
+  noteBlockBegins();
   normalise(x_.data(), w.attentionNorm, hidden_.data());
+  note(layer, BlockInput::Attention, hidden_.data(), spec_.dModel);
   project(layer, hidden_.data(), {{Query, q_.data(), false}, {Key, k_.data(), false}, {Value, v_.data(), false}});
   store(layer);
   attend(layer);
+  note(layer, BlockInput::AttentionOut, attention_.data(), spec_.attentionWidth());
   projectToResidual(layer, AttentionOut, attention_.data(), w.postAttentionNorm);
 
   normalise(x_.data(), w.ffnNorm, hidden_.data());
+  note(layer, BlockInput::Feed, hidden_.data(), spec_.dModel);
   project(layer, hidden_.data(), {{Gate, gate_.data(), false}, {Up, up_.data(), false}});
   const std::int64_t ffn = spec_.ffn;
   const auto gated = spec_.activation == Activation::Gelu ? kernels_.ops[0].geglu : kernels_.ops[0].swiglu;
@@ -195,7 +197,9 @@ void Session::block(int layer) {
     const std::int64_t begin = task * rowsPerTask * ffn, count = std::min(rowsPerTask * ffn, rows_ * ffn - begin);
     gated(gate_.data() + begin, up_.data() + begin, gate_.data() + begin, count);
   });
+  note(layer, BlockInput::Down, gate_.data(), ffn);
   projectToResidual(layer, Down, gate_.data(), w.postFfnNorm);
+  noteBlockEnds(layer);
 }
 
 // Norms of heads and rotation of queries and keys; then keys and values go into the caches.

@@ -4,6 +4,7 @@
 // What comes out for a sequence is the same bytes whatever else is computed beside it and however many threads there are.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "../threads.hpp"
 #include "adapters.hpp"
 #include "cache.hpp"
+#include "statistics.hpp"
 
 namespace qt {
 
@@ -55,6 +57,9 @@ class Session {
   // Appends tokens and writes the mean of their last hidden states (after the final norm), [dModel].
   bool meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,
                  const std::atomic<bool>& abort);
+  // Appends tokens and adds what they did on their way; no logits are made.
+  bool collect(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, Statistics& statistics, bool exact,
+               const std::atomic<bool>& abort);
 
  private:
   // Consecutive rows of activations that belong to one sequence.
@@ -70,7 +75,8 @@ class Session {
     bool accumulate;
   };
 
-  template <class Use>
+  // Chunk by chunk; use(first, rows) is called after each, while its activations are there.
+  using Use = std::function<void(std::int32_t first, std::int32_t rows)>;
   bool pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact, const std::atomic<bool>& abort, const Use& use);
   void requireRoom(const KvCache& cache, std::int32_t count) const;
   void embed(std::int32_t row, std::int32_t id, std::int32_t position);
@@ -92,6 +98,12 @@ class Session {
   };
   void multiplyRows(const float* x, std::int32_t count, std::initializer_list<RowProduct> products, bool exact);
 
+  // What `collect` asked for; nothing otherwise.
+  void note(int layer, BlockInput input, const float* x, std::int64_t columns);
+  void noteBlockBegins();
+  void noteBlockEnds(int layer);
+  void addSquares(const float* x, std::int64_t columns, double* sums);
+
   void store(int layer);
   void attend(int layer);
   void attendTiles(int layer, const Segment& segment);
@@ -110,6 +122,8 @@ class Session {
   std::int32_t rows_ = 0;
   bool tiled_ = false, exact_ = false;
   std::vector<std::int32_t> positions_;
+  Statistics* statistics_ = nullptr;
+  std::vector<float> before_;  // the residual when a block began
 
   RotaryTables rotary_;
   std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, partial_, inverse_, stretches_, logits_;
