@@ -9,9 +9,14 @@ export const planFlags = {
     type: 'text',
     value: 'TYPE',
     description:
-      'A file type of llama.cpp: Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q3_K_M, F16 …; left out: the best one that fits --max-size.',
+      'A file type of llama.cpp: Q4_K_M, Q5_K_M, Q6_K, Q8_0, Q3_K_M, F16 …; left out: the best type for each tensor under --max-size.',
   },
   'max-size': { type: 'text', value: 'SIZE', description: 'The most the file may take: 2GB (10⁹ bytes), 2GiB (2³⁰), 700MB.' },
+  profile: {
+    type: 'text',
+    value: 'NAME',
+    description: 'Where it is to run, which sets --max-size: mobile (2GB), desktop (8GB) or server (24GB).',
+  },
   imatrix: { type: 'text', value: 'FILE', many: true, description: 'An importance matrix (GGUF or .dat); several are added up.' },
   'include-weights': {
     type: 'text',
@@ -58,7 +63,7 @@ export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
   const inFile = flags['tensor-type-file'] === undefined ? [] : await rulesIn(flags['tensor-type-file'])
   return {
     type: flags.type,
-    maxBytes: flags['max-size'] === undefined ? undefined : sizeOf('max-size', flags['max-size']),
+    maxBytes: flags['max-size'] === undefined ? profileBytes(flags.profile) : sizeOf('max-size', flags['max-size']),
     includeWeights: flags['include-weights'],
     excludeWeights: flags['exclude-weights'],
     pure: flags.pure,
@@ -75,6 +80,16 @@ export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
 
 const badValue = (flag: string, value: string, action: string) =>
   usageError('USAGE_BAD_VALUE', `--${flag} cannot be "${value}".`, { where: { field: `--${flag}` }, actions: [action] })
+
+/** What each profile allows, in bytes. */
+const profiles: Readonly<Record<string, number>> = { mobile: 2e9, desktop: 8e9, server: 24e9 }
+
+function profileBytes(name: string | undefined): number | undefined {
+  if (name === undefined) return undefined
+  const bytes = Object.hasOwn(profiles, name) ? profiles[name] : undefined
+  if (bytes === undefined) throw badValue('profile', name, 'Use mobile, desktop or server.')
+  return bytes
+}
 
 function tensorTypeOf(flag: string, text: string | undefined): TensorType | undefined {
   if (text === undefined) return undefined

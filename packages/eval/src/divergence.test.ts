@@ -1,12 +1,19 @@
 import { expect, test } from 'vitest'
 import { tableModel } from '../test/table-model.js'
-import { divergence } from './divergence.js'
+import { divergence, divergenceOfRows } from './divergence.js'
 
 const logs = (...p: number[]) => p.map(Math.log)
 
 test('is zero between a model and itself', async () => {
   const model = tableModel(3, () => logs(0.7, 0.2, 0.1))
-  expect(await divergence(model, model, [0, 1, 2])).toEqual({ mean: 0, max: 0, topAgreement: 1, positions: 3 })
+  expect(await divergence(model, model, [0, 1, 2])).toMatchObject({
+    mean: 0,
+    median: 0,
+    percentile99: 0,
+    max: 0,
+    topAgreement: 1,
+    positions: 3,
+  })
 })
 
 test('matches sums by hand: mean, largest, and agreement on the first token', async () => {
@@ -55,4 +62,18 @@ test('a model without numbers, or of another vocabulary, is an error', async () 
   ).rejects.toMatchObject({ code: 'EVAL_VOCABULARIES_DIFFER' })
   await expect(divergence(p, p, [])).rejects.toMatchObject({ code: 'EVAL_TEXT_TOO_SHORT' })
   await expect(divergence(p, p, [0], { window: 0 })).rejects.toMatchObject({ code: 'EVAL_WINDOW_INVALID' })
+})
+
+test('rows are read one by one, and perplexities are those of the tokens that follow', async () => {
+  const p = tableModel(2, () => logs(0.75, 0.25))
+  const q = tableModel(2, () => logs(0.5, 0.5))
+  const seen: number[] = []
+  const rows = [[0, 0, 1], [0], [1, 0]]
+  const { perplexity, positions, median } = await divergenceOfRows(p, q, rows, {
+    onProgress: (progress) => seen.push(progress.positions),
+  })
+  expect([positions, seen]).toEqual([6, [3, 4, 6]])
+  expect(perplexity.p).toBeCloseTo((0.75 * 0.25 * 0.75) ** (-1 / 3), 6)
+  expect(perplexity.q).toBeCloseTo(2, 6)
+  expect(median).toBeCloseTo(0.75 * Math.log(1.5) + 0.25 * Math.log(0.5), 6)
 })

@@ -1,4 +1,10 @@
-export { type Divergence, type DivergenceOptions, divergence } from './divergence.js'
+export {
+  type Divergence,
+  type DivergenceOfRowsOptions,
+  type DivergenceOptions,
+  divergence,
+  divergenceOfRows,
+} from './divergence.js'
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.js'
 export { type PerplexityOfChatsOptions, perplexityOfChats } from './perplexity-of-chats.js'
 export { type BracketCall, type BracketTool, printCall } from './tool-calls/call.js'

@@ -44,6 +44,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./eval-perplexity.js')).evalPerplexity,
   },
   {
+    name: 'eval divergence',
+    summary: 'Compare a quantised model with its original.',
+    load: async () => (await import('./eval-divergence.js')).evalDivergence,
+  },
+  {
     name: 'doctor',
     summary: 'Look at this machine: what is fine, what is missing, what to do.',
     load: async () => (await import('./doctor.js')).doctor,
@@ -64,6 +69,11 @@ export const verbs: readonly VerbEntry[] = [
     name: 'merge extract',
     summary: 'Make an adapter of what a tuned model has learned.',
     load: async () => (await import('./merge-extract.js')).mergeExtract,
+  },
+  {
+    name: 'imatrix',
+    summary: 'Compute an importance matrix: what matters in a model, for qt quantize.',
+    load: async () => (await import('./imatrix.js')).imatrix,
   },
   { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
   { name: 'check', summary: 'Check a model file from end to end.', load: async () => (await import('./check.js')).check },

@@ -2,11 +2,15 @@ import { tmpdir } from 'node:os'
 import { dirname } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
+import { calibrationFlags } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { frontierText } from '../print/frontier.js'
 import { status } from '../print/status.js'
 import { bytesText, durationText, fields } from '../print/units.js'
 import { planFlags, planOptionsOf } from '../quantize-flags.js'
+import { qualityLines, qualityOf, saveReport } from '../quantize-report.js'
+import { planSize } from '../quantize-size.js'
 import { withGguf } from '../quantize-source.js'
 import { localPath } from '../resolve.js'
 
@@ -14,7 +18,7 @@ export const quantize = defineVerb({
   name: 'quantize',
   summary: 'Make a model smaller.',
   details:
-    'IN is a GGUF file (or the first part of a split one) or a Hugging Face folder, which is converted on the way. Types, mixtures and bytes are those of llama.cpp. Give --type, --max-size or both.',
+    'IN is a GGUF file (or the first part of a split one) or a Hugging Face folder, which is converted on the way. Types, mixtures and bytes are those of llama.cpp. Give --type, --max-size or both; with --max-size alone the best type is found for every tensor, from what it would lose.',
   positionals: [
     { name: 'IN', description: 'A GGUF file, a Hugging Face folder, or a hub id (owner/name).', required: true },
     { name: 'OUT', description: 'The GGUF file to write.', required: true },
@@ -31,6 +35,12 @@ export const quantize = defineVerb({
       type: 'boolean',
       description: 'Do not wait until the disk has the file: faster, but a power failure may lose it.',
     },
+    report: {
+      type: 'text',
+      value: 'FILE',
+      description: 'Compare the result with the original and write a page (.html) or .json.',
+    },
+    ...calibrationFlags,
     'dry-run': { type: 'boolean', description: 'Write nothing; show what every tensor would become, and the size.' },
   },
   examples: [
@@ -38,37 +48,47 @@ export const quantize = defineVerb({
     'qt quantize merged/ model.gguf --max-size 2GB',
     'qt quantize model-f16.gguf model.gguf --type Q3_K_M --imatrix imatrix.gguf',
     'qt quantize model-f16.gguf model.gguf --type Q4_K_M --tensor-type ffn_down=Q6_K --token-embedding-type Q8_0',
-    'qt quantize model-f16.gguf model.gguf --max-size 700MB --dry-run',
+    'qt quantize model-f16.gguf model.gguf --max-size 700MB --imatrix imatrix.gguf --dry-run',
+    'qt quantize model-f16.gguf model.gguf --profile mobile --report report.html --text held-out.txt',
   ],
   async run({ flags, positionals, io }) {
     const [reference, output] = [positionals[0]!, positionals[1]!]
     const asked = await planOptionsOf(flags)
     if (asked.type === undefined && asked.maxBytes === undefined && flags.method === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'qt quantize needs --type, --max-size or both.', {
-        actions: ['Add --type Q8_0 (nearly lossless) or --type Q4_K_M (small).', 'Or add --max-size 2GB.'],
+        actions: ['Add --type Q8_0 (nearly lossless) or --type Q4_K_M (small).', 'Or add --max-size 2GB, or --profile mobile.'],
       })
     const dry = flags['dry-run'] ?? false
+    if (flags.report === undefined && (flags.text || flags.data))
+      throw usageError('USAGE_MISSING_FLAG', '--text and --data say on what to compare, for --report.', {
+        actions: ['Add --report report.html.'],
+      })
     const { loadQuantMethod, mergeImportance, planQuantization, quantize, readImportance } = await need(
       '@qt/quantize',
       () => import('@qt/quantize'),
     )
     const matrices = await Promise.all((flags.imatrix ?? []).map(readImportance))
-    const options = { ...asked, importance: matrices.length === 0 ? undefined : mergeImportance(matrices) }
+    const importance = matrices.length === 0 ? undefined : mergeImportance(matrices)
     const method = flags.method === undefined ? undefined : await loadQuantMethod(flags.method)
     return withInterrupt(async (signal) => {
       const path = await localPath(reference, io, signal)
       const folder = dry ? tmpdir() : dirname(output)
       return withGguf(path, folder, io, signal, async (input) => {
+        const asks = { ...asked, importance }
+        const sized = method || asked.type !== undefined ? undefined : await planSize(input, asks, io, signal)
+        const options = sized ? { ...asks, types: sized.types } : asks
         const plan = await planQuantization(
           input,
           method && asked.type === undefined ? { ...options, type: method.type, pure: true } : options,
         )
+        const kind = sized ? 'planned' : plan.type
+        if (sized) io.out(`${frontierText(sized.frontier, { bytes: sized.fileBytes, cost: sized.cost })}\n`)
         if (dry) {
           io.out(
             fields(plan.tensors.map(({ name, from, to, bytes }) => [name, from, from === to ? '' : `→ ${to}`, bytesText(bytes)])),
           )
-          io.out(`\n${plan.type}: ${plan.fileBytes} bytes (${bytesText(plan.fileBytes)}). Nothing was written.\n`)
-          io.document({ ...plan, dryRun: true })
+          io.out(`\n${kind}: ${plan.fileBytes} bytes (${bytesText(plan.fileBytes)}). Nothing was written.\n`)
+          io.document({ ...plan, dryRun: true, frontier: sized?.frontier })
           return 0
         }
         const progress = status(io)
@@ -85,16 +105,39 @@ export const quantize = defineVerb({
             tensors++
             bytes += tensor.bytes
             const percent = Math.floor((100 * bytes) / plan.bytesAfter)
-            progress.update(`${plan.type}  ${percent} %  ${tensors}/${plan.tensors.length} tensors  ${tensor.name}`)
+            progress.update(`${kind}  ${percent} %  ${tensors}/${plan.tensors.length} tensors  ${tensor.name}`)
           },
         })
         const seconds = (performance.now() - started) / 1000
         progress.end()
         const ratio = (100 * result.bytesAfter) / result.bytesBefore
         io.out(
-          `Wrote ${result.outputs.join(', ')}: ${result.type}, ${bytesText(result.fileBytes)}, ${ratio.toFixed(1)} % of before, in ${durationText(seconds)}.\n`,
+          `Wrote ${result.outputs.join(', ')}: ${kind}, ${bytesText(result.fileBytes)}, ${ratio.toFixed(1)} % of before, in ${durationText(seconds)}.\n`,
         )
-        io.document({ ...result, seconds, peakBytes: process.resourceUsage().maxRSS * 1024 })
+        const quality =
+          flags.report === undefined
+            ? undefined
+            : await qualityOf(
+                {
+                  original: input,
+                  originalName: path,
+                  quantised: result.output,
+                  type: sized ? [...new Set(sized.types.values())].join(', ') : plan.type,
+                  bytes: { original: result.bytesBefore, quantised: result.fileBytes },
+                  importance,
+                  plan: sized,
+                  threads: flags.threads,
+                },
+                flags,
+                io,
+                signal,
+              )
+        if (quality && flags.report !== undefined) {
+          await saveReport(flags.report, quality)
+          io.out(`${fields(qualityLines(quality))}Report: ${flags.report}\n`)
+        }
+        const peakBytes = process.resourceUsage().maxRSS * 1024
+        io.document({ ...result, seconds, peakBytes, frontier: sized?.frontier, quality })
         return 0
       })
     })

@@ -2,16 +2,22 @@ import { rowBytes, type TensorType, usageError } from '@qt/core'
 import { readWholeGguf } from '@qt/weights'
 import { buildPlan } from '../build-plan.js'
 import { typeForRows } from '../fallback.js'
-import { type Importance, importanceWeights } from '../importance/importance.js'
+import { type Importance, importanceWeights, selectImportance } from '../importance/importance.js'
 import { isQuantised } from '../mixture/quantised.js'
+import type { PlanOptions } from '../plan-options.js'
+import { prune } from '../prune.js'
 import { quantMethods } from '../registry.js'
 import { requiresImportance } from '../requires-importance.js'
 import { mostCommon } from '../under.js'
 import { planExactly } from './exact.js'
+import { type FixedTypes, fixedTypes } from './fixed.js'
+import { type FrontierPoint, frontierOf } from './frontier.js'
 import type { Planner, TypeOption } from './problem.js'
 import { relativeErrors } from './sensitivity.js'
 
-export interface PlanUnderOptions {
+export interface PlanUnderOptions
+  extends FixedTypes,
+    Pick<PlanOptions, 'includeWeights' | 'excludeWeights' | 'pruneLayers' | 'metadata' | 'keepSplit'> {
   /** The most that the file may take. */
   readonly bytes: number
   readonly importance?: Importance | undefined
@@ -33,9 +39,11 @@ export interface SizePlan {
   readonly cost: number
   /** What was measured, by tensor. */
   readonly options: ReadonlyMap<string, readonly TypeOption[]>
+  /** What files of other sizes would lose at best, smallest first. */
+  readonly frontier: readonly FrontierPoint[]
 }
 
-const usual: readonly TensorType[] = ['Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'IQ4_XS', 'Q3_K', 'IQ3_S', 'Q2_K', 'IQ2_S', 'IQ2_XS']
+const usual: readonly TensorType[] = ['F16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'IQ4_XS', 'Q3_K', 'IQ3_S', 'Q2_K', 'IQ2_S', 'IQ2_XS']
 
 /**
  * The best type for every tensor so that the file fits: measures what each tensor loses as each type, and chooses exactly.
@@ -48,30 +56,37 @@ const usual: readonly TensorType[] = ['Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'IQ4_XS', 
  */
 export async function planUnder(input: string, options: PlanUnderOptions): Promise<SizePlan> {
   const source = await readWholeGguf(input)
-  const tensors = [...source.tensors.values()].filter(isQuantised)
+  const { types: _, planner, weightOf, ...plan } = options
+  const tensors = prune([...source.tensors.values()], source.metadata, plan.pruneLayers ?? []).tensors.filter(isQuantised)
+  const importance = plan.importance && selectImportance(plan.importance, plan.includeWeights, plan.excludeWeights)
+  const fixed = fixedTypes(plan)
   const types = (options.types ?? usual).filter((type) => quantMethods.some((method) => method.type === type))
   const measured = new Map<string, TypeOption[]>()
-  for (const [i, { name, shape, type: own, bytes }] of tensors.entries()) {
+  for (const [i, tensor] of tensors.entries()) {
     options.signal?.throwIfAborted()
-    const entry = options.importance?.entries.get(name)
+    const { name, shape, type: own, bytes } = tensor
+    const entry = importance?.entries.get(tensor.source)
     const weights = entry && importanceWeights(entry)
     const columns = shape.at(-1)!
     const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)
+    const asked = fixed(tensor)
     const possible = types
       .map((type) => typeForRows(type, columns))
       .filter((type) => weights || !requiresImportance(name, type, 'Q2_K'))
-    const distinct = [...new Set(possible)].filter((type) => type !== own)
-    const errors = await relativeErrors(source, name, distinct, weights)
-    const factor = options.weightOf?.(name) ?? 1
-    measured.set(name, [
-      { type: own, bytes: aligned(bytes), cost: 0 },
-      ...distinct.map((type, k) => ({ type, bytes: aligned(rows * rowBytes(type, columns)!), cost: factor * errors[k]! })),
-    ])
+    const distinct = [...new Set(asked ? [asked] : possible)].filter((type) => type !== own)
+    const errors = await relativeErrors(source, tensor.source, distinct, weights)
+    const factor = weightOf?.(name) ?? 1
+    const others = distinct.map((type, k) => {
+      const row = rowBytes(type, columns)
+      if (row === undefined) throw wholeBlocks(name, type, columns, input)
+      return { type, bytes: aligned(rows * row), cost: factor * errors[k]! }
+    })
+    measured.set(name, [...(asked && asked !== own ? [] : [{ type: own, bytes: aligned(bytes), cost: 0 }]), ...others])
     options.onTensor?.(name, i + 1, tensors.length)
   }
   // Everything else of the file: the header, norms and biases.
   const sizeOf = (chosen: ReadonlyMap<string, TensorType>) =>
-    buildPlan(source, input, mostCommon(chosen), { types: chosen, importance: options.importance }).fileBytes
+    buildPlan(source, input, mostCommon(chosen), { ...plan, types: chosen }).fileBytes
   const smallest = new Map([...measured].map(([name, all]) => [name, all.reduce((a, b) => (b.bytes < a.bytes ? b : a)).type]))
   const least = sizeOf(smallest)
   const rest = least - [...measured.values()].reduce((sum, all) => sum + Math.min(...all.map(({ bytes }) => bytes)), 0)
@@ -79,7 +94,7 @@ export async function planUnder(input: string, options: PlanUnderOptions): Promi
     tensors: [...measured].map(([name, all]) => ({ name, options: all })),
     budget: options.bytes - rest,
   }
-  const choice = await (options.planner ?? planExactly)(problem)
+  const choice = await (planner ?? planExactly)(problem)
   const picked = choice === undefined ? undefined : problem.tensors.map(({ options: all }, i) => all[choice[i]!]!)
   const chosen = picked ? new Map(problem.tensors.map(({ name }, i) => [name, picked[i]!.type])) : smallest
   const fileBytes = sizeOf(chosen)
@@ -96,8 +111,15 @@ export async function planUnder(input: string, options: PlanUnderOptions): Promi
     (sum, [name, type]) => sum + measured.get(name)!.find((option) => option.type === type)!.cost,
     0,
   )
-  return { types: chosen, fileBytes, cost, options: measured }
+  const frontier = frontierOf(problem.tensors).map((point) => ({ ...point, bytes: point.bytes + rest }))
+  return { types: chosen, fileBytes, cost, options: measured, frontier }
 }
+
+const wholeBlocks = (name: string, type: TensorType, columns: number, file: string) =>
+  usageError('QUANT_ROW', `Rows of ${columns} columns of ${name} do not divide into blocks of ${type}.`, {
+    where: { file, field: name },
+    actions: ['Choose another type for this tensor.'],
+  })
 
 /** What a tensor takes with the zeros after it. */
 const aligned = (bytes: number): number => Math.ceil(bytes / 32) * 32

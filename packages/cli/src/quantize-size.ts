@@ -1,0 +1,27 @@
+import type { PlanOptions, SizePlan } from '@qt/quantize'
+import type { Io } from './io.js'
+import { need } from './need.js'
+import { status } from './print/status.js'
+
+/** The best type for every tensor under the size that was asked for; undefined when none was. */
+export async function planSize(
+  input: string,
+  { maxBytes, type: _, types: __, ...options }: PlanOptions,
+  io: Io,
+  signal: AbortSignal,
+): Promise<SizePlan | undefined> {
+  // --pure wants one type for all: the best usual one that fits.
+  if (maxBytes === undefined || options.pure) return undefined
+  const { planUnder } = await need('@qt/quantize', () => import('@qt/quantize'))
+  const progress = status(io)
+  try {
+    return await planUnder(input, {
+      ...options,
+      bytes: maxBytes,
+      signal,
+      onTensor: (name, done, total) => progress.update(`measuring  ${done}/${total} tensors  ${name}`),
+    })
+  } finally {
+    progress.end()
+  }
+}

@@ -1,0 +1,58 @@
+import { stat } from 'node:fs/promises'
+import { usageError } from '@qt/core'
+import { defineVerb } from '../args/verb.js'
+import { calibrationFlags } from '../calibration.js'
+import { withInterrupt } from '../interrupt.js'
+import { need } from '../need.js'
+import { fields } from '../print/units.js'
+import { qualityLines, qualityOf, saveReport } from '../quantize-report.js'
+
+export const evalDivergence = defineVerb({
+  name: 'eval divergence',
+  summary: 'Compare a quantised model with its original.',
+  details:
+    'How far the probabilities of the next token lie apart on a text (KL divergence), how often both find the same token likeliest, ' +
+    'both perplexities, and the error of every tensor. Both are GGUF files.',
+  positionals: [
+    { name: 'ORIGINAL', description: 'The GGUF file that was quantised.', required: true },
+    { name: 'QUANTISED', description: 'What came out.', required: true },
+  ],
+  flags: {
+    ...calibrationFlags,
+    imatrix: { type: 'text', value: 'FILE', description: 'Also weigh the errors of tensors by this importance matrix.' },
+    report: { type: 'text', value: 'FILE', description: 'Write everything to a page (.html) or as .json.' },
+    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+  },
+  examples: ['qt eval divergence model-f16.gguf model-q4_k_m.gguf --text held-out.txt --report report.html'],
+  async run({ flags, positionals, io }) {
+    const [original, quantised] = [positionals[0]!, positionals[1]!]
+    if (flags.text === undefined && flags.data === undefined)
+      throw usageError('USAGE_MISSING_FLAG', 'qt eval divergence needs something to read: --text or --data.', {
+        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
+      })
+    const { readImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
+    const { readWholeGguf } = await need('@qt/weights', () => import('@qt/weights'))
+    return withInterrupt(async (signal) => {
+      const types = [...(await readWholeGguf(quantised)).tensors.values()].filter(({ shape }) => shape.length > 1)
+      const bytesOf = async (path: string) => (await stat(path)).size
+      const report = await qualityOf(
+        {
+          original,
+          originalName: original,
+          quantised,
+          type: [...new Set(types.map(({ type }) => type))].join(', '),
+          bytes: { original: await bytesOf(original), quantised: await bytesOf(quantised) },
+          importance: flags.imatrix === undefined ? undefined : await readImportance(flags.imatrix),
+          threads: flags.threads,
+        },
+        flags,
+        io,
+        signal,
+      )
+      if (flags.report !== undefined) await saveReport(flags.report, report)
+      io.out(fields(qualityLines(report)))
+      io.document(report)
+      return 0
+    })
+  },
+})

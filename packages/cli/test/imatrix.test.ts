@@ -1,0 +1,80 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { readImportance } from '@qt/quantize'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 })
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+let text = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-imatrix-'))
+  text = join(folder, 'text.txt')
+  await writeFile(text, 'The rain in the thin another sand. '.repeat(20))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('an importance matrix of text and conversations together is one that quantising takes', async () => {
+  const [chats, output] = [join(folder, 'chats.jsonl'), join(folder, 'imatrix.gguf')]
+  const messages = [
+    { role: 'user', content: 'I listen.' },
+    { role: 'assistant', content: 'Nothing stirs.' },
+  ]
+  await writeFile(chats, `${JSON.stringify({ messages })}\n`)
+  const flags = ['--text', text, '--data', chats, '--row-size', '64', '--threads', '1', '--output', output]
+  const { code, stdout, stderr } = await qt(['imatrix', tiny, ...flags, '--json'])
+  expect(code, stderr).toBe(0)
+  const said = JSON.parse(stdout)
+  expect(said).toMatchObject({ output, matrices: 14, datasets: ['text.txt', 'chats.jsonl'] })
+  const { entries, chunks } = await readImportance(output)
+  expect(chunks).toBe(said.rows)
+  expect(entries.get('blk.1.ffn_down.weight')!.counts[0]).toBe(said.tokens)
+  expect(entries.has('output.weight')).toBe(false)
+  const small = join(folder, 'small.gguf')
+  expect((await qt(['quantize', tiny, small, '--type', 'IQ4_NL', '--imatrix', output])).code).toBe(0)
+})
+
+test('a report says what was lost on a text and in which tensors, as a page and for programs', async () => {
+  const [out, page] = [join(folder, 'q4.gguf'), join(folder, 'report.html')]
+  const flags = ['--type', 'Q4_0', '--report', page, '--text', text, '--row-size', '64', '--rows', '2', '--threads', '1']
+  const { code, stdout, stderr } = await qt(['quantize', tiny, out, ...flags, '--json'])
+  expect(code, stderr).toBe(0)
+  const { quality } = JSON.parse(stdout)
+  expect(quality.text).toMatchObject({ datasets: ['text.txt'], quality: { positions: 128 } })
+  expect(quality.text.quality.mean).toBeGreaterThan(0)
+  expect(quality.tensors.find(({ name }: { name: string }) => name === 'blk.0.attn_q.weight')).toMatchObject({ to: 'Q4_0' })
+  expect(await readFile(page, 'utf8')).toContain('KL divergence')
+  const again = await qt([
+    'eval',
+    'divergence',
+    tiny,
+    out,
+    '--text',
+    text,
+    '--row-size',
+    '64',
+    '--rows',
+    '2',
+    '--threads',
+    '1',
+    '--json',
+  ])
+  expect(JSON.parse(again.stdout).text).toEqual(quality.text)
+})
+
+test.each([
+  [['imatrix', tiny], 'USAGE_MISSING_FLAG'],
+  [['imatrix', tiny, '--text', fixture('none.txt')], 'FILE_PROBLEM'],
+  [['imatrix', tiny, '--text', fixture('misspelt.yaml'), '--row-size', '4'], 'IMPORTANCE_ROWS'],
+  [['imatrix', tiny, '--text', fixture('misspelt.yaml'), '--rows', '0'], 'USAGE_BAD_VALUE'],
+  [['quantize', tiny, 'none.gguf', '--type', 'Q4_0', '--text', fixture('misspelt.yaml')], 'USAGE_MISSING_FLAG'],
+  [['quantize', tiny, 'none.gguf', '--profile', 'watch'], 'USAGE_BAD_VALUE'],
+  [['eval', 'divergence', tiny, tiny], 'USAGE_MISSING_FLAG'],
+])('refuses %j', async (args, expected) => {
+  const { code, stdout } = await qt([...args, '--json'])
+  expect([code, JSON.parse(stdout).error.code]).toEqual([2, expected])
+})

@@ -1,0 +1,19 @@
+import type { TensorInfo, TensorType } from '@qt/core'
+import { typeForRows } from '../fallback.js'
+import { categoryOf } from '../mixture/category.js'
+import type { MixtureOptions } from '../mixture/mixture.js'
+
+export type FixedTypes = Pick<MixtureOptions, 'tensorTypes' | 'outputType' | 'embeddingType' | 'leaveOutput'>
+
+/** The type that a tensor must get whatever it loses, as `mixture` reads the same options; undefined: it is to be chosen. */
+export function fixedTypes({ tensorTypes = [], outputType, embeddingType, leaveOutput }: FixedTypes) {
+  const rules = tensorTypes.map(({ pattern, type }) => ({ pattern: new RegExp(pattern), type }))
+  return ({ name, shape, type }: TensorInfo): TensorType | undefined => {
+    if (leaveOutput && name === 'output.weight') return type
+    const category = categoryOf(name)
+    if (category === 'embedding' && embeddingType) return embeddingType
+    if (category === 'output' && outputType) return outputType
+    const asked = rules.find(({ pattern }) => pattern.test(name))?.type
+    return asked && typeForRows(asked, shape.at(-1)!)
+  }
+}
