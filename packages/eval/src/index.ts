@@ -7,6 +7,7 @@ export {
 } from './divergence.js'
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.js'
 export { type PerplexityOfChatsOptions, perplexityOfChats } from './perplexity-of-chats.js'
+export { perplexityOfRows } from './perplexity-of-rows.js'
 export { type BracketCall, type BracketTool, printCall } from './tool-calls/call.js'
 export {
   type EvaluateToolCallsOptions,

@@ -95,7 +95,8 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
   }
 }
 
-const splitKeys = ['split.no', 'split.count', 'split.tensors.count']
+/** What says that a file is a part of several. */
+export const splitKeys = ['split.no', 'split.count', 'split.tensors.count']
 
 /** The metadata of the result. */
 function metadataOf(source: Metadata, fileType: FileType, overrides: Metadata = new Map()): Metadata {

@@ -1,11 +1,11 @@
-import { realpath } from 'node:fs/promises'
 import { usageError } from '@qt/core'
-import { type Gguf, readWholeGguf } from '@qt/weights'
+import { readWholeGguf } from '@qt/weights'
 import { type Binding, binding } from './binding.js'
 import type { QuantizePlan } from './build-plan.js'
 import { nativeMissing, slowWarning } from './native-missing.js'
 import { planFor } from './plan.js'
 import type { PlanOptions } from './plan-options.js'
+import { refuseInputs } from './refuse-inputs.js'
 import { writeNatively } from './write-native.js'
 import type { WriteOptions } from './write-options.js'
 import { writeByReference } from './write-reference.js'
@@ -86,16 +86,4 @@ function nativeFor({ engine, method, onWarning }: QuantizeOptions): Binding | un
   if (engine === 'native') throw nativeMissing(found)
   onWarning?.(slowWarning)
   return undefined
-}
-
-async function refuseInputs(source: Gguf, outputs: readonly string[]): Promise<void> {
-  const real = (paths: readonly string[]) => Promise.all(paths.map((path) => realpath(path).catch(() => undefined)))
-  const inputs = await real([...new Set([...source.tensors.values()].map(({ file }) => file))])
-  for (const [i, output] of (await real(outputs)).entries()) {
-    if (output === undefined || !inputs.includes(output)) continue
-    throw usageError('OUTPUT_IS_INPUT', 'The output would replace the file that is being quantised.', {
-      where: { file: outputs[i]! },
-      actions: ['Give the output a name of its own: the more precise file cannot be made again from the smaller one.'],
-    })
-  }
 }

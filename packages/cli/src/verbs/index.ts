@@ -76,6 +76,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./imatrix.js')).imatrix,
   },
   { name: 'quantize', summary: 'Make a model smaller.', load: async () => (await import('./quantize.js')).quantize },
+  {
+    name: 'prune',
+    summary: 'Take out of a model what it uses least: layers, channels, heads.',
+    load: async () => (await import('./prune.js')).prune,
+  },
   { name: 'check', summary: 'Check a model file from end to end.', load: async () => (await import('./check.js')).check },
   {
     name: 'solve',

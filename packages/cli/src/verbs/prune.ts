@@ -1,0 +1,96 @@
+import { stat } from 'node:fs/promises'
+import { usageError } from '@qt/core'
+import { defineVerb } from '../args/verb.js'
+import { calibrationFlags, calibrationRows } from '../calibration.js'
+import { withInterrupt } from '../interrupt.js'
+import { need } from '../need.js'
+import { status } from '../print/status.js'
+import { bytesText, fields } from '../print/units.js'
+
+export const prune = defineVerb({
+  name: 'prune',
+  summary: 'Take out of a model what it uses least: layers, channels, heads.',
+  details:
+    'The model reads the text; the layers that change least what passes through them, and the channels and heads that add least, are ' +
+    'left out. Perplexity on the same text is measured before and after. What is left is an ordinary model: train it a little to heal it.',
+  positionals: [
+    { name: 'MODEL', description: 'An unquantised GGUF file.', required: true },
+    { name: 'OUT', description: 'The GGUF file to write.', required: true },
+  ],
+  flags: {
+    ...calibrationFlags,
+    'drop-layers': { type: 'number', value: 'N', description: 'How many layers to leave out.' },
+    'keep-channels': { type: 'number', value: 'N', description: 'How many channels of each feed-forward to keep.' },
+    'keep-key-heads': {
+      type: 'number',
+      value: 'N',
+      description: 'How many key and value heads to keep in each layer, with the query heads that read them.',
+    },
+    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+  },
+  examples: ['qt prune model-f16.gguf smaller-f16.gguf --drop-layers 2 --keep-channels 1280 --text calibration.txt'],
+  async run({ flags, positionals, io }) {
+    const [input, output] = [positionals[0]!, positionals[1]!]
+    if (flags.text === undefined && flags.data === undefined)
+      throw usageError('USAGE_MISSING_FLAG', 'qt prune needs something to read: --text or --data.', {
+        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
+      })
+    const { 'drop-layers': dropLayers, 'keep-channels': keepChannels, 'keep-key-heads': keepKeyHeads, threads } = flags
+    if (dropLayers === undefined && keepChannels === undefined && keepKeyHeads === undefined)
+      throw usageError('USAGE_MISSING_FLAG', 'qt prune needs to know what to take out.', {
+        actions: ['Add --drop-layers N, --keep-channels N or --keep-key-heads N.'],
+      })
+    if ((await stat(input)).isDirectory())
+      throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
+        actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
+      })
+    const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
+    const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
+    const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+    return withInterrupt(async (signal) => {
+      const progress = status(io)
+      const options = { signal, ...(threads === undefined ? {} : { threads }) }
+      async function pruned() {
+        const model = await load(input, options)
+        try {
+          const { rows } = await calibrationRows(flags, model, input, io.note, signal)
+          const { perplexity } = await perplexityOfRows(model.scoring, rows, { signal })
+          const statistics = await model.statistics.collect(rows, {
+            signal,
+            onProgress: ({ rows: done }) => progress.update(`reading  row ${done}/${rows.length}`),
+          })
+          const result = await pruneModel(input, output, { statistics, dropLayers, keepChannels, keepKeyHeads, signal })
+          return { rows, result, perplexity }
+        } finally {
+          await model.close()
+        }
+      }
+      try {
+        const { rows, result, perplexity } = await pruned()
+        const after = await load(output, options)
+        try {
+          const left = (await perplexityOfRows(after.scoring, rows, { signal })).perplexity
+          progress.end()
+          const lowest = [...result.influence.entries()].sort(([, a], [, b]) => a - b).slice(0, 5)
+          io.out(
+            fields([
+              ['size', `${bytesText(result.bytesBefore)} → ${bytesText(result.bytesAfter)}`],
+              ['layers left out', result.droppedLayers.join(', ') || 'none'],
+              ...(result.channels ? [['channels', `${result.channels.before} → ${result.channels.after}`]] : []),
+              ...(result.heads ? [['heads', `${result.heads.before} → ${result.heads.after}`]] : []),
+              ['least influence', lowest.map(([layer, value]) => `layer ${layer}: ${value.toFixed(4)}`).join(', ')],
+              ['perplexity', `${perplexity.toFixed(3)} → ${left.toFixed(3)}`],
+            ]),
+          )
+          io.out(`Wrote ${output}. Heal it: qt train --base ${output} --data … --steps 200\n`)
+          io.document({ output, ...result, perplexity: { before: perplexity, after: left } })
+          return 0
+        } finally {
+          await after.close()
+        }
+      } finally {
+        progress.end()
+      }
+    })
+  },
+})

@@ -1,0 +1,46 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 })
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+let text = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-prune-'))
+  text = join(folder, 'text.txt')
+  await writeFile(text, 'The rain in the thin another sand. '.repeat(10))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('a model without a layer, some channels and some heads is one that the engine reads, and both perplexities are said', async () => {
+  const out = join(folder, 'smaller.gguf')
+  const cuts = ['--drop-layers', '1', '--keep-channels', '48', '--keep-key-heads', '1']
+  const { code, stdout, stderr } = await qt([
+    ...['prune', tiny, out, ...cuts, '--text', text, '--row-size', '64', '--threads', '1', '--json'],
+  ])
+  expect(code, stderr).toBe(0)
+  const said = JSON.parse(stdout)
+  expect(said).toMatchObject({ output: out, channels: { before: 64, after: 48 }, heads: { before: 4, after: 2 } })
+  expect(said.droppedLayers).toHaveLength(1)
+  expect(said.bytesAfter).toBeLessThan(said.bytesBefore)
+  expect(said.perplexity.before).toBeGreaterThan(1)
+  expect(said.perplexity.after).toBeGreaterThan(1)
+  expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
+})
+
+test.each([
+  [[], 'USAGE_MISSING_FLAG'],
+  [['--text', 'TEXT'], 'USAGE_MISSING_FLAG'],
+  [['--text', 'TEXT', '--drop-layers', '2'], 'PRUNE_COUNT'],
+  [['--text', 'none.txt', '--drop-layers', '1'], 'FILE_PROBLEM'],
+])('refuses %j and writes nothing', async (flags, expected) => {
+  const args = flags.map((flag) => (flag === 'TEXT' ? text : flag))
+  const { code, stdout } = await qt(['prune', tiny, join(folder, 'none.gguf'), ...args, '--json'])
+  expect([code, JSON.parse(stdout).error.code]).toEqual([2, expected])
+  expect(await readdir(folder)).not.toContain('none.gguf')
+})
