@@ -23,7 +23,7 @@ export function quantMethod(tree: Tree, { name, kind = 'encoder', directory }: Q
   const slug = name.toLowerCase().replaceAll('_', '-')
   const folder = directory ?? `packages/quant-${slug}`
   if (tree.exists(`${folder}/package.json`))
-    throw usageError('OUTPUT_EXISTS', `There is a package in ${folder} already.`, {
+    throw usageError('QUANT_METHOD_INVALID', `There is a package in ${folder} already.`, {
       where: { file: folder },
       actions: ['Choose another name, or another --directory.'],
     })
