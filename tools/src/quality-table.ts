@@ -8,7 +8,7 @@ import { planUnder, quantize, readImportance, textRows } from '@qt/quantize'
 import { load } from '@qt/trainer-native'
 
 /*
- * What every file type loses on a text, and beside it what a plan of the same size loses: the table of docs/quantising.md.
+ * What every file type loses on a text, and beside it what a plan of the same size loses: the table of packages/quantize/README.md.
  * usage: npm run quality-table -- MODEL-f16.gguf --text FILE --imatrix FILE [--types Q8_0,Q4_K_M] [--rows 4]
  */
 

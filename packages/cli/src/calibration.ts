@@ -31,7 +31,7 @@ export async function calibrationRows(
   signal: AbortSignal,
 ): Promise<Calibration> {
   const { text = [], data = [], rows: most = Number.POSITIVE_INFINITY } = flags
-  if (most < 1 || Number.isNaN(most)) throw badRows(most)
+  if (flags.rows !== undefined && !(Number.isSafeInteger(flags.rows) && flags.rows >= 1)) throw badRows(flags.rows)
   const size = flags['row-size'] ?? Math.min(512, model.contextLength)
   const { textRows } = await need('@qt/quantize', () => import('@qt/quantize'))
   const rows: Uint32Array[] = []

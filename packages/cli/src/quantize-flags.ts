@@ -15,7 +15,7 @@ export const planFlags = {
   profile: {
     type: 'text',
     value: 'NAME',
-    description: 'Where it is to run, which sets --max-size: mobile (2GB), desktop (8GB) or server (24GB).',
+    description: 'Where it is to run, for a --max-size that is not given: mobile (2GB), desktop (8GB) or server (24GB).',
   },
   imatrix: { type: 'text', value: 'FILE', many: true, description: 'An importance matrix (GGUF or .dat); several are added up.' },
   'include-weights': {
@@ -61,9 +61,10 @@ type PlanFlags = Values<typeof planFlags>
 /** What the flags ask of a plan; importance matrices are read by the caller. */
 export async function planOptionsOf(flags: PlanFlags): Promise<PlanOptions> {
   const inFile = flags['tensor-type-file'] === undefined ? [] : await rulesIn(flags['tensor-type-file'])
+  const profile = profileBytes(flags.profile)
   return {
     type: flags.type,
-    maxBytes: flags['max-size'] === undefined ? profileBytes(flags.profile) : sizeOf('max-size', flags['max-size']),
+    maxBytes: flags['max-size'] === undefined ? profile : sizeOf('max-size', flags['max-size']),
     includeWeights: flags['include-weights'],
     excludeWeights: flags['exclude-weights'],
     pure: flags.pure,

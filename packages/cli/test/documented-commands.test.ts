@@ -10,10 +10,12 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
+const quantising = ['docs/quantising.md', 'docs/quant-methods.md', 'examples/my-quant-method/README.md']
+
 async function texts(): Promise<string[]> {
   const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
   const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
-  return ['README.md', 'docs/cli.md', 'docs/evaluation.md', 'packages/cli/README.md', ...readmes]
+  return ['README.md', 'docs/cli.md', 'docs/evaluation.md', ...quantising, 'packages/cli/README.md', ...readmes]
 }
 
 /** The words of a shell line up to a comment, quotes read as a shell does. */

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags } from '../calibration.js'
@@ -33,15 +32,17 @@ export const evalDivergence = defineVerb({
     const { readImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { readWholeGguf } = await need('@qt/weights', () => import('@qt/weights'))
     return withInterrupt(async (signal) => {
-      const types = [...(await readWholeGguf(quantised)).tensors.values()].filter(({ shape }) => shape.length > 1)
-      const bytesOf = async (path: string) => (await stat(path)).size
+      const tensorsOf = async (path: string) => [...(await readWholeGguf(path)).tensors.values()]
+      const [before, after] = [await tensorsOf(original), await tensorsOf(quantised)]
+      const matrices = after.filter(({ shape }) => shape.length > 1)
+      const bytesOf = (tensors: typeof before) => tensors.reduce((sum, { bytes }) => sum + bytes, 0)
       const report = await qualityOf(
         {
           original,
           originalName: original,
           quantised,
-          type: [...new Set(types.map(({ type }) => type))].join(', '),
-          bytes: { original: await bytesOf(original), quantised: await bytesOf(quantised) },
+          type: [...new Set(matrices.map(({ type }) => type))].join(', '),
+          bytes: { original: bytesOf(before), quantised: bytesOf(after) },
           importance: flags.imatrix === undefined ? undefined : await readImportance(flags.imatrix),
           threads: flags.threads,
         },

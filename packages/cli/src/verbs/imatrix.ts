@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags, calibrationRows } from '../calibration.js'
@@ -31,13 +32,18 @@ export const imatrix = defineVerb({
       })
     const { collectImportance, writeImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
     const output = flags.output ?? 'imatrix.gguf'
+    const base = flags.model ?? positionals[0]
+    if (base !== undefined && resolve(base) === resolve(output))
+      throw usageError('OUTPUT_IS_INPUT', `${output} is the model that is to be read.`, {
+        where: { field: '--output' },
+        actions: ['Give the importance matrix a name of its own.'],
+      })
     return withInterrupt(async (signal) => {
       const model = await loadModel(flags, positionals, { signal })
       const progress = status(io)
       const started = performance.now()
       try {
-        const base = flags.model ?? positionals[0]!
-        const { rows, datasets } = await calibrationRows(flags, model, base, io.note, signal)
+        const { rows, datasets } = await calibrationRows(flags, model, base ?? model.name, io.note, signal)
         const importance = await collectImportance(model, rows, {
           datasets,
           output: flags['process-output'],

@@ -59,9 +59,19 @@ export const quantize = defineVerb({
         actions: ['Add --type Q8_0 (nearly lossless) or --type Q4_K_M (small).', 'Or add --max-size 2GB, or --profile mobile.'],
       })
     const dry = flags['dry-run'] ?? false
+    if (dry && flags.report !== undefined)
+      throw usageError('USAGE_BAD_VALUE', '--dry-run writes nothing that --report could compare.', {
+        where: { field: '--report' },
+        actions: ['Leave out one of them.'],
+      })
     if (flags.report === undefined && (flags.text || flags.data))
       throw usageError('USAGE_MISSING_FLAG', '--text and --data say on what to compare, for --report.', {
         actions: ['Add --report report.html.'],
+      })
+    if (flags.report !== undefined && flags['prune-layers'] !== undefined)
+      throw usageError('USAGE_BAD_VALUE', '--report compares layer by layer, and --prune-layers leaves some out.', {
+        where: { field: '--report' },
+        actions: ['Leave out --report, and compare the files with qt eval perplexity.'],
       })
     const { loadQuantMethod, mergeImportance, planQuantization, quantize, readImportance } = await need(
       '@qt/quantize',
@@ -123,7 +133,7 @@ export const quantize = defineVerb({
                   originalName: path,
                   quantised: result.output,
                   type: sized ? [...new Set(sized.types.values())].join(', ') : plan.type,
-                  bytes: { original: result.bytesBefore, quantised: result.fileBytes },
+                  bytes: { original: result.bytesBefore, quantised: result.bytesAfter },
                   importance,
                   plan: sized,
                   threads: flags.threads,

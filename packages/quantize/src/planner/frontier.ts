@@ -13,18 +13,19 @@ export interface FrontierPoint {
  */
 export function frontierOf(tensors: PlanningProblem['tensors'], points = 16): FrontierPoint[] {
   const hulls = tensors.map(({ options }) => hullOf(options))
-  const first = tensors.map(({ options }, i) => options[hulls[i]![0]!]!)
-  let bytes = first.reduce((sum, option) => sum + option.bytes, 0)
-  let cost = first.reduce((sum, option) => sum + option.cost, 0)
-  const all: FrontierPoint[] = [{ bytes, cost }]
-  for (const step of stepsOf(tensors, hulls)) {
-    bytes += step.bytes
-    cost -= step.slope * step.bytes
-    all.push({ bytes, cost: Math.max(0, cost) })
+  const chosen = tensors.map(({ options }, i) => options[hulls[i]![0]!]!)
+  const point = (): FrontierPoint => ({
+    bytes: chosen.reduce((sum, option) => sum + option.bytes, 0),
+    cost: chosen.reduce((sum, option) => sum + option.cost, 0),
+  })
+  const all = [point()]
+  for (const { tensor, option } of stepsOf(tensors, hulls)) {
+    chosen[tensor] = tensors[tensor]!.options[option]!
+    all.push(point())
   }
-  const [least, span] = [all[0]!.bytes, bytes - all[0]!.bytes]
+  const [least, span] = [all[0]!.bytes, all.at(-1)!.bytes - all[0]!.bytes]
   const nearestTo = (wanted: number) =>
-    all.reduce((best, point) => (Math.abs(point.bytes - wanted) < Math.abs(best.bytes - wanted) ? point : best))
+    all.reduce((best, other) => (Math.abs(other.bytes - wanted) < Math.abs(best.bytes - wanted) ? other : best))
   const picked = Array.from({ length: points }, (_, i) => nearestTo(least + (span * i) / (points - 1)))
   return [...new Set(picked)]
 }

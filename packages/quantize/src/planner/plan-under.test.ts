@@ -18,9 +18,9 @@ beforeEach(async () => {
 })
 afterEach(() => rm(folder, { recursive: true }))
 
-async function model(): Promise<string> {
+async function model(names = ['blk.0.attn_q.weight', 'blk.1.attn_q.weight']): Promise<string> {
   const path = join(folder, 'model.gguf')
-  const tensors = ['blk.0.attn_q.weight', 'blk.1.attn_q.weight'].map((name, i) => ({
+  const tensors = names.map((name, i) => ({
     name,
     type: 'F16' as const,
     shape: [16, 512],
@@ -54,6 +54,21 @@ describe('planUnder', () => {
     const input = await model()
     expect([...(await planUnder(input, { bytes: 1e9 })).types.values()]).toEqual(['F16', 'F16'])
     await expect(planUnder(input, { bytes: 1000 })).rejects.toMatchObject({ code: 'QUANT_SIZE' })
+  })
+
+  it('leaves no choice where a type is asked for; the output type is that of an embedding that is the output, too', async () => {
+    const input = await model(['token_embd.weight', 'blk.0.attn_q.weight'])
+    const rule = [{ pattern: 'attn_q', type: 'Q5_K' }] as const
+    const { types } = await planUnder(input, { bytes: 1e9, outputType: 'Q6_K', tensorTypes: rule })
+    expect(Object.fromEntries(types)).toEqual({ 'token_embd.weight': 'Q6_K', 'blk.0.attn_q.weight': 'Q5_K' })
+  })
+
+  it('does not weigh an embedding by an importance of another size', async () => {
+    const input = await model(['token_embd.weight', 'blk.0.attn_q.weight'])
+    const { fileBytes: bytes } = await planQuantization(input, { type: 'Q5_K_S', pure: true })
+    const entry = { sums: new Float32Array(7).fill(1), counts: Float32Array.of(1) }
+    const importance = { entries: new Map([['token_embd.weight', entry]]), datasets: [], chunks: 1, chunkSize: 1 }
+    expect((await planUnder(input, { bytes, importance })).types).toEqual((await planUnder(input, { bytes })).types)
   })
 
   it('asks another planner when given one', async () => {

@@ -59,15 +59,17 @@ export async function planUnder(input: string, options: PlanUnderOptions): Promi
   const { types: _, planner, weightOf, ...plan } = options
   const tensors = prune([...source.tensors.values()], source.metadata, plan.pruneLayers ?? []).tensors.filter(isQuantised)
   const importance = plan.importance && selectImportance(plan.importance, plan.includeWeights, plan.excludeWeights)
-  const fixed = fixedTypes(plan)
+  const fixed = fixedTypes(plan, !source.tensors.has('output.weight'))
   const types = (options.types ?? usual).filter((type) => quantMethods.some((method) => method.type === type))
   const measured = new Map<string, TypeOption[]>()
   for (const [i, tensor] of tensors.entries()) {
     options.signal?.throwIfAborted()
     const { name, shape, type: own, bytes } = tensor
     const entry = importance?.entries.get(tensor.source)
-    const weights = entry && importanceWeights(entry)
     const columns = shape.at(-1)!
+    const matrices = shape.slice(0, -2).reduce((product, size) => product * size, 1)
+    // llama.cpp counts the inputs of the embedding otherwise.
+    const weights = entry && entry.sums.length === matrices * columns ? importanceWeights(entry) : undefined
     const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)
     const asked = fixed(tensor)
     const possible = types

@@ -10,12 +10,7 @@ export function selectRows({ type, shape }: TensorInfo, bytes: Uint8Array, rows:
 }
 
 /** Some columns; blocks would have to be cut open for that, so it must be floats. */
-export function selectColumns(
-  tensor: TensorInfo,
-  bytes: Uint8Array,
-  columns: readonly number[],
-  file: string,
-): Uint8Array {
+export function selectColumns(tensor: TensorInfo, bytes: Uint8Array, columns: readonly number[], file: string): Uint8Array {
   const float = requireFloats(tensor, file)
   const values = decodeBlocks(float, bytes)
   const width = tensor.shape.at(-1)!

@@ -53,8 +53,22 @@ describe('tensorErrors', () => {
     expect(found[2]).toBeGreaterThan(5e-3)
   })
 
+  it('are counted in every tensor, norms and what kept its type included', async () => {
+    const [a, b] = [await write('a.gguf', [4], (i) => i), await write('b.gguf', [4], (i) => (i === 3 ? 2 : i))]
+    expect((await tensorErrors(a, b))[0]!.error).toBeCloseTo(1 / 14, 12)
+    expect((await tensorErrors(a, a))[0]!.error).toBe(0)
+  })
+
+  it('of what is no number are not made up', async () => {
+    const [a, b] = [await write('a.gguf', [4], random), await write('b.gguf', [4], () => Number.NaN)]
+    await expect(tensorErrors(a, b)).rejects.toMatchObject({ code: 'QUANT_NOT_FINITE', where: { field: name } })
+  })
+
   it('of different models are refused', async () => {
     const [a, b] = [await write('a.gguf', [2, 4], random), await write('b.gguf', [4, 2], random)]
+    const nothing = join(folder, 'nothing.gguf')
+    await writeGguf(nothing, { metadata, tensors: [] })
+    await expect(tensorErrors(a, nothing)).rejects.toMatchObject({ code: 'QUANT_SHAPE' })
     await expect(tensorErrors(a, b)).rejects.toMatchObject({ code: 'QUANT_SHAPE', where: { field: name } })
   })
 })

@@ -40,6 +40,11 @@ export async function tensorErrors(
 ): Promise<TensorError[]> {
   const [a, b] = [await readWholeGguf(original), await readWholeGguf(quantised)]
   const names = [...b.tensors.keys()].filter((name) => a.tensors.has(name))
+  if (names.length === 0)
+    throw usageError('QUANT_SHAPE', 'The files have no tensor in common.', {
+      where: { file: b.name },
+      actions: ['Compare a model with a quantisation of itself.'],
+    })
   const errors: TensorError[] = []
   for (const [i, name] of names.entries()) {
     options.signal?.throwIfAborted()
@@ -62,7 +67,6 @@ async function tensorError(a: Gguf, b: Gguf, name: string, importance: Importanc
     )
   const entry = { name, from: from.type, to: to.type, bytes: to.bytes }
   const weights = columnWeights(importance, name, from.shape)
-  if (from.type === to.type && weights === undefined && from.type === 'F32') return { ...entry, error: 0 }
   const [before, after] = [await a.read(name), await b.read(name)]
   const columns = from.shape.at(-1) ?? 1
   const rows = from.shape.slice(0, -1).reduce((product, size) => product * size, 1)
@@ -85,6 +89,11 @@ async function tensorError(a: Gguf, b: Gguf, name: string, importance: Importanc
       sums.weightedPower += weight * power
     }
   }
+  if (!Number.isFinite(sums.error + sums.power))
+    throw usageError('QUANT_NOT_FINITE', `${name} has values that are infinite or no numbers.`, {
+      where: { file: Number.isFinite(sums.power) ? b.name : a.name, field: name },
+      actions: ['Check the file (qt check).'],
+    })
   const part = (error: number, power: number) => (power === 0 ? 0 : error / power)
   return {
     ...entry,
