@@ -58,7 +58,7 @@ describe('the base model, which calls tools in brackets', () => {
 
   test('a stream tells the same calls', async () => {
     const openai = client(await server())
-    const wanted = { ...greedy, tools: [roll, health], tool_choice: 'required' as const }
+    const wanted = { ...greedy, tools: [roll, health], tool_choice: { type: 'function' as const, function: { name: 'roll' } } }
     const whole = await openai.chat.completions.create(wanted)
     const streamed = await openai.chat.completions.stream({ ...wanted, stream: true }).finalChatCompletion()
     const names = (completion: OpenAI.ChatCompletion) =>
