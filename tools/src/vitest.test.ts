@@ -23,7 +23,10 @@ test('says which test failed and why', () => {
 })
 
 test('a test file that cannot be imported is a failure', () => {
-  expect(countVitest('unit', report(5, [{ name: 'a.test.ts', status: 'failed', message: 'no such module', assertionResults: [] }]), 1).failed).toBe(1)
+  expect(
+    countVitest('unit', report(5, [{ name: 'a.test.ts', status: 'failed', message: 'no such module', assertionResults: [] }]), 1)
+      .failed,
+  ).toBe(1)
 })
 
 test('an error outside every test is a failure', () => {

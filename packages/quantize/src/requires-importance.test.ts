@@ -4,7 +4,14 @@ import { fileTypeNames } from './mixture/file-types.js'
 import { mixture } from './mixture/mixture.js'
 import { needsImportance, requiresImportance } from './requires-importance.js'
 
-const matrix = (name: string): TensorInfo => ({ name: `${name}.weight`, type: 'F16', shape: [512, 512], bytes: 2 * 512 * 512 })
+const matrix = (name: string): TensorInfo => ({
+  name: `${name}.weight`,
+  type: 'F16',
+  shape: [512, 512],
+  file: 'model.gguf',
+  offset: 0,
+  bytes: 2 * 512 * 512,
+})
 const parts = ['attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_gate', 'ffn_up', 'ffn_down']
 const tensors = [
   matrix('token_embd'),
