@@ -1,8 +1,3 @@
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
-import { finished } from 'node:stream/promises'
-import { createGzip } from 'node:zlib'
 import { type ErrorLocation, usageError } from '@qt/core'
 import { type CheckRecordOptions, checkRecord } from './checks/check-record.js'
 import { CopyCheck } from './checks/copies.js'
@@ -10,8 +5,7 @@ import type { DatasetFinding, Path } from './checks/dataset-finding.js'
 import { fileKind } from './find-files.js'
 import { readLines } from './read-lines.js'
 import { type DataRecord, readRecords } from './read-records.js'
-import { isUrl, nameOf } from './reading/read-bytes.js'
-import { csvCell } from './reading/read-csv.js'
+import { openRecordWriter } from './record-writer.js'
 import { unreadableFinding } from './validate-dataset.js'
 
 export interface FixDatasetOptions extends CheckRecordOptions {
@@ -51,7 +45,7 @@ const rounds = 8
 export async function fixDataset(file: string, options: FixDatasetOptions = {}): Promise<FixedDataset> {
   const { drop = false, dryRun = false, onFixed, onDropped, onLeft, signal } = options
   const out = options.out ?? file
-  const write = dryRun ? undefined : openWriter(out, file)
+  const write = dryRun ? undefined : openRecordWriter(out)
   const copies = new CopyCheck()
   let [examples, fixed, dropped, left, changed] = [0, 0, 0, 0, options.out !== undefined]
   const keep = (finding: DatasetFinding): void => {
@@ -185,61 +179,3 @@ const unwritable = (file: string, { message, line }: DatasetFinding) =>
     where: { file, ...(line === undefined ? {} : { line }) },
     actions: ['Correct it by hand.', 'Or leave such records out: --drop.'],
   })
-
-/** Writes records beside the file and puts them in its place at the end. */
-function openWriter(out: string, source: string) {
-  const kind = isUrl(out) ? undefined : fileKind(out)
-  if (kind === undefined || kind === 'parquet' || kind === 'text' || /\.zst$/i.test(out))
-    throw usageError('DATA_FILE_UNSUPPORTED', `${out} cannot be written.`, {
-      where: { file: source },
-      actions: ['Name another file to write to with --out: .jsonl, .json, .csv or .tsv, also .gz.'],
-    })
-  const temporary = `${out}.${process.pid}.tmp`
-  const sink = createWriteStream(temporary)
-  const gzip = /\.gz$/i.test(out) ? createGzip() : undefined
-  gzip?.pipe(sink)
-  const target = gzip ?? sink
-  // Kept for whoever writes next: an error of a stream comes when it likes.
-  let failure: Error | undefined
-  sink.on('error', (error) => {
-    failure = error
-  })
-  const separator = /\.tsv(\.gz)?$/i.test(nameOf(out)) ? '\t' : ','
-  let count = 0
-  let columns: string[] | undefined
-  const put = async (text: string): Promise<void> => {
-    if (failure) throw failure
-    if (!target.write(text)) await once(target, 'drain')
-  }
-  const cell = (value: unknown): string =>
-    csvCell(value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value), separator)
-  return {
-    raw: (text: string): Promise<void> => {
-      count++
-      return put(`${text}\n`)
-    },
-    value: async (value: Readonly<Record<string, unknown>>): Promise<void> => {
-      if (kind === 'json') await put(`${count === 0 ? '[\n' : ',\n'}${JSON.stringify(value)}`)
-      else if (kind === 'csv') {
-        if (columns === undefined) {
-          columns = Object.keys(value)
-          await put(`${columns.map((name) => csvCell(name, separator)).join(separator)}\n`)
-        }
-        await put(`${columns.map((name) => cell(value[name])).join(separator)}\n`)
-      } else await put(`${JSON.stringify(value)}\n`)
-      count++
-    },
-    async end(keep: boolean): Promise<void> {
-      if (kind === 'json') await put(count === 0 ? '[]\n' : '\n]\n')
-      target.end()
-      await finished(sink)
-      if (keep) await rename(temporary, out)
-      else await rm(temporary, { force: true })
-    },
-    async abandon(): Promise<void> {
-      target.destroy()
-      sink.destroy()
-      await rm(temporary, { force: true })
-    },
-  }
-}

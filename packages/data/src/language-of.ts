@@ -11,9 +11,11 @@ const frequent: Readonly<Record<string, string>> = {
   tr: 'bir ve bu için ile çok daha olarak gibi ne var ama kadar sonra olan değil mi ben sen o da de',
   sv: 'och att det som är en på för med av inte den till har jag ett om var men kan vi så från',
 }
-const words = new Map<string, string[]>()
-for (const [language, list] of Object.entries(frequent))
-  for (const word of list.split(' ')) words.set(word, [...(words.get(word) ?? []), language])
+const languages = Object.keys(frequent)
+/** The languages of a word, by number. */
+const words = new Map<string, number[]>()
+for (const [index, list] of Object.values(frequent).entries())
+  for (const word of list.split(' ')) words.set(word, [...(words.get(word) ?? []), index])
 
 const scripts: readonly (readonly [string, RegExp])[] = [
   ['ja', /[\u3040-\u30ff]/g],
@@ -28,7 +30,7 @@ const scripts: readonly (readonly [string, RegExp])[] = [
 ]
 
 /** How much of a text is looked at. */
-const enough = 800
+const enough = 400
 
 /**
  * The language of a text as a code of two letters: by its script, or, in Latin letters, by its most frequent words. Undefined when a text
@@ -47,17 +49,22 @@ export function languageOf(text: string): string | undefined {
   return byWords(start)
 }
 
+const tally = new Float64Array(languages.length)
+
 function byWords(text: string): string | undefined {
-  const counts = new Map<string, number>()
+  tally.fill(0)
   let [all, hits] = [0, 0]
-  for (const [word] of text.toLowerCase().matchAll(/\p{L}+/gu)) {
+  for (const word of text.toLowerCase().split(/[^a-z\u00df-\u024f]+/)) {
+    if (word === '') continue
     all++
-    const languages = words.get(word)
-    if (languages === undefined) continue
+    const among = words.get(word)
+    if (among === undefined) continue
     hits++
-    for (const language of languages) counts.set(language, (counts.get(language) ?? 0) + 1 / languages.length)
+    for (let i = 0; i < among.length; i++) tally[among[i]!]! += 1 / among.length
   }
   if (all < 8 || hits < 4 || hits / all < 0.12) return undefined
-  const [best, second] = [...counts].sort((a, b) => b[1] - a[1])
-  return best && best[1] >= 1.6 * (second?.[1] ?? 0) ? best[0] : undefined
+  let [best, second] = [0, 0]
+  for (let i = 1; i < tally.length; i++) if (tally[i]! > tally[best]!) best = i
+  for (let i = 0; i < tally.length; i++) if (i !== best) second = Math.max(second, tally[i]!)
+  return tally[best]! >= 2 * second && tally[best]! >= 3 ? languages[best] : undefined
 }

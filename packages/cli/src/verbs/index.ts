@@ -38,6 +38,16 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./data-stats.js')).dataStats,
   },
   {
+    name: 'data dedup',
+    summary: 'Leave out records that are nearly the same as an earlier one.',
+    load: async () => (await import('./data-dedup.js')).dataDedup,
+  },
+  {
+    name: 'data split',
+    summary: 'Split records into training and what is held out.',
+    load: async () => (await import('./data-split.js')).dataSplit,
+  },
+  {
     name: 'eval tools',
     summary: 'Measure whether a model calls the right tools.',
     load: async () => (await import('./eval-tools.js')).evalTools,

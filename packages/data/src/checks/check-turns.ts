@@ -90,7 +90,8 @@ function checkRepeats(messages: readonly MessageView[], report: Report): void {
     const [ask, answer] = [messages[i - 1]!, messages[i]!]
     if (answer.role !== 'assistant' || ask.role !== 'user' || ask.text.length < 12) continue
     const begins = answer.text.startsWith(ask.text)
-    if (!begins && answer.text.length > 2 * ask.text.length + 20) continue
+    // What is the same but for spaces and punctuation is about as long.
+    if (!begins && Math.abs(answer.text.length - ask.text.length) > 8 + ask.text.length / 5) continue
     const rest = begins ? answer.text.slice(ask.text.length).trim() : ''
     if (begins && rest.length > 0) {
       // A question that is taken up word for word, and then answered.

@@ -115,12 +115,11 @@ function conversation(list: unknown, path: Path, report: Report): readonly Messa
   const out: MessageView[] = []
   for (let i = 0; i < list.length; i++) {
     const item: unknown = list[i]
-    const at = [...path, i]
-    if (isPlain(item)) out.push(message(item, at, report))
+    if (isPlain(item)) out.push(message(item, path, i, report))
     else
       report({
         code: 'not-a-message',
-        path: at,
+        path: [...path, i],
         message: 'A message must be an object.',
         fix: 'Write {"role": "user", "content": "…"}.',
       })
@@ -128,29 +127,46 @@ function conversation(list: unknown, path: Path, report: Report): readonly Messa
   return out
 }
 
-function message(item: Plain, path: Path, report: Report): MessageView {
+/** A turn of a list. Its path is made when it is asked for: among a million turns few have anything wrong. */
+class ListedTurn implements MessageView {
+  constructor(
+    private readonly list: Path,
+    private readonly index: number,
+    private readonly key: string,
+    readonly role: Role | undefined,
+    readonly text: string,
+    readonly calls: readonly CallView[],
+    readonly callId: string | undefined,
+  ) {}
+
+  get path(): Path {
+    return [...this.list, this.index, this.key]
+  }
+}
+
+function message(item: Plain, list: Path, index: number, report: Report): MessageView {
   const roleKey = item.role === undefined && item.from !== undefined ? 'from' : 'role'
   const given = item[roleKey]
   const role = typeof given === 'string' && Object.hasOwn(roles, given) ? roles[given] : undefined
-  if (role === undefined) reportRole(given, [...path, roleKey], report)
-  const calls = callsOf(item, path, report)
+  if (role === undefined) reportRole(given, [...list, index, roleKey], report)
+  const calls = callsOf(item, list, index, report)
   const key = item.content === undefined && item.value !== undefined ? 'value' : 'content'
   const content = item[key]
-  const textPath = [...path, key]
-  const base = { role, calls, callId: typeof item.tool_call_id === 'string' ? item.tool_call_id : undefined }
-  if (typeof content === 'string') return { ...base, text: content, path: textPath }
-  if (Array.isArray(content)) return { ...base, text: parts(content, textPath, report), path: textPath }
-  if ((content === undefined || content === null) && calls.length > 0) return { ...base, text: '', path: textPath }
+  const callId = typeof item.tool_call_id === 'string' ? item.tool_call_id : undefined
+  const turn = (text: string) => new ListedTurn(list, index, key, role, text, calls, callId)
+  if (typeof content === 'string') return turn(content)
+  if (Array.isArray(content)) return turn(parts(content, [...list, index, key], report))
+  if ((content === undefined || content === null) && calls.length > 0) return turn('')
   report({
     code: 'not-text',
-    path: textPath,
+    path: [...list, index, key],
     message:
       content === undefined || content === null
         ? 'This message has no "content".'
         : `The content must be text, not ${kindOf(content)}.`,
     fix: 'Add "content": "…".',
   })
-  return { ...base, text: '', path: textPath }
+  return turn('')
 }
 
 function parts(content: readonly unknown[], path: Path, report: Report): string {
@@ -185,9 +201,10 @@ function reportRole(given: unknown, path: Path, report: Report): void {
 
 const sharegptRole = (role: string): string => (role === 'user' ? 'human' : role === 'assistant' ? 'gpt' : role)
 
-function callsOf(item: Plain, path: Path, report: Report): readonly CallView[] {
+function callsOf(item: Plain, turns: Path, turn: number, report: Report): readonly CallView[] {
   const list = item.tool_calls ?? item.toolCalls
   if (list === undefined || list === null) return none
+  const path = [...turns, turn]
   if (!Array.isArray(list)) {
     report({
       code: 'tool-call',
