@@ -66,5 +66,5 @@ function byWords(text: string): string | undefined {
   let [best, second] = [0, 0]
   for (let i = 1; i < tally.length; i++) if (tally[i]! > tally[best]!) best = i
   for (let i = 0; i < tally.length; i++) if (i !== best) second = Math.max(second, tally[i]!)
-  return tally[best]! >= 2 * second && tally[best]! >= 3 ? languages[best] : undefined
+  return tally[best]! >= 1.6 * second ? languages[best] : undefined
 }
