@@ -1,12 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { qt } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 120_000 })
 
+const scenario = fileURLToPath(new URL('../../../examples/dungeon-master/scenarios/combat/bridge-at-dusk.md', import.meta.url))
 let folder = ''
 let file = ''
 beforeAll(async () => {
@@ -39,6 +41,26 @@ test('parse brings records to one form, fix and drop leave the sound ones', asyn
   const fixed = await qt(['data', 'fix', file, '--drop', '--out', out, '--json'])
   expect(JSON.parse(fixed.stdout)).toMatchObject({ examples: 3, fixed: 1, dropped: 1, left: 0 })
   expect((await readFile(out, 'utf8')).split('\n')[0]).toBe('{"instruction":"Add 2, and 2","output":"2 + 2 = 4"}')
+})
+
+test('fix keeps files apart, goes on after one that it cannot correct, and says which flags do nothing', async () => {
+  const many = join(folder, 'two')
+  await mkdir(many)
+  await writeFile(join(many, 'a.jsonl'), Buffer.from('{"text": "caf\u00e9"}', 'latin1'))
+  await writeFile(join(many, 'b.jsonl'), '{"prompt": "Add them", "completion": "2 + 2 = 5"}')
+  const refused = await qt(['data', 'fix', many, '--out', join(folder, 'one.jsonl')])
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('takes the records of one file')])
+  const { code, stdout } = await qt(['data', 'fix', many])
+  expect([code, stdout]).toEqual([0, expect.stringContaining(`left: ${join(many, 'a.jsonl')}`)])
+  expect(await readFile(join(many, 'b.jsonl'), 'utf8')).toContain('2 + 2 = 4')
+  for (const args of [
+    ['validate', scenario, '--report', 'report.html'],
+    ['fix', scenario, '--out', 'fixed.md'],
+    ['validate', file, '--tools', 'tools.json'],
+  ]) {
+    const { code, stderr } = await qt(['data', ...args])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('does nothing for')])
+  }
 })
 
 test('dedup and split write what they say', async () => {

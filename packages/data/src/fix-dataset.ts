@@ -1,17 +1,18 @@
-import { type ErrorLocation, usageError } from '@qt/core'
+import { QtError, usageError } from '@qt/core'
+import { putAtPath } from './checks/at-path.js'
 import { type CheckRecordOptions, checkRecord } from './checks/check-record.js'
 import { CopyCheck } from './checks/copies.js'
-import type { DatasetFinding, Path } from './checks/dataset-finding.js'
+import type { DatasetFinding } from './checks/dataset-finding.js'
 import { fileKind } from './find-files.js'
 import { readLines } from './read-lines.js'
-import { type DataRecord, readRecords } from './read-records.js'
-import { openRecordWriter } from './record-writer.js'
+import { type DataRecord, readRecords, recordOfLine } from './read-records.js'
+import { notWritten, openRecordWriter, writtenKind } from './record-writer.js'
 import { unreadableFinding } from './validate-dataset.js'
 
 export interface FixDatasetOptions extends CheckRecordOptions {
   /** Where to write: .jsonl, .json, .csv or .tsv, also .gz. Default: the file itself, replaced as a whole. */
   readonly out?: string | undefined
-  /** Leave out examples with errors that only that helps against. Default: they stay as they are. */
+  /** Leave out what is still wrong: examples with errors, copies, what is too long. Default: they stay as they are. */
   readonly drop?: boolean | undefined
   /** Only say what would be done. */
   readonly dryRun?: boolean | undefined
@@ -34,8 +35,8 @@ export interface FixedDataset {
 const rounds = 8
 
 /**
- * Applies every fix that code can apply to a file of records. Lines of JSONL without mistakes stay the same bytes; nothing that cannot be
- * read is lost unless `drop` is set.
+ * Applies every fix that code can apply to a file of records. Lines of JSONL without mistakes stay as they are; nothing that cannot be read
+ * is lost unless `drop` is set, and a file that cannot be read to its end, or is not UTF-8, is an error and stays as it is.
  *
  * @example
  * ```ts
@@ -45,9 +46,11 @@ const rounds = 8
 export async function fixDataset(file: string, options: FixDatasetOptions = {}): Promise<FixedDataset> {
   const { drop = false, dryRun = false, onFixed, onDropped, onLeft, signal } = options
   const out = options.out ?? file
-  const write = dryRun ? undefined : openRecordWriter(out)
-  const copies = new CopyCheck()
-  let [examples, fixed, dropped, left, changed] = [0, 0, 0, 0, options.out !== undefined]
+  const inPlace = options.out === undefined
+  // A file of a kind that is not written may have nothing to correct.
+  const write = dryRun || (inPlace && writtenKind(file) === undefined) ? undefined : openRecordWriter(out)
+  const copies = new CopyCheck(true)
+  let [examples, fixed, dropped, left, changed, wrapped] = [0, 0, 0, 0, !inPlace, false]
   const keep = (finding: DatasetFinding): void => {
     left++
     onLeft?.(finding)
@@ -58,7 +61,8 @@ export async function fixDataset(file: string, options: FixDatasetOptions = {}):
       if (error) {
         if (!drop) {
           keep(error)
-          if (text !== undefined) await write?.raw(text)
+          // As it lies it fits in its own file, and among other lines.
+          if (text !== undefined && writtenKind(out) === 'lines') await write?.raw(text)
           else if (!dryRun) throw unwritable(file, error)
         } else {
           dropped++
@@ -69,10 +73,9 @@ export async function fixDataset(file: string, options: FixDatasetOptions = {}):
       }
       if (record === undefined) continue
       examples++
+      wrapped ||= /^\w/.test(record.where.field ?? '')
       const { value, applied, findings } = fixRecord(record, options, copies)
-      const cause = drop
-        ? findings.find(({ severity, fix }) => fix.drop && (severity === 'error' || fix.set === undefined))
-        : undefined
+      const cause = drop ? findings.find(({ severity, fix }) => severity === 'error' || fix.drop) : undefined
       for (const finding of applied) onFixed?.(finding)
       fixed += applied.length
       if (applied.length > 0 || cause) changed = true
@@ -82,8 +85,12 @@ export async function fixDataset(file: string, options: FixDatasetOptions = {}):
         continue
       }
       for (const finding of findings) keep(finding)
-      if (applied.length === 0 && text !== undefined) await write?.raw(text)
+      if (applied.length === 0 && text !== undefined && writtenKind(out) === 'lines') await write?.raw(text)
       else await write?.value(value)
+    }
+    if (changed && inPlace && !dryRun) {
+      if (write === undefined) throw notWritten(file)
+      if (wrapped) throw aroundRecords(file)
     }
     await write?.end(changed)
   } catch (thrown) {
@@ -101,7 +108,7 @@ function fixRecord(record: DataRecord, options: CheckRecordOptions, copies: Copy
     const fixes = apart(findings)
     if (fixes.length === 0) break
     value = structuredClone(value)
-    for (const finding of fixes) for (const { path, value: to } of finding.fix.set ?? []) put(value, path, to)
+    for (const finding of fixes) for (const { path, value: to } of finding.fix.set ?? []) putAtPath(value, path, to)
     applied.push(...fixes)
     findings = checkRecord(value, record.where, options).findings
   }
@@ -110,7 +117,7 @@ function fixRecord(record: DataRecord, options: CheckRecordOptions, copies: Copy
   const twice = findings.find(({ code, fix }) => code === 'duplicate-id' && fix.set !== undefined)
   if (twice) {
     value = structuredClone(value)
-    for (const { path, value: to } of twice.fix.set ?? []) put(value, path, to)
+    for (const { path, value: to } of twice.fix.set ?? []) putAtPath(value, path, to)
     return { value, applied: [...applied, twice], findings: findings.filter((finding) => finding !== twice) }
   }
   return { value, applied, findings }
@@ -127,16 +134,6 @@ function apart(findings: readonly DatasetFinding[]): DatasetFinding[] {
   })
 }
 
-function put(record: unknown, path: Path, value: unknown): void {
-  let at: unknown = record
-  for (const part of path.slice(0, -1)) at = memberOf(at, part)
-  const last = path.at(-1)
-  if (typeof at === 'object' && at !== null && last !== undefined) Object.assign(at, { [last]: value })
-}
-
-const memberOf = (value: unknown, part: string | number): unknown =>
-  typeof value === 'object' && value !== null ? Object.entries(value).find(([key]) => key === String(part))?.[1] : undefined
-
 interface FoundRecord {
   readonly record?: DataRecord
   /** The line as it lies in the file. */
@@ -146,31 +143,28 @@ interface FoundRecord {
 
 async function* records(file: string): AsyncGenerator<FoundRecord> {
   if (fileKind(file) === 'lines') {
-    for await (const { text, line } of readLines(file, { lenient: true })) {
-      if (text.trim() === '') continue
-      const bare = line === 1 ? text.replace(/^\uFEFF/, '') : text
-      yield { text, ...parsed(bare, { file, line }) }
-    }
+    for await (const { text, line } of readLines(file)) if (text.trim() !== '') yield { text, ...tried(text, file, line) }
     return
   }
   const errors: DatasetFinding[] = []
-  for await (const record of readRecords(file, { onError: (error) => void errors.push(unreadableFinding(error)) })) {
+  const onError = (error: QtError, ended: boolean): void => {
+    // What comes after it would be lost.
+    if (ended) throw error
+    errors.push(unreadableFinding(error))
+  }
+  for await (const record of readRecords(file, { onError, lenient: false })) {
     for (const error of errors.splice(0)) yield { error }
     yield { record }
   }
   for (const error of errors) yield { error }
 }
 
-function parsed(text: string, where: ErrorLocation): Pick<FoundRecord, 'record' | 'error'> {
+function tried(text: string, file: string, line: number): Pick<FoundRecord, 'record' | 'error'> {
   try {
-    const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { record: { value: { ...value }, where } }
-    throw new SyntaxError('a record must be a JSON object')
-  } catch (cause) {
-    const message = `This is not valid JSON: ${cause instanceof Error ? cause.message : String(cause)}.`
-    return {
-      error: unreadableFinding(usageError('DATA_SYNTAX', message, { where, actions: ['Correct that line.'] })),
-    }
+    return { record: recordOfLine(text, { file, line }) }
+  } catch (error) {
+    if (!QtError.isInstance(error)) throw error
+    return { error: unreadableFinding(error) }
   }
 }
 
@@ -178,4 +172,10 @@ const unwritable = (file: string, { message, line }: DatasetFinding) =>
   usageError('DATA_SYNTAX', `A record cannot be read, and would be lost: ${message}`, {
     where: { file, ...(line === undefined ? {} : { line }) },
     actions: ['Correct it by hand.', 'Or leave such records out: --drop.'],
+  })
+
+const aroundRecords = (file: string) =>
+  usageError('DATA_FILE_UNSUPPORTED', `${file} holds more than its records, which would be lost in place.`, {
+    where: { file },
+    actions: ['Write the records to another file: --out records.jsonl.'],
   })

@@ -1,7 +1,10 @@
-/** 53 bits of two multiplicative hashes (cyrb53's construction): among a million texts two share one by chance in 10⁵ sets. */
+/**
+ * 53 bits of two multiplicative hashes (cyrb53's construction): two of a million texts share one by chance in one of 10⁴ sets. The hash of
+ * one text as the seed of the next makes one of both, without losing bits.
+ */
 export function hashText(text: string, seed = 0): number {
   let a = 0xdeadbeef ^ seed
-  let b = 0x41c6ce57 ^ seed
+  let b = 0x41c6ce57 ^ Math.floor(seed / 4294967296)
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i)
     a = Math.imul(a ^ unit, 0x9e3779b1)

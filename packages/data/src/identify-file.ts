@@ -2,7 +2,7 @@ import { type FileKind, fileKind } from './find-files.js'
 import { type Layout, layoutOf, opened } from './layouts.js'
 import { readRecords } from './read-records.js'
 import { kindByContent } from './reading/kind-by-content.js'
-import { type Packing, packingOf, readPacked } from './reading/read-bytes.js'
+import { type Packing, packingOfFile } from './reading/read-bytes.js'
 
 export interface FileIdentity {
   readonly kind: FileKind
@@ -23,11 +23,7 @@ export interface FileIdentity {
  */
 export async function identifyFile(file: string): Promise<FileIdentity> {
   const kind = fileKind(file) ?? (await kindByContent(file))
-  let packing: Packing
-  for await (const piece of readPacked(file)) {
-    packing = packingOf(piece)
-    break
-  }
+  const packing = await packingOfFile(file)
   for await (const { value, where } of readRecords(file))
     return { kind, packing, layout: layoutOf(opened(value), where.file), fields: Object.keys(value) }
   return { kind, packing, layout: undefined, fields: [] }

@@ -1,5 +1,5 @@
 import type { ChatMessage } from '@qt/core'
-import { firstKey } from './layouts.js'
+import { firstKey, promptKeys } from './layouts.js'
 import { readMessage } from './read-chat.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
@@ -14,7 +14,7 @@ type Side = 'chosen' | 'rejected'
 
 /**
  * A pair of answers to one prompt, each text or a list of messages. Lists that begin with the prompt, as UltraFeedback has them, give it:
- * what both have in common before they part.
+ * what both have in common before they part. A `system` prompt comes first, and an `input` after an `instruction`.
  */
 export function readPreference({ value, where }: DataRecord): PreferencePair {
   const read = (field: string, role: 'user' | 'assistant'): ChatMessage[] => {
@@ -27,11 +27,20 @@ export function readPreference({ value, where }: DataRecord): PreferencePair {
   const [chosen, rejected] = (['chosen', 'rejected'] as const satisfies readonly Side[]).map((side) =>
     read(side, 'assistant'),
   ) as [ChatMessage[], ChatMessage[]]
-  const promptKey = firstKey(value, ['prompt', 'question', 'instruction', 'input'])
+  const { system } = value
+  const told = (prompt: ChatMessage[]): ChatMessage[] =>
+    typeof system === 'string' && system !== '' && prompt[0]?.role !== 'system'
+      ? [{ role: 'system', content: system }, ...prompt]
+      : prompt
   const shared = commonStart(chosen, rejected)
   if (shared > 0 && chosen[0]!.role !== 'assistant')
-    return { prompt: chosen.slice(0, shared), chosen: chosen.slice(shared), rejected: rejected.slice(shared) }
-  return { prompt: promptKey === undefined ? [] : read(promptKey, 'user'), chosen, rejected }
+    return { prompt: told(chosen.slice(0, shared)), chosen: chosen.slice(shared), rejected: rejected.slice(shared) }
+  const promptKey = firstKey(value, promptKeys)
+  const prompt = promptKey === undefined ? [] : read(promptKey, 'user')
+  const [first] = prompt
+  if (promptKey === 'instruction' && first && typeof value.input === 'string' && value.input !== '')
+    prompt[0] = { ...first, content: `${first.content}\n\n${value.input}` }
+  return { prompt: told(prompt), chosen, rejected }
 }
 
 /** How many messages two conversations begin with in common, the last of each left to be an answer. */

@@ -27,33 +27,40 @@ export async function* readRecords(file: string, options: ReadRecordsOptions = {
 }
 
 export interface ReadRecordsOptions {
-  /** Given: told of records that cannot be read, which are then passed over, and bytes that are no UTF-8 are read as U+FFFD. */
-  readonly onError?: ((error: QtError) => void) | undefined
+  /**
+   * Given: told of records that cannot be read, which are then passed over; `ended` when nothing after it can be read either.
+   */
+  readonly onError?: ((error: QtError, ended: boolean) => void) | undefined
+  /** Read bytes that are no UTF-8 as U+FFFD. Default: when `onError` is given. */
+  readonly lenient?: boolean | undefined
 }
 
 /** The same, as many at a time as come in one piece: several times faster than one by one. */
 export async function* readRecordBatches(
   file: string,
-  { onError }: ReadRecordsOptions = {},
+  { onError, lenient = onError !== undefined }: ReadRecordsOptions = {},
 ): AsyncGenerator<readonly DataRecord[]> {
-  const lenient = onError !== undefined
+  const passed = onError && ((error: QtError) => onError(error, false))
   try {
     const kind = fileKind(file) ?? (await kindByContent(file))
     if (kind === 'text') yield [{ value: { text: await readWhole(file, { lenient }) }, where: { file } }]
-    else if (kind === 'json') yield* readJson(file, onError)
+    else if (kind === 'json') yield* readJson(file, lenient, passed)
     else if (kind === 'parquet') for await (const rows of readParquetBatches(file)) yield rows.map(unfolded)
-    else if (kind === 'csv') for await (const rows of batched(readCsv(file, onError), 256)) yield rows.map(unfolded)
-    else for await (const lines of readLineBatches(file, { lenient })) yield lineRecords(lines, file, onError)
+    else if (kind === 'csv')
+      for await (const rows of batched(readCsv(file, { lenient, onError: passed }), 256)) yield rows.map(unfolded)
+    else for await (const lines of readLineBatches(file, { lenient })) yield lineRecords(lines, file, passed)
   } catch (error) {
     if (onError === undefined || !QtError.isInstance(error)) throw error
-    onError(error)
+    onError(error, true)
   }
 }
 
 const unfolded = ({ value, where }: DataRecord): DataRecord => ({ value: opened(value), where })
 
+type Passed = ((error: QtError) => void) | undefined
+
 /** Runs something that may find a record unreadable. */
-function tried<T>(onError: ReadRecordsOptions['onError'], run: () => T): T | undefined {
+function tried<T>(onError: Passed, run: () => T): T | undefined {
   if (onError === undefined) return run()
   try {
     return run()
@@ -64,35 +71,62 @@ function tried<T>(onError: ReadRecordsOptions['onError'], run: () => T): T | und
   }
 }
 
-function lineRecords(lines: readonly Line[], file: string, onError: ReadRecordsOptions['onError']): DataRecord[] {
+function lineRecords(lines: readonly Line[], file: string, onError: Passed): DataRecord[] {
   const out: DataRecord[] = []
   for (const { text, line } of lines) {
     if (text.trim() === '') continue
     const where = { file, line }
-    const found = tried(onError, () => record(parse(line === 1 ? text.replace(/^\uFEFF/, '') : text, where), where))
+    const found = tried(onError, () => recordOfLine(text, where))
     if (found) out.push(found)
   }
   return out
 }
 
-async function* readJson(file: string, onError: ReadRecordsOptions['onError']): AsyncGenerator<DataRecord[]> {
-  const splitter = new JsonSplitter()
+/** The record on a line of JSONL. */
+export function recordOfLine(text: string, where: ErrorLocation): DataRecord {
+  return record(parse(where.line === 1 ? text.replace(/^\uFEFF/, '') : text, where), where)
+}
+
+async function* readJson(file: string, lenient: boolean, onError: Passed): AsyncGenerator<DataRecord[]> {
+  const splitter = new JsonSplitter(file)
   let index = 0
   const records = (texts: readonly JsonText[]): DataRecord[] =>
     texts.flatMap(({ text, line }) => {
       const where: ErrorLocation = { file, line, ...(splitter.list === 'none' ? {} : { field: `[${index++}]` }) }
-      return tried(onError, () => recordsOf(parse(text, where), where, splitter.list === 'none')) ?? []
+      return tried(onError, () => recordsOf(elementOf(text, where, splitter.list), where, splitter.list === 'none')) ?? []
     })
-  for await (const piece of readText(file, () => splitter.line, { lenient: onError !== undefined })) {
+  for await (const piece of readText(file, () => splitter.line, { lenient })) {
     const found = records(splitter.push(piece))
     if (found.length > 0) yield found
   }
   yield records(splitter.end())
-  if (splitter.list === 'open')
-    throw usageError('DATA_SYNTAX', 'The list is not closed: the file was cut off.', {
-      where: { file, line: splitter.line },
-      actions: ['Get the file again, or close the list with ].'],
-    })
+  if (splitter.list === 'open') tried(onError, () => notClosed({ file, line: splitter.line }))
+}
+
+function notClosed(where: ErrorLocation): never {
+  throw usageError('DATA_SYNTAX', 'The list is not closed: the file was cut off.', {
+    where,
+    actions: ['Get the file again, or close the list with ].'],
+  })
+}
+
+/** A value of a file; of a list also several that are no objects, which come in one piece. */
+function elementOf(text: string, where: ErrorLocation, list: JsonSplitter['list']): unknown {
+  try {
+    return parse(text, where)
+  } catch (error) {
+    if (list === 'none' || !isJson(`[${text}]`)) throw error
+    return undefined
+  }
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function recordsOf(value: unknown, where: ErrorLocation, alone: boolean): DataRecord[] {

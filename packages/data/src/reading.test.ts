@@ -1,4 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -92,6 +93,13 @@ test('cells of any text come back from CSV', () => {
   )
 })
 
+test('a quotation mark that is never closed is found soon, however many follow', async () => {
+  const file = join(folder, 'quotes.csv')
+  const row = 'She said ""no"" to that,and went\n'
+  await writeFile(file, `text,more\n"a,b\n${row.repeat(600_000)}`)
+  await expect(valuesOf(file)).rejects.toMatchObject({ code: 'DATA_SYNTAX', where: { file, line: 2 } })
+})
+
 test('JSON is cut into its values wherever its pieces end', () => {
   const value = fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.array(fc.jsonValue()))
   // There and back: JSON has no -0.
@@ -100,7 +108,7 @@ test('JSON is cut into its values wherever its pieces end', () => {
     fc.property(values, fc.boolean(), fc.nat(3), fc.array(fc.integer({ min: 1, max: 12 })), (list, asList, indent, sizes) => {
       const whole = asList ? JSON.stringify(list, null, indent) : list.map((one) => JSON.stringify(one, null, indent)).join('\n')
       if (!asList && Array.isArray(list[0])) return
-      const splitter = new JsonSplitter()
+      const splitter = new JsonSplitter('a.json')
       const texts = []
       for (let at = 0, i = 0; at < whole.length; i++) {
         const size = sizes.length > 0 ? sizes[i % sizes.length]! : 5
@@ -123,6 +131,7 @@ test.each([
   ['e.csv', 'text,id\na,1\nb\n', 'DATA_SYNTAX', 3],
   ['f.csv', 'text,id\na,1\n"b,2\n', 'DATA_SYNTAX', 3],
   ['g.csv', 'text,text\na,1', 'DATA_SYNTAX', 1],
+  ['i.json', '["a",\n"b"]', 'DATA_RECORD_INVALID', 1],
   ['h.jsonl', '{"text": "a"}\n{"text": "b"', 'DATA_SYNTAX', 2],
 ])('%s is an error that names the line', async (name, content, code, line) => {
   const file = join(folder, name)
@@ -164,4 +173,52 @@ test('Zstandard is unpacked, also when it comes in several frames', async () => 
   expect((await valuesOf(file)).length).toBe(40_000)
   await writeFile(file, bytes.subarray(0, bytes.length >> 1))
   await expect(valuesOf(file)).rejects.toMatchObject({ code: 'DATA_UNREADABLE', where: { file } })
+})
+
+test('addresses are read as files are: packed, of any kind, and with errors that say what the server did', async () => {
+  const rows = '{"text": "a"}\n{"text": "b"}\n'
+  const parquet = join(folder, 'web.parquet')
+  await sql(`COPY (SELECT 'row ' || i AS text FROM range(3) t(i)) TO '${parquet}' (FORMAT parquet)`)
+  const bodies: Readonly<Record<string, Buffer>> = {
+    '/rows.jsonl.gz': gzipSync(rows),
+    '/export': Buffer.from(rows),
+    '/rows.csv': Buffer.from('text\na\nb\n'),
+    '/rows.parquet': await readFile(parquet),
+  }
+  const server = createServer((request, response) => {
+    const body = bodies[new URL(request.url ?? '', 'http://local').pathname]
+    if (request.url === '/cut.jsonl') {
+      response.writeHead(200, { 'content-length': 1000 })
+      response.write(rows, () => response.destroy())
+    } else if (body === undefined) response.writeHead(404).end()
+    else {
+      const [, from, to] = /bytes=(\d+)-(\d+)/.exec(request.headers.range ?? '') ?? []
+      const part = from === undefined ? body : body.subarray(Number(from), Number(to) + 1)
+      response.writeHead(from === undefined ? 200 : 206, { 'content-length': part.length })
+      response.end(request.method === 'HEAD' ? undefined : part)
+    }
+  })
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
+  const address = server.address()
+  const at = (path: string) => `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}${path}`
+  try {
+    const two = [{ text: 'a' }, { text: 'b' }]
+    for (const path of ['/rows.jsonl.gz?download=true', '/export', '/rows.csv']) expect(await valuesOf(at(path))).toEqual(two)
+    expect((await valuesOf(at('/rows.parquet'))).length).toBe(3)
+    await expect(valuesOf(at('/none.jsonl'))).rejects.toMatchObject({
+      code: 'DATA_UNREADABLE',
+      message: expect.stringContaining('404'),
+    })
+    await expect(valuesOf(at('/cut.jsonl'))).rejects.toMatchObject({ code: 'DATA_UNREADABLE' })
+    await expect(valuesOf('http://%')).rejects.toMatchObject({ code: 'DATA_UNREADABLE' })
+  } finally {
+    server.close()
+    server.closeAllConnections()
+  }
+})
+
+test('a file that is not there is an error with its name', async () => {
+  const file = join(folder, 'none.jsonl')
+  await expect(identifyFile(file)).rejects.toMatchObject({ code: 'DATA_UNREADABLE', where: { file } })
+  await expect(valuesOf(join(folder, 'none'))).rejects.toMatchObject({ code: 'DATA_UNREADABLE' })
 })

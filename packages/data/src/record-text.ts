@@ -7,8 +7,9 @@ export function recordText({ value, where }: DataRecord): string {
   const layout = layoutOf(value, where.file)
   if (layout === undefined) return JSON.stringify(value)
   if (layout === 'tokens') return Array.isArray(value.input_ids) ? value.input_ids.join(' ') : ''
-  return viewRecord(value, layout, () => {})
-    .messages.filter(({ role }) => role !== 'system')
+  const { messages, rejected } = viewRecord(value, layout, () => {})
+  return [...messages, ...rejected]
+    .filter(({ role }) => role !== 'system')
     .map(({ text }) => text)
     .join('\n')
 }

@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { usageError } from '@qt/core'
+import { atPath } from './checks/at-path.js'
 import { findFiles } from './find-files.js'
 import { Groups } from './near-duplicates/group-texts.js'
 import { NearDuplicates } from './near-duplicates/near-duplicates.js'
 import { type DataRecord, readRecordBatches } from './read-records.js'
 import { recordText } from './record-text.js'
 import { openRecordWriter, type RecordWriter } from './record-writer.js'
-import { type SplitItem, type SplitOptions, splitGroups } from './split-groups.js'
+import { checkShares, type SplitItem, type SplitOptions, splitGroups } from './split-groups.js'
 
 export interface SplitDatasetOptions extends SplitOptions {
   /** A folder: `train.jsonl`, and a file by the name of each share. */
@@ -39,6 +41,7 @@ export interface SplitDataset {
  */
 export async function splitDataset(path: string | readonly string[], options: SplitDatasetOptions): Promise<SplitDataset> {
   const { out, by = 'category', similarity = 0.8, shares = { validation: 0.2 }, seed = 1, signal } = options
+  checkShares(shares)
   const files = await findFiles(path)
   const finder = new NearDuplicates({ similarity })
   const groups = new Groups()
@@ -46,7 +49,7 @@ export async function splitDataset(path: string | readonly string[], options: Sp
   for await (const record of records(files, signal)) {
     const number = groups.add()
     for (const { of } of finder.link(recordText(record))) groups.join(of, number)
-    strata.push(String(valueAt(record.value, by) ?? ''))
+    strata.push(stratumOf(atPath(record.value, by.split('.'))))
   }
   const items = strata.map((stratum, index): SplitItem => ({ group: groups.of(index), stratum }))
   const parts = splitGroups(items, { shares, seed })
@@ -58,8 +61,9 @@ export async function splitDataset(path: string | readonly string[], options: Sp
   const table: Record<string, Record<string, number>> = {}
   let index = 0
   try {
-    for await (const { value } of records(files, signal)) {
-      const [part, stratum] = [parts[index]!, strata[index]!]
+    for await (const { value, where } of records(files, signal)) {
+      const [part, stratum] = [parts[index], strata[index]]
+      if (part === undefined || stratum === undefined) throw changed(where)
       index++
       counts[part] = (counts[part] ?? 0) + 1
       const row = table[stratum] ?? {}
@@ -83,6 +87,12 @@ export async function splitDataset(path: string | readonly string[], options: Sp
   }
 }
 
+const changed = (where: DataRecord['where']) =>
+  usageError('DATA_UNREADABLE', 'The data grew while it was split.', {
+    where,
+    actions: ['Split it again when nothing writes to it any more.'],
+  })
+
 async function* records(files: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<DataRecord> {
   for (const file of files)
     for await (const batch of readRecordBatches(file)) {
@@ -91,12 +101,7 @@ async function* records(files: readonly string[], signal: AbortSignal | undefine
     }
 }
 
-/** What lies at `metadata.category`. */
-export function valueAt(value: unknown, path: string): unknown {
-  let at = value
-  for (const part of path.split('.')) {
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, part)) return undefined
-    at = Object.entries(at).find(([key]) => key === part)?.[1]
-  }
-  return at
+/** The category of a record as a name. */
+function stratumOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')
 }

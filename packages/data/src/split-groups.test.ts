@@ -55,3 +55,9 @@ test('what is drawn follows the weights, without repeating itself unless asked',
   expect(again.includes(1)).toBe(false)
   expect(sampleWeighted([0, 0], 5)).toEqual(new Uint32Array())
 })
+
+test('shares that leave nothing, or that are none, are errors', () => {
+  const items = [{ group: 0 }, { group: 1 }]
+  for (const shares of [{ validation: 1 }, { validation: 0.6, test: 0.5 }, { test: -0.1 }, { train: 0.5 }, { '../x': 0.1 }])
+    expect(() => splitGroups(items, { shares })).toThrow(expect.objectContaining({ code: 'DATA_OPTION' }))
+})

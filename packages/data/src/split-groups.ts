@@ -1,4 +1,4 @@
-import { permutation } from '@qt/core'
+import { permutation, usageError } from '@qt/core'
 
 export interface SplitItem {
   /** What must not be torn apart: near-duplicates, the turns of one conversation, the files of one repository. */
@@ -26,6 +26,7 @@ export function splitGroups(
   items: readonly SplitItem[],
   { shares = { validation: 0.2 }, seed = 1 }: SplitOptions = {},
 ): string[] {
+  checkShares(shares)
   const groups = new Map<number | string, number[]>()
   for (const [index, { group }] of items.entries()) {
     const members = groups.get(group)
@@ -36,7 +37,9 @@ export function splitGroups(
   for (const members of groups.values()) {
     // A group belongs where its first member does.
     const stratum = items[members[0]!]!.stratum ?? ''
-    strata.set(stratum, [...(strata.get(stratum) ?? []), members])
+    const own = strata.get(stratum)
+    if (own) own.push(members)
+    else strata.set(stratum, [members])
   }
   const parts: string[] = Array.from({ length: items.length }, () => 'train')
   // Small strata round the same way each; what one gives too little the next makes up for.
@@ -56,4 +59,18 @@ export function splitGroups(
     }
   }
   return parts
+}
+
+/** Shares are of one whole, and their names become names of files. */
+export function checkShares(shares: Readonly<Record<string, number>>): void {
+  const all = Object.values(shares).reduce((sum, share) => sum + share, 0)
+  const wrong = Object.entries(shares).find(([name, share]) => !(share > 0) || name === 'train' || !/^[\w-]+$/.test(name))
+  if (wrong === undefined && all < 1) return
+  throw usageError(
+    'DATA_OPTION',
+    wrong === undefined
+      ? `The shares are ${all} together, and nothing is left to train on.`
+      : `"${wrong[0]}: ${wrong[1]}" is no share of the data.`,
+    { actions: ['Use names of letters other than "train", and shares above 0 that are below 1 together: { validation: 0.2 }.'] },
+  )
 }

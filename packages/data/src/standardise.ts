@@ -1,7 +1,7 @@
 import type { ChatMessage, ToolDefinition } from '@qt/core'
 import { usageError } from '@qt/core'
 import { unknownShape } from './detect-format.js'
-import { codeKeys, type Layout, layoutOf, opened } from './layouts.js'
+import { codeKeys, type Layout, layoutOf, opened, promptKeys } from './layouts.js'
 import { readChat } from './read-chat.js'
 import { instructionFields, readInstruction } from './read-instruction.js'
 import { readPreference } from './read-preference.js'
@@ -40,7 +40,7 @@ export type StandardExample =
 const spent: Readonly<Partial<Record<Layout, readonly string[]>>> = {
   openai: ['messages', 'conversation', 'tools', 'system'],
   sharegpt: ['conversations', 'conversation', 'tools', 'system'],
-  preference: ['prompt', 'chosen', 'rejected', 'question', 'instruction', 'input'],
+  preference: [...promptKeys, 'chosen', 'rejected', 'system'],
   text: ['text', 'content'],
   scenario: ['text'],
   'the-stack': ['content'],
@@ -92,7 +92,7 @@ function aboutOf(value: Plain, layout: Layout): Provenance {
   const rest: Record<string, unknown> = {}
   for (const [key, one] of Object.entries(value))
     if (key === 'metadata' && layout !== 'structured-instruction' && isPlain(one)) Object.assign(rest, one)
-    else if (!own?.includes(key) && one !== null && !(key in out)) rest[key] = one
+    else if (!own?.includes(key) && one !== null && !Object.hasOwn(out, key)) rest[key] = one
   const structured = fields ? parseStructuredOutput(value[fields.answer]) : undefined
   if (structured?.contextWindow) rest.context_window = structured.contextWindow
   if (structured?.metadata) rest.metadata = structured.metadata

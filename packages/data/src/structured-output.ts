@@ -15,16 +15,14 @@ export interface StructuredOutput {
 
 const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const closing = /^([\s\S]*?)(\s*<!--\s*(?:metadata\s*:?\s*)?)((?:(?!-->)[\s\S])*?)(\s*-->\s*)$/i
-
 /** The parts of an answer; undefined for what is neither text nor an object with text as its content. */
 export function parseStructuredOutput(output: unknown): StructuredOutput | undefined {
   if (typeof output === 'string') {
-    const [, content, before, body, after] = output.trimEnd().endsWith('-->') ? (closing.exec(output) ?? []) : []
-    const metadata = body === undefined ? undefined : commentValues(body)
-    if (content === undefined || before === undefined || body === undefined || after === undefined || metadata === undefined)
-      return { content: output, form: 'text' }
-    return { content, metadata, form: 'comment', comment: { before, body, after } }
+    const comment = lastComment(output)
+    const metadata = comment && commentValues(comment.body)
+    if (comment === undefined || metadata === undefined) return { content: output, form: 'text' }
+    const { content, ...around } = comment
+    return { content, metadata, form: 'comment', comment: around }
   }
   if (!isPlain(output) || typeof output.content !== 'string') return undefined
   const { content, context_window: contextWindow, metadata, ...more } = output
@@ -49,13 +47,34 @@ export function printStructuredOutput({ content, contextWindow, metadata, form, 
   if (form === 'comment') {
     const { before, body, after } = comment ?? { before: '\n<!-- metadata: ', body: '', after: ' -->' }
     const same = JSON.stringify(commentValues(body)) === JSON.stringify(metadata)
-    return `${content}${before}${same ? body : JSON.stringify(metadata)}${after}`
+    // Nothing inside may end the comment.
+    return `${content}${before}${same ? body : JSON.stringify(metadata).replaceAll('-->', '--\\u003e')}${after}`
   }
   return {
     content,
     ...(contextWindow === undefined ? {} : { context_window: contextWindow }),
     ...(metadata === undefined ? {} : { metadata }),
     ...more,
+  }
+}
+
+/** The comment that ends a text, with what stands before it. */
+function lastComment(text: string): { content: string; before: string; body: string; after: string } | undefined {
+  const all = text.trimEnd()
+  if (!all.endsWith('-->')) return undefined
+  const end = all.length - 3
+  const earlier = all.lastIndexOf('-->', end - 1)
+  const open = all.indexOf('<!--', earlier < 0 ? 0 : earlier + 3)
+  if (open < 0 || open + 4 > end) return undefined
+  const content = text.slice(0, open).trimEnd()
+  const inside = text.slice(open + 4, end)
+  const [title = ''] = /^\s*(?:metadata\b\s*:?\s*)?/i.exec(inside) ?? []
+  const body = inside.slice(title.length).trimEnd()
+  return {
+    content,
+    before: text.slice(content.length, open + 4) + title,
+    body,
+    after: text.slice(open + 4 + title.length + body.length),
   }
 }
 
@@ -71,7 +90,7 @@ function commentValues(body: string): Plain | undefined {
     }
   }
   const lines = text.split(/\r?\n|;/).filter((line) => line.trim() !== '')
-  const pairs = lines.map((line) => /^\s*([a-z][\w-]*)\s*[:=]\s*(.+?)\s*$/i.exec(line))
+  const pairs = lines.map((line) => /^([a-z][\w-]*)\s*[:=]\s*(.+)$/i.exec(line.trim()))
   if (lines.length === 0 || pairs.some((pair) => pair === null)) return undefined
   return Object.fromEntries(pairs.map((pair) => [pair![1]!, listOf(pair![2]!)]))
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -57,6 +57,11 @@ test.each<[string, Record<string, unknown>, string[]]>([
     asked('Add them up', '12 + 30 = 42, 10 / 4 = 2.5, 2 x 3 = 6, 1,000 + 500 = 1,500, 10 / 3 = 3.33, 2 + 3 * 4 = 14'),
     [],
   ],
+  [
+    'what only looks like a wrong sum',
+    asked('Tell me', '4/5 = 80 %. Pages 1-5 = 3 points. In modern binary arithmetic 1 + 1 = 10.'),
+    [],
+  ],
   ['algebra and code', asked('Solve it', 'x + 2 = 5, 2x + 3 = 7, a = 1 + 2 = b, y = 3 - 1 == 2, 3.5e2 + 1 = 9x'), []],
   ['a call without a result', { ...chat(['user', 'I look'], ['assistant', '']), tools }, ['empty-turn messages[1].content']],
   [
@@ -89,6 +94,47 @@ test.each<[string, Record<string, unknown>, string[]]>([
       'call-without-result messages[1].tool_calls[0]',
     ],
   ],
+  [
+    'ShareGPT with a call and what was observed',
+    {
+      tools: JSON.stringify(tools),
+      conversations: [
+        { from: 'human', value: 'I look' },
+        { from: 'function_call', value: '{"name": "roll", "arguments": {"skill": "perception"}}' },
+        { from: 'observation', value: '12' },
+        { from: 'gpt', value: 'You see it.' },
+      ],
+    },
+    [],
+  ],
+  [
+    'OpenAI as it was, with one call a turn',
+    {
+      messages: [
+        { role: 'user', content: 'I look' },
+        { role: 'assistant', content: null, function_call: { name: 'roll', arguments: '{}' } },
+        { role: 'function', name: 'roll', content: '12' },
+        { role: 'assistant', content: 'You see it.' },
+      ],
+    },
+    [],
+  ],
+  [
+    'a weight that training refuses',
+    {
+      messages: [
+        { role: 'user', content: 'Hi' },
+        { role: 'assistant', content: 'Yes', weight: 2 },
+      ],
+    },
+    ['refused messages[1].weight'],
+  ],
+  ['columns that are empty', { instruction: 'Add', input: null, system: null, output: '4' }, []],
+  ['a pair', { prompt: 'Hi', chosen: 'Hello', rejected: 'Go' }, []],
+  ['a pair of one answer', { prompt: 'Hi', chosen: 'Hello', rejected: 'Hello' }, ['same-answers rejected']],
+  ['a pair without its other answer', { prompt: 'Hi', chosen: 'Hello', rejected: '' }, ['missing-output rejected']],
+  ['a pair of token ids', { chosen: { input_ids: [1, 2] }, rejected: { input_ids: [1] } }, []],
+  ['token ids that are none', { input_ids: [1, -2] }, ['refused input_ids[1]']],
   ['a tag that is not closed', asked('Hi', '<tool_call>{"name": "roll"}'), ['unbalanced-tag messages[1].content']],
   ['code that is not closed', asked('Hi', 'See:\n```js\nlet a = 1'), ['unclosed-code messages[1].content']],
   ['an e-mail address', asked('Hi', 'Write to jane.doe@acme.org today'), ['personal-data messages[1].content']],
@@ -186,8 +232,8 @@ test('a report counts, and names file, line and field', async () => {
     examples: 4,
     layouts: { openai: 3, alpaca: 1 },
     codes: { 'held-out-question': 1, syntax: 2, 'duplicate-id': 1, 'duplicate-example': 1, arithmetic: 1 },
-    errors: 4,
-    warnings: 2,
+    errors: 3,
+    warnings: 3,
   })
   expect(seen).toContain(
     `${join(train, 'a.jsonl')}:3 id  The id 1 is that of ${join(train, 'a.jsonl')}:1, too.  Give one of them another.`,
@@ -195,35 +241,23 @@ test('a report counts, and names file, line and field', async () => {
   expect(seen).toContain(`${join(train, 'b.csv')}:2 output  "2 + 2 = 5" does not add up.  It is 4; check what follows from it.`)
 })
 
-test('fixing leaves sound lines as they are, corrects what it can, and drops only when told', async () => {
-  const file = join(folder, 'fix.jsonl')
-  const sound = '{ "messages": [{"role":"user","content":"Hi"}, {"role":"assistant","content":"Hello"}] }'
-  const lines = [
-    sound,
-    JSON.stringify(chat(['User', 'Go'], ['bot', 'cafÃ© at 2 + 2 = 5<|im_end|>'])),
-    '{"torn": ',
-    JSON.stringify(asked('Hi', '')),
-  ]
-  await writeFile(file, lines.join('\n'))
-  expect(await fixDataset(file, { dryRun: true })).toMatchObject({ out: undefined, left: 2 })
-  expect(await readFile(file, 'utf8')).toBe(lines.join('\n'))
-  expect(await fixDataset(file)).toMatchObject({ examples: 3, fixed: 4, dropped: 0, left: 2 })
-  const after = (await readFile(file, 'utf8')).split('\n')
-  expect(after[0]).toBe(sound)
-  expect(JSON.parse(after[1]!)).toEqual(chat(['user', 'Go'], ['bot', 'café at 2 + 2 = 4']))
-  expect(after[2]).toBe('{"torn": ')
-  expect(await fixDataset(file, { drop: true })).toMatchObject({ dropped: 2, left: 0 })
-  expect((await readFile(file, 'utf8')).trim().split('\n').length).toBe(2)
+test('what is held out may lie in the folder, and is told when it cannot be read', async () => {
+  const all = join(folder, 'all')
+  await mkdir(all)
+  await writeFile(join(all, 'held.jsonl'), JSON.stringify(asked('Where does the river begin, in which hills?', 'Far away.')))
+  await writeFile(join(all, 'train.jsonl'), JSON.stringify(asked('Who goes there, at this hour?', 'I do.')))
+  const report = await validateDataset(all, { heldOut: join(all, 'held.jsonl') })
+  expect([report.examples, report.codes]).toEqual([1, {}])
+  await writeFile(join(folder, 'torn.jsonl'), '{"messages": [')
+  const torn = await validateDataset(all, { heldOut: join(folder, 'torn.jsonl') })
+  expect([torn.examples, torn.codes]).toEqual([2, { syntax: 1 }])
 })
 
-test('fixing CSV and JSON writes the same kind of file', async () => {
-  const [csv, json] = [join(folder, 'c.csv'), join(folder, 'd.json')]
-  await writeFile(csv, 'instruction,output\n"Add, please","2 + 2 = 5"\n')
-  await writeFile(json, JSON.stringify([{ prompt: 'Add them', completion: '2 + 2 = 5' }]))
-  await fixDataset(csv)
-  await fixDataset(json)
-  expect(await readFile(csv, 'utf8')).toBe('instruction,output\n"Add, please",2 + 2 = 4\n')
-  expect(JSON.parse(await readFile(json, 'utf8'))).toEqual([{ prompt: 'Add them', completion: '2 + 2 = 4' }])
+test('pairs that differ in what is rejected are no copies', async () => {
+  const file = join(folder, 'pairs.jsonl')
+  const pairs = ['No', 'Never', 'Never'].map((rejected) => JSON.stringify({ prompt: 'Shall we go?', chosen: 'Yes', rejected }))
+  await writeFile(file, pairs.join('\n'))
+  expect((await validateDataset(file)).codes).toEqual({ 'duplicate-example': 1 })
 })
 
 test('whatever a record holds, checking it never fails and fixing settles', async () => {
@@ -264,7 +298,9 @@ test('whatever a record holds, checking it never fails and fixing settles', asyn
       await fixDataset(file)
       expect((await validateDataset(file)).fixable).toBe(0)
       await fixDataset(file, { drop: true })
-      expect((await validateDataset(file)).examples).toBeLessThanOrEqual(list.length)
+      const after = await validateDataset(file)
+      expect(after.errors).toBe(0)
+      expect(after.examples).toBeLessThanOrEqual(list.length)
     }),
     { numRuns: 50, seed: 1 },
   )

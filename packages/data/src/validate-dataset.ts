@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { QtError } from '@qt/core'
 import { type CheckRecordOptions, checkRecord } from './checks/check-record.js'
@@ -10,7 +11,7 @@ import { readRecordBatches } from './read-records.js'
 import type { Finding } from './scenario/finding.js'
 
 export interface ValidateDatasetOptions extends CheckRecordOptions {
-  /** What is held out to measure on: no example may be in both. */
+  /** What is held out to measure on: no example may be in both. A file of `path` that is among it counts as held out. */
   readonly heldOut?: string | readonly string[] | undefined
   /** Told of every finding as it is made. */
   readonly onFinding?: ((finding: DatasetFinding) => void) | undefined
@@ -67,8 +68,9 @@ export async function validateDataset(
   const unreadable = (error: QtError): void => add(unreadableFinding(error))
   const around = (finding: Finding): void => add(datasetFinding({ ...finding, fix: finding.fix.label }, finding))
 
-  if (options.heldOut !== undefined)
-    for await (const batch of batches(await findFiles(options.heldOut, { onFinding: around }), { signal }))
+  const measured = options.heldOut === undefined ? [] : await findFiles(options.heldOut, { onFinding: around })
+  if (measured.length > 0)
+    for await (const batch of batches(measured, { signal, onError: unreadable }))
       for (const { value, where } of batch) {
         const layout = layoutOf(value, where.file)
         if (layout !== undefined)
@@ -77,7 +79,9 @@ export async function validateDataset(
             where,
           )
       }
-  const files = await findFiles(path, { onFinding: around })
+  // What is held out of a folder may lie in it.
+  const apart = new Set(measured.map((file) => resolve(file)))
+  const files = (await findFiles(path, { onFinding: around })).filter((file) => !apart.has(resolve(file)))
   for await (const batch of batches(files, { signal, onError: unreadable })) {
     for (const { value, where } of batch) {
       const { layout = 'unknown', findings: own } = checkRecord(value, where, options, copies)
@@ -94,7 +98,7 @@ export async function validateDataset(
 /** Records by the piece; gives way to other work now and then, and stops when asked to. */
 async function* batches(
   files: readonly string[],
-  { signal, onError = () => {} }: { signal: AbortSignal | undefined; onError?: (error: QtError) => void },
+  { signal, onError }: { signal: AbortSignal | undefined; onError: (error: QtError) => void },
 ) {
   let pause = performance.now() + 50
   for (const file of files)

@@ -23,6 +23,7 @@ const shown = 200
 export async function validateRecords(path: string, flags: DatasetChecks, io: Io): Promise<number> {
   const { validateDataset } = await need('@qt/data', () => import('@qt/data'))
   checkReportName(flags.report)
+  checkContext(flags.context)
   const tokenizer = await tokenizerFrom(flags.tokenizer, io)
   let printed = 0
   const report = await withInterrupt((signal) =>
@@ -58,6 +59,11 @@ function checkReportName(file: string | undefined): void {
   throw usageError('USAGE_BAD_VALUE', `--report cannot write "${file}".`, {
     actions: ['Name a file that ends in .html or .json.'],
   })
+}
+
+function checkContext(tokens: number | undefined): void {
+  if (tokens === undefined || (Number.isInteger(tokens) && tokens > 0)) return
+  throw usageError('USAGE_BAD_VALUE', `--context is a number of tokens, not ${tokens}.`, { actions: ['Use --context 2048.'] })
 }
 
 async function writeReport(file: string, report: DatasetReport, io: Io): Promise<void> {

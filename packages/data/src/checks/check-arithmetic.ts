@@ -4,9 +4,14 @@ import type { RecordView } from './record-view.js'
 const number = String.raw`-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d{1,15}(?:\.\d{1,9})?`
 const operator = String.raw`\s*[+*×÷/−–]\s*|\s+-\s+|\s+x\s+|(?<=\d)-(?=\d)`
 const equation = new RegExp(
-  String.raw`(?<![\w.,)\]}^%$€£=+*/×÷−–-]|[=+*/×÷−–-]\s)(${number})((?:(?:${operator})(?:${number})){1,8})\s*=\s*(${number})(?![\w^(]|[.,]\d|\s*[-+*/×÷−–=^(]|\s*x\b)`,
+  String.raw`(?<![\w.,)\]}^%$€£=+*/×÷−–-]|[=+*/×÷−–-]\s)(${number})((?:(?:${operator})(?:${number})){1,8})\s*=\s*(${number})(?![\w^(]|[.,]\d|\s*[-+*/×÷−–=^(%‰°]|\s*(?:x|mod|per\s?cent)\b)`,
   'g',
 )
+
+/** What stands near a sum that is not meant to be right, or not of tens. */
+const otherwise =
+  /\b(?:wrong|incorrect|mistake|error|false|not|never|isn['’]t|binary|base|hex|octal|modulo|mod|if|suppose|instead)\b/i
+const near = 48
 
 /** "12 + 30 = 43" in what the model shall learn. */
 export function checkArithmetic({ messages, kind }: RecordView, report: Report): void {
@@ -14,9 +19,12 @@ export function checkArithmetic({ messages, kind }: RecordView, report: Report):
   for (const { role, text, path } of messages) {
     if (role !== 'assistant' || !text.includes('=')) continue
     const wrong: { shown: string; right: string }[] = []
-    const corrected = text.replace(equation, (whole, first: string, rest: string, result: string) => {
+    const corrected = text.replace(equation, (whole, first: string, rest: string, result: string, at: number) => {
       const value = evaluate(first + rest)
       if (value === undefined || agrees(value, result)) return whole
+      // A range, such as pages or points.
+      if (/^\d+-\d+$/.test(first + rest)) return whole
+      if (otherwise.test(text.slice(Math.max(0, at - near), at + whole.length + near))) return whole
       const right = written(value, result)
       wrong.push({ shown: whole, right })
       return whole.slice(0, whole.length - result.length) + right

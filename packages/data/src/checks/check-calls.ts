@@ -54,7 +54,7 @@ function checkDeclared(call: CallView, tools: ReadonlyMap<string, readonly strin
   const required = tools.get(call.name)
   if (required === undefined) {
     const meant = nearest(call.name, tools.keys())
-    const path = [...call.path, 'function', 'name']
+    const path = call.namePath
     report({
       code: 'unknown-tool',
       path: call.path,
@@ -62,7 +62,7 @@ function checkDeclared(call: CallView, tools: ReadonlyMap<string, readonly strin
       fix:
         meant === undefined
           ? 'Declare it in "tools".'
-          : { label: `Write "${meant}", or declare it.`, set: [{ path, value: meant }] },
+          : { label: `Write "${meant}", or declare it.`, set: path && [{ path, value: meant }] },
     })
     return
   }

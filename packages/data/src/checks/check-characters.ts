@@ -15,8 +15,9 @@ const templateMarks =
 const sentenceMarks = /^\s*<s>|<\/s>\s*$/g
 
 /** Characters that were broken on their way, and special tokens that a template left behind. */
-export function checkCharacters({ messages, kind }: RecordView, report: Report): void {
-  for (const { text, path } of messages) {
+export function checkCharacters({ messages, rejected, kind }: RecordView, report: Report): void {
+  const turns = rejected.length > 0 ? [...messages, ...rejected] : messages
+  for (const { text, path } of turns) {
     if (unusual.test(text)) {
       const repaired = repairMojibake(text)
       if (repaired)

@@ -23,7 +23,7 @@ export function checkLanguage({ messages, kind }: RecordView, report: Report): v
       severity: 'warning',
       path,
       message: `The question looks like ${name(wanted)}, the answer like ${name(answered)}.`,
-      fix: { label: 'Answer in the language of the question, or say in it which one is wanted.', drop: true },
+      fix: 'Answer in the language of the question, or say in it which one is wanted.',
     })
     return
   }

@@ -92,8 +92,9 @@ function secret(what: string, pattern: RegExp, sign: string | RegExp, holds?: (m
 const suspect = /[@+]|\d{4}|\(\d{3}\)|[A-Za-z]_\w|sk-|AKIA|ASIA|AIza|xox|eyJ|PRIVATE KEY|:\/\/|passw|pwd|secret|api-?key|token/i
 
 /** Keys, passwords and what identifies a person: a model repeats what it has learned. */
-export function checkPrivate({ messages }: RecordView, report: Report): void {
-  for (const { text, path } of messages) {
+export function checkPrivate({ messages, rejected }: RecordView, report: Report): void {
+  const turns = rejected.length > 0 ? [...messages, ...rejected] : messages
+  for (const { text, path } of turns) {
     if (text.length < 8 || !suspect.test(text)) continue
     for (const kind of kinds) {
       const { code, what, pattern, instead, sign, holds } = kind

@@ -1,6 +1,7 @@
 import type { ErrorLocation, Tokenizer } from '@qt/core'
 import { unknownShape } from '../detect-format.js'
 import { type Layout, layoutOf } from '../layouts.js'
+import { atPath } from './at-path.js'
 import { checkArithmetic } from './check-arithmetic.js'
 import { checkDatasetCalls } from './check-calls.js'
 import { checkCharacters } from './check-characters.js'
@@ -8,6 +9,7 @@ import { checkLanguage } from './check-language.js'
 import { checkLength } from './check-length.js'
 import { checkMetadata } from './check-metadata.js'
 import { checkPrivate } from './check-private.js'
+import { checkReadable } from './check-readable.js'
 import { checkTurns } from './check-turns.js'
 import type { CopyCheck } from './copies.js'
 import { type DatasetFinding, type DatasetProblem, datasetFinding } from './dataset-finding.js'
@@ -30,6 +32,14 @@ export interface CheckedRecord {
 
 const clean: readonly DatasetFinding[] = []
 
+/** A content of several parts, images among them, is not replaced by one text. */
+function withoutLoss(problem: DatasetProblem, value: unknown): DatasetProblem {
+  const { fix } = problem
+  if (typeof fix === 'string' || !fix.set?.some((one) => typeof one.value === 'string' && Array.isArray(atPath(value, one.path))))
+    return problem
+  return { ...problem, fix: { ...fix, set: undefined } }
+}
+
 /** Everything that is wrong with one record. */
 export function checkRecord(
   value: Readonly<Record<string, unknown>>,
@@ -38,10 +48,12 @@ export function checkRecord(
   copies?: CopyCheck,
 ): CheckedRecord {
   let findings: DatasetFinding[] | undefined
+  let spoiled = false
   const report = (problem: DatasetProblem): void => {
+    spoiled ||= problem.severity !== 'warning'
     if (options.ignore?.includes(problem.code)) return
     findings ??= []
-    findings.push(datasetFinding(problem, where))
+    findings.push(datasetFinding(withoutLoss(problem, value), where))
   }
   const layout = layoutOf(value, where.file)
   if (layout === undefined) {
@@ -57,6 +69,7 @@ export function checkRecord(
   checkLanguage(view, report)
   checkPrivate(view, report)
   if (Object.hasOwn(value, 'output')) checkMetadata(value, report)
+  if (!spoiled) checkReadable(view, report)
   const { contextLength, tokenizer } = options
   if (contextLength !== undefined) checkLength(view, { contextLength, tokenizer }, report)
   copies?.check(view, where, report)

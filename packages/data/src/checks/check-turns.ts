@@ -1,5 +1,5 @@
 import type { Report } from './dataset-finding.js'
-import type { MessageView, RecordView } from './record-view.js'
+import type { CallView, MessageView, RecordView } from './record-view.js'
 
 const squeezed = (text: string): string =>
   text
@@ -8,12 +8,16 @@ const squeezed = (text: string): string =>
     .trim()
 
 /** The order of turns, empty ones, and answers that say the question again. */
-export function checkTurns({ kind, messages }: RecordView, report: Report): void {
+export function checkTurns({ kind, messages, rejected }: RecordView, report: Report): void {
   if (kind === 'tokens') return
-  for (const turn of messages) if (turn.text.trim() === '' && turn.calls.length === 0) reportEmpty(turn, kind, report)
+  for (const turn of messages) if (isEmpty(turn)) reportEmpty(turn, kind, report)
+  for (const turn of rejected) if (isEmpty(turn)) reportEmpty(turn, kind, report)
+  if (rejected.length > 0) checkPair(messages, rejected, report)
   if (kind === 'chat') checkOrder(messages, report)
   if (kind !== 'text') checkRepeats(messages, report)
 }
+
+const isEmpty = ({ text, calls }: MessageView): boolean => text.trim() === '' && calls.length === 0
 
 function reportEmpty({ role, path }: MessageView, kind: RecordView['kind'], report: Report): void {
   if (kind === 'text')
@@ -25,16 +29,33 @@ function reportEmpty({ role, path }: MessageView, kind: RecordView['kind'], repo
     })
   const answer = role === 'assistant'
   // An empty system prompt or tool result can be meant.
+  const spoils = answer || role === 'user'
   report({
     code: 'empty-turn',
-    severity: answer || role === 'user' ? 'error' : 'warning',
+    severity: spoils ? 'error' : 'warning',
     path,
     message: answer
       ? 'The assistant says nothing here: the model would learn to be silent.'
       : `This ${role ?? ''} turn is empty.`.replace('  ', ' '),
-    fix: { label: 'Write what is said, or leave the example out.', drop: true },
+    fix: spoils ? { label: 'Write what is said, or leave the example out.', drop: true } : 'Write what is said, or remove it.',
   })
 }
+
+/** A pair that prefers nothing: the answer that is wanted is the other one. */
+function checkPair(messages: readonly MessageView[], rejected: readonly MessageView[], report: Report): void {
+  const said = (turns: readonly MessageView[]) => JSON.stringify(turns.map(({ text, calls }) => [text, calls.map(callText)]))
+  const chosen = messages.filter(({ path }) => path[0] === 'chosen')
+  if (said(chosen) === said(rejected))
+    report({
+      code: 'same-answers',
+      severity: 'warning',
+      path: ['rejected'],
+      message: 'Both answers are the same: there is nothing to prefer.',
+      fix: { label: 'Write another answer, or leave the example out.', drop: true },
+    })
+}
+
+const callText = ({ name, arguments: given }: CallView): string => `${name}${JSON.stringify(given)}`
 
 function checkOrder(messages: readonly MessageView[], report: Report): void {
   if (messages.length === 0 || messages.some(({ role }) => role === undefined)) return

@@ -1,5 +1,5 @@
 import { nearest } from '@qt/core'
-import { codeKeys, firstKey, type Layout } from '../layouts.js'
+import { codeKeys, firstKey, type Layout, promptKeys } from '../layouts.js'
 import { roles } from '../read-chat.js'
 import { instructionFields } from '../read-instruction.js'
 import type { Path, Report } from './dataset-finding.js'
@@ -11,6 +11,8 @@ export interface CallView {
   readonly id: string | undefined
   readonly arguments: Readonly<Record<string, unknown>> | undefined
   readonly path: Path
+  /** To the name; undefined for a call that stands as JSON in a text. */
+  readonly namePath: Path | undefined
 }
 
 /** A turn as the checks see it, however it is spelled. */
@@ -27,6 +29,8 @@ export interface MessageView {
 export interface RecordView {
   readonly kind: 'chat' | 'instruction' | 'preference' | 'text' | 'tokens'
   readonly messages: readonly MessageView[]
+  /** Of a preference pair: the answer that is not wanted. */
+  readonly rejected: readonly MessageView[]
   /** The record, for what is not a turn. */
   readonly value: Readonly<Record<string, unknown>>
   /** The names of the tools that are declared, with the arguments they must have. */
@@ -39,9 +43,14 @@ const none: readonly CallView[] = []
 
 /** Looks into a record as far as it can, and reports what is not as its layout has it. */
 export function viewRecord(value: Plain, layout: Layout, report: Report): RecordView {
-  const view = (kind: RecordView['kind'], messages: readonly MessageView[]): RecordView => ({
+  const view = (
+    kind: RecordView['kind'],
+    messages: readonly MessageView[],
+    rejected: readonly MessageView[] = [],
+  ): RecordView => ({
     kind,
     messages,
+    rejected,
     value,
     tools: value.tools === undefined ? undefined : declared(value.tools, report),
   })
@@ -49,11 +58,22 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
     const key = ['messages', 'conversations', 'conversation'].find((one) => Array.isArray(value[one])) ?? 'messages'
     return view('chat', conversation(value[key], [key], report))
   }
-  if (layout === 'preference')
-    return view('preference', [
-      ...side(value, firstKey(value, ['prompt', 'question', 'instruction', 'input']), 'user', report),
-      ...side(value, 'chosen', 'assistant', report),
-    ])
+  if (layout === 'preference') {
+    if (isPlain(value.chosen) && Object.hasOwn(value.chosen, 'input_ids')) return view('tokens', [])
+    const promptKey = firstKey(value, promptKeys)
+    return view(
+      'preference',
+      [
+        ...(typeof value.system === 'string' && value.system !== '' ? said(value.system, 'system', ['system'], report) : []),
+        ...side(value, promptKey, 'user', report),
+        ...(promptKey === 'instruction' && typeof value.input === 'string' && value.input !== ''
+          ? said(value.input, 'user', ['input'], report)
+          : []),
+        ...side(value, 'chosen', 'assistant', report),
+      ],
+      side(value, 'rejected', 'assistant', report),
+    )
+  }
   if (layout === 'text' || layout === 'the-stack' || layout === 'codesearchnet' || layout === 'scenario') {
     const key = firstKey(value, ['text', 'content', ...codeKeys]) ?? 'text'
     return view('text', said(value[key], undefined, [key], report))
@@ -61,9 +81,11 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
   if (layout === 'tokens') return view('tokens', [])
   const { ask, more, answer } = instructionFields(value)
   const output = value[answer]
+  const told = isPlain(output) && isPlain(output.context_window) ? output.context_window.system_prompt : undefined
   const [text, path] = isPlain(output) ? [output.content, [answer, 'content']] : [output, [answer]]
   return view('instruction', [
-    ...(value.system === undefined || value.system === '' ? [] : said(value.system, 'system', ['system'], report)),
+    ...((value.system ?? '') === '' ? [] : said(value.system, 'system', ['system'], report)),
+    ...(typeof told === 'string' && told !== '' ? said(told, 'system', [answer, 'context_window', 'system_prompt'], report) : []),
     ...said(value[ask], 'user', [ask], report),
     ...(more === undefined || (value[more] ?? '') === '' ? [] : said(value[more], 'user', [more], report)),
     ...answered(text, path, report),
@@ -149,13 +171,23 @@ function message(item: Plain, list: Path, index: number, report: Report): Messag
   const given = item[roleKey]
   const role = typeof given === 'string' && Object.hasOwn(roles, given) ? roles[given] : undefined
   if (role === undefined) reportRole(given, [...list, index, roleKey], report)
-  const calls = callsOf(item, list, index, report)
   const key = item.content === undefined && item.value !== undefined ? 'value' : 'content'
   const content = item[key]
-  const callId = typeof item.tool_call_id === 'string' ? item.tool_call_id : undefined
+  const named = item.tool_call_id ?? item.toolCallId
+  const callId = typeof named === 'string' ? named : undefined
+  // ShareGPT's turn that is a call.
+  if (given === 'function_call') {
+    const calls = written(content, [...list, index, key], report)
+    return new ListedTurn(list, index, key, role, '', calls, callId)
+  }
+  const calls = callsOf(item, list, index, report)
   const turn = (text: string) => new ListedTurn(list, index, key, role, text, calls, callId)
   if (typeof content === 'string') return turn(content)
-  if (Array.isArray(content)) return turn(parts(content, [...list, index, key], report))
+  if (Array.isArray(content)) {
+    const text = parts(content, [...list, index, key], report)
+    // A part has a text of its own, which can be set; several are no one text.
+    return content.length === 1 ? new ListedTurn([...list, index, key], 0, 'text', role, text, calls, callId) : turn(text)
+  }
   if ((content === undefined || content === null) && calls.length > 0) return turn('')
   report({
     code: 'not-text',
@@ -202,40 +234,55 @@ function reportRole(given: unknown, path: Path, report: Report): void {
 const sharegptRole = (role: string): string => (role === 'user' ? 'human' : role === 'assistant' ? 'gpt' : role)
 
 function callsOf(item: Plain, turns: Path, turn: number, report: Report): readonly CallView[] {
-  const list = item.tool_calls ?? item.toolCalls
-  if (list === undefined || list === null) return none
+  const key = ['tool_calls', 'toolCalls'].find((one) => item[one] !== undefined && item[one] !== null)
   const path = [...turns, turn]
-  if (!Array.isArray(list)) {
+  // OpenAI's older shape has one call, without a list.
+  if (key === undefined)
+    return isPlain(item.function_call) ? oneCall(item.function_call, [...path, 'function_call'], report) : none
+  const list = item[key]
+  if (Array.isArray(list)) return list.flatMap((call: unknown, index) => oneCall(call, [...path, key, index], report))
+  report({
+    code: 'tool-call',
+    path: [...path, key],
+    message: `"${key}" must be a list.`,
+    fix: 'Write "tool_calls": [{"function": {"name": "…", "arguments": "{}"}}].',
+  })
+  return none
+}
+
+function oneCall(call: unknown, path: Path, report: Report, inText = false): readonly CallView[] {
+  const inner = isPlain(call) && isPlain(call.function) ? call.function : call
+  if (!isPlain(call) || !isPlain(inner) || typeof inner.name !== 'string') {
     report({
       code: 'tool-call',
-      path: [...path, 'tool_calls'],
-      message: '"tool_calls" must be a list.',
-      fix: 'Write "tool_calls": [{"function": {"name": "…", "arguments": "{}"}}].',
+      path,
+      message: 'A tool call needs a name.',
+      fix: 'Write {"function": {"name": "…", "arguments": "{}"}}.',
     })
     return none
   }
-  return list.flatMap((call: unknown, index) => {
-    const at = [...path, 'tool_calls', index]
-    const inner = isPlain(call) && isPlain(call.function) ? call.function : call
-    if (!isPlain(call) || !isPlain(inner) || typeof inner.name !== 'string') {
-      report({
-        code: 'tool-call',
-        path: at,
-        message: 'A tool call needs a name.',
-        fix: 'Write {"function": {"name": "…", "arguments": "{}"}}.',
-      })
-      return []
-    }
-    const given = argumentsOf(inner.arguments)
-    if (given === undefined)
-      report({
-        code: 'tool-arguments',
-        path: [...at, ...(inner === call ? [] : ['function']), 'arguments'],
-        message: `The arguments of the call of "${inner.name}" are no JSON object.`,
-        fix: 'Write them as {"name": value}, as JSON in a text or as they are.',
-      })
-    return [{ name: inner.name, id: typeof call.id === 'string' ? call.id : undefined, arguments: given, path: at }]
-  })
+  const inside = [...path, ...(inner === call ? [] : ['function'])]
+  const given = argumentsOf(inner.arguments)
+  if (given === undefined)
+    report({
+      code: 'tool-arguments',
+      path: inText ? path : [...inside, 'arguments'],
+      message: `The arguments of the call of "${inner.name}" are no JSON object.`,
+      fix: 'Write them as {"name": value}, as JSON in a text or as they are.',
+    })
+  const id = typeof call.id === 'string' ? call.id : undefined
+  return [{ name: inner.name, id, arguments: given, path, namePath: inText ? undefined : [...inside, 'name'] }]
+}
+
+/** A call that stands as JSON in a text, or as it is. */
+function written(content: unknown, path: Path, report: Report): readonly CallView[] {
+  if (typeof content !== 'string') return oneCall(content, path, report)
+  try {
+    return oneCall(JSON.parse(content), path, report, true)
+  } catch {
+    report({ code: 'tool-call', path, message: 'The call is no JSON.', fix: 'Write {"name": "…", "arguments": {…}}.' })
+    return none
+  }
 }
 
 function argumentsOf(given: unknown): Plain | undefined {
@@ -251,6 +298,7 @@ function argumentsOf(given: unknown): Plain | undefined {
 
 function declared(given: unknown, report: Report): ReadonlyMap<string, readonly string[]> | undefined {
   let list = given
+  if (given === '') return undefined
   if (typeof given === 'string') {
     try {
       list = JSON.parse(given)

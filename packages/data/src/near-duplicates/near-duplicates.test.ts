@@ -94,3 +94,14 @@ test('shingles are a sorted set, whatever the text', () => {
     }),
   )
 })
+
+test('settings that make no sense are errors', () => {
+  const wrong = [
+    { similarity: 0 },
+    { permutations: 0 },
+    { permutations: 1.5 },
+    { bands: { bands: 20, rows: 20 } },
+    { shingles: { size: 0 } },
+  ]
+  for (const options of wrong) expect(() => new NearDuplicates(options)).toThrow(expect.objectContaining({ code: 'DATA_OPTION' }))
+})

@@ -33,7 +33,7 @@ const longestChain = 200
  * ```ts
  * const finder = new NearDuplicates({ similarity: 0.7 })
  * finder.add('The cat sat on the mat by the door all day') // undefined
- * finder.add('The cat sat on the mat by the door all night') // { of: 0, similarity: 0.777… }
+ * finder.add('The cat sat on the mat by the door all night') // { of: 0, similarity: 0.8 }
  * ```
  */
 export class NearDuplicates {
@@ -57,6 +57,12 @@ export class NearDuplicates {
       throw usageError('DATA_OPTION', `The similarity is a number above 0 and up to 1, not ${similarity}.`, {
         actions: ['Use 0.8.'],
       })
+    const counts = { permutations, ...bands, ...(shingles?.size === undefined ? {} : { size: shingles.size }) }
+    for (const [name, count] of Object.entries(counts))
+      if (!(Number.isInteger(count) && count >= 1 && count <= 65536))
+        throw usageError('DATA_OPTION', `${name} is a whole number from 1 to 65536, not ${count}.`, {
+          actions: ['Leave it out for its default.'],
+        })
     this.similarity = similarity
     this.permutations = permutations
     this.bands = bands ?? chooseBands(permutations, similarity)

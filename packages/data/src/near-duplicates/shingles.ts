@@ -2,6 +2,8 @@ export interface ShingleOptions {
   /** How many words, or letters, one after another make a shingle. Default 3 words. */
   readonly size?: number | undefined
   readonly unit?: 'words' | 'letters' | undefined
+  /** Other hashes: shingles that share one by chance do not share both. Default 0. */
+  readonly seed?: number | undefined
 }
 
 const [separator, part, alone] = [0, 1, 2] as const
@@ -37,13 +39,20 @@ export function mix32(value: number): number {
 export class Shingler {
   private readonly size: number
   private readonly letters: boolean
+  private readonly seed: number
   private items = new Uint32Array(4096)
   private out = new Uint32Array(4096)
 
-  constructor({ size = 3, unit = 'words' }: ShingleOptions = {}) {
+  constructor({ size = 3, unit = 'words', seed = 0 }: ShingleOptions = {}) {
     if (!ready) prepare()
     this.size = size
     this.letters = unit === 'letters'
+    this.seed = seed === 0 ? 0 : mix32(seed)
+  }
+
+  /** How many words, or letters, a text has. */
+  count(text: string): number {
+    return this.split(text)
   }
 
   /** Valid until the next call. */
@@ -66,9 +75,9 @@ export class Shingler {
   /** Hashes of the words, or letters, in their order. */
   private split(text: string): number {
     if (this.items.length < text.length) this.items = new Uint32Array(2 * text.length)
-    const { items, letters } = this
+    const { items, letters, seed } = this
     let count = 0
-    let hash = 0
+    let hash = seed
     let open = false
     for (let i = 0; i < text.length; i++) {
       const unit = text.charCodeAt(i)
@@ -76,8 +85,8 @@ export class Shingler {
       if (kind === separator || kind === alone || letters) {
         if (open) items[count++] = hash
         open = false
-        hash = 0
-        if (kind !== separator) items[count++] = mix32(lower[unit]!)
+        hash = seed
+        if (kind !== separator) items[count++] = mix32(lower[unit]! ^ seed)
         continue
       }
       hash = Math.imul(hash ^ lower[unit]!, 0x01000193) + 0x5bd1e995

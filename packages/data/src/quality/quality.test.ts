@@ -77,6 +77,9 @@ test('a benchmark is found inside other text, and nowhere else', () => {
     { benchmark: 'short', shared: 1 },
   ])
   expect(decontaminator.find('Check if in given list of numbers any is odd. Too short to count')).toEqual([])
+  decontaminator.add('chinese', ['今天天气很好我们去公园吧'])
+  expect(decontaminator.find('他说今天天气很好，我们去公园吧！')).toEqual([{ benchmark: 'chinese', shared: 1 }])
+  expect(() => new Decontaminator(0)).toThrow(expect.objectContaining({ code: 'DATA_OPTION' }))
 })
 
 test('texts that are alike are less diverse in every measure', () => {

@@ -1,14 +1,18 @@
 import type { FileKind } from '../find-files.js'
-import { readBytes } from './read-bytes.js'
+import { readBytes, unreadable } from './read-bytes.js'
 
 /** The kind of a file whose name does not say it, by how it begins. */
 export async function kindByContent(file: string): Promise<FileKind> {
   const pieces: Uint8Array[] = []
   let length = 0
-  for await (const piece of readBytes(file)) {
-    pieces.push(piece)
-    length += piece.length
-    if (length >= 4096) break
+  try {
+    for await (const piece of readBytes(file)) {
+      pieces.push(piece)
+      length += piece.length
+      if (length >= 4096) break
+    }
+  } catch (cause) {
+    throw unreadable(file, cause)
   }
   const start = new TextDecoder().decode(Buffer.concat(pieces).subarray(0, 4096)).replace(/^\uFEFF?\s*/, '')
   if (start.startsWith('PAR1')) return 'parquet'

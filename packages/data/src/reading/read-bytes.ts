@@ -1,14 +1,22 @@
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import { messageOf, usageError } from '@qt/core'
+import { messageOf, QtError, usageError } from '@qt/core'
 import { unpackZstd } from './unpack-zstd.js'
 
 /** Whether a path is an address on the web rather than a file. */
 export const isUrl = (path: string): boolean => /^https?:\/\//i.test(path)
 
 /** The name of a file, or of what an address leads to without its query. */
-export const nameOf = (path: string): string => (isUrl(path) ? decodeURIComponent(new URL(path).pathname) : path)
+export function nameOf(path: string): string {
+  if (!isUrl(path)) return path
+  const name = URL.canParse(path) ? new URL(path).pathname : path
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
+}
 
 export type Packing = 'gzip' | 'zstd' | undefined
 
@@ -39,12 +47,31 @@ export async function* readPacked(path: string): AsyncGenerator<Uint8Array> {
   for await (const piece of response.body) yield piece
 }
 
+/** The error for a file that cannot be read. */
+export const unreadable = (file: string, cause: unknown, line?: number): QtError =>
+  QtError.isInstance(cause)
+    ? cause
+    : usageError('DATA_UNREADABLE', `${file} cannot be read: ${messageOf(cause)}.`, {
+        where: { file, ...(line === undefined ? {} : { line }) },
+        actions: ['Check that the file is complete and that you may read it.'],
+        cause,
+      })
+
 const unreachable = (path: string, why: string, cause?: unknown) =>
   usageError('DATA_UNREADABLE', `${path} cannot be read: ${why}.`, {
     where: { file: path },
     actions: ['Check the address in a browser.', 'Or download the file and name it here.'],
     cause,
   })
+
+export async function packingOfFile(file: string): Promise<Packing> {
+  try {
+    for await (const piece of readPacked(file)) return packingOf(piece)
+  } catch (cause) {
+    throw unreadable(file, cause)
+  }
+  return undefined
+}
 
 /** The bytes of a file or an http(s) address in pieces, unpacked when they are gzip or Zstandard. */
 export async function* readBytes(path: string): AsyncGenerator<Uint8Array> {

@@ -11,33 +11,34 @@ export interface CsvRow {
 /** A quotation mark that is never closed would swallow the rest of the file. */
 const longest = 16 * 2 ** 20
 
+/** A row that may go on in the next line. */
+interface OpenRow {
+  readonly cells: string[]
+  /** Of a cell whose quotation mark is still open. */
+  cell: string[] | undefined
+}
+
 /** The rows of a file of separated values (RFC 4180): cells in quotation marks may hold separators and line breaks. */
 export async function* readCsvRows(file: string, options: { lenient?: boolean } = {}): AsyncGenerator<CsvRow> {
   let separator = /\.tsv(\.|$)/i.test(nameOf(file)) ? '\t' : undefined
-  let open: { parts: string[]; line: number; length: number } | undefined
+  let open: { row: OpenRow; line: number; length: number } | undefined
   for await (const { text: raw, line } of readLines(file, options)) {
     const text = line === 1 ? raw.replace(/^\uFEFF/, '') : raw
     if (open === undefined && text.trim() === '') continue
     separator ??= separatorOf(text)
-    const begun: ErrorLocation = { file, line: open?.line ?? line }
-    if (open) {
-      open.parts.push(text)
-      open.length += text.length + 1
-      // Only a quotation mark can end what is open.
-      if (!text.includes('"')) {
-        if (open.length > longest) throw neverClosed(begun)
-        continue
-      }
+    const current: { row: OpenRow; line: number; length: number } = open ?? {
+      row: { cells: [], cell: undefined },
+      line,
+      length: 0,
     }
-    const whole: string = open ? open.parts.join('\n') : text
-    const cells = splitRow(whole, separator)
-    if (cells === undefined) {
-      if (whole.length > longest) throw neverClosed(begun)
-      open ??= { parts: [text], line, length: text.length }
+    current.length += text.length + 1
+    if (!readInto(current.row, text, separator)) {
+      if (current.length > longest) throw neverClosed({ file, line: current.line })
+      open = current
       continue
     }
-    yield { cells, line: open?.line ?? line }
     open = undefined
+    yield { cells: current.row.cells, line: current.line }
   }
   if (open) throw neverClosed({ file, line: open.line })
 }
@@ -57,33 +58,39 @@ function separatorOf(header: string): string {
 
 /** The cells of a row, or undefined when a quotation mark is still open. */
 export function splitRow(text: string, separator: string): string[] | undefined {
-  if (!text.includes('"')) return text.split(separator)
-  const cells: string[] = []
+  const row: OpenRow = { cells: [], cell: undefined }
+  return readInto(row, text, separator) ? row.cells : undefined
+}
+
+/** Reads a line into a row; false when the row goes on in the next line. */
+function readInto(row: OpenRow, text: string, separator: string): boolean {
   let at = 0
   for (;;) {
-    if (text[at] === '"') {
-      let cell = ''
-      let from = at + 1
+    let before = ''
+    if (row.cell !== undefined || text[at] === '"') {
+      const goesOn = row.cell !== undefined
+      const parts = row.cell ?? []
+      if (goesOn) parts.push('\n')
+      let from = goesOn ? at : at + 1
+      row.cell = parts
       for (;;) {
         const quote = text.indexOf('"', from)
-        if (quote < 0) return undefined
-        cell += text.slice(from, quote)
+        parts.push(text.slice(from, quote < 0 ? undefined : quote))
+        if (quote < 0) return false
         from = quote + 1
         if (text[from] !== '"') break
-        cell += '"'
+        parts.push('"')
         from++
       }
-      // What follows a closed cell without a separator belongs to it, as spreadsheets read it.
-      const next = text.indexOf(separator, from)
-      cells.push(cell + text.slice(from, next < 0 ? undefined : next))
-      if (next < 0) return cells
-      at = next + 1
-    } else {
-      const next = text.indexOf(separator, at)
-      cells.push(text.slice(at, next < 0 ? undefined : next))
-      if (next < 0) return cells
-      at = next + 1
+      row.cell = undefined
+      before = parts.join('')
+      at = from
     }
+    // What follows a closed cell without a separator belongs to it, as spreadsheets read it.
+    const next = text.indexOf(separator, at)
+    row.cells.push(before + text.slice(at, next < 0 ? undefined : next))
+    if (next < 0) return true
+    at = next + 1
   }
 }
 
@@ -94,10 +101,10 @@ export const csvCell = (text: string, separator = ','): string =>
 /** The rows below the header as records of texts; with `onError` a row that does not fit is reported and passed over. */
 export async function* readCsv(
   file: string,
-  onError?: (error: QtError) => void,
+  { lenient = false, onError }: { lenient?: boolean; onError?: ((error: QtError) => void) | undefined } = {},
 ): AsyncGenerator<{ value: Record<string, string>; where: ErrorLocation }> {
   let header: readonly string[] | undefined
-  for await (const { cells, line } of readCsvRows(file, { lenient: onError !== undefined })) {
+  for await (const { cells, line } of readCsvRows(file, { lenient })) {
     const where = { file, line }
     if (header === undefined) {
       header = checked(

@@ -1,3 +1,6 @@
+import type { ErrorLocation } from '@qt/core'
+import { TextParts } from './text-parts.js'
+
 /** A value as text, with the line that it begins on. */
 export interface JsonText {
   readonly text: string
@@ -18,8 +21,10 @@ export class JsonSplitter {
   private depth = 0
   private quoted = false
   private escaped = false
-  private parts: string[] = []
+  private readonly parts = new TextParts()
   private begun = 1
+
+  constructor(private readonly file: string) {}
 
   /** The values that end in this piece. */
   push(piece: string): JsonText[] {
@@ -69,7 +74,8 @@ export class JsonSplitter {
         }
       }
     }
-    if (from < piece.length) this.parts.push(piece.slice(from))
+    const where: ErrorLocation = { file: this.file, line: this.begun }
+    if (from < piece.length) this.parts.push(piece.slice(from), where)
     return out
   }
 
@@ -82,11 +88,11 @@ export class JsonSplitter {
 
   /** Ends what stands so far, unless it is only space and commas. */
   private cut(last: string, out: JsonText[]): void {
-    const text = this.parts.length > 0 ? this.parts.join('') + last : last
-    this.parts = []
+    const text = this.parts.length > 0 ? this.parts.end(last) : last
     const before = /^[\s,\uFEFF]*/.exec(text)![0]
-    const bare = text.slice(before.length).replace(/[\s,]+$/, '')
-    if (bare !== '') out.push({ text: bare, line: this.begun + before.split('\n').length - 1 })
+    let end = text.length
+    while (end > before.length && (text[end - 1] === ',' || text[end - 1]!.trim() === '')) end--
+    if (end > before.length) out.push({ text: text.slice(before.length, end), line: this.begun + before.split('\n').length - 1 })
     this.begun = this.line
   }
 }
