@@ -114,7 +114,7 @@ export function toRecord(example: StandardExample): Plain {
   if (kind === 'text') return { ...own, ...about }
   if (kind === 'preference')
     return {
-      prompt: example.prompt.map(messageRecord),
+      ...(example.prompt.length > 0 ? { prompt: example.prompt.map(messageRecord) } : {}),
       chosen: example.chosen.map(messageRecord),
       rejected: example.rejected.map(messageRecord),
       ...about,

@@ -140,6 +140,11 @@ test.each<[string, Record<string, unknown>, string[]]>([
   ['an e-mail address', asked('Hi', 'Write to jane.doe@acme.org today'), ['personal-data messages[1].content']],
   ['an address for examples', asked('Hi', 'Write to jane@example.com today'), []],
   ['a key', asked('Hi', `Use AKIA${'ABCDEFGH'}IJKLMNOP`), ['secret messages[1].content']],
+  [
+    'a key in a context window',
+    { instruction: 'Do', output: { content: 'Done', context_window: { system_prompt: `Use AKIA${'ABCDEFGH'}IJKLMNOP` } } },
+    ['secret output.context_window.system_prompt'],
+  ],
   ['a card number', asked('Hi', 'Pay with 5425 2334 3010 9903 now'), ['personal-data messages[1].content']],
   ['no card number', asked('Hi', 'Order 5425 2334 3010 9904 came'), []],
   [
