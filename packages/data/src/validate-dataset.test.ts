@@ -252,7 +252,7 @@ test('what is held out may lie in the folder, and is told when it cannot be read
   await writeFile(join(all, 'held.jsonl'), JSON.stringify(asked('Where does the river begin, in which hills?', 'Far away.')))
   await writeFile(join(all, 'train.jsonl'), JSON.stringify(asked('Who goes there, at this hour?', 'I do.')))
   const report = await validateDataset(all, { heldOut: join(all, 'held.jsonl') })
-  expect([report.examples, report.codes]).toEqual([1, {}])
+  expect([report.examples, report.codes]).toEqual([1, { 'held-out-inside': 1 }])
   await writeFile(join(folder, 'torn.jsonl'), '{"messages": [')
   const torn = await validateDataset(all, { heldOut: join(folder, 'torn.jsonl') })
   expect([torn.examples, torn.codes]).toEqual([2, { syntax: 1 }])

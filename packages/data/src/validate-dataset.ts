@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { QtError } from '@qt/core'
 import { type CheckRecordOptions, checkRecord } from './checks/check-record.js'
@@ -9,9 +8,10 @@ import { findFiles } from './find-files.js'
 import { type Layout, layoutOf } from './layouts.js'
 import { readRecordBatches } from './read-records.js'
 import type { Finding } from './scenario/finding.js'
+import { realPaths } from './scenario/scenario-files.js'
 
 export interface ValidateDatasetOptions extends CheckRecordOptions {
-  /** What is held out to measure on: no example may be in both. A file of `path` that is among it counts as held out. */
+  /** What is held out to measure on: no example may be in both. Files of it that lie in `path` are passed over there. */
   readonly heldOut?: string | readonly string[] | undefined
   /** Told of every finding as it is made. */
   readonly onFinding?: ((finding: DatasetFinding) => void) | undefined
@@ -79,9 +79,7 @@ export async function validateDataset(
             where,
           )
       }
-  // What is held out of a folder may lie in it.
-  const apart = new Set(measured.map((file) => resolve(file)))
-  const files = (await findFiles(path, { onFinding: around })).filter((file) => !apart.has(resolve(file)))
+  const files = await findFiles(path, { onFinding: around, avoid: await realPaths(measured) })
   for await (const batch of batches(files, { signal, onError: unreadable })) {
     for (const { value, where } of batch) {
       const { layout = 'unknown', findings: own } = checkRecord(value, where, options, copies)
