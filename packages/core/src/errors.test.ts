@@ -11,6 +11,7 @@ test('the place reads as file, line and field', () => {
   const place = (where: QtError['where']) => new QtError({ code: 'X', message: 'x', ...(where ? { where } : {}) }).place
   expect(place({ file: 'a.yaml', line: 3, field: 'training.steps' })).toBe('a.yaml:3 training.steps')
   expect(place({ line: 3 })).toBe('line 3')
+  expect(place({ file: 'a.parquet', row: 7, field: 'text' })).toBe('a.parquet row 7 text')
   expect(place(undefined)).toBe('')
 })
 

@@ -12,6 +12,8 @@ export interface ErrorAction {
 export interface ErrorLocation {
   readonly file?: string
   readonly line?: number
+  /** From 1, of a file that has rows but no lines. */
+  readonly row?: number
   readonly field?: string
 }
 
@@ -60,11 +62,11 @@ export class QtError extends Error {
     return typeof value === 'object' && value !== null && marker in value
   }
 
-  /** The location as `file:line field`, or an empty string. */
+  /** The location as `file:line field` or `file row n field`, or an empty string. */
   get place(): string {
-    const { file, line, field } = this.where ?? {}
+    const { file, line, row, field } = this.where ?? {}
     const at = file === undefined ? (line === undefined ? '' : `line ${line}`) : line === undefined ? file : `${file}:${line}`
-    return [at, field].filter(Boolean).join(' ')
+    return [at, row === undefined ? '' : `row ${row}`, field].filter(Boolean).join(' ')
   }
 
   toJSON() {

@@ -5,6 +5,7 @@ import { type MaskChatOptions, maskChat } from './mask-chat.js'
 import { readChat } from './read-chat.js'
 import { readInstruction } from './read-instruction.js'
 import type { DataRecord } from './read-records.js'
+import { readText } from './read-text.js'
 import { readTokens } from './read-tokens.js'
 import { recordError } from './record-error.js'
 import type { Finding } from './scenario/finding.js'
@@ -77,11 +78,11 @@ function scenarioExample({ value, where }: DataRecord, tokenizer: Tokenizer, { t
 
 /** A document with the tokens that the tokenizer puts around a text, and an end token in any case; all of it trained on. */
 function encodeText({ value, where }: DataRecord, tokenizer: Tokenizer): EncodedRecord {
-  if (typeof value.text !== 'string') throw recordError(where, 'text', '"text" must be text.', 'Write {"text": "…"}.')
+  const content = readText({ value, where }).text
   const { before, after } = specialFrame(tokenizer)
   const { eosId } = tokenizer
   const end = eosId === undefined || after.includes(eosId) ? after : [...after, eosId]
-  const text = value.text.trim() === '' ? undefined : tokenizer.encode(value.text)
+  const text = content.trim() === '' ? undefined : tokenizer.encode(content)
   const ids = new Uint32Array(text === undefined ? 0 : before.length + text.length + end.length)
   if (text !== undefined) {
     ids.set(before)

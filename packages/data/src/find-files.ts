@@ -2,17 +2,26 @@ import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { glob, isDynamicPattern } from 'tinyglobby'
+import { isUrl, nameOf } from './reading/read-bytes.js'
 import { heldOutInside, type WalkOptions, walkFolder } from './walk-folder.js'
 
-const readable = /\.(jsonl|ndjson|json|txt|md)(\.gz)?$/i
-const records = /\.(jsonl|ndjson|json)(\.gz)?$/i
+export type FileKind = 'lines' | 'json' | 'csv' | 'parquet' | 'text'
+
+const packed = '(\\.(gz|zst))?$'
+const kinds: readonly (readonly [RegExp, FileKind])[] = [
+  [new RegExp(`\\.(jsonl|ndjson)${packed}`, 'i'), 'lines'],
+  [new RegExp(`\\.json${packed}`, 'i'), 'json'],
+  [new RegExp(`\\.(csv|tsv)${packed}`, 'i'), 'csv'],
+  [/\.parquet$/i, 'parquet'],
+  [new RegExp(`\\.(txt|md)${packed}`, 'i'), 'text'],
+]
+const known = '.jsonl, .ndjson, .json, .csv, .tsv, .txt or .md, each also packed (.gz, .zst), or .parquet'
 
 /** The kind of a data file by its name, or undefined for one that is not read. */
-export const fileKind = (file: string): 'lines' | 'json' | 'text' | undefined =>
-  /\.json(\.gz)?$/i.test(file) ? 'json' : records.test(file) ? 'lines' : readable.test(file) ? 'text' : undefined
+export const fileKind = (file: string): FileKind | undefined => kinds.find(([name]) => name.test(nameOf(file)))?.[1]
 
 /**
- * The data files behind files, folders (searched recursively) and globs. Within each of them the order is by code unit,
+ * The data files behind files, folders (searched recursively), globs and http(s) addresses. Within each of them the order is by code unit,
  * the same on every machine; a file that two patterns or links reach is read once.
  */
 export async function findFiles(path: string | readonly string[], options: WalkOptions = {}): Promise<string[]> {
@@ -22,22 +31,25 @@ export async function findFiles(path: string | readonly string[], options: WalkO
 }
 
 async function expand(path: string, options: WalkOptions): Promise<string[]> {
+  if (isUrl(path)) return [path]
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) {
     if (fileKind(path) !== undefined) return [path]
     throw usageError('DATA_FILE_UNSUPPORTED', `${path} is of a kind that is not read as data.`, {
       where: { file: path },
-      actions: ['Use .jsonl, .ndjson, .json, .txt or .md, each also gzipped (.gz).'],
+      actions: [`Use ${known}.`],
     })
   }
   const files = (await everyFile(path, options)).filter((file) => fileKind(file) !== undefined)
   if (files.length === 0)
     throw usageError('DATA_NOT_FOUND', `No data file was found at ${path}.`, {
       where: { file: path },
-      actions: ['Put .jsonl, .ndjson, .json, .txt or .md files there, or correct the path.'],
+      actions: [`Put ${known} files there, or correct the path.`],
     })
   // The README of a dataset of records describes it, it is no part of it.
-  return files.some((file) => records.test(file)) ? files.filter((file) => !/^readme\.(md|txt)$/i.test(basename(file))) : files
+  return files.some((file) => fileKind(file) !== 'text')
+    ? files.filter((file) => !/^readme\.(md|txt)$/i.test(basename(file)))
+    : files
 }
 
 /** Every file below a folder or of a pattern, whatever its kind, by code unit. */

@@ -1,10 +1,10 @@
-import { type ChatMessage, chatMessageSchema, ignoreLabel, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
+import { type ChatMessage, ignoreLabel, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
 import { dataFiles } from './data-files.js'
 import { maskChat } from './mask-chat.js'
 import type { PreparedRows, RowsConfig } from './prepare-rows.js'
+import { readPreference } from './read-preference.js'
 import { type DataRecord, readRecords } from './read-records.js'
 import { readTokens } from './read-tokens.js'
-import { recordError } from './record-error.js'
 import { measureRows } from './row-set.js'
 import { TokenStore } from './token-store.js'
 
@@ -116,16 +116,9 @@ function answer({ value, where }: DataRecord, side: Side, tokenizer: Tokenizer |
       where,
       actions: ['Name one as "tokenizer" in the configuration, or give a base that brings its own.'],
     })
-  const messages = (field: 'prompt' | Side, role: 'user' | 'assistant'): ChatMessage[] => {
-    const given = value[field]
-    if (typeof given === 'string' && given !== '') return [{ role, content: given }]
-    const parsed = chatMessageSchema.array().min(1).safeParse(given)
-    if (parsed.success) return parsed.data
-    throw recordError(where, field, `"${field}" must be text or a list of messages.`, `Write "${field}": "…".`)
-  }
-  const prompt = Object.hasOwn(value, 'prompt') ? messages('prompt', 'user') : []
-  const unlearned = prompt.map((message): ChatMessage => ({ ...message, weight: 0 }))
-  const example = { messages: [...unlearned, ...messages(side, 'assistant')] }
+  const pair = readPreference({ value, where })
+  const unlearned = pair.prompt.map((message): ChatMessage => ({ ...message, weight: 0 }))
+  const example = { messages: [...unlearned, ...pair[side]] }
   return maskChat(example, tokenizer, {
     date: new Date('2024-07-26T00:00:00Z'),
     ...(base === undefined ? {} : { templateName: `of ${base}` }),

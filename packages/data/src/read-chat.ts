@@ -5,13 +5,16 @@ import { recordError } from './record-error.js'
 type Plain = Readonly<Record<string, unknown>>
 const isPlain = (value: unknown): value is Plain => typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const roles: Readonly<Record<string, ChatMessage['role']>> = {
+/** What speakers are called in files. */
+export const roles: Readonly<Record<string, ChatMessage['role']>> = {
   system: 'system',
   developer: 'system',
   user: 'user',
   human: 'user',
   assistant: 'assistant',
   gpt: 'assistant',
+  chatgpt: 'assistant',
+  bot: 'assistant',
   model: 'assistant',
   function_call: 'assistant',
   tool: 'tool',
@@ -21,7 +24,7 @@ const roles: Readonly<Record<string, ChatMessage['role']>> = {
 
 /** A conversation from OpenAI's shape (`messages`) or ShareGPT's (`conversations` of `from` and `value`). */
 export function readChat({ value, where }: DataRecord): ChatExample {
-  const key = Array.isArray(value.messages) ? 'messages' : 'conversations'
+  const key = ['messages', 'conversations', 'conversation'].find((one) => Array.isArray(value[one])) ?? 'messages'
   const list = value[key]
   if (!Array.isArray(list) || list.length === 0)
     throw recordError(
@@ -37,7 +40,8 @@ export function readChat({ value, where }: DataRecord): ChatExample {
   return { messages, ...(tools.length > 0 ? { tools } : {}) }
 }
 
-function readMessage(item: unknown, where: ErrorLocation, field: string): ChatMessage {
+/** One turn in any of the shapes that chats come in. */
+export function readMessage(item: unknown, where: ErrorLocation, field: string): ChatMessage {
   if (!isPlain(item)) throw recordError(where, field, 'A message must be an object.', 'Write {"role": "user", "content": "…"}.')
   const roleKey = item.role === undefined && item.from !== undefined ? 'from' : 'role'
   const name = item[roleKey]
@@ -50,7 +54,8 @@ function readMessage(item: unknown, where: ErrorLocation, field: string): ChatMe
       'Use system, user, assistant or tool.',
     )
   if (name === 'function_call') return { role, content: '', toolCalls: [readCall(jsonText(item.value), where, `${field}.value`)] }
-  const calls = item.tool_calls ?? item.toolCalls
+  // OpenAI's older shape has one call, without a list.
+  const calls = item.tool_calls ?? item.toolCalls ?? (isPlain(item.function_call) ? [item.function_call] : undefined)
   const toolCalls = Array.isArray(calls)
     ? calls.map((call: unknown, index) => readCall(call, where, `${field}.tool_calls[${index}]`))
     : []

@@ -1,59 +1,64 @@
-import { createReadStream } from 'node:fs'
-import { createGunzip } from 'node:zlib'
-import { messageOf, QtError, usageError } from '@qt/core'
+import { usageError } from '@qt/core'
+import { readBytes, unreadable } from './reading/read-bytes.js'
+import { TextParts } from './reading/text-parts.js'
 
-/** Pieces of a UTF-8 file as text, unzipped when its name ends in .gz; a broken file is an error that names the line. */
-async function* readText(file: string, line: () => number): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true })
-  const source = createReadStream(file)
-  const unzip = /\.gz$/i.test(file) ? createGunzip() : undefined
-  if (unzip) source.once('error', (error) => unzip.destroy(error)).pipe(unzip)
+/**
+ * Pieces of a UTF-8 file or address as text, unpacked when it is gzip or Zstandard; a broken file is an error that names the line. When
+ * `lenient`, bytes that are no UTF-8 are read as U+FFFD.
+ */
+export async function* readText(file: string, line: () => number, { lenient = false } = {}): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: !lenient })
   try {
-    for await (const chunk of unzip ?? source) yield decoder.decode(chunk as Buffer, { stream: true })
+    for await (const piece of readBytes(file)) yield decoder.decode(piece, { stream: true })
     yield decoder.decode()
   } catch (cause) {
-    if (QtError.isInstance(cause)) throw cause
-    const encoding = cause instanceof TypeError
-    throw usageError(
-      encoding ? 'DATA_ENCODING' : 'DATA_UNREADABLE',
-      encoding ? `${file} is not UTF-8 text.` : `${file} cannot be read: ${messageOf(cause)}.`,
-      {
-        where: { file, line: line() },
-        actions: [encoding ? 'Save the file as UTF-8.' : 'Check that the file is complete and that you may read it.'],
-        cause,
-      },
-    )
-  } finally {
-    source.destroy()
-    unzip?.destroy()
+    // Not any TypeError: a connection that breaks off is one, too.
+    const encoding = cause instanceof TypeError && 'code' in cause && cause.code === 'ERR_ENCODING_INVALID_ENCODED_DATA'
+    if (!encoding) throw unreadable(file, cause, line())
+    throw usageError('DATA_ENCODING', `${file} is not UTF-8 text.`, {
+      where: { file, line: line() },
+      actions: ['Save the file as UTF-8.'],
+      cause,
+    })
   }
 }
 
-/** The lines of a file with their numbers from 1, streamed; \n and \r\n both end a line. */
-export async function* readLines(file: string): AsyncGenerator<{ text: string; line: number }> {
+export interface Line {
+  readonly text: string
+  readonly line: number
+}
+
+/** The lines of a file with their numbers from 1, as many at a time as come in one piece; \n and \r\n both end a line. */
+export async function* readLineBatches(file: string, options: { lenient?: boolean } = {}): AsyncGenerator<Line[]> {
   let line = 1
-  let rest: string[] = []
-  for await (const piece of readText(file, () => line)) {
+  const rest = new TextParts()
+  for await (const piece of readText(file, () => line, options)) {
+    const batch: Line[] = []
     let from = 0
     for (let to = piece.indexOf('\n'); to >= 0; to = piece.indexOf('\n', from)) {
-      rest.push(piece.slice(from, to))
-      const text = rest.join('')
-      yield { text: text.endsWith('\r') ? text.slice(0, -1) : text, line: line++ }
-      rest = []
+      const last = piece.slice(from, to)
+      const text = rest.length > 0 ? rest.end(last) : last
+      batch.push({ text: text.endsWith('\r') ? text.slice(0, -1) : text, line: line++ })
       from = to + 1
     }
-    if (from < piece.length) rest.push(piece.slice(from))
+    if (from < piece.length) rest.push(piece.slice(from), { file, line })
+    if (batch.length > 0) yield batch
   }
-  if (rest.length > 0) yield { text: rest.join(''), line }
+  if (rest.length > 0) yield [{ text: rest.end(''), line }]
+}
+
+/** The lines of a file with their numbers from 1, streamed. */
+export async function* readLines(file: string, options: { lenient?: boolean } = {}): AsyncGenerator<Line> {
+  for await (const batch of readLineBatches(file, options)) yield* batch
 }
 
 /** The whole text of a file. */
-export async function readWhole(file: string): Promise<string> {
-  const pieces: string[] = []
+export async function readWhole(file: string, options: { lenient?: boolean } = {}): Promise<string> {
+  const parts = new TextParts()
   let line = 1
-  for await (const piece of readText(file, () => line)) {
+  for await (const piece of readText(file, () => line, options)) {
     line += piece.split('\n').length - 1
-    pieces.push(piece)
+    parts.push(piece, { file })
   }
-  return pieces.join('')
+  return parts.end('')
 }

@@ -3,6 +3,7 @@ import { findFiles } from './find-files.js'
 import { readChat } from './read-chat.js'
 import { readInstruction } from './read-instruction.js'
 import { readRecords } from './read-records.js'
+import { readText } from './read-text.js'
 import { recordError } from './record-error.js'
 import { locateScenario } from './scenario/parse-scenario.js'
 import { toConversations } from './scenario/to-conversations.js'
@@ -25,13 +26,7 @@ export async function* readTexts(path: string | readonly string[]): AsyncGenerat
       else if (format === 'scenarios' && typeof value.text === 'string')
         for (const { messages } of toConversations(locateScenario(value.text).scenario))
           yield* messages.map(({ content }) => content)
-      else if (format === 'text' && typeof value.text === 'string') yield value.text
-      else
-        throw recordError(
-          where,
-          format === 'tokens' ? 'input_ids' : 'text',
-          'This record has no text.',
-          'Give texts, not token ids.',
-        )
+      else if (format === 'text') yield readText(record).text
+      else throw recordError(where, 'input_ids', 'This record has no text.', 'Give texts, not token ids.')
     }
 }

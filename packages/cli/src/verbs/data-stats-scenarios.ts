@@ -3,15 +3,18 @@ import { need } from '../need.js'
 import { fields } from '../print/units.js'
 import { localPath } from '../resolve.js'
 
-/** Whether a path leads to scenarios rather than to other data: notes that lie among them change nothing. */
+/**
+ * Whether a path leads to scenarios rather than to other data: notes that lie among them change nothing. Markdown that is no text is a
+ * matter for their checks, too.
+ */
 export async function holdsScenarios(path: string): Promise<boolean> {
   const { findFiles, looksLikeScenario, readScenarioFile } = await need('@qt/data', () => import('@qt/data'))
   const files = await findFiles(path, { onFinding: () => {} })
   const markdown = files.filter((file) => file.toLowerCase().endsWith('.md'))
   if (markdown.length * 2 <= files.length) return false
   for (const file of markdown) {
-    const { text } = await readScenarioFile(file)
-    if (text !== undefined && looksLikeScenario(text)) return true
+    const { text, finding } = await readScenarioFile(file)
+    if (text === undefined ? finding.code !== 'unreadable' : looksLikeScenario(text)) return true
   }
   return false
 }

@@ -17,21 +17,35 @@ export const verbs: readonly VerbEntry[] = [
   { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
   { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
   { name: 'serve', summary: 'Serve a model over HTTP, as OpenAI does.', load: async () => (await import('./serve.js')).serve },
-  { name: 'data parse', summary: 'Read a scenario.', load: async () => (await import('./data-parse.js')).dataParse },
+  {
+    name: 'data parse',
+    summary: 'Read a scenario, or bring records to one form.',
+    load: async () => (await import('./data-parse.js')).dataParse,
+  },
   {
     name: 'data validate',
-    summary: 'Find the mistakes in scenarios.',
+    summary: 'Find the mistakes in training data.',
     load: async () => (await import('./data-validate.js')).dataValidate,
   },
   {
     name: 'data fix',
-    summary: 'Correct the mistakes in scenarios that need no judgement.',
+    summary: 'Correct the mistakes in training data that need no judgement.',
     load: async () => (await import('./data-fix.js')).dataFix,
   },
   {
     name: 'data stats',
     summary: 'Say what a training would see of your data.',
     load: async () => (await import('./data-stats.js')).dataStats,
+  },
+  {
+    name: 'data dedup',
+    summary: 'Leave out records that are nearly the same as an earlier one.',
+    load: async () => (await import('./data-dedup.js')).dataDedup,
+  },
+  {
+    name: 'data split',
+    summary: 'Split records into training and what is held out.',
+    load: async () => (await import('./data-split.js')).dataSplit,
   },
   {
     name: 'eval tools',

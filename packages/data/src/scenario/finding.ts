@@ -47,5 +47,5 @@ export function toFinding({ code, severity = 'error', line, message, fix }: Prob
 }
 
 /** Control characters of a file or its name, so that they do not reach a terminal. */
-const shown = (text: string): string =>
+export const shown = (text: string): string =>
   text.replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)

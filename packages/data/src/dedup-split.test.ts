@@ -1,0 +1,57 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { dedupDataset } from './dedup-dataset.js'
+import { splitDataset } from './split-dataset.js'
+
+// Other work may share the machine.
+vi.setConfig({ testTimeout: 120_000 })
+
+let folder = ''
+let file = ''
+const words = (from: number) => Array.from({ length: 30 }, (_, i) => `word${from * 100 + i}`)
+const record = (text: readonly string[], category: string) => ({
+  instruction: text.join(' '),
+  output: `About ${text[0]}.`,
+  category,
+})
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-split-'))
+  file = join(folder, 'all.jsonl')
+  // 100 records of two categories; every fourth is the one before it with its last word changed.
+  const records = Array.from({ length: 100 }, (_, i) =>
+    record(i % 4 === 3 ? [...words(i - 1).slice(0, -1), `new${i}`] : words(i), i % 2 === 0 ? 'a' : 'b'),
+  )
+  await writeFile(file, records.map((one) => JSON.stringify(one)).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const lines = async (path: string): Promise<Record<string, string>[]> =>
+  (await readFile(path, 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
+test('near-duplicates are left out, and each is told with what it is like', async () => {
+  const out = join(folder, 'unique.jsonl')
+  const told: string[] = []
+  const result = await dedupDataset(file, { out, onDuplicate: (place, other) => told.push(`${place} ${other}`) })
+  expect(result).toMatchObject({ records: 100, kept: 75, removed: 25, parameters: { similarity: 0.8, permutations: 128 } })
+  expect(told[0]).toBe(`${file}:4 ${file}:3`)
+  expect((await lines(out)).length).toBe(75)
+})
+
+test('a split keeps near-duplicates together, shares out the categories, and is the same for a seed', async () => {
+  const out = join(folder, 'split')
+  const result = await splitDataset(file, { out, shares: { validation: 0.2 } })
+  expect(result.together).toEqual({ groups: 25, records: 50 })
+  const [train, held] = [await lines(join(out, 'train.jsonl')), await lines(join(out, 'validation.jsonl'))]
+  expect([train.length + held.length, Math.abs(held.length - 20) <= 1]).toEqual([100, true])
+  const start = (one: Record<string, string>) => one.instruction!.split(' ').slice(0, 5).join(' ')
+  const seen = new Set(train.map(start))
+  expect(held.filter((one) => seen.has(start(one)))).toEqual([])
+  expect(new Set(held.map(({ category }) => category))).toEqual(new Set(['a', 'b']))
+  const again = await splitDataset(file, { out: join(folder, 'again'), shares: { validation: 0.2 } })
+  expect(await lines(again.files[1]!)).toEqual(held)
+})

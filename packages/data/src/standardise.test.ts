@@ -1,0 +1,64 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { recordsOf } from '../test/record-arbitrary.js'
+import { standardise, toRecord } from './standardise.js'
+
+const standard = (value: Readonly<Record<string, unknown>>) => standardise({ value, where: {} })
+const { tokens: _, ...others } = recordsOf
+
+test.each(Object.entries(others))('a record of %s in the one form comes back from its line of JSON', (_layout, records) => {
+  fc.assert(
+    fc.property(records, (value) => {
+      const example = standard(value)
+      expect(standard(JSON.parse(JSON.stringify(toRecord(example))))).toEqual(example)
+    }),
+    { numRuns: 50, seed: 1 },
+  )
+})
+
+test('calls, tools, weights and what a record says besides are kept', () => {
+  const value = {
+    id: 7,
+    constructor: 'kept',
+    tools: JSON.stringify([{ name: 'roll', parameters: { type: 'object' } }]),
+    conversations: [
+      { from: 'human', value: 'I look' },
+      { from: 'function_call', value: '{"name": "roll", "arguments": {"skill": "stealth"}}' },
+      { from: 'observation', value: '12' },
+      { from: 'gpt', value: 'You see it.', weight: 0 },
+    ],
+  }
+  expect(standard(value)).toEqual({
+    kind: 'chat',
+    id: '7',
+    metadata: { constructor: 'kept' },
+    tools: [{ name: 'roll', parameters: { type: 'object' } }],
+    messages: [
+      { role: 'user', content: 'I look' },
+      { role: 'assistant', content: '', toolCalls: [{ name: 'roll', arguments: { skill: 'stealth' } }] },
+      { role: 'tool', content: '12' },
+      { role: 'assistant', content: 'You see it.', weight: 0 },
+    ],
+  })
+})
+
+test('a pair gets its system prompt and its input, and needs no prompt', () => {
+  expect(standard({ system: 'Be kind', instruction: 'Sum up', input: 'A text', chosen: 'Good', rejected: 'Bad' })).toEqual({
+    kind: 'preference',
+    prompt: [
+      { role: 'system', content: 'Be kind' },
+      { role: 'user', content: 'Sum up\n\nA text' },
+    ],
+    chosen: [{ role: 'assistant', content: 'Good' }],
+    rejected: [{ role: 'assistant', content: 'Bad' }],
+  })
+  const bare = standard({ chosen: 'Good', rejected: 'Bad' })
+  expect(standard(toRecord(bare))).toEqual(bare)
+})
+
+test('token ids and records of no known shape are errors with their place', () => {
+  expect(() => standard({ input_ids: [1] })).toThrow(expect.objectContaining({ code: 'DATA_FORMAT_UNSUPPORTED' }))
+  expect(() => standardise({ value: { a: 1 }, where: { file: 'a.jsonl', line: 3 } })).toThrow(
+    expect.objectContaining({ code: 'DATA_RECORD_UNKNOWN', where: { file: 'a.jsonl', line: 3 } }),
+  )
+})
