@@ -1,3 +1,4 @@
+import { usageError } from '@qt/core'
 import { adjacencyOf, energyOf, type QuadraticModel, type Solution } from './quadratic.js'
 import { quadraticBuilder } from './quadratic-builder.js'
 import type { Progress } from './solvers/search.js'
@@ -34,15 +35,14 @@ export interface DecomposeOptions {
  * ```
  */
 export async function decompose(model: QuadraticModel, options: DecomposeOptions): Promise<Solution> {
-  const {
-    limit,
-    solvePart,
-    seed = 1,
-    time = Number.POSITIVE_INFINITY,
-    rounds = Number.POSITIVE_INFINITY,
-    target,
-    signal,
-  } = options
+  const { solvePart, seed = 1, time = Number.POSITIVE_INFINITY, rounds = Number.POSITIVE_INFINITY, target, signal } = options
+  if (!(Number.isInteger(options.limit) && options.limit > 0))
+    throw usageError('QUBO_OPTION', `"limit" is ${options.limit}.`, {
+      where: { field: 'limit' },
+      actions: ['Give a whole number from 1 on.'],
+    })
+  if (model.size === 0) return new Uint8Array(0)
+  const limit = Math.min(options.limit, model.size)
   const started = performance.now()
   const elapsed = () => (performance.now() - started) / 1000
   const draw = uniformNumbers(seed)
@@ -63,10 +63,10 @@ export async function decompose(model: QuadraticModel, options: DecomposeOptions
     const before = Uint8Array.from(chosen, (i) => current[i]!)
     const gain = energyOf(part, before) - energyOf(part, found)
     if (gain >= 0) for (const [k, i] of chosen.entries()) current[i] = found[k]!
-    energy -= Math.max(0, gain)
-    idle = gain > 1e-12 * Math.max(1, Math.abs(energy)) ? 0 : idle + 1
+    const improved = gain > 1e-12 * Math.max(1, Math.abs(energy))
+    idle = improved ? 0 : idle + 1
+    if (improved) energy = energyOf(model, current)
     if (energy < least) {
-      energy = energyOf(model, current)
       least = energy
       best.set(current)
       options.onProgress?.({ energy, seconds: elapsed() })

@@ -7,16 +7,19 @@ export interface Network {
   reaches(node: number): boolean
 }
 
-/** What is left of a capacity below this share of the largest one counts as nothing. */
-const tiny = 1e-11
+/** What is left of a capacity below this share of it is rounding, unless all are whole: those are exact. */
+const tiny = 1e-12
 
 export function network(nodes: number): Network {
   const arcs: number[][] = Array.from({ length: nodes }, () => [])
   const heads: number[] = []
   const left: number[] = []
+  const floors: number[] = []
+  let whole = true
   const level = new Int32Array(nodes)
   const next = new Uint32Array(nodes)
-  let floor = 0
+
+  const open = (arc: number): boolean => left[arc]! > (whole ? 0 : floors[arc]!)
 
   /** Distances from the source over arcs that have something left. */
   const measure = (source: number): void => {
@@ -25,7 +28,7 @@ export function network(nodes: number): Network {
     const queue = [source]
     for (const node of queue)
       for (const arc of arcs[node]!)
-        if (left[arc]! > floor && level[heads[arc]!]! < 0) {
+        if (open(arc) && level[heads[arc]!]! < 0) {
           level[heads[arc]!] = level[node]! + 1
           queue.push(heads[arc]!)
         }
@@ -45,7 +48,7 @@ export function network(nodes: number): Network {
       const list = arcs[node]!
       while (next[node]! < list.length) {
         const arc = list[next[node]!]!
-        if (left[arc]! > floor && level[heads[arc]!] === level[node]! + 1) break
+        if (open(arc) && level[heads[arc]!] === level[node]! + 1) break
         next[node]!++
       }
       if (next[node]! < list.length) {
@@ -66,7 +69,8 @@ export function network(nodes: number): Network {
       arcs[to]!.push(heads.length + 1)
       heads.push(to, from)
       left.push(capacity, 0)
-      floor = Math.max(floor, tiny * capacity)
+      floors.push(tiny * capacity, tiny * capacity)
+      whole &&= Number.isSafeInteger(capacity)
     },
     flow(source, sink) {
       let total = 0

@@ -13,6 +13,7 @@ export interface RoofDual {
  * Roof duality: a lower bound, and variables whose values are certain. The model is written with positive coefficients only, of bits and
  * of their negations; each term becomes two arcs of an implication network, and what its largest flow leaves reachable must be true.
  * Hammer, Hansen, Simeone (1984); Boros, Hammer, "Pseudo-Boolean optimization", Discrete Applied Mathematics 123 (2002).
+ * Exact for whole coefficients below 2^53, else up to the rounding of energies.
  *
  * @example
  * ```ts
@@ -27,10 +28,10 @@ export function roofDuality(given: QuadraticModel): RoofDual {
   const truth = 2 * size
   const implications = network(2 * size + 2)
   let bound = offset
-  /** coefficient · u · v: where u holds, not v saves it. */
+  /** coefficient · u · v: where u holds, not v saves it. Twice the capacities keep whole numbers whole. */
   const addTerm = (u: number, v: number, coefficient: number) => {
-    implications.addArc(u, not(v), coefficient / 2)
-    implications.addArc(v, not(u), coefficient / 2)
+    implications.addArc(u, not(v), coefficient)
+    implications.addArc(v, not(u), coefficient)
   }
   const costs = linear.slice()
   for (let k = 0; k < values.length; k++) {
@@ -50,7 +51,7 @@ export function roofDuality(given: QuadraticModel): RoofDual {
       addTerm(truth, 2 * i + 1, -cost)
     }
   }
-  bound += implications.flow(truth, not(truth))
+  bound += implications.flow(truth, not(truth)) / 2
   const fixed = new Map<number, 0 | 1>()
   for (let i = 0; i < size; i++) {
     const [one, zero] = [implications.reaches(2 * i), implications.reaches(2 * i + 1)]

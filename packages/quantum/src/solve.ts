@@ -109,7 +109,8 @@ async function solveQuadratic(model: QuadraticModel, options: SolveOptions, find
   const rest = (options.presolve ?? auto) ? presolve(model) : undefined
   const { sizeLimit } = options
   const given = rest?.model ?? model
-  const time = options.time === undefined ? undefined : Math.max(1e-3, options.time - (performance.now() - started) / 1000)
+  const most = options.time ?? (options.sweeps === undefined ? 1 : undefined)
+  const time = most === undefined ? undefined : Math.max(1e-3, most - (performance.now() - started) / 1000)
   const inside = { ...options, time }
   const result =
     given.size === 0
@@ -138,7 +139,7 @@ async function solveInPieces(
   options: SolveOptions,
   findEngine: FindEngine,
 ): Promise<QuadraticResult> {
-  const { seed = 1, sweeps, reads = 1, time = sweeps === undefined ? 1 : undefined, target, signal, onProgress } = options
+  const { seed = 1, sweeps, reads = 1, time, target, signal, onProgress } = options
   const engine = await findEngine(options.engine)
   const wanted = options.solver ?? 'auto'
   let counted = 0
@@ -222,7 +223,7 @@ async function solveWhole(model: QuadraticModel, options: SolveOptions, findEngi
   return finish(search.best().solution, solver, false, search.counted, engine.name)
 }
 
-function checkOptions({ solver, time, seed, sweeps, reads, threads, sizeLimit, betaRange }: SolveOptions): void {
+export function checkOptions({ solver, time, seed, sweeps, reads, threads, sizeLimit, betaRange }: SolveOptions): void {
   if (solver !== undefined && !solverNames.includes(solver))
     throw usageError('QUBO_SOLVER', `There is no solver "${solver}".`, { actions: [`Use ${solverNames.join(', ')}.`] })
   const positive = { time, sweeps, reads, threads, sizeLimit }

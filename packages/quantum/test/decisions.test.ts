@@ -9,6 +9,7 @@ import {
   logitSketch,
   meanDivergence,
   objectiveOf,
+  pairwisePlanner,
   placeAdapters,
   scheduleJobs,
   selectExamples,
@@ -76,6 +77,52 @@ test('says where a QUBO has no place, and what cannot be kept', async () => {
   await expect(decide(heavy)).rejects.toMatchObject({ code: 'DECISION_BUDGET' })
   await expect(decide({ ...knapsack, pairs: [[0, 0, 0, 1, 1]] })).rejects.toMatchObject({ code: 'DECISION_INVALID' })
   await expect(decide({ ...knapsack, pairs: [[0, 0, 99, 1, 1]] })).rejects.toMatchObject({ code: 'DECISION_INVALID' })
+  await expect(decide({ ...knapsack, budget: Number.NaN })).rejects.toMatchObject({ code: 'DECISION_INVALID' })
+  await expect(decide(knapsack, { time: 0 })).rejects.toMatchObject({ code: 'QUBO_OPTION', where: { field: 'time' } })
+})
+
+test('a budget is kept to the byte, also where only the least of everything fits', async () => {
+  const option = (name: string, weight: number, cost: number) => ({ name, weight, cost })
+  const group = (name: string) => ({ name, options: [option('small', 500, 1), option('large', 600_000_000, 0)] })
+  const groups = [group('a'), group('b')]
+  for (const [budget, large] of [
+    [1000, 0],
+    [1_199_999_999, 1],
+    [1_200_000_000, 2],
+  ] as const)
+    for (const { method, choice, weight } of (await decide({ groups, pairs: [], budget }, { time: 0.01 })).outcomes) {
+      expect(weight).toBeLessThanOrEqual(budget)
+      // A random choice may be anything that fits.
+      if (method !== 'random') expect([method, choice.reduce((a, b) => a + b, 0)]).toEqual([method, large])
+    }
+})
+
+test('the unit of costs does not matter', async () => {
+  const problem = randomProblem(4, 8, 3, 0.5)
+  const scaled = (by: number): ChoiceProblem => ({
+    ...problem,
+    groups: problem.groups.map(({ name, options }) => ({
+      name,
+      options: options.map((option) => ({ ...option, cost: by * option.cost })),
+    })),
+    pairs: problem.pairs.map(([g, o, h, p, value]): ChoicePair => [g, o, h, p, by * value]),
+  })
+  const [small, large] = [await decide(scaled(2 ** -50), { time: 0.1 }), await decide(scaled(2 ** 50), { time: 0.1 })]
+  for (const method of ['greedy', 'separable', 'exact']) {
+    const of = ({ outcomes }: typeof small) => outcomes.find((one) => one.method === method)!.choice
+    expect(of(small)).toEqual(of(large))
+  }
+  expect(small.best.choice).toEqual(small.outcomes.find(({ method }) => method === 'exact')!.choice)
+})
+
+test('a decision that is interrupted ends at once', async () => {
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(), 50)
+  const started = performance.now()
+  await expect(decide(randomProblem(1, 8, 3, 0.5), { time: 60, signal: controller.signal })).rejects.toMatchObject({
+    name: 'AbortError',
+  })
+  expect(performance.now() - started).toBeLessThan(30_000)
 })
 
 test('examples that say the same are not both selected', async () => {
@@ -112,6 +159,9 @@ test('adapters go where gradients are, within the parameters', async () => {
   expect(ranks.get('v')).toBeGreaterThanOrEqual(4)
   // q and k gain mostly the same.
   expect(ranks.has('q') && ranks.has('k')).toBe(false)
+  const wrong = { parameters: 1024, overlaps: [{ between: ['q', 'x'] as const, share: 1 }] }
+  await expect(placeAdapters(sites, wrong)).rejects.toMatchObject({ code: 'DECISION_INVALID' })
+  await expect(placeAdapters([...sites, site('q', 1)], { parameters: 1024 })).rejects.toMatchObject({ code: 'DECISION_INVALID' })
 })
 
 test('the sum of a schedule is that of its jobs, and no job runs where it does not fit', async () => {
@@ -130,6 +180,29 @@ test('the sum of a schedule is that of its jobs, and no job runs where it does n
   expect(weightedCompletion).toBeCloseTo(decision.best.objective, 9)
   expect(decision.best.objective).toBeCloseTo(decision.outcomes.find(({ method }) => method === 'exact')!.objective, 9)
   await expect(scheduleJobs(jobs, [machines[0]!])).rejects.toMatchObject({ code: 'DECISION_INVALID' })
+  // Names are for people: the same one twice is two machines.
+  const twins = await scheduleJobs(jobs.slice(0, 2), [machines[1]!, machines[1]!], { time: 0.05 })
+  expect(twins.jobs.map(({ start }) => start)).toEqual([0, 0])
+})
+
+test('the planner counts what pairs cost, and gives up where nothing fits', async () => {
+  const tensors = ['a', 'b', 'c'].map((name) => ({
+    name,
+    options: [
+      { type: 'F16', bytes: 100, cost: 0 },
+      { type: 'Q4', bytes: 30, cost: 1 },
+    ],
+  }))
+  // a and b change the model in the same way, c against them and a little more: a and c, or b and c, are the best to cut.
+  const sketches: Record<string, number[]> = { a: [1, 0], b: [1, 0], c: [-1, 0.5] }
+  const planner = pairwisePlanner({
+    time: 0.05,
+    sketch: (name, type) => (type === 'F16' ? undefined : Float32Array.from(sketches[name]!)),
+  })
+  const choice = await planner({ tensors, budget: 160 })
+  expect(choice![2]).toBe(1)
+  expect(choice![0]! + choice![1]!).toBe(1)
+  expect(await planner({ tensors, budget: 89 })).toBeUndefined()
 })
 
 test('half the square of a sketch is about the divergence, also of changes that add up', () => {

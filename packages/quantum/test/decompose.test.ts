@@ -1,11 +1,18 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { energyOf, quadraticModel, roofDuality, solve } from '../src/index.js'
+import { decompose, energyOf, type QuadraticModel, quadraticModel, roofDuality, solve } from '../src/index.js'
 import { exactOptimum } from '../src/solvers/exact.js'
-import { randomModel } from './random-models.js'
+import { allSolutions, randomModel } from './random-models.js'
 
 // A busy machine.
 vi.setConfig({ testTimeout: 120_000 })
+
+/** Every third coupling and every fourth linear term a million million times as large. */
+const farApart = (model: QuadraticModel): QuadraticModel => ({
+  ...model,
+  linear: model.linear.map((value, i) => (i % 4 === 0 ? value * 2 ** 40 : value)),
+  values: model.values.map((value, k) => (k % 3 === 0 ? value * 2 ** 40 : value)),
+})
 
 test('roof duality bounds every model from below, and what it fixes is so in every optimum', () => {
   fc.assert(
@@ -14,19 +21,35 @@ test('roof duality bounds every model from below, and what it fixes is so in eve
       fc.integer({ min: 1, max: 9999 }),
       fc.constantFrom(0.15, 0.4),
       fc.constantFrom('binary' as const, 'spin' as const),
-      fc.boolean(),
-      (size, seed, density, vartype, whole) => {
-        const model = randomModel(size, density, seed, { vartype, whole })
+      fc.constantFrom('whole' as const, 'fractions' as const, 'far apart' as const),
+      (size, seed, density, vartype, kind) => {
+        const random = randomModel(size, density, seed, { vartype, whole: kind !== 'fractions' })
+        const model = kind === 'far apart' ? farApart(random) : random
         const { bound, fixed } = roofDuality(model)
-        const all = Array.from({ length: 2 ** size }, (_, state) => Uint8Array.from({ length: size }, (_, i) => (state >> i) & 1))
+        const all = allSolutions(size)
         const energies = all.map((solution) => energyOf(model, solution))
         const least = Math.min(...energies)
-        expect(bound).toBeLessThanOrEqual(least + 1e-9)
+        expect(bound).toBeLessThanOrEqual(least + (kind === 'fractions' ? 1e-9 : 0))
         for (const [k, solution] of all.entries())
-          if (energies[k]! <= least + 1e-12) for (const [i, value] of fixed) expect(solution[i]).toBe(value)
+          if (energies[k] === least) for (const [i, value] of fixed) expect(solution[i]).toBe(value)
       },
     ),
+    { numRuns: 400 },
   )
+})
+
+test('roof duality decides something', () => {
+  // Or the property above would say nothing.
+  const counts = Array.from({ length: 20 }, (_, seed) => roofDuality(randomModel(10, 0.2, seed + 1)).fixed.size)
+  expect(Math.max(...counts)).toBe(10)
+})
+
+test('a huge coefficient hides none of the small ones', () => {
+  // Bit 1 gains 11 alone and loses 20 beside the others, which gain 10 each.
+  const others = [2, 3, 4, 5, 6]
+  const linear = [1e12, -11, ...others.map(() => -10)]
+  const model = quadraticModel({ linear, couplings: others.map((j): [number, number, number] => [1, j, 4]) })
+  expect(roofDuality(model).fixed.get(1)).not.toBe(1)
 })
 
 test('roof duality is exact where no coupling is positive', () => {
@@ -39,15 +62,8 @@ test('roof duality is exact where no coupling is positive', () => {
       [0, 3, -1],
     ],
   })
-  const best = Math.min(
-    ...Array.from({ length: 16 }, (_, state) =>
-      energyOf(
-        model,
-        Uint8Array.from({ length: 4 }, (_, i) => (state >> i) & 1),
-      ),
-    ),
-  )
-  expect(roofDuality(model).bound).toBeCloseTo(best, 9)
+  const best = Math.min(...allSolutions(4).map((solution) => energyOf(model, solution)))
+  expect(roofDuality(model).bound).toBe(best)
 })
 
 test('solve presolves what is easy, and says that it is proven', async () => {
@@ -89,4 +105,14 @@ test('an aborted search in pieces gives the best so far', async () => {
   const { seconds, energy, solution } = await solve(model, { sizeLimit: 50, time: 60, signal: controller.signal })
   expect(seconds).toBeLessThan(10)
   expect(energy).toBe(energyOf(model, solution))
+})
+
+test('a piece may be as large as the model, a model empty, and a limit must be one', async () => {
+  const model = randomModel(12, 0.4, 5)
+  const solvePart = async (part: QuadraticModel) => (await exactOptimum(part)).solution
+  const best = await exactOptimum(model)
+  expect(energyOf(model, await decompose(model, { limit: 50, solvePart }))).toBe(energyOf(model, best.solution))
+  expect(await decompose(quadraticModel({}), { limit: 5, solvePart })).toEqual(new Uint8Array(0))
+  for (const limit of [0, -1, 1.5, Number.NaN])
+    await expect(decompose(model, { limit, solvePart })).rejects.toMatchObject({ code: 'QUBO_OPTION', where: { field: 'limit' } })
 })

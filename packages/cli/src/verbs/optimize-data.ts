@@ -1,4 +1,7 @@
-import { writeFile } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { usageError } from '@qt/core'
+import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
@@ -13,8 +16,8 @@ export const optimizeData = defineVerb({
   name: 'optimize data',
   summary: 'Select training examples under a budget of tokens.',
   details:
-    'FILE is JSONL, an example a line; a number "quality" (0 to 1) of an example counts, 0.5 without. Selected are good examples, unlike each other. With --measure every fifth example is held out, and a small model of word pairs says how well each selection predicts them: a stand-in for training, which takes seconds. Tokens are words and signs.',
-  positionals: [{ name: 'FILE', description: 'Examples, JSONL.', required: true }],
+    'FILE is JSONL or a JSON array, an example each; a number "quality" (0 to 1) of an example counts, 0.5 without. Selected are good examples, unlike each other. With --measure every fifth example is held out, and a small model of word pairs says how well each selection predicts them: a stand-in for training, which takes seconds; what is held out is not selected. Tokens are words and signs. All pairs of examples are compared: thousands of examples take seconds, tens of thousands too long.',
+  positionals: [{ name: 'FILE', description: 'Examples, JSONL or JSON.', required: true }],
   flags: {
     ...decisionFlags,
     tokens: { type: 'number', value: 'N', description: 'The most tokens of all that is selected.', required: true },
@@ -28,13 +31,15 @@ export const optimizeData = defineVerb({
     'qt optimize data examples.jsonl --tokens 20000 --measure --json',
   ],
   async run({ flags, positionals, io }) {
+    const file = positionals[0]!
+    if (flags.output !== undefined) await requireOther(file, flags.output)
     const { readRecords } = await need('@qt/data', () => import('@qt/data'))
     const { bitsPerWord, selectExamples, textFeatures, wordsOf } = await need(
       '@qt/quantum',
       () => import('@qt/quantum/decisions'),
     )
     const records: { line: string; text: string; quality: number }[] = []
-    for await (const { value } of readRecords(positionals[0]!)) {
+    for await (const { value } of readRecords(file)) {
       const quality = typeof value === 'object' && value !== null && 'quality' in value ? value.quality : undefined
       records.push({
         line: JSON.stringify(value),
@@ -42,11 +47,18 @@ export const optimizeData = defineVerb({
         quality: typeof quality === 'number' ? Math.min(1, Math.max(0, quality)) : 0.5,
       })
     }
-    const held = flags.measure ? records.filter((_, k) => k % heldOutEvery === heldOutEvery - 1) : []
-    const pool = records.filter((record) => !held.includes(record))
+    if (records.length === 0)
+      throw usageError('DATA_NOT_FOUND', `${file} has no examples.`, {
+        where: { file },
+        actions: ['Write an example on each line: {"instruction": "…", "output": "…"}.'],
+      })
+    const isHeld = (place: number) => flags.measure === true && place % heldOutEvery === heldOutEvery - 1
+    const held = records.filter((_, place) => isHeld(place))
+    const places = [...records.keys()].filter((place) => !isHeld(place))
+    const pool = places.map((place) => records[place]!)
     const features = textFeatures(pool.map(({ text }) => text))
     const candidates = pool.map(({ text, quality }, i) => ({
-      name: `example ${i + 1}`,
+      name: `example ${places[i]! + 1}`,
       tokens: wordsOf(text).length,
       quality,
       features: features[i]!,
@@ -72,12 +84,29 @@ export const optimizeData = defineVerb({
       io.out(
         `\nHeld out, bits per word (less is better):\n${numbers(measured.map((one) => [one.method, one.bitsPerWord.toFixed(4)]))}`,
       )
-    if (flags.output !== undefined) await writeFile(flags.output, selected.map((i) => `${pool[i]!.line}\n`).join(''))
+    if (flags.output !== undefined) {
+      await makeFolder(dirname(flags.output))
+      await writeFileAtomic(flags.output, selected.map((i) => `${pool[i]!.line}\n`).join(''))
+    }
     io.out(`\n${selected.length} of ${pool.length} examples, ${tokens} of ${budget} tokens.\n`)
-    io.document({ selected, tokens, ...(measured ? { measured } : {}), decision: decisionDocument(decision) })
+    io.document({
+      selected: selected.map((i) => places[i]!),
+      tokens,
+      ...(measured ? { measured } : {}),
+      decision: decisionDocument(decision),
+    })
     return 0
   },
 })
+
+/** The selection must not replace what it is selected from. */
+async function requireOther(input: string, output: string): Promise<void> {
+  if ((await realpath(output).catch(() => undefined)) !== (await realpath(input))) return
+  throw usageError('OUTPUT_IS_INPUT', `${output} is what is selected from.`, {
+    where: { file: output },
+    actions: ['Choose another output.'],
+  })
+}
 
 /** Every text in a record, whatever its form. */
 function textsOf(value: unknown): string[] {

@@ -25,7 +25,7 @@ export async function readMeasurements<T>(file: string, schema: z.ZodType<T>): P
   } catch (cause) {
     throw usageError('JSON_UNREADABLE', `${file} is no JSON: ${messageOf(cause)}.`, {
       where: { file },
-      actions: ['Correct it.'],
+      actions: ['Correct the file at that place.'],
       cause,
     })
   }

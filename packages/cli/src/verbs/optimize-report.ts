@@ -19,7 +19,7 @@ export function printDecision(io: Io, { outcomes, best, groups, options, pairs, 
       ['', 'objective', 'budget used', 'seconds'],
       ...outcomes.map(({ method, objective, weight, seconds }) => [
         method === best.method ? `${method} *` : method,
-        objective.toFixed(4),
+        objective.toPrecision(6),
         weight.toFixed(0),
         seconds.toFixed(3),
       ]),

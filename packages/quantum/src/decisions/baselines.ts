@@ -1,6 +1,6 @@
 import { uniformNumbers } from '../solvers/uniform-numbers.js'
 import type { Choices } from './choice-problem.js'
-import { exchange, fillGreedily, fit, stateOf } from './state.js'
+import { type ChoiceState, exchange, fillGreedily, stateOf } from './state.js'
 
 /** Once downhill. */
 export function greedyChoice(choices: Choices): number[] {
@@ -9,14 +9,21 @@ export function greedyChoice(choices: Choices): number[] {
   return state.choice()
 }
 
+export interface RepeatOptions {
+  /** Seconds. */
+  readonly time: number
+  readonly seed: number
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The best of as many random choices as fit into the time; each takes random options for as long as the budget lasts. */
-export function randomChoice(choices: Choices, seconds: number, seed: number): number[] {
-  return repeated(seconds, seed, (draw) => randomState(choices, draw))
+export function randomChoice(choices: Choices, options: RepeatOptions): Promise<number[]> {
+  return repeated(options, (draw) => randomState(choices, draw))
 }
 
 /** The same with each one improved by single changes and exchanges: what a programmer without a QUBO would do. */
-export function localSearchChoice(choices: Choices, seconds: number, seed: number): number[] {
-  return repeated(seconds, seed, (draw) => {
+export function localSearchChoice(choices: Choices, options: RepeatOptions): Promise<number[]> {
+  return repeated(options, (draw) => {
     const state = randomState(choices, draw)
     fillGreedily(choices, state)
     exchange(choices, state, 20 * choices.weight.length, draw)
@@ -25,18 +32,23 @@ export function localSearchChoice(choices: Choices, seconds: number, seed: numbe
   })
 }
 
-function repeated(seconds: number, seed: number, make: (draw: () => number) => ReturnType<typeof stateOf>): number[] {
+async function repeated({ time, seed, signal }: RepeatOptions, make: (draw: () => number) => ChoiceState): Promise<number[]> {
   const started = performance.now()
   const draw = uniformNumbers(seed)
   let best = make(draw)
-  while ((performance.now() - started) / 1000 < seconds) {
+  for (let now = started, breath = started; (now - started) / 1000 < time; now = performance.now()) {
     const state = make(draw)
     if (state.objective < best.objective) best = state
+    if (now - breath < 30) continue
+    // Timers and Ctrl-C want their turn.
+    await new Promise((resolve) => setTimeout(resolve, 0))
+    signal?.throwIfAborted()
+    breath = performance.now()
   }
   return best.choice()
 }
 
-function randomState(choices: Choices, draw: () => number) {
+function randomState(choices: Choices, draw: () => number): ChoiceState {
   const { starts } = choices
   const given = Array.from(
     { length: starts.length - 1 },
@@ -48,9 +60,8 @@ function randomState(choices: Choices, draw: () => number) {
   const order = given.map((option) => ({ option, key: draw() })).sort((a, b) => a.key - b.key)
   for (const { option } of order) {
     state.set(option)
-    if (state.weight > choices.budget) state.set(lightest.chosen[choices.groupOf[option]!]!)
+    if (state.weight > choices.limit) state.set(lightest.chosen[choices.groupOf[option]!]!)
   }
-  fit(choices, state)
   return state
 }
 
@@ -61,20 +72,23 @@ const steps = 2000
  * The best choice by single costs, pairs left aside: a multiple-choice knapsack by dynamic programming. Weights are rounded up to a
  * two-thousandth of the budget, so the result fits and may miss the optimum by what rounding takes.
  */
-export function separableChoice({ starts, weight, cost, budget }: Choices): number[] {
+export function separableChoice({ starts, weight, cost, limit }: Choices): number[] {
   const groups = starts.length - 1
-  if (budget === Number.POSITIVE_INFINITY)
+  if (limit === Number.POSITIVE_INFINITY)
     return Array.from({ length: groups }, (_, g) => argmin(starts[g]!, starts[g + 1]!, (o) => cost[o]!) - starts[g]!)
   // Above the lightest of each group.
   const floor = Array.from({ length: groups }, (_, g) => weight[argmin(starts[g]!, starts[g + 1]!, (o) => weight[o]!)]!)
-  const room = Math.max(0, budget - floor.reduce((a, b) => a + b, 0))
-  const unit = room / steps || 1
+  const unit = (limit - floor.reduce((a, b) => a + b, 0)) / steps
+  const sizeOf = (option: number, g: number) => {
+    const more = weight[option]! - floor[g]!
+    return more === 0 ? 0 : unit > 0 ? Math.ceil(more / unit) : Number.POSITIVE_INFINITY
+  }
   let best = new Float64Array(steps + 1)
   const taken = Array.from({ length: groups }, () => new Uint16Array(steps + 1))
   for (let g = 0; g < groups; g++) {
     const next = new Float64Array(steps + 1).fill(Number.POSITIVE_INFINITY)
     for (let o = starts[g]!; o < starts[g + 1]!; o++) {
-      const size = Math.ceil((weight[o]! - floor[g]!) / unit - 1e-9)
+      const size = sizeOf(o, g)
       for (let used = size; used <= steps; used++) {
         const value = best[used - size]! + cost[o]!
         if (value >= next[used]!) continue
@@ -87,7 +101,7 @@ export function separableChoice({ starts, weight, cost, budget }: Choices): numb
   const choice = new Array<number>(groups).fill(0)
   for (let g = groups - 1, used = steps; g >= 0; g--) {
     choice[g] = taken[g]![used]!
-    used -= Math.ceil((weight[starts[g]! + choice[g]!]! - floor[g]!) / unit - 1e-9)
+    used -= sizeOf(starts[g]! + choice[g]!, g)
   }
   return choice
 }
@@ -100,7 +114,7 @@ function argmin(from: number, to: number, value: (index: number) => number): num
 
 /** Everything there is, where that is little; undefined where it is too much. */
 export function exhaustiveChoice(choices: Choices, most = 300_000): number[] | undefined {
-  const { starts, budget } = choices
+  const { starts, limit } = choices
   const groups = starts.length - 1
   let count = 1
   for (let g = 0; g < groups; g++) count *= starts[g + 1]! - starts[g]!
@@ -110,7 +124,7 @@ export function exhaustiveChoice(choices: Choices, most = 300_000): number[] | u
   let least = Number.POSITIVE_INFINITY
   const visit = (g: number): void => {
     if (g === groups) {
-      if (state.weight > budget + 1e-9 * Math.max(1, Math.abs(budget)) || state.objective >= least) return
+      if (state.weight > limit || state.objective >= least) return
       least = state.objective
       best = state.choice()
       return

@@ -1,4 +1,4 @@
-import type { ChoicePair, ChoiceProblem } from './choice-problem.js'
+import { type ChoicePair, type ChoiceProblem, lightestOf } from './choice-problem.js'
 import { type DecideOptions, type Decision, decide } from './decide.js'
 
 /** What `planUnder` of @qt/quantize asks a planner. */
@@ -45,11 +45,13 @@ export function bitsProblem(
   return { groups, pairs, budget }
 }
 
-/** A planner for `planUnder(model, { planner })` that counts how tensors act together. */
+/** A planner for `planUnder(model, { planner })` that counts how tensors act together; undefined when nothing fits. */
 export const pairwisePlanner =
   (options: BitsOptions) =>
-  async (problem: BitsProblem): Promise<readonly number[]> => {
-    const decision = await decide(bitsProblem(problem, options), options)
+  async (problem: BitsProblem): Promise<readonly number[] | undefined> => {
+    const choices = bitsProblem(problem, options)
+    if (lightestOf(choices) > problem.budget) return undefined
+    const decision = await decide(choices, options)
     options.onDecision?.(decision)
     return decision.best.choice
   }
@@ -62,11 +64,14 @@ export const pairwisePlanner =
 export function logitSketch(before: Float32Array, after: Float32Array, vocabulary: number, dimensions = 4096): Float32Array {
   const sketch = new Float32Array(dimensions)
   const positions = Math.floor(before.length / vocabulary)
+  // What was and stays impossible has the logarithm −∞.
+  const possible = (k: number) => before[k]! > Number.NEGATIVE_INFINITY
   for (let position = 0; position < positions; position++) {
     const from = position * vocabulary
     let mean = 0
-    for (let k = from; k < from + vocabulary; k++) mean += Math.exp(before[k]!) * (after[k]! - before[k]!)
+    for (let k = from; k < from + vocabulary; k++) if (possible(k)) mean += Math.exp(before[k]!) * (after[k]! - before[k]!)
     for (let k = from; k < from + vocabulary; k++) {
+      if (!possible(k)) continue
       const hash = mix(k)
       const value = Math.sqrt(Math.exp(before[k]!) / positions) * (after[k]! - before[k]! - mean)
       sketch[hash % dimensions]! += hash >>> 31 === 0 ? value : -value
@@ -78,7 +83,8 @@ export function logitSketch(before: Float32Array, after: Float32Array, vocabular
 /** KL divergence of the second model from the first, averaged over positions. */
 export function meanDivergence(before: Float32Array, after: Float32Array, vocabulary: number): number {
   let sum = 0
-  for (let k = 0; k < before.length; k++) sum += Math.exp(before[k]!) * (before[k]! - after[k]!)
+  for (let k = 0; k < before.length; k++)
+    if (before[k]! > Number.NEGATIVE_INFINITY) sum += Math.exp(before[k]!) * (before[k]! - after[k]!)
   return sum / Math.max(1, before.length / vocabulary)
 }
 

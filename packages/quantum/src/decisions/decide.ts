@@ -1,3 +1,4 @@
+import { checkOptions } from '../solve.js'
 import type { SolverName } from '../solvers/index.js'
 import { exhaustiveChoice, greedyChoice, localSearchChoice, randomChoice, separableChoice } from './baselines.js'
 import { type ChoiceProblem, choicesOf, objectiveOf, weightOf } from './choice-problem.js'
@@ -61,6 +62,7 @@ export interface DecideOptions {
  */
 export async function decide(problem: ChoiceProblem, options: DecideOptions = {}): Promise<Decision> {
   const { time = 2, seed = 1, solver, sizeLimit, signal } = options
+  checkOptions({ time, seed, solver, sizeLimit })
   const choices = choicesOf(problem)
   let bits = 0
   const outcomes: Outcome[] = []
@@ -74,8 +76,8 @@ export async function decide(problem: ChoiceProblem, options: DecideOptions = {}
   }
   await add('greedy', () => greedyChoice(choices))
   await add('separable', () => separableChoice(choices))
-  await add('random', () => randomChoice(choices, time, seed))
-  await add('local-search', () => localSearchChoice(choices, time, seed))
+  await add('random', () => randomChoice(choices, { time, seed, signal }))
+  await add('local-search', () => localSearchChoice(choices, { time, seed, signal }))
   await add('qubo', async () => {
     const found = await quboChoice(choices, { time, seed, solver, sizeLimit, signal })
     bits = found.bits
@@ -83,7 +85,7 @@ export async function decide(problem: ChoiceProblem, options: DecideOptions = {}
   })
   await add('exact', () => exhaustiveChoice(choices))
   const least = Math.min(...outcomes.map(({ objective }) => objective))
-  const margin = 1e-9 * Math.max(1, Math.abs(least))
+  const margin = 1e-9 * Math.abs(least)
   const best = outcomes.find(({ objective }) => objective <= least + margin)!
   return {
     best,

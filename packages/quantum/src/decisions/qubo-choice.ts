@@ -20,15 +20,16 @@ const prices = 12
 /**
  * As a QUBO. The first option of each group needs no bit (all others at 0), two of one group together get a penalty. The budget is no penalty,
  * whose slack bits searches are bad at, but a price for weight (a Lagrange multiplier) that is halved in until it is just kept; what a
- * solution takes too much is given back, what is left over is filled, both by the real costs.
+ * solution takes too much is given back, what is left over is filled, and both by the real costs; a few exchanges follow, as of local search.
+ * It begins with the greedy choice, so it is never worse than that.
  */
 export async function quboChoice(choices: Choices, options: QuboChoiceOptions): Promise<{ choice: number[]; bits: number }> {
-  const { budget } = choices
+  const { limit } = choices
   const model = choiceModel(choices)
   const draw = uniformNumbers(options.seed)
   let best = stateOf(choices)
   fillGreedily(choices, best)
-  const time = options.time / prices
+  const time = options.time / (limit === Number.POSITIVE_INFINITY ? 1 : prices)
   const at = async (price: number): Promise<number> => {
     const priced = withPrice(choices, model, price)
     const { seed, solver, sizeLimit, signal } = options
@@ -42,13 +43,13 @@ export async function quboChoice(choices: Choices, options: QuboChoiceOptions): 
     if (state.objective < best.objective) best = state
     return weight
   }
-  if ((await at(0)) > budget) {
+  if ((await at(0)) > limit) {
     // Above the best gain for a unit of weight nothing is worth taking.
     let [low, high] = [0, highestPrice(choices)]
     for (let k = 1; k < prices && !options.signal?.aborted; k++) {
       // Prices span orders of magnitude: halved in by their ratio.
       const middle = low === 0 ? high / 1000 : Math.sqrt(low * high)
-      if ((await at(middle)) > budget) low = middle
+      if ((await at(middle)) > limit) low = middle
       else high = middle
     }
   }
@@ -92,7 +93,11 @@ function choiceModel({ starts, cost, partners, groupOf }: Choices): ChoiceModel 
 }
 
 /** Adds the price of weights, and penalties that keep a group from being chosen twice. */
-function withPrice({ starts, weight, groupOf }: Choices, { options, ...model }: ChoiceModel, price: number): QuadraticModel {
+function withPrice(
+  { starts, weight, groupOf, tiny }: Choices,
+  { options, ...model }: ChoiceModel,
+  price: number,
+): QuadraticModel {
   const linear = model.linear.map((value, bit) => {
     const o = options[bit]!
     return value + price * (weight[o]! - weight[starts[groupOf[o]!]!]!)
@@ -111,7 +116,7 @@ function withPrice({ starts, weight, groupOf }: Choices, { options, ...model }: 
   for (let k = 0; k < model.values.length; k++) builder.addQuadratic(model.rows[k]!, model.columns[k]!, model.values[k]!)
   for (let i = 0; i < options.length; i++)
     for (let j = i + 1; j < options.length && groupOf[options[j]!] === groupOf[options[i]!]; j++)
-      builder.addQuadratic(i, j, 1e-9 + 1.1 * Math.max(gain[i]!, gain[j]!))
+      builder.addQuadratic(i, j, tiny + 1.1 * Math.max(gain[i]!, gain[j]!))
   return builder.build()
 }
 
@@ -123,7 +128,7 @@ function optionsOf({ starts, groupOf }: Choices, { options }: ChoiceModel, solut
 }
 
 function highestPrice({ starts, weight, cost, partners }: Choices): number {
-  let most = 1e-9
+  let most = 0
   for (let g = 0; g + 1 < starts.length; g++)
     for (let a = starts[g]!; a < starts[g + 1]!; a++)
       for (let b = starts[g]!; b < starts[g + 1]!; b++) {

@@ -1,5 +1,4 @@
-import { usageError } from '@qt/core'
-import type { ChoicePair, ChoiceProblem } from './choice-problem.js'
+import { type ChoicePair, type ChoiceProblem, invalid } from './choice-problem.js'
 import { type DecideOptions, type Decision, decide } from './decide.js'
 
 export interface Job {
@@ -40,19 +39,19 @@ export interface Schedule {
  * on a machine the later one waits for the earlier. Skutella, "Convex quadratic and semidefinite relaxations in scheduling", JACM 48 (2001).
  */
 export function scheduleProblem(jobs: readonly Job[], machines: readonly Machine[]): ChoiceProblem {
-  const fits = jobs.map((job) =>
-    machines.flatMap((machine, m) => ((job.memory ?? 0) <= (machine.memory ?? Number.POSITIVE_INFINITY) ? [m] : [])),
-  )
-  const time = (job: Job, m: number) => job.seconds / (machines[m]!.speed ?? 1)
+  for (const { name, seconds, priority = 1 } of jobs)
+    if (!(seconds >= 0 && priority >= 0)) throw invalid(`the time or priority of "${name}" is no number from 0 on`)
+  for (const { name, speed = 1 } of machines) if (!(speed > 0)) throw invalid(`the speed of "${name}" is not positive`)
+  const fits = jobs.map((job) => machinesFor(job, machines))
   const groups = jobs.map((job, i) => {
-    if (fits[i]!.length === 0)
-      throw usageError('DECISION_INVALID', `The decision cannot be made: no machine has the memory for "${job.name}".`, {
-        where: { field: job.name },
-        actions: ['Add a machine, or make the job smaller.'],
-      })
+    if (fits[i]!.length === 0) throw invalid(`no machine has the memory for "${job.name}"`)
     return {
       name: job.name,
-      options: fits[i]!.map((m) => ({ name: machines[m]!.name, weight: 0, cost: (job.priority ?? 1) * time(job, m) })),
+      options: fits[i]!.map((m) => ({
+        name: machines[m]!.name,
+        weight: 0,
+        cost: (job.priority ?? 1) * timeOn(machines[m]!, job),
+      })),
     }
   })
   const pairs: ChoicePair[] = []
@@ -62,38 +61,52 @@ export function scheduleProblem(jobs: readonly Job[], machines: readonly Machine
         const p = fits[j]!.indexOf(m)
         if (p < 0) continue
         const [first, last] = before(a, jobs[j]!) ? [a, jobs[j]!] : [jobs[j]!, a]
-        pairs.push([i, o, j, p, (last.priority ?? 1) * time(first, m)])
+        pairs.push([i, o, j, p, (last.priority ?? 1) * timeOn(machines[m]!, first)])
       }
   return { groups, pairs }
 }
 
+/** The machines that have the memory for a job, by their places. */
+const machinesFor = ({ memory = 0 }: Job, machines: readonly Machine[]): number[] =>
+  machines.flatMap((machine, m) => (memory <= (machine.memory ?? Number.POSITIVE_INFINITY) ? [m] : []))
+
+const timeOn = ({ speed = 1 }: Machine, { seconds }: Job): number => seconds / speed
+
 /** Smith's rule: the shorter and the more urgent first. */
 const before = (a: Job, b: Job): boolean => (a.priority ?? 1) * b.seconds >= (b.priority ?? 1) * a.seconds
 
-/** Assigns jobs to machines and orders them, so that what is urgent and short is done early. */
+/**
+ * Assigns jobs to machines and orders them, so that what is urgent and short is done early.
+ *
+ * @example
+ * ```ts
+ * import { scheduleJobs } from '@qt/quantum/decisions'
+ *
+ * const jobs = [{ name: 'long', seconds: 60 }, { name: 'urgent', seconds: 30, priority: 5 }]
+ * const { jobs: plan } = await scheduleJobs(jobs, [{ name: 'gpu' }], { time: 0.1 })
+ * plan[0] // { job: 'urgent', machine: 'gpu', start: 0, end: 30 }
+ * ```
+ */
 export async function scheduleJobs(
   jobs: readonly Job[],
   machines: readonly Machine[],
   options: DecideOptions = {},
 ): Promise<Schedule> {
-  const problem = scheduleProblem(jobs, machines)
-  const decision = await decide(problem, options)
-  const scheduled = machines.flatMap((machine) => {
-    const own = jobs.filter((_, i) => problem.groups[i]!.options[decision.best.choice[i]!]!.name === machine.name)
+  const decision = await decide(scheduleProblem(jobs, machines), options)
+  const chosen = jobs.map((job, i) => machinesFor(job, machines)[decision.best.choice[i]!]!)
+  let weightedCompletion = 0
+  const scheduled = machines.flatMap((machine, m) => {
     let now = 0
-    return own
-      .toSorted((a, b) => (before(a, b) ? (before(b, a) ? 0 : -1) : 1))
+    return jobs
+      .filter((_, i) => chosen[i] === m)
+      .sort((a, b) => (before(a, b) ? (before(b, a) ? 0 : -1) : 1))
       .map((job): ScheduledJob => {
         const start = now
-        now += job.seconds / (machine.speed ?? 1)
+        now += timeOn(machine, job)
+        weightedCompletion += (job.priority ?? 1) * now
         return { job: job.name, machine: machine.name, start, end: now }
       })
   })
-  const priority = new Map(jobs.map((job) => [job.name, job.priority ?? 1]))
-  return {
-    jobs: scheduled,
-    makespan: Math.max(0, ...scheduled.map(({ end }) => end)),
-    weightedCompletion: scheduled.reduce((sum, { job, end }) => sum + priority.get(job)! * end, 0),
-    decision,
-  }
+  const makespan = scheduled.reduce((last, { end }) => Math.max(last, end), 0)
+  return { jobs: scheduled, makespan, weightedCompletion, decision }
 }

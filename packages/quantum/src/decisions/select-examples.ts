@@ -28,7 +28,10 @@ export interface Selection {
   readonly decision: Decision
 }
 
-/** Quality and diversity as gains, likeness of two examples (squared) as a cost of the pair. */
+/**
+ * Quality and diversity as gains, likeness of two examples (squared) as a cost of the pair. All pairs are looked at: thousands of
+ * candidates take seconds.
+ */
 export function selectionProblem(candidates: readonly Candidate[], options: SelectOptions): ChoiceProblem {
   const { tokens, diversity = 0.5, redundancy = 1, similarFrom = 0.15 } = options
   const pairs: ChoicePair[] = []

@@ -59,19 +59,20 @@ export function stateOf(choices: Choices, given?: readonly number[]): ChoiceStat
 
 /** Step by step the change that gains most for what it takes, as long as it fits. */
 export function fillGreedily(choices: Choices, state: ChoiceState): void {
-  const { weight, groupOf, budget } = choices
-  const slack = 1e-9 * Math.max(1, Math.abs(budget))
+  const { weight, groupOf, limit, tiny } = choices
   for (;;) {
     let best = -1
     let bestRate = 0
+    let bestIsFree = false
     for (let option = 0; option < weight.length; option++) {
       const gain = -state.change(option)
-      if (gain <= 1e-12) continue
+      if (gain <= tiny) continue
       const more = weight[option]! - weight[state.chosen[groupOf[option]!]!]!
-      if (state.weight + more > budget + slack) continue
-      // What takes nothing comes first.
-      const rate = more <= 0 ? 1e12 + gain : gain / more
-      if (rate > bestRate) [best, bestRate] = [option, rate]
+      if (state.weight + more > limit) continue
+      // What takes nothing more comes first.
+      const isFree = more <= 0
+      const rate = isFree ? gain : gain / more
+      if (isFree === bestIsFree ? rate > bestRate : isFree) [best, bestRate, bestIsFree] = [option, rate, isFree]
     }
     if (best < 0) return
     state.set(best)
@@ -80,8 +81,8 @@ export function fillGreedily(choices: Choices, state: ChoiceState): void {
 
 /** Gives back what costs least for what it frees, until the budget is kept. */
 export function fit(choices: Choices, state: ChoiceState): void {
-  const { weight, groupOf, budget } = choices
-  while (state.weight > budget + 1e-9 * Math.max(1, Math.abs(budget))) {
+  const { weight, groupOf, limit } = choices
+  while (state.weight > limit) {
     let best = -1
     let bestRate = Number.POSITIVE_INFINITY
     for (let option = 0; option < weight.length; option++) {
@@ -97,8 +98,7 @@ export function fit(choices: Choices, state: ChoiceState): void {
 
 /** Exchanges: one change that frees, one that uses it, as long as both together gain. Looks at `tries` random ones. */
 export function exchange(choices: Choices, state: ChoiceState, tries: number, draw: () => number): void {
-  const { weight, groupOf, budget } = choices
-  const slack = 1e-9 * Math.max(1, Math.abs(budget))
+  const { weight, groupOf, limit, tiny } = choices
   const pick = () => Math.floor(draw() * weight.length)
   for (let k = 0; k < tries; k++) {
     const [a, b] = [pick(), pick()]
@@ -106,7 +106,7 @@ export function exchange(choices: Choices, state: ChoiceState, tries: number, dr
     const [oldA, oldB, before] = [state.chosen[groupOf[a]!]!, state.chosen[groupOf[b]!]!, state.objective]
     state.set(a)
     state.set(b)
-    if (state.objective < before - 1e-12 && state.weight <= budget + slack) continue
+    if (state.objective < before - tiny && state.weight <= limit) continue
     state.set(oldB)
     state.set(oldA)
   }

@@ -24,7 +24,7 @@ export function textFeatures(texts: readonly string[], dimensions = 1024): Float
       // A sign of its own keeps terms that share a place from looking alike.
       vector[hash % dimensions]! += (hash >>> 31 === 0 ? 1 : -1) * (1 + Math.log(count)) * rarity
     }
-    const length = Math.hypot(...vector) || 1
+    const length = Math.sqrt(vector.reduce((sum, value) => sum + value * value, 0)) || 1
     return vector.map((value) => value / length)
   })
 }
