@@ -1,4 +1,5 @@
 import { usageError } from '@qt/core'
+import { breathe } from './breathe.js'
 import { adjacencyOf, energyOf, type QuadraticModel, type Solution } from './quadratic.js'
 import { quadraticBuilder } from './quadratic-builder.js'
 import type { Progress } from './solvers/search.js'
@@ -57,6 +58,7 @@ export async function decompose(model: QuadraticModel, options: DecomposeOptions
   const endless = time === Number.POSITIVE_INFINITY && rounds === Number.POSITIVE_INFINITY
   const reached = () => target !== undefined && least <= target + 1e-9 * Math.max(1, Math.abs(target))
   for (let round = 0, idle = 0; round < rounds && elapsed() < time && !signal?.aborted && !reached(); round++) {
+    await breathe()
     const chosen = connectedPiece(around, model.size, limit, draw)
     const part = partOf(model, around, chosen, current)
     const found = await solvePart(part, { round, remaining: time - elapsed() })

@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.js'
 import { uniformNumbers } from '../solvers/uniform-numbers.js'
 import type { Choices } from './choice-problem.js'
 import { type ChoiceState, exchange, fillGreedily, stateOf } from './state.js'
@@ -36,14 +37,11 @@ async function repeated({ time, seed, signal }: RepeatOptions, make: (draw: () =
   const started = performance.now()
   const draw = uniformNumbers(seed)
   let best = make(draw)
-  for (let now = started, breath = started; (now - started) / 1000 < time; now = performance.now()) {
+  while ((performance.now() - started) / 1000 < time) {
     const state = make(draw)
     if (state.objective < best.objective) best = state
-    if (now - breath < 30) continue
-    // Timers and Ctrl-C want their turn.
-    await new Promise((resolve) => setTimeout(resolve, 0))
+    await breathe()
     signal?.throwIfAborted()
-    breath = performance.now()
   }
   return best.choice()
 }
