@@ -1,5 +1,6 @@
 import { fixVariables, type ReducedModel } from './fix.js'
 import { adjacencyOf, type QuadraticModel, type Solution } from './quadratic.js'
+import { roofDuality } from './roof-duality.js'
 import { toBinary, toVartype } from './vartype.js'
 
 export interface Presolved extends ReducedModel {
@@ -14,7 +15,8 @@ type Step =
 
 /**
  * Decides what every optimum may have: a bit whose cost cannot become positive is 1, one whose gain cannot become negative is 0
- * (persistency); a bit with a single neighbour follows from it. Repeated until nothing changes. At least one optimum stays.
+ * (persistency); a bit with a single neighbour follows from it; roof duality decides what follows from many couplings together. Repeated until
+ * nothing changes. At least one optimum stays.
  *
  * @example
  * ```ts
@@ -25,7 +27,44 @@ type Step =
  * ```
  */
 export function presolve(given: QuadraticModel): Presolved {
-  const model = toBinary(given)
+  let reduced = reduceDegrees(toBinary(given))
+  // What roof duality decides may leave others with one neighbour.
+  while (reduced.model.values.length <= mostForFlow && !isSymmetric(reduced.model)) {
+    const { fixed } = roofDuality(reduced.model)
+    if (fixed.size === 0) break
+    reduced = after(reduced, fixVariables(reduced.model, fixed))
+    reduced = after(reduced, reduceDegrees(reduced.model))
+  }
+  // Where nothing is decided no coefficient is rounded, either.
+  if (reduced.removed === 0) return { model: given, removed: 0, restore: (solution) => solution.slice() }
+  return { ...reduced, model: toVartype(reduced.model, given.vartype) }
+}
+
+/** Whether energies stay when all bits flip, as of a maximum cut: then nothing is certain. True of a model without variables. */
+function isSymmetric({ size, linear, rows, columns, values }: QuadraticModel): boolean {
+  // Four times the linear terms of spins, and what they are sums of.
+  const field = linear.map((value) => 2 * value)
+  const largest = field.map(Math.abs)
+  for (const [k, value] of values.entries())
+    for (const i of [rows[k]!, columns[k]!]) {
+      field[i]! += value
+      largest[i]! += Math.abs(value)
+    }
+  for (let i = 0; i < size; i++) if (Math.abs(field[i]!) > 1e-12 * largest[i]!) return false
+  return true
+}
+
+/** Beyond this many couplings a flow takes longer than it helps. */
+const mostForFlow = 20_000
+
+const after = (first: Presolved, second: ReducedModel): Presolved => ({
+  model: second.model,
+  removed: first.removed + first.model.size - second.model.size,
+  restore: (solution) => first.restore(second.restore(solution)),
+})
+
+/** Of bits. */
+function reduceDegrees(model: QuadraticModel): Presolved {
   const { size } = model
   const { offsets, neighbours, couplings } = adjacencyOf(model)
   const linear = model.linear.slice()
@@ -76,7 +115,7 @@ export function presolve(given: QuadraticModel): Presolved {
   const rest = fixVariables({ ...model, linear, offset }, fixed)
   return {
     // With removed bits at 0 only what was carried over to the others is left.
-    model: toVartype(rest.model, given.vartype),
+    model: rest.model,
     removed: fixed.size,
     restore(solution: Solution) {
       const whole = rest.restore(solution)

@@ -1,3 +1,4 @@
+export { type DecomposeOptions, decompose } from './decompose.js'
 export { chainStrengthOf, type EmbeddedModel, embedModel, unembed } from './embedding/embed-model.js'
 export { type Embedding, type EmbeddingOptions, findEmbedding } from './embedding/find-embedding.js'
 export { chimeraGraph, type HardwareGraph, pegasusGraph, zephyrGraph } from './embedding/hardware-graph.js'
@@ -18,6 +19,7 @@ export { type BrokenConstraint, type ModelSolution, readSolution } from './model
 export { type Presolved, presolve } from './presolve.js'
 export { energyOf, nameOf, type QuadraticModel, type Solution, type Vartype } from './quadratic.js'
 export { type QuadraticBuilder, type QuadraticInput, quadraticBuilder, quadraticModel } from './quadratic-builder.js'
+export { type RoofDual, roofDuality } from './roof-duality.js'
 export type { ModelResult, QuadraticResult, Solve, SolveOptions } from './solve.js'
 export { type SolverName, solverNames } from './solvers/index.js'
 export type { Progress } from './solvers/search.js'

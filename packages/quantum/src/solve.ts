@@ -1,9 +1,11 @@
 import { QtError, usageError } from '@qt/core'
+import { decompose } from './decompose.js'
 import type { Engine } from './engine/engine.js'
 import { integerProblem } from './engine/integer-problem.js'
 import type { Expression } from './model/expression.js'
 import type { Model } from './model/model.js'
 import { type BrokenConstraint, readSolution } from './model/validate.js'
+import { presolve } from './presolve.js'
 import { energyOf, type QuadraticModel, type Solution } from './quadratic.js'
 import { exactOptimum, isNarrow } from './solvers/exact.js'
 import { heuristics, type SolverName, solverNames } from './solvers/index.js'
@@ -24,6 +26,10 @@ export interface SolveOptions {
   readonly target?: number | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: Progress) => void) | undefined
+  /** Decide first what is certain, and solve what is left; so for `auto` unless told. */
+  readonly presolve?: boolean | undefined
+  /** Larger models are solved piece by piece, at most so many variables at a time. */
+  readonly sizeLimit?: number | undefined
   /** At most so many at the same time; as many as the process may use unless told. */
   readonly threads?: number | undefined
   /** `wasm` where the addon is to be left aside. */
@@ -93,7 +99,81 @@ async function solveModel(model: Model, options: SolveOptions, findEngine: FindE
 
 const total = (broken: readonly BrokenConstraint[]) => broken.reduce((sum, { violation }) => sum + violation, 0)
 
+/** Looking for what is certain takes maps of all couplings: too much for the largest models. */
+const mostToPresolve = 200_000
+
+/** Presolves and decomposes where that is asked for, and solves. */
 async function solveQuadratic(model: QuadraticModel, options: SolveOptions, findEngine: FindEngine): Promise<QuadraticResult> {
+  const started = performance.now()
+  const auto = (options.solver ?? 'auto') === 'auto' && !isNarrow(model) && model.values.length <= mostToPresolve
+  const rest = (options.presolve ?? auto) ? presolve(model) : undefined
+  const { sizeLimit } = options
+  const given = rest?.model ?? model
+  const most = options.time ?? (options.sweeps === undefined ? 1 : undefined)
+  const time = most === undefined ? undefined : Math.max(1e-3, most - (performance.now() - started) / 1000)
+  const inside = { ...options, time }
+  const result =
+    given.size === 0
+      ? decidedAlready(given)
+      : sizeLimit !== undefined && given.size > sizeLimit
+        ? await solveInPieces(given, sizeLimit, inside, findEngine)
+        : await solveWhole(given, inside, findEngine)
+  const solution = rest ? rest.restore(result.solution) : result.solution
+  return { ...result, solution, energy: energyOf(model, solution), seconds: (performance.now() - started) / 1000 }
+}
+
+/** Presolving left nothing. */
+const decidedAlready = ({ offset }: QuadraticModel): QuadraticResult => ({
+  energy: offset,
+  solution: new Uint8Array(0),
+  solver: 'exact',
+  proven: true,
+  seconds: 0,
+  sweeps: 0,
+  engine: 'typescript',
+})
+
+async function solveInPieces(
+  model: QuadraticModel,
+  limit: number,
+  options: SolveOptions,
+  findEngine: FindEngine,
+): Promise<QuadraticResult> {
+  const { seed = 1, sweeps, reads = 1, time, target, signal, onProgress } = options
+  const engine = await findEngine(options.engine)
+  const wanted = options.solver ?? 'auto'
+  let counted = 0
+  const solution = await decompose(model, {
+    limit,
+    seed,
+    time,
+    rounds: sweeps === undefined ? undefined : reads * 4 * Math.ceil(model.size / limit),
+    target,
+    signal,
+    onProgress,
+    async solvePart(part, { round, remaining }) {
+      const work = { sweeps: sweeps ?? 200, reads: 16, time: Math.max(1e-3, remaining) }
+      const found = await solveWhole(
+        part,
+        { ...options, ...work, seed: seed + round, target: undefined, onProgress: undefined },
+        findEngine,
+      )
+      counted += found.sweeps
+      return found.solution
+    },
+  })
+  return {
+    energy: energyOf(model, solution),
+    solution,
+    solver: wanted,
+    proven: false,
+    seconds: 0,
+    sweeps: counted,
+    engine: engine.name,
+  }
+}
+
+async function solveWhole(model: QuadraticModel, options: SolveOptions, findEngine: FindEngine): Promise<QuadraticResult> {
   const wanted = options.solver ?? 'auto'
   const started = performance.now()
   const time = options.time ?? (options.sweeps === undefined ? 1 : Number.POSITIVE_INFINITY)
@@ -143,10 +223,10 @@ async function solveQuadratic(model: QuadraticModel, options: SolveOptions, find
   return finish(search.best().solution, solver, false, search.counted, engine.name)
 }
 
-function checkOptions({ solver, time, seed, sweeps, reads, threads, betaRange }: SolveOptions): void {
+export function checkOptions({ solver, time, seed, sweeps, reads, threads, sizeLimit, betaRange }: SolveOptions): void {
   if (solver !== undefined && !solverNames.includes(solver))
     throw usageError('QUBO_SOLVER', `There is no solver "${solver}".`, { actions: [`Use ${solverNames.join(', ')}.`] })
-  const positive = { time, sweeps, reads, threads }
+  const positive = { time, sweeps, reads, threads, sizeLimit }
   for (const [name, value] of Object.entries(positive))
     if (value !== undefined && !(value > 0 && (name === 'time' || Number.isInteger(value))))
       throw usageError('QUBO_OPTION', `"${name}" is ${value}.`, {

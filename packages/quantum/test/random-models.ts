@@ -22,3 +22,7 @@ export function randomModel(
     linear: Float64Array.from({ length: size }, () => (linear ? value() : 0)),
   })
 }
+
+/** Every solution of so many variables. */
+export const allSolutions = (size: number): Uint8Array[] =>
+  Array.from({ length: 2 ** size }, (_, state) => Uint8Array.from({ length: size }, (_, i) => (state >> i) & 1))

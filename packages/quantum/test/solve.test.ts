@@ -79,8 +79,21 @@ test('models of no or one variable, and without couplings, are no special case',
   }
 })
 
+test('the size of all coefficients together does not matter', async () => {
+  const model = randomModel(30, 0.3, 4, { whole: false })
+  const tiny = {
+    ...model,
+    offset: 0,
+    linear: model.linear.map((h) => h * 2 ** -60),
+    values: model.values.map((q) => q * 2 ** -60),
+  }
+  const options = { solver: 'simulated-annealing', sweeps: 100, reads: 4 } as const
+  expect((await solve(tiny, options)).solution).toEqual((await solve(model, options)).solution)
+})
+
 test.each([
   [{ time: 0 }, 'QUBO_OPTION'],
+  [{ sizeLimit: 0 }, 'QUBO_OPTION'],
   [{ sweeps: 1.5 }, 'QUBO_OPTION'],
   [{ seed: -1 }, 'QUBO_OPTION'],
 ])('refuses %j', async (options, code) => {

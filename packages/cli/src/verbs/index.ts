@@ -101,6 +101,21 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'Minimise a QUBO, an Ising model, or cut a graph.',
     load: async () => (await import('./solve.js')).solve,
   },
+  {
+    name: 'optimize data',
+    summary: 'Select training examples under a budget of tokens.',
+    load: async () => (await import('./optimize-data.js')).optimizeData,
+  },
+  {
+    name: 'optimize adapters',
+    summary: 'Say which matrices get an adapter, and of which rank.',
+    load: async () => (await import('./optimize-adapters.js')).optimizeAdapters,
+  },
+  {
+    name: 'optimize schedule',
+    summary: 'Say which training job runs when, and on which machine.',
+    load: async () => (await import('./optimize-schedule.js')).optimizeSchedule,
+  },
   { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },
   {
     name: 'tokenizer train',

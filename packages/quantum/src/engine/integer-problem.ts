@@ -89,25 +89,27 @@ const largestWhole = 2 ** 30
 
 /** The smallest factor that makes every coefficient whole; where there is none in reach, the largest whose fields fit 31 bits. */
 function scaleOf({ linear, values }: QuadraticModel, bound: number): { scale: number; exact: boolean } {
-  if (bound === 0) return { scale: 1, exact: true }
+  // Below that no factor is a finite number.
+  if (bound < 1e-290) return { scale: 1, exact: true }
   for (let digits = 0; digits <= 6; digits++)
     for (const binary of [1, 2, 4, 8]) {
       const scale = 10 ** digits * binary
       if (bound * scale > largestWhole) break
-      const divisor = wholeDivisor(scale, linear, values)
+      const divisor = wholeDivisor(scale, bound, linear, values)
       if (divisor > 0) return { scale: scale / divisor, exact: true }
     }
   return { scale: (largestWhole - 2 * (linear.length + 1)) / bound, exact: false }
 }
 
-/** The greatest common divisor of the coefficients times `scale`, or 0 when they are not whole. */
-function wholeDivisor(scale: number, ...lists: readonly Float64Array[]): number {
+/** The greatest common divisor of the coefficients times `scale`, or 0 when they are not whole. What is nothing beside `bound` may vanish. */
+function wholeDivisor(scale: number, bound: number, ...lists: readonly Float64Array[]): number {
   let divisor = 0
   for (const list of lists)
     for (const value of list) {
       const scaled = value * scale
       const rounded = Math.round(scaled)
       if (Math.abs(scaled - rounded) > 1e-9 * Math.max(1, Math.abs(scaled))) return 0
+      if (rounded === 0 && Math.abs(value) > 1e-9 * bound) return 0
       let [a, b] = [Math.abs(rounded), divisor]
       if (divisor === 1) continue
       while (b !== 0) [a, b] = [b, a % b]

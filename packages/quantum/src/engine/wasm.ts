@@ -1,3 +1,4 @@
+import { breathe } from '../breathe.js'
 import type { Solution } from '../quadratic.js'
 import { type Engine, type Sampler, samplerKinds } from './engine.js'
 import type { IntegerProblem } from './integer-problem.js'
@@ -115,16 +116,6 @@ function load(module: WebAssembly.Module, problem: IntegerProblem) {
 }
 
 const parametersAtOnce = 4096
-
-let lastBreath = 0
-
-/** Lets timers, clicks and aborts through now and then. */
-async function breathe(): Promise<void> {
-  const now = performance.now()
-  if (now - lastBreath < 30) return
-  await new Promise((resolve) => setTimeout(resolve, 0))
-  lastBreath = performance.now()
-}
 
 function exportsOf(found: WebAssembly.Exports): Exports {
   const { memory, heap, bytes, width, start, run, temper, read, write, energy, bestEnergy, readBest, forget } = found

@@ -1,0 +1,42 @@
+export {
+  type BitsOptions,
+  type BitsProblem,
+  bitsProblem,
+  logitSketch,
+  meanDivergence,
+  pairwisePlanner,
+} from './decisions/bits.js'
+export {
+  type ChoiceGroup,
+  type ChoiceOption,
+  type ChoicePair,
+  type ChoiceProblem,
+  objectiveOf,
+  weightOf,
+} from './decisions/choice-problem.js'
+export { type DecideOptions, type Decision, decide, type Method, methods, type Outcome } from './decisions/decide.js'
+export {
+  type AdapterPlacement,
+  type AdapterSite,
+  type Overlap,
+  type PlaceOptions,
+  placeAdapters,
+  placementProblem,
+} from './decisions/place-adapters.js'
+export {
+  type Job,
+  type Machine,
+  type Schedule,
+  type ScheduledJob,
+  scheduleJobs,
+  scheduleProblem,
+} from './decisions/schedule-jobs.js'
+export {
+  type Candidate,
+  type Selection,
+  type SelectOptions,
+  selectExamples,
+  selectionProblem,
+} from './decisions/select-examples.js'
+export { textFeatures } from './decisions/text-features.js'
+export { bitsPerWord, wordsOf } from './decisions/word-model.js'
