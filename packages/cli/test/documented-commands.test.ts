@@ -15,7 +15,8 @@ const quantising = ['docs/quantising.md', 'docs/quant-methods.md', 'examples/my-
 async function texts(): Promise<string[]> {
   const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
   const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
-  return ['README.md', 'docs/cli.md', 'docs/evaluation.md', ...quantising, 'packages/cli/README.md', ...readmes]
+  const evaluation = (await readdir(join(root, 'docs/evaluation'))).map((file) => `docs/evaluation/${file}`)
+  return ['README.md', 'docs/cli.md', 'docs/evaluation.md', ...evaluation, ...quantising, 'packages/cli/README.md', ...readmes]
 }
 
 /** The words of a shell line up to a comment, quotes read as a shell does. */
