@@ -52,7 +52,7 @@ const settings: ts.CompilerOptions = {
 /** What a reader of any example may take as given. */
 const given = `
 import type { ChatExample, ChatMessage, LanguageModel, ModelSpec, Scoring, Tokenizer, TrainingConfig } from '@qt/core'
-import type { BracketTool } from '@qt/eval'
+import type { BracketTool, Rubric, RunReport } from '@qt/eval'
 import type { QuantFormat } from '@qt/quantize'
 import type { Adapter, Gguf } from '@qt/weights'
 declare global {
@@ -61,9 +61,15 @@ declare global {
   const signal: AbortSignal
   const text: string
   const messages: ChatMessage[]
-  const model: LanguageModel & { scoring: Scoring; spec: ModelSpec }
+  const model: LanguageModel & { scoring: Scoring; spec: ModelSpec; tokenizer: Tokenizer }
   const tools: readonly BracketTool[]
   const heldOut: readonly ChatExample[]
+  const conversation: readonly ChatMessage[]
+  const answer: string
+  const judge: LanguageModel
+  const rubric: Rubric
+  const base: RunReport
+  const tuned: RunReport
   const original: { scoring: Scoring }
   const quantised: { scoring: Scoring }
   const adapter: Adapter

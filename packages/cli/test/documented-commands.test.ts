@@ -15,7 +15,8 @@ const quantising = ['docs/quantising.md', 'docs/quant-methods.md', 'examples/my-
 async function texts(): Promise<string[]> {
   const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
   const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
-  const guides = ['docs/cli.md', 'docs/evaluation.md', 'docs/training-data.md', ...quantising]
+  const evaluation = (await readdir(join(root, 'docs/evaluation'))).map((file) => `docs/evaluation/${file}`)
+  const guides = ['docs/cli.md', 'docs/evaluation.md', ...evaluation, 'docs/training-data.md', ...quantising]
   return ['README.md', ...guides, 'packages/cli/README.md', ...readmes]
 }
 

@@ -135,6 +135,24 @@ describe('qt eval perplexity', () => {
     expect(tokens).toBe(JSON.parse(ids.stdout)[0].length - 1)
   })
 
+  test("of a text as llama.cpp's and as the harness's", async () => {
+    const text = join(folder, 'text.txt')
+    await writeFile(text, 'I search the altar. '.repeat(20))
+    const measure = ['eval', 'perplexity', tiny, '--text', text, '--window', '32']
+    const llama = await qt([...measure, '--method', 'llama', '--json'])
+    expect(llama.code, llama.stderr).toBe(0)
+    const { tokens, chunks, error } = JSON.parse(llama.stdout)
+    expect([tokens, error > 0]).toEqual([15 * chunks, true])
+    const rolling = await qt([...measure, '--method', 'rolling', '--json'])
+    expect(rolling.code, rolling.stderr).toBe(0)
+    const { words, bytes, logLikelihood, bitsPerByte } = JSON.parse(rolling.stdout)
+    // The white space at the end makes an empty word, as it does in the harness.
+    expect([words, bytes]).toEqual([81, 400])
+    expect(bitsPerByte).toBeCloseTo(-logLikelihood / (400 * Math.LN2), 9)
+    const refused = await qt([...measure, '--method', 'mean'])
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('windows, llama or rolling')])
+  })
+
   test('of conversations counts what the assistant says', async () => {
     const stats = await qt(['data', 'stats', '--data', chats, '--base', tiny, '--validation', '0', '--json'])
     const { code, stdout, stderr } = await qt(['eval', 'perplexity', '--model', tiny, '--data', chats, '--json'])

@@ -44,6 +44,7 @@ export type {
   CollectedStatistics,
   CollectOptions,
   Constraint,
+  Continuation,
   Embedder,
   Execution,
   ExecutionLimits,

@@ -1,4 +1,4 @@
-import type { ChatMessage, ToolDefinition } from './chat.js'
+import type { ChatMessage, ToolCall, ToolDefinition } from './chat.js'
 import type { TrainingConfig } from './config/schema.js'
 import type { RunEvent } from './events.js'
 import type { PackedRow } from './examples.js'
@@ -77,8 +77,10 @@ export interface GeneratedToken extends TokenProbability {
 export interface Generation {
   readonly text: string
   readonly tokens: number
-  /** Of the prompt, where the model tells. */
+  /** Of the prompt, where the model says. */
   readonly promptTokens?: number
+  /** Calls that the model made as data, apart from its text. */
+  readonly toolCalls?: readonly ToolCall[] | undefined
   readonly why: 'end' | 'length' | 'stop'
 }
 
@@ -107,6 +109,20 @@ export interface Scoring {
   score(ids: ArrayLike<number>, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>
   /** Log-probabilities of every next token after each position, [length, vocabulary]. */
   distributions(ids: ArrayLike<number>, options?: { signal?: AbortSignal | undefined }): Promise<Float32Array>
+  /** Several continuations of one context, which is read once; neither is empty. */
+  continuations?(
+    context: ArrayLike<number>,
+    continuations: readonly ArrayLike<number>[],
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<readonly Continuation[]>
+}
+
+/** How likely a continuation is. */
+export interface Continuation {
+  /** log p of each of its tokens. */
+  readonly logs: Float32Array
+  /** Each of its tokens is the likeliest one there; of equal ones the first. */
+  readonly greedy: boolean
 }
 
 export interface CollectOptions {

@@ -1,4 +1,5 @@
-import { ignoreLabel, type PackedRow, QtError, type RowSource, type Scoring, usageError } from '@qt/core'
+import { ignoreLabel, type PackedRow, type RowSource, type Scoring, usageError } from '@qt/core'
+import { finite } from './finite.js'
 import type { Perplexity } from './perplexity.js'
 
 export interface PerplexityOfChatsOptions {
@@ -34,7 +35,7 @@ export async function perplexityOfChats(
         if (label === ignoreLabel) continue
         // The score is that of the token that follows; a label that is another token has no score here.
         if (label !== ids[position + 1]) throw otherLabel(index, position)
-        sum += finite(logs[position + 1]!, index)
+        sum += finite(logs[position + 1]!, `a token of row ${index}`)
         tokens++
       }
     }
@@ -59,12 +60,3 @@ const otherLabel = (row: number, position: number) =>
   usageError('EVAL_LABELS_DIFFER', `Row ${row} asks for a token at position ${position} that is not the one that follows.`, {
     actions: ['Use labels that are the ids, or -100 where there is no loss.'],
   })
-
-function finite(log: number, row: number): number {
-  if (!Number.isNaN(log)) return log
-  throw new QtError({
-    code: 'EVAL_NOT_FINITE',
-    message: `The model gave no probability for a token of row ${row}.`,
-    actions: ['Check the model file: its weights may contain values that are not numbers.'],
-  })
-}

@@ -1,4 +1,5 @@
-import { QtError, type Scoring, usageError } from '@qt/core'
+import { type Scoring, usageError } from '@qt/core'
+import { finite } from './finite.js'
 import { part } from './part.js'
 
 export interface PerplexityOptions {
@@ -44,19 +45,10 @@ export async function perplexity(model: Scoring, ids: ArrayLike<number>, options
     const to = Math.min(ids.length, scored === 1 ? window : scored + step)
     const from = Math.max(0, to - window)
     const logs = await model.score(part(ids, from, to))
-    for (let i = scored; i < to; i++) sum += finite(logs[i - from]!, i)
+    for (let i = scored; i < to; i++) sum += finite(logs[i - from]!, `the token at position ${i}`)
     scored = to
   }
   const tokens = ids.length - 1
   const loss = -sum / tokens
   return { perplexity: Math.exp(loss), loss, tokens }
-}
-
-function finite(log: number, position: number): number {
-  if (!Number.isNaN(log)) return log
-  throw new QtError({
-    code: 'EVAL_NOT_FINITE',
-    message: `The model gave no probability for the token at position ${position}.`,
-    actions: ['Check the model file: its weights may contain values that are not numbers.'],
-  })
 }

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ChatMessage, parseConfig } from '@qt/core'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { evaluateToolCalls, perplexity, perplexityOfChats, toolCallItems } from '../src/index.js'
 import { tools } from './tools.js'
+
+// A real engine on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 const tiny = fileURLToPath(new URL('../../cli/test/fixtures/tiny.gguf', import.meta.url))
 const addon = fileURLToPath(new URL('../../trainer-native/build/Release/qt_trainer.node', import.meta.url))
@@ -77,3 +80,25 @@ test.runIf(there)('perplexity of conversations is what the validation of a train
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+test.runIf(there)(
+  'continuations of one context are scored as each whole text is, and greedy where they are the likeliest',
+  async () => {
+    const { load } = await import('@qt/trainer-native')
+    const model = await load(tiny, { threads: 1 })
+    const { scoring, tokenizer } = model
+    const context = tokenizer.encode('I search the altar and')
+    const next = await scoring.distributions(context)
+    const last = next.subarray(-scoring.vocabularySize)
+    const likeliest = last.indexOf(Math.max(...last))
+    const group = [tokenizer.encode(' find a key.'), Uint32Array.of(likeliest), tokenizer.encode(' nothing')]
+    const scored = await scoring.continuations!(context, group)
+    for (const [i, continuation] of group.entries()) {
+      const whole = (await scoring.score([...context, ...continuation])).subarray(context.length)
+      expect(scored[i]!.logs).toHaveLength(continuation.length)
+      for (const [at, log] of scored[i]!.logs.entries()) expect(log).toBeCloseTo(whole[at]!, 4)
+    }
+    expect(scored.map(({ greedy }) => greedy)).toEqual([false, true, false])
+    await model.close()
+  },
+)

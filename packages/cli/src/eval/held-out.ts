@@ -11,15 +11,16 @@ interface HeldOutOptions {
   readonly paths: readonly string[]
   /** A JSON file of tools; left out: those of a game master. */
   readonly tools: string | undefined
-  /** Of the model that is measured: it decides who says the results of tools, in training as here. */
-  readonly tokenizer: Tokenizer
+  /** Of the model that is measured, where it is known: it decides who says the results of tools, in training as here. */
+  readonly tokenizer: Tokenizer | undefined
 }
 
 /** Conversations to measure on: scenarios (.md) and chat records (.jsonl, .json), told apart record by record. */
 export async function heldOut({ paths, tools: toolsFile, tokenizer }: HeldOutOptions): Promise<HeldOut> {
   const data = await need('@qt/data', () => import('@qt/data'))
   const tools = (await data.toolsOf(toolsFile)) ?? data.defaultTools
-  const resultRole = data.resultRoleOf(data.chatTemplateOf(tokenizer))
+  // Behind a server nobody knows the template; every one takes what a user says.
+  const resultRole = tokenizer ? data.resultRoleOf(data.chatTemplateOf(tokenizer)) : 'user'
   const conversations: ChatExample[] = []
   for (const file of await data.findFiles(paths)) {
     for await (const record of data.readRecords(file)) {

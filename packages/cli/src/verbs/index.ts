@@ -63,6 +63,22 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./eval-divergence.js')).evalDivergence,
   },
   {
+    name: 'eval run',
+    summary: 'Measure a model with suites and write a report.',
+    load: async () => (await import('./eval-run.js')).evalRun,
+  },
+  {
+    name: 'eval compare',
+    summary: 'Say whether one run is better than another.',
+    load: async () => (await import('./eval-compare.js')).evalCompare,
+  },
+  {
+    name: 'eval rate',
+    summary: 'Let people say which of two answers is better, without knowing whose.',
+    load: async () => (await import('./eval-rate.js')).evalRate,
+  },
+  { name: 'bench', summary: 'Measure speed and memory of a model file.', load: async () => (await import('./bench.js')).bench },
+  {
     name: 'doctor',
     summary: 'Look at this machine: what is fine, what is missing, what to do.',
     load: async () => (await import('./doctor.js')).doctor,

@@ -1,6 +1,6 @@
 import { type LanguageModel, usageError } from '@qt/core'
+import { cachedModel } from '../run/cached-model.js'
 import { answerTo } from './answer.js'
-import { answerKey, openAnswerCache } from './answer-cache.js'
 import type { BracketCall, BracketTool } from './call.js'
 import type { ToolCallItem } from './items.js'
 import { parseToolCalls } from './parse.js'
@@ -70,17 +70,12 @@ export async function evaluateToolCalls(
     throw usageError('EVAL_NO_ITEMS', 'There is no turn to measure.', {
       actions: ['Give conversations in which an assistant answers.'],
     })
-  const cache = await openAnswerCache(file)
+  const asked = file === undefined ? model : await cachedModel(model, { file, modelId })
   const results: ToolCallResult[] = []
   let right = 0
   for (const { id, context, expected, reference } of items) {
     signal?.throwIfAborted()
-    const key = answerKey(modelId, context, { maxTokens, temperature: 0 })
-    let answer = cache.get(key)
-    if (!answer) {
-      answer = await answerTo(model, context, { maxTokens, ...(signal ? { signal } : {}) })
-      await cache.set(key, answer)
-    }
+    const answer = await answerTo(asked, context, { maxTokens, ...(signal ? { signal } : {}) })
     const actual = parseToolCalls(answer.text, { tools })
     const score = scoreToolCalls(expected, actual, tools)
     if (score.right) right++

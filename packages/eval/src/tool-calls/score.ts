@@ -1,16 +1,13 @@
 import { type BracketCall, type BracketTool, printCall } from './call.js'
 import { callKey, normaliseArgument, normaliseName } from './normalise.js'
+import { type PairBy, type Paired, pairCalls } from './pair.js'
 
 /** Everything but `right` is a mistake; the first that applies is named. */
 export const verdicts = ['right', 'missing', 'unneeded', 'unknown tool', 'wrong tool', 'wrong arguments', 'wrong number'] as const
 export type Verdict = (typeof verdicts)[number]
 
-/** An expected call and the call that was made for it; one of them may be absent. */
-export interface CallPair {
-  readonly expected?: BracketCall
-  readonly actual?: BracketCall
-  readonly right: boolean
-}
+/** An expected call and the call that was made for it. */
+export type CallPair = Paired<BracketCall>
 
 export interface ToolCallScore {
   readonly right: boolean
@@ -37,35 +34,15 @@ export function scoreToolCalls(
   tools: readonly BracketTool[],
 ): ToolCallScore {
   const known = new Set(tools.map(({ name }) => normaliseName(name)))
-  const pairs = pairCalls(expected, actual)
+  const pairs = pairCalls(expected, actual, by)
   const unknown = actual.filter(({ name }) => !known.has(normaliseName(name)))
   const [verdict, explanation] = judge(expected, actual, pairs, unknown, tools)
   return { right: verdict === 'right', verdict, explanation, pairs, invented: unknown.length }
 }
 
-/** Pairs equal calls first, then calls of one tool, then what is left in order. */
-function pairCalls(expected: readonly BracketCall[], actual: readonly BracketCall[]): CallPair[] {
-  const open = [...actual]
-  const found = new Map<BracketCall, BracketCall>()
-  const same: readonly ((a: BracketCall, b: BracketCall) => boolean)[] = [
-    (a, b) => callKey(a) === callKey(b),
-    (a, b) => normaliseName(a.name) === normaliseName(b.name),
-    () => true,
-  ]
-  for (const fits of same)
-    for (const wanted of expected) {
-      const at = found.has(wanted) ? -1 : open.findIndex((made) => fits(wanted, made))
-      if (at >= 0) found.set(wanted, open.splice(at, 1)[0]!)
-    }
-  return [
-    ...expected.map((wanted) => {
-      const made = found.get(wanted)
-      return made
-        ? { expected: wanted, actual: made, right: callKey(wanted) === callKey(made) }
-        : { expected: wanted, right: false }
-    }),
-    ...open.map((made) => ({ actual: made, right: false })),
-  ]
+const by: PairBy<BracketCall> = {
+  equal: (a, b) => callKey(a) === callKey(b),
+  sameTool: (a, b) => normaliseName(a.name) === normaliseName(b.name),
 }
 
 function judge(

@@ -1,7 +1,7 @@
+import { type Share, wilson } from '../stats/wilson.js'
 import type { BracketCall, BracketTool } from './call.js'
 import { callKey, normaliseName } from './normalise.js'
 import { type CallPair, scoreToolCalls, type ToolCallScore, type Verdict } from './score.js'
-import { type Share, wilson } from './wilson.js'
 
 /** What stands in the confusion table where no call is. */
 export const noCall = 'none'

@@ -1,10 +1,12 @@
-import { logSumExp, type Scoring } from '@qt/core'
+import { type Continuation, logSumExp, type Scoring } from '@qt/core'
 import type { NativeSession } from '../binding.js'
 import { ownCache } from './own-cache.js'
 import type { Scheduler } from './scheduler.js'
 
 /** Rows of logits held at once. */
 const chunk = 128
+/** Tokens of a context read in one pass. */
+const promptChunk = 512
 
 interface Options {
   readonly session: NativeSession
@@ -45,6 +47,40 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
           }
         }
         return out
+      })
+    },
+    async continuations(context, continuations, { signal } = {}) {
+      const longest = continuations.reduce((most, { length }) => Math.max(most, length), 1)
+      requireRoom(context.length === 0 ? 0 : context.length + longest - 1)
+      return withCache(async (cache) => {
+        const read = (ids: Int32Array, wanted: number) =>
+          scheduler.alone(() => session.append(cache, adapters, ids, wanted, exact), signal)
+        let next = new Float32Array(0)
+        for (let first = 0; first < context.length; first += promptChunk) {
+          const part = Int32Array.from({ length: Math.min(promptChunk, context.length - first) }, (_, i) => context[first + i]!)
+          next = Float32Array.from(await read(part, first + part.length === context.length ? 1 : 0))
+        }
+        const scored: Continuation[] = []
+        for (const continuation of continuations) {
+          const ids = Int32Array.from({ length: continuation.length }, (_, i) => continuation[i]!)
+          const logs = new Float32Array(ids.length)
+          let greedy = true
+          const judge = (logits: Float32Array, at: number) => {
+            const id = ids[at]!
+            logs[at] = logits[id]! - logSumExp(logits)
+            greedy &&= logits.indexOf(logits.reduce((most, one) => Math.max(most, one))) === id
+          }
+          if (ids.length > 0) judge(next, 0)
+          for (let first = 0; first + 1 < ids.length; first += chunk) {
+            const part = ids.subarray(first, Math.min(ids.length - 1, first + chunk))
+            const rows = await read(part, part.length)
+            for (let i = 0; i < part.length; i++)
+              judge(rows.subarray(i * vocabularySize, (i + 1) * vocabularySize), first + i + 1)
+          }
+          session.truncate(cache, context.length)
+          scored.push({ logs, greedy })
+        }
+        return scored
       })
     },
   }

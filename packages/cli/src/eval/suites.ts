@@ -1,0 +1,83 @@
+import { readFile } from 'node:fs/promises'
+import { nearest, usageError } from '@qt/core'
+import type { AnyModel, Suite } from '@qt/eval'
+import { need } from '../need.js'
+import { heldOut } from './held-out.js'
+
+export interface SuiteSources {
+  readonly names: readonly string[]
+  /** `FILE` or `NAME`, each with `=DATA` behind it where the task names no data. */
+  readonly tasks: readonly string[]
+  readonly data: readonly string[] | undefined
+  readonly tools: string | undefined
+  readonly text: string | undefined
+  readonly limit: number | undefined
+  readonly shots: number | undefined
+  readonly maxTokens: number | undefined
+  readonly model: AnyModel
+}
+
+type Maker = (sources: SuiteSources) => Promise<Suite>
+
+const eval_ = () => need('@qt/eval', () => import('@qt/eval'))
+const tokens = ({ maxTokens }: SuiteSources) => (maxTokens === undefined ? {} : { maxTokens })
+
+async function conversations(sources: SuiteSources, suite: string) {
+  const { data: paths, tools, model } = sources
+  if (paths === undefined)
+    throw usageError('USAGE_MISSING_FLAG', `The suite ${suite} needs held-out conversations.`, {
+      actions: ['Add --data PATH: scenarios, or chats as JSONL.'],
+    })
+  return heldOut({ paths, tools, tokenizer: model.tokenizer })
+}
+
+/** The suites that --suite names. */
+const makers: Readonly<Record<string, Maker>> = {
+  tools: async (sources) => {
+    const { toolCallItems, toolSuite } = await eval_()
+    const { conversations: held, tools } = await conversations(sources, 'tools')
+    return toolSuite(toolCallItems(held, tools), { tools, ...tokens(sources) })
+  },
+  'tool-episodes': async (sources) => {
+    const { toolRegressions } = await eval_()
+    const { defaultTools, toolsOf } = await need('@qt/data', () => import('@qt/data'))
+    return toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
+  },
+  quality: async (sources) => {
+    const { conversationItems, qualitySuite } = await eval_()
+    const { conversations: held } = await conversations(sources, 'quality')
+    return qualitySuite(conversationItems(held), tokens(sources))
+  },
+  perplexity: async ({ text }) => {
+    if (text === undefined)
+      throw usageError('USAGE_MISSING_FLAG', 'The suite perplexity needs a text.', { actions: ['Add --text FILE.'] })
+    const { defineTask } = await eval_()
+    return defineTask({ name: 'perplexity', kind: 'rolling', prompt: '{{text}}' }, [{ text: await readFile(text, 'utf8') }])
+  },
+}
+
+export const suiteNames = Object.keys(makers)
+
+/** What --suite and --task ask for, at most `limit` items of each. */
+export async function suitesOf(sources: SuiteSources): Promise<Suite[]> {
+  const { names, tasks, limit, shots } = sources
+  const suites: Suite[] = []
+  for (const name of names) {
+    const make = Object.hasOwn(makers, name) ? makers[name] : undefined
+    const near = nearest(name, suiteNames)
+    if (!make)
+      throw usageError('USAGE_BAD_VALUE', `There is no suite "${name}".`, {
+        actions: [...(near ? [`Did you mean ${near}?`] : []), `The suites are ${suiteNames.join(', ')}; tasks go with --task.`],
+      })
+    suites.push(await make(sources))
+  }
+  const { loadTask } = await eval_()
+  for (const task of tasks) {
+    const equals = task.indexOf('=')
+    const [file, data] = equals < 0 ? [task, undefined] : [task.slice(0, equals), task.slice(equals + 1)]
+    suites.push(
+      await loadTask(file, { ...(data === undefined ? {} : { data }), ...(shots === undefined ? {} : { shotCount: shots }) }),
+    )
+  }
+  return limit === undefined ? suites : suites.map((suite) => ({ ...suite, items: suite.items.slice(0, limit) }))
+}

@@ -1,0 +1,104 @@
+import { usageError } from '@qt/core'
+import { defineVerb } from '../args/verb.js'
+import { measuredFlags, measuredModel } from '../eval/measured-model.js'
+import { suiteNames, suitesOf } from '../eval/suites.js'
+import { withInterrupt } from '../interrupt.js'
+import { need } from '../need.js'
+import { status } from '../print/status.js'
+
+export const evalRun = defineVerb({
+  name: 'eval run',
+  summary: 'Measure a model with suites and write a report.',
+  details:
+    `Suites: ${suiteNames.join(', ')}. Tasks of your own, and public ones, go with --task (docs/evaluation/tasks.md). With --cache a run that was stopped ` +
+    'goes on where it was. With --baseline the run is compared with an earlier one.',
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or the name of a model behind a server.' }],
+  flags: {
+    ...measuredFlags,
+    suite: { type: 'text', value: 'NAMES', many: true, description: 'Suites, with commas between; may be repeated.' },
+    task: {
+      type: 'text',
+      value: 'NAME[=DATA]',
+      many: true,
+      description: 'A task: a YAML file or one that ships, and its records; may be repeated.',
+    },
+    data: { type: 'text', value: 'PATH', many: true, description: 'Held-out conversations, for the suites tools and quality.' },
+    tools: { type: 'text', value: 'FILE', description: 'The tools that there are, as JSON; left out: those of a game master.' },
+    text: { type: 'text', value: 'FILE', description: 'The text of the suite perplexity.' },
+    shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
+    report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
+    baseline: { type: 'text', value: 'FILE', description: 'The .json report of an earlier run to compare with.' },
+    'fail-if-worse': { type: 'boolean', description: 'With --baseline: exit with 1 when this run is worse.' },
+    cache: { type: 'text', value: 'FILE', description: 'Keep every answer in this JSONL file.' },
+    limit: { type: 'number', value: 'N', description: 'Only the first N items of each suite.' },
+    parallel: { type: 'number', value: 'N', description: 'Items at the same time (default 1; behind a server 4).' },
+    seed: { type: 'number', description: 'The same seed gives the same run (default 1).' },
+    name: { type: 'text', description: 'What reports call the model; left out: its own name, and its adapters.' },
+    'max-tokens': { type: 'number', description: 'Longest answer, in tokens.' },
+    'token-limit': { type: 'number', value: 'N', description: 'Stop after so many generated tokens.' },
+    'time-limit': { type: 'number', value: 'SECONDS', description: 'Stop after this time.' },
+    'cost-limit': { type: 'number', value: 'C', description: 'Stop at this cost; needs prices.' },
+    'price-input': { type: 'number', value: 'C', description: 'What a million tokens of prompts cost.' },
+    'price-output': { type: 'number', value: 'C', description: 'What a million generated tokens cost.' },
+  },
+  examples: [
+    'qt eval run --model model.gguf --suite tools,quality --data held-out/ --report out.html --report out.json',
+    'qt eval run --model model.gguf --task arc=ARC-Easy-Test.jsonl --limit 200 --baseline base.json --fail-if-worse',
+    'qt eval run --server http://127.0.0.1:8080/v1 --model my-model --suite tool-episodes --cache answers.jsonl',
+  ],
+  async run({ flags, positionals, io }) {
+    const names = (flags.suite ?? [])
+      .flatMap((list) => list.split(','))
+      .map((name) => name.trim())
+      .filter(Boolean)
+    const tasks = flags.task ?? []
+    if (names.length + tasks.length === 0)
+      throw usageError('USAGE_MISSING_FLAG', 'qt eval run needs --suite or --task.', {
+        actions: [`Add --suite with some of ${suiteNames.join(', ')}.`, 'Add --task NAME=DATA.'],
+      })
+    if (flags['fail-if-worse'] && flags.baseline === undefined)
+      throw usageError('USAGE_MISSING_FLAG', '--fail-if-worse needs a run to compare with.', {
+        actions: ['Add --baseline FILE: the .json report of an earlier run.'],
+      })
+    if (flags.limit !== undefined && !(Number.isInteger(flags.limit) && flags.limit > 0))
+      throw usageError('USAGE_BAD_VALUE', `--limit must be a whole number above 0, not ${flags.limit}.`, {
+        actions: ['Leave --limit out to measure every item.'],
+      })
+    const { compareRuns, markdownReport, readReport, reportKind, runSuites, saveReport } = await need(
+      '@qt/eval',
+      () => import('@qt/eval'),
+    )
+    for (const file of flags.report ?? []) reportKind(file)
+    const baseline = flags.baseline === undefined ? undefined : await readReport(flags.baseline)
+    const limits = { tokens: flags['token-limit'], seconds: flags['time-limit'], cost: flags['cost-limit'] }
+    const { 'price-input': input, 'price-output': output } = flags
+    const run = await withInterrupt(async (signal) => {
+      const { model, id, remote } = await measuredModel(flags, positionals, { io, signal })
+      const progress = status(io)
+      try {
+        const { data, tools, text, limit, shots, 'max-tokens': maxTokens } = flags
+        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, maxTokens, model })
+        return await runSuites(model, suites, {
+          signal,
+          name: flags.name ?? [model.name, ...(flags.adapter ?? [])].join(' + '),
+          modelId: id,
+          seed: flags.seed ?? 1,
+          parallel: flags.parallel ?? (remote ? 4 : 1),
+          limits: Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined)),
+          ...(flags.cache === undefined ? {} : { cache: flags.cache }),
+          ...(input === undefined && output === undefined ? {} : { price: { input: input ?? 0, output: output ?? 0 } }),
+          onProgress: ({ suite, done, total, right }) => progress.update(`${suite}  item ${done}/${total}  ${right} right`),
+        })
+      } finally {
+        progress.end()
+        await model.close()
+      }
+    })
+    const comparison = baseline && compareRuns(baseline, run)
+    const runs = baseline ? [baseline, run] : [run]
+    for (const file of flags.report ?? []) await saveReport(file, runs, comparison)
+    io.out(markdownReport(runs, comparison, 3))
+    io.document(comparison ? { run, comparison } : run)
+    return flags['fail-if-worse'] && comparison?.verdict === 'worse' ? 1 : 0
+  },
+})
