@@ -16,7 +16,7 @@ type Step =
 /**
  * Decides what every optimum may have: a bit whose cost cannot become positive is 1, one whose gain cannot become negative is 0
  * (persistency); a bit with a single neighbour follows from it; roof duality decides what follows from many couplings together. Repeated until
- * nothing changes. At least one optimum stays.
+ * nothing changes. At least one optimum stays. Beyond 5000 couplings there is no roof duality: its flow would take longer than it helps.
  *
  * @example
  * ```ts
@@ -55,7 +55,7 @@ function isSymmetric({ size, linear, rows, columns, values }: QuadraticModel): b
 }
 
 /** Beyond this many couplings a flow takes longer than it helps. */
-const mostForFlow = 20_000
+const mostForFlow = 5_000
 
 const after = (first: Presolved, second: ReducedModel): Presolved => ({
   model: second.model,
