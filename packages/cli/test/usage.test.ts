@@ -9,7 +9,8 @@ vi.setConfig({ testTimeout: 60_000 })
 test('help lists every verb, and every verb has help with an example and the common flags', async () => {
   const general = await qt(['--help'])
   expect(general).toMatchObject({ code: 0, stderr: '' })
-  for (const { name, summary } of verbs) expect(general.stdout).toContain(`\n  ${name.padEnd(15)}  ${summary}\n`)
+  const width = Math.max(...verbs.map(({ name }) => name.length))
+  for (const { name, summary } of verbs) expect(general.stdout).toContain(`\n  ${name.padEnd(width)}  ${summary}\n`)
   const helps = await Promise.all(verbs.map(({ name }) => qt([...name.split(' '), '--help'])))
   for (const [index, { name, summary }] of verbs.entries()) {
     const { code, stdout, stderr } = helps[index]!

@@ -23,6 +23,7 @@ svg text { fill: currentColor; font-size: 11px; } svg line { stroke: var(--line)
  *
  * @example
  * ```ts
+ * const report = JSON.parse(await readFile('report.json', 'utf8'))
  * await writeFile('report.html', qualityHtml(report))
  * ```
  */
