@@ -1,5 +1,6 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { command, tail } from '../src/command.js'
 import { quantMethod, type Tree } from '../src/generators/quant-method.js'
@@ -36,7 +37,7 @@ describe('nx g quant-method', () => {
   it('is what Nx finds under that name', async () => {
     const found = await command('nx', ['g', 'quant-method', 'SCAFFOLD_TEST', '--dry-run', '--no-interactive'])
     expect(found.code, tail(found)).toBe(0)
-    expect(found.stdout).toContain(`CREATE ${place}/src/method.test.ts`)
+    expect(stripVTControlCharacters(found.stdout)).toContain(`CREATE ${place}/src/method.test.ts`)
   })
 
   it('refuses names that are none, and to write over a package', () => {
