@@ -7,6 +7,17 @@ export {
   compareBench,
   readBench,
 } from './bench/bench-model.js'
+export { type CodeReport, type CodeResult, type EvaluateCodeOptions, evaluateCode } from './code/evaluate.js'
+export { humanEval } from './code/human-eval.js'
+export type { CodeProgress, CodeSample } from './code/judge.js'
+export { type MbppOptions, mbpp } from './code/mbpp.js'
+export { type CodeMetric, measureCode } from './code/measure-code.js'
+export { meanPassAtK, passAtK } from './code/pass-at-k.js'
+export { type CodeSuite, codeSuite, codeSuites } from './code/suites/load.js'
+export type { CodeSummary } from './code/summary.js'
+export type { CodeQuestion, CodeStyle, CodeTask, CodeVerdict, VerifyOptions } from './code/task.js'
+export { type SamplesReport, type VerifySamplesOptions, verifySamples } from './code/verify-samples.js'
+export { readSamples, type WrittenCode } from './code/written-code.js'
 export {
   type CompareOptions,
   type Comparison,

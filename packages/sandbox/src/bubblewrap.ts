@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { dirname } from 'node:path'
-import { Descriptors } from './descriptors.js'
+import { Descriptors, namelessFile } from './descriptors.js'
 import { type Confinement, type Prepared, workFolder } from './mechanism.js'
 import { findIn, systemPath } from './programs.js'
 import { seccompFilter } from './seccomp.js'
 import { hardLimits, limitLines } from './shell.js'
+
+/** The filter, open as long as this process lives: it is read anew for every program. */
+let filterFile: number | undefined
 
 /** Everything through one `bwrap`; undefined when it is not installed. https://github.com/containers/bubblewrap */
 export function bubblewrap(): Confinement | undefined {
@@ -14,6 +17,7 @@ export function bubblewrap(): Confinement | undefined {
   // --size came with 0.8, --json-status-fd long before.
   if (olderThan(version, [0, 8])) return undefined
   const filter = seccompFilter()
+  filterFile ??= filter && namelessFile(filter)
   const hard = hardLimits()
   const notes = filter ? [] : [`System calls are not filtered: their numbers on ${process.arch} are not known here.`]
   return {
@@ -21,7 +25,7 @@ export function bubblewrap(): Confinement | undefined {
     prepare(program) {
       const descriptors = new Descriptors()
       try {
-        const command = [path, ...commandLine(program, descriptors, filter, limitLines(program.limits, hard))] as const
+        const command = [path, ...commandLine(program, descriptors, filterFile, limitLines(program.limits, hard))] as const
         return { command: [...command], env: {}, cwd: '/', descriptors: descriptors.all, dispose: () => descriptors.close() }
       } catch (error) {
         descriptors.close()
@@ -31,7 +35,7 @@ export function bubblewrap(): Confinement | undefined {
   }
 }
 
-function commandLine(program: Prepared, descriptors: Descriptors, filter: Buffer | undefined, limiting: string): string[] {
+function commandLine(program: Prepared, descriptors: Descriptors, filter: number | undefined, limiting: string): string[] {
   const { limits, view, files, env, command } = program
   const folders = new Set(view.filter(({ kind }) => kind !== 'link').map(({ path }) => dirname(path)))
   return [
@@ -40,7 +44,7 @@ function commandLine(program: Prepared, descriptors: Descriptors, filter: Buffer
     '--new-session',
     ...['--json-status-fd', '3'],
     ...['--hostname', 'sandbox'],
-    ...(filter ? ['--seccomp', String(descriptors.add(filter))] : []),
+    ...(filter === undefined ? [] : ['--seccomp', String(descriptors.addAgain(filter))]),
     ...[...folders].filter((folder) => folder !== '/').flatMap((folder) => ['--dir', folder]),
     ...view.flatMap((one) => (one.kind === 'link' ? ['--symlink', one.target, one.path] : ['--ro-bind', one.path, one.path])),
     ...['--proc', '/proc', '--dev', '/dev'],

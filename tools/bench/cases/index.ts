@@ -2,6 +2,7 @@ import type { MakeCase } from '../case.js'
 import { generate } from './generate.js'
 import { quantizeCases } from './quantize.js'
 import { quantumBuilder, quantumCut, quantumLarge, quantumMinute, quantumSpeed, quantumTarget } from './quantum.js'
+import { sandboxHumanEval } from './sandbox.js'
 import { startup } from './startup.js'
 import { trainLora } from './train-lora.js'
 
@@ -17,6 +18,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   'quantum-minute': quantumMinute,
   'quantum-large': quantumLarge,
   'quantum-builder': quantumBuilder,
+  'sandbox-humaneval': sandboxHumanEval,
 }
 
 /** Names that stand for several cases; they end with a table of all. */

@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { codeIn, cutAt } from './answer-text.js'
+import { readLines } from './read-lines.js'
+import { runCode } from './run-code.js'
+import type { CodeTask } from './task.js'
+
+const recordSchema = z.object({
+  task_id: z.string(),
+  prompt: z.string(),
+  entry_point: z.string().regex(/^[A-Za-z_]\w*$/),
+  canonical_solution: z.string(),
+  test: z.string(),
+})
+
+/** Of lm-evaluation-harness: what begins something new after the function. */
+const baseStops = ['\nclass', '\ndef', '\n#', '\nif', '\nprint']
+
+/**
+ * HumanEval from its JSONL file (also .gz): 164 Python functions to complete. https://arxiv.org/abs/2107.03374
+ *
+ * @example
+ * ```ts
+ * const tasks = await humanEval('HumanEval.jsonl.gz')
+ * const report = await evaluateCode(model, tasks, { executor, samples: 10, k: [1, 10] })
+ * ```
+ */
+export async function humanEval(file: string): Promise<CodeTask[]> {
+  return (await readLines(file, recordSchema)).map(task)
+}
+
+function task(record: z.infer<typeof recordSchema>): CodeTask {
+  const { task_id: id, prompt, entry_point: name, test } = record
+  const defines = new RegExp(`^(?:async\\s+)?def\\s+${name}\\s*\\(`, 'm')
+  // Imports and helpers that stand before the function; an answer that repeats the function need not repeat them.
+  const before = prompt.slice(0, Math.max(0, prompt.search(defines)))
+  return {
+    id,
+    suite: 'humaneval',
+    language: 'python',
+    ask: (style) =>
+      style === 'base'
+        ? { prompt, stop: baseStops }
+        : {
+            prompt: [
+              {
+                role: 'user',
+                content: `Write a solution to the following problem and make sure that it passes the tests:\n\`\`\`python\n${prompt}\`\`\`\nAnswer with the completed function in one Python code block.`,
+              },
+            ],
+            stop: [],
+          },
+    candidate(answer, style) {
+      if (style === 'base') return prompt + cutAt(answer, baseStops)
+      const code = codeIn(answer, defines)
+      // A body alone goes on where the prompt ends.
+      return defines.test(code) ? before + code : prompt + code
+    },
+    async verify(candidate, options) {
+      const { passed, detail } = await runCode(`${candidate}\n${test}\ncheck(${name})`, 'python', options)
+      return { passed, score: passed ? 1 : 0, detail }
+    },
+    completes: prompt,
+    reference: prompt + record.canonical_solution,
+    wrong: [`${prompt}    pass\n`, `${prompt}    raise NotImplementedError\n`, `${prompt}    import sys; sys.exit(0)\n`],
+  }
+}
