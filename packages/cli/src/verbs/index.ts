@@ -53,6 +53,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./eval-tools.js')).evalTools,
   },
   {
+    name: 'eval code',
+    summary: 'Let a model write code, or take what is written, and run it in a sandbox.',
+    load: async () => (await import('./eval-code.js')).evalCode,
+  },
+  {
     name: 'eval perplexity',
     summary: 'Measure how well a model predicts a text.',
     load: async () => (await import('./eval-perplexity.js')).evalPerplexity,
