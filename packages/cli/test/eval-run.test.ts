@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openSandbox } from '@qt/sandbox'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { fixture, qt, start } from './qt.js'
@@ -10,6 +11,10 @@ import { fixture, qt, start } from './qt.js'
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 240_000 })
 
+const sandbox = await openSandbox().catch((error: Error) => {
+  console.log(`skipped: what models write is not run (${error.message})`)
+  return undefined
+})
 const tiny = fixture('tiny.gguf')
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -22,7 +27,10 @@ beforeAll(async () => {
   const records = Array.from({ length: 6 }, (_, i) => ({ q: `Number ${i}`, a: `one ${i}`, b: `two ${i}`, right: i % 2 }))
   await writeFile(at('records.jsonl'), records.map((record) => JSON.stringify(record)).join('\n'))
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(async () => {
+  await sandbox?.close()
+  await rm(folder, { recursive: true, force: true })
+})
 
 test('a model file is measured with a task, reported in every form, and compared with itself', async () => {
   const reports = ['a.json', 'a.html', 'a.md', 'a.xml'].flatMap((name) => ['--report', at(name)])
@@ -88,16 +96,20 @@ test('eval rate serves a page until it is stopped, and sums up', async () => {
   expect([code, JSON.parse(stdout)]).toEqual([0, expect.objectContaining({ ratings: 1, b: 1, verdict: 'cannot tell' })])
 })
 
-test('a model behind a server is measured by the episodes that ship', async () => {
+/** A server that says the same to everything. */
+async function saying(content: string) {
   const server = createServer(async (request, response) => {
     for await (const _ of request);
     response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(
-      JSON.stringify({ choices: [{ finish_reason: 'stop', message: { content: 'Well.' } }], usage: { completion_tokens: 1 } }),
-    )
+    response.end(JSON.stringify({ choices: [{ finish_reason: 'stop', message: { content } }], usage: { completion_tokens: 1 } }))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
+  return { server, port }
+}
+
+test('a model behind a server is measured by the episodes that ship', async () => {
+  const { server, port } = await saying('Well.')
   const { code, stdout, stderr } = await qt([
     'eval',
     'run',
@@ -115,12 +127,56 @@ test('a model behind a server is measured by the episodes that ship', async () =
   expect(suites[0].metrics.find(({ name }: { name: string }) => name === 'tool health')).toMatchObject({ value: 0, items: 5 })
 })
 
+test.skipIf(!sandbox)('code, tool calls and conversations are measured in one run, and one report holds them', async () => {
+  const problem = (name: string, more: number) => ({
+    task_id: `HumanEval/${name}`,
+    prompt: `def ${name}(x):\n    """${more} more than x."""\n`,
+    entry_point: name,
+    canonical_solution: `    return x + ${more}\n`,
+    test: `def check(candidate):\n    assert candidate(1) == ${1 + more}\n`,
+  })
+  await writeFile(at('HumanEval.jsonl'), [problem('next', 1), problem('later', 2)].map((one) => JSON.stringify(one)).join('\n'))
+  await mkdir(at('held-out'), { recursive: true })
+  const messages = [
+    { role: 'user', content: 'I look around.' },
+    { role: 'assistant', content: '[roll: perception] You see a door.' },
+  ]
+  await writeFile(at('held-out/chat.jsonl'), JSON.stringify({ messages }))
+  const { server, port } = await saying('```python\ndef next(x):\n    return x + 1\n```')
+  const { code, stdout, stderr } = await qt(
+    [
+      ...['eval', 'run', 'm', '--server', `http://127.0.0.1:${port}/v1`, '--suite', 'humaneval,tools,quality'],
+      ...['--data', `humaneval=${at('HumanEval.jsonl')}`, '--wall-seconds', '60', '--report', at('all.html'), '--json'],
+    ],
+    '',
+    { cwd: folder },
+  )
+  server.close()
+  expect(code, stderr).toBe(0)
+  expect(stderr).toContain('conversations: held-out/')
+  const { suites } = JSON.parse(stdout)
+  expect(suites.map(({ name, total }: { name: string; total: number }) => [name, total])).toEqual([
+    ['humaneval', 2],
+    ['tools', 1],
+    ['quality', 1],
+  ])
+  expect(suites[0].metrics).toMatchObject([{ name: 'pass@1', value: 0.5, items: 2 }])
+  expect(suites[0].items[1]).toMatchObject({
+    id: 'HumanEval/later',
+    right: false,
+    explanation: expect.stringContaining('AssertionError'),
+  })
+  const page = await readFile(at('all.html'), 'utf8')
+  for (const name of ['humaneval', 'tools', 'quality']) expect(page).toContain(`<section><h2>${name}</h2>`)
+})
+
 test('what is missing or unknown is said', async () => {
   for (const [args, what] of [
     [[], 'needs --suite or --task'],
     [['--suite', 'tool'], 'Did you mean tools?'],
     [['--suite', 'tools'], 'Add --data'],
     [['--suite', 'perplexity'], 'Add --text'],
+    [['--suite', 'bug-fix', '--style', 'poem', '--unsandboxed'], 'base or instruct'],
     [['--suite', 'tool-episodes', '--fail-if-worse'], 'needs a run to compare with'],
     [['--suite', 'tool-episodes', '--limit', '0'], 'whole number above 0'],
     [['--suite', 'tool-episodes', '--report', 'out.pdf'], 'cannot be written'],

@@ -39,7 +39,7 @@ export async function codeOfModel(
 ): Promise<CodeReport> {
   const { seed, temperature, cache, adapter = [], 'per-problem': samples, 'max-tokens': maxTokens } = flags
   const { evaluateCode } = await need('@qt/eval', () => import('@qt/eval'))
-  const style = styleOf(flags.style)
+  const style = codeStyleOf(flags.style)
   const some = firstOfEach(tasks, flags.limit)
   const model = await loadModel(flags, positionals, { signal })
   try {
@@ -64,7 +64,8 @@ export async function codeOfModel(
   }
 }
 
-function styleOf(style = 'instruct'): CodeStyle {
+/** How --style says that a model is asked. */
+export function codeStyleOf(style = 'instruct'): CodeStyle {
   if (style === 'base' || style === 'instruct') return style
   throw usageError('USAGE_BAD_VALUE', `--style must be base or instruct, not "${style}".`, { actions: ['Leave --style out.'] })
 }

@@ -1,6 +1,19 @@
+import { stat } from 'node:fs/promises'
 import { type ChatExample, type Tokenizer, usageError } from '@qt/core'
 import type { ScenarioTool } from '@qt/data'
+import type { Io } from '../io.js'
 import { need } from '../need.js'
+
+/** Where the demo keeps what was never trained on. */
+const heldOutFolder = 'held-out'
+
+/** The folder `held-out` where qt runs, when suites need conversations and none were named. */
+export async function defaultHeldOut(suites: readonly string[], io: Io): Promise<string[]> {
+  const folder = await stat(heldOutFolder).catch(() => undefined)
+  if (!folder?.isDirectory() || !suites.some((name) => name === 'tools' || name === 'quality')) return []
+  io.note(`conversations: ${heldOutFolder}/\n`)
+  return [heldOutFolder]
+}
 
 export interface HeldOut {
   readonly conversations: readonly ChatExample[]

@@ -2,18 +2,24 @@ import { readFile } from 'node:fs/promises'
 import { nearest, usageError } from '@qt/core'
 import type { AnyModel, Suite } from '@qt/eval'
 import { need } from '../need.js'
+import { type CodeAsking, codeNames, suiteOfProblems } from './code-suites.js'
 import { heldOut } from './held-out.js'
 
 export interface SuiteSources {
   readonly names: readonly string[]
   /** `FILE` or `NAME`, each with `=DATA` behind it where the task names no data. */
   readonly tasks: readonly string[]
-  readonly data: readonly string[] | undefined
+  /** Held-out conversations. */
+  readonly data: readonly string[]
   readonly tools: string | undefined
   readonly text: string | undefined
   readonly limit: number | undefined
   readonly shots: number | undefined
   readonly maxTokens: number | undefined
+  /** A profile of quality; left out: the dungeon master's. */
+  readonly profile: string | undefined
+  /** Set when there is a suite of code. */
+  readonly code: CodeAsking | undefined
   readonly model: AnyModel
 }
 
@@ -24,7 +30,7 @@ const tokens = ({ maxTokens }: SuiteSources) => (maxTokens === undefined ? {} : 
 
 async function conversations(sources: SuiteSources, suite: string) {
   const { data: paths, tools, model } = sources
-  if (paths === undefined)
+  if (paths.length === 0)
     throw usageError('USAGE_MISSING_FLAG', `The suite ${suite} needs held-out conversations.`, {
       actions: ['Add --data PATH: scenarios, or chats as JSONL.'],
     })
@@ -44,9 +50,10 @@ const makers: Readonly<Record<string, Maker>> = {
     return toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
   },
   quality: async (sources) => {
-    const { conversationItems, qualitySuite } = await eval_()
+    const { conversationItems, loadProfile, qualitySuite } = await eval_()
     const { conversations: held } = await conversations(sources, 'quality')
-    return qualitySuite(conversationItems(held), tokens(sources))
+    const profile = sources.profile === undefined ? {} : { profile: await loadProfile(sources.profile) }
+    return qualitySuite(conversationItems(held), { ...profile, ...tokens(sources) })
   },
   perplexity: async ({ text }) => {
     if (text === undefined)
@@ -56,13 +63,17 @@ const makers: Readonly<Record<string, Maker>> = {
   },
 }
 
-export const suiteNames = Object.keys(makers)
+export const suiteNames = [...Object.keys(makers), ...codeNames]
 
 /** What --suite and --task ask for, at most `limit` items of each. */
 export async function suitesOf(sources: SuiteSources): Promise<Suite[]> {
   const { names, tasks, limit, shots } = sources
   const suites: Suite[] = []
   for (const name of names) {
+    if (codeNames.includes(name) && sources.code) {
+      suites.push(await suiteOfProblems(name, sources.code, sources.maxTokens))
+      continue
+    }
     const make = Object.hasOwn(makers, name) ? makers[name] : undefined
     const near = nearest(name, suiteNames)
     if (!make)

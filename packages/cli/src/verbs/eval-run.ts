@@ -1,5 +1,8 @@
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
+import { codeSandbox } from '../eval/code-sandbox.js'
+import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
+import { defaultHeldOut } from '../eval/held-out.js'
 import { measuredFlags, measuredModel } from '../eval/measured-model.js'
 import { suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
@@ -11,7 +14,8 @@ export const evalRun = defineVerb({
   summary: 'Measure a model with suites and write a report.',
   details:
     `Suites: ${suiteNames.join(', ')}. Tasks of your own, and public ones, go with --task (docs/evaluation/tasks.md). With --cache a run that was stopped ` +
-    'goes on where it was. With --baseline the run is compared with an earlier one.',
+    'goes on where it was. With --baseline the run is compared with an earlier one. What models write for suites of code runs in a sandbox; where there is ' +
+    'none, nothing is run.',
   positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or the name of a model behind a server.' }],
   flags: {
     ...measuredFlags,
@@ -22,9 +26,21 @@ export const evalRun = defineVerb({
       many: true,
       description: 'A task: a YAML file or one that ships, and its records; may be repeated.',
     },
-    data: { type: 'text', value: 'PATH', many: true, description: 'Held-out conversations, for the suites tools and quality.' },
+    data: {
+      type: 'text',
+      value: 'PATH',
+      many: true,
+      description:
+        'Held-out conversations of tools and quality (default: the folder held-out, if there is one); of code SUITE=FILE.',
+    },
     tools: { type: 'text', value: 'FILE', description: 'The tools that there are, as JSON; left out: those of a game master.' },
     text: { type: 'text', value: 'FILE', description: 'The text of the suite perplexity.' },
+    profile: {
+      type: 'text',
+      value: 'FILE',
+      description: 'Words and persona of the suite quality, as YAML (docs/evaluation/quality.md).',
+    },
+    ...codeFlags,
     shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
     report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
     baseline: { type: 'text', value: 'FILE', description: 'The .json report of an earlier run to compare with.' },
@@ -43,6 +59,7 @@ export const evalRun = defineVerb({
   },
   examples: [
     'qt eval run --model model.gguf --suite tools,quality --data held-out/ --report out.html --report out.json',
+    'qt eval run --model model.gguf --suite humaneval,tools,quality --data humaneval=HumanEval.jsonl.gz --data held-out/ --report out.html',
     'qt eval run --model model.gguf --task arc=ARC-Easy-Test.jsonl --limit 200 --baseline base.json --fail-if-worse',
     'qt eval run --server http://127.0.0.1:8080/v1 --model my-model --suite tool-episodes --cache answers.jsonl',
   ],
@@ -72,12 +89,16 @@ export const evalRun = defineVerb({
     const baseline = flags.baseline === undefined ? undefined : await readReport(flags.baseline)
     const limits = { tokens: flags['token-limit'], seconds: flags['time-limit'], cost: flags['cost-limit'] }
     const { 'price-input': input, 'price-output': output } = flags
+    const { conversations, files } = sortedData(flags.data)
+    const data = conversations.length > 0 ? conversations : await defaultHeldOut(names, io)
+    const sandbox = names.some((name) => codeNames.includes(name)) ? await codeSandbox(flags, io) : undefined
     const run = await withInterrupt(async (signal) => {
       const { model, id, remote } = await measuredModel(flags, positionals, { io, signal })
       const progress = status(io)
       try {
-        const { data, tools, text, limit, shots, 'max-tokens': maxTokens } = flags
-        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, maxTokens, model })
+        const { tools, text, limit, shots, profile, 'max-tokens': maxTokens } = flags
+        const code = sandbox && { flags, files, executor: sandbox }
+        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, profile, maxTokens, code, model })
         return await runSuites(model, suites, {
           signal,
           name: flags.name ?? [model.name, ...(flags.adapter ?? [])].join(' + '),
@@ -93,7 +114,7 @@ export const evalRun = defineVerb({
         progress.end()
         await model.close()
       }
-    })
+    }).finally(() => sandbox?.close())
     const comparison = baseline && compareRuns(baseline, run)
     const runs = baseline ? [baseline, run] : [run]
     for (const file of flags.report ?? []) await saveReport(file, runs, comparison)

@@ -4,22 +4,9 @@ import { join } from 'node:path'
 import { type LanguageModel, usageError } from '@qt/core'
 import { expect, test } from 'vitest'
 import { scriptedModel } from '../../test/scripted-model.js'
+import { nowhere, wordTask } from '../../test/word-task.js'
 import { evaluateCode } from './evaluate.js'
 import type { CodeTask } from './task.js'
-
-const nowhere = { run: () => Promise.reject(new Error('nothing is run here')) }
-
-/** A problem whose answers are right when they are the word. */
-const wordTask = (word: string): CodeTask => ({
-  id: `words/${word}`,
-  suite: 'words',
-  language: 'python',
-  ask: () => ({ prompt: [{ role: 'user', content: `Say ${word}.` }], stop: [] }),
-  candidate: (answer) => answer.trim(),
-  verify: async (candidate) => ({ passed: candidate === word, score: candidate === word ? 1 : 0.25, detail: candidate }),
-  reference: word,
-  wrong: [''],
-})
 
 test('passes are counted by problem, and the report says who said what', async () => {
   let turn = 0

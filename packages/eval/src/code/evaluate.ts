@@ -1,21 +1,16 @@
-import { type Executor, type LanguageModel, QtError, usageError } from '@qt/core'
+import { type Executor, type LanguageModel, usageError } from '@qt/core'
 import { cachedModel } from '../run/cached-model.js'
+import { askForCode, type SamplingOptions, samplingOf } from './ask-for-code.js'
 import { type CodeProgress, type CodeSample, openJudge } from './judge.js'
 import { type CodeSummary, summariseCode } from './summary.js'
 import type { CodeStyle, CodeTask } from './task.js'
 
-export interface EvaluateCodeOptions {
+export interface EvaluateCodeOptions extends SamplingOptions {
   /** Where the programs run: a sandbox of @qt/sandbox. */
   readonly executor: Executor
   /** Default: instruct. */
   readonly style?: CodeStyle
-  /** Answers to each problem; default 1. */
-  readonly samples?: number
-  /** Default: 0 for one sample, 0.8 for several. */
-  readonly temperature?: number
   readonly seed?: number
-  /** The k of pass@k; default: 1, and 10 and 100 as far as there are samples. */
-  readonly k?: readonly number[]
   /** Longest answer; default 1024. */
   readonly maxTokens?: number
   /** Longest run of one program; default 10. */
@@ -62,32 +57,27 @@ export async function evaluateCode(
   tasks: readonly CodeTask[],
   options: EvaluateCodeOptions,
 ): Promise<CodeReport> {
-  const { executor, style = 'instruct', samples = 1, seed = 0, maxTokens = 1024, signal, onProgress } = options
-  const { temperature = samples === 1 ? 0 : 0.8, modelId = model.name, wallSeconds } = options
+  const { executor, style = 'instruct', seed = 0, maxTokens = 1024, signal, onProgress } = options
+  const { modelId = model.name, wallSeconds } = options
   if (tasks.length === 0)
     throw usageError('EVAL_NO_ITEMS', 'There is no problem to solve.', { actions: ['Name a suite that has some.'] })
-  if (!Number.isInteger(samples) || samples < 1)
-    throw usageError('EVAL_SAMPLES', `${samples} samples are not possible.`, { actions: ['Give a whole number from 1 on.'] })
-  const ks = (options.k ?? [1, 10, 100]).filter((k) => options.k !== undefined || k <= samples)
-  // One that cannot be estimated is an error now, not after hours.
-  summariseCode([], ks, samples)
+  const { samples, temperature, ks } = samplingOf(options)
   const asked = options.cache === undefined ? model : await cachedModel(model, { file: options.cache, modelId })
   const total = tasks.length * samples
   const { judge, count, end, signal: stopped } = openJudge({ executor, total, wallSeconds, signal, onProgress })
   const judging: Promise<CodeSample>[][] = []
   try {
     for (const [index, task] of tasks.entries()) {
-      const { prompt, stop } = task.ask(style)
       const judged: Promise<CodeSample>[] = []
       judging.push(judged)
       for (let sample = 0; sample < samples; sample++) {
         stopped.throwIfAborted()
-        const settings = { maxTokens, temperature, stop, seed: temperature === 0 ? 0 : seed + index * samples + sample }
-        const answer = await asked.generate(prompt, { ...settings, signal: stopped }).catch(tooLong)
+        const settings = { maxTokens, temperature, seed: temperature === 0 ? 0 : seed + index * samples + sample }
+        const written = await askForCode(asked, task, style, { ...settings, signal: stopped })
         judged.push(
-          'tooLong' in answer
-            ? Promise.resolve(count({ passed: false, score: 0, detail: answer.tooLong, answer: '', cut: false }))
-            : judge(task, task.candidate(answer.text, style), { answer: answer.text, cut: answer.why === 'length' }),
+          'tooLong' in written
+            ? Promise.resolve(count({ passed: false, score: 0, detail: written.tooLong, answer: '', cut: false }))
+            : judge(task, written.candidate, { answer: written.answer, cut: written.cut }),
         )
       }
     }
@@ -98,10 +88,4 @@ export async function evaluateCode(
   } catch (error) {
     throw await end(error)
   }
-}
-
-/** A problem that is longer than the model's context is one that it cannot solve; anything else stops the evaluation. */
-function tooLong(error: unknown): { readonly tooLong: string } {
-  if (QtError.isInstance(error) && error.code === 'PROMPT_TOO_LONG') return { tooLong: error.message }
-  throw error
 }
