@@ -43,6 +43,18 @@ test('a broken file is bad input, named', async () => {
   expect(stderr).toContain(broken)
 })
 
+test('an adapter becomes a GGUF adapter of its base, and says so when it is not told which', async () => {
+  const adapter = new URL('../../weights/test/fixtures/adapter', import.meta.url).pathname
+  const out = join(folder, 'adapter.gguf')
+  const { code, stdout, stderr } = await qt(['convert', adapter, out, '--base', tiny, '--json'])
+  expect(code, stderr).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ output: out, modules: 14 })
+  const none = await qt(['convert', adapter, join(folder, 'none.gguf'), '--json'])
+  expect([none.code, JSON.parse(none.stdout).error.code]).toEqual([2, 'USAGE_MISSING_FLAG'])
+  const other = await qt(['convert', tiny, join(folder, 'other.gguf'), '--base', tiny, '--json'])
+  expect([other.code, JSON.parse(other.stdout).error.code]).toEqual([2, 'USAGE_BAD_VALUE'])
+})
+
 test('tokenize turns a JSON array of strings into arrays of ids, and adds special tokens only when asked to', async () => {
   const texts = ['the inner sound', '', '🎲\n', '<|im_start|>user']
   const plain = await qt(['tokenize', '--tokenizer', tiny, '--json'], JSON.stringify(texts))
