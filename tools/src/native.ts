@@ -31,7 +31,11 @@ export function countJunit(name: string, xml: string): Outcome {
 export type Sanitizer = 'address,undefined' | 'thread'
 
 /** Builds a native project outside Node; a string says why it could not. */
-async function buildNative(project: string, flavour: string, flags: readonly string[]): Promise<{ build: string } | string> {
+export async function buildNative(
+  project: string,
+  flavour: string,
+  flags: readonly string[],
+): Promise<{ readonly build: string } | string> {
   const source = join(root, 'packages', project, 'native')
   const build = join(source, 'build', flavour)
   const configured = await command('cmake', ['-S', source, '-B', build, ...flags])

@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { quantize } from '@qt/quantize'
 import { type LoadOptions, load, train } from '@qt/trainer-native'
-import { convert, merge } from '@qt/weights'
-import { getLlama, type Llama, LlamaLogLevel, type Token } from 'node-llama-cpp'
+import { convert, convertAdapter, merge } from '@qt/weights'
+import type { Llama } from 'node-llama-cpp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readArchitecture, writeArchitecture } from '../../packages/trainer-native/test/architectures.js'
 import { root } from '../src/root.js'
+import { judge, llamaCpp, meanDivergence } from './llama-cpp.js'
 
 /*
  * The independent judge of what we compute and write: real llama.cpp reads the same file and is asked the same questions. It rounds
@@ -32,71 +33,16 @@ let folder = ''
 let llama: Llama
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qt-llama-cpp-'))
-  llama = await getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: LlamaLogLevel.error, progressLogs: false })
+  llama = await llamaCpp()
 })
 afterAll(async () => {
   await llama.dispose()
   await rm(folder, { recursive: true, force: true })
 })
 
-interface Judged {
-  readonly ids: readonly Token[]
-  /** Log-probabilities after each token, [ids, vocabulary]. */
-  readonly logits: readonly Float32Array[]
-  readonly said: readonly Token[]
-}
-
-/** What llama.cpp makes of a text: its ids, the logits after each, and the likeliest continuation. */
-async function judge(modelPath: string, text: string): Promise<Judged> {
-  const model = await llama.loadModel({ modelPath })
-  const context = await model.createContext({ contextSize: 512, threads: 1 })
-  try {
-    const ids = model.tokenize(text)
-    const sequence = context.getSequence()
-    const logits: Float32Array[] = []
-    // A few at a time: each answer is a map of the whole vocabulary.
-    for (let first = 0; first < ids.length; first += 16) {
-      const asked = ids
-        .slice(first, first + 16)
-        .map((token): [Token, { generateNext: { logits: true } }] => [token, { generateNext: { logits: true } }])
-      for (const answer of await sequence.controlledEvaluate(asked)) {
-        const row = new Float32Array(answer!.next.logits!.size)
-        for (const [token, logit] of answer!.next.logits!) row[token] = logit
-        logits.push(row)
-      }
-    }
-    const said: Token[] = []
-    await sequence.clearHistory()
-    for await (const token of sequence.evaluate(ids.slice(0, 32), { temperature: 0 })) if (said.push(token) === 8) break
-    return { ids, logits, said }
-  } finally {
-    await context.dispose()
-    await model.dispose()
-  }
-}
-
-const logSumExp = (logits: Float32Array): number => {
-  const highest = logits.reduce((a, b) => Math.max(a, b))
-  return highest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - highest), 0))
-}
-
-/** Mean of Σ p·log(p/q) over the positions, p ours and q llama.cpp's. */
-function meanDivergence(ours: Float32Array, { ids, logits }: Judged): number {
-  const vocabulary = ours.length / ids.length
-  let total = 0
-  for (const [i, row] of logits.entries()) {
-    const theirs = logSumExp(row)
-    for (let token = 0; token < vocabulary; token++) {
-      const p = ours[i * vocabulary + token]!
-      total += Math.exp(p) * (p - (row[token]! - theirs))
-    }
-  }
-  return total / ids.length
-}
-
 /** Compares one of our models with a file that llama.cpp reads. */
-async function compare(ours: string, theirs: string, text: string, options: LoadOptions = {}): Promise<number> {
-  const judged = await judge(theirs, text)
+async function compare(ours: string, theirs: string, text: string, options: LoadOptions = {}, lora?: string): Promise<number> {
+  const judged = await judge(llama, theirs, text, lora)
   expect(judged.ids.length).toBeGreaterThanOrEqual(200)
   expect(judged.said.length).toBeGreaterThan(0)
   const model = await load(ours, { ...options, contextLength: 512 })
@@ -125,7 +71,7 @@ describe('real llama.cpp gives our distributions', () => {
     expect(await compare(file, file, tinyText)).toBeLessThan(0.01)
   })
 
-  test('on a merged adapter, which we lay over the base', async () => {
+  test('on an adapter that we lay over the base: merged, and as a GGUF adapter', async () => {
     const rows = join(folder, 'rows.jsonl')
     const row = (i: number) => JSON.stringify({ input_ids: Array.from({ length: 48 }, (_, j) => 3 + ((i * 7 + j * 5) % 256)) })
     await writeFile(rows, Array.from({ length: 16 }, (_, i) => row(i)).join('\n'))
@@ -140,6 +86,14 @@ describe('real llama.cpp gives our distributions', () => {
     await merge({ base: tiny, adapters: [{ path: adapter!.path }], out: merged })
     await convert(merged, file, { type: 'F16' })
     expect(await compare(tiny, file, tinyText, { adapters: [adapter!.path] })).toBeLessThan(0.01)
+    const [base, lora] = [join(folder, 'base.gguf'), join(folder, 'adapter.gguf')]
+    await convert(tiny, base, { type: 'F32' })
+    await convertAdapter(adapter!.path, lora, { base })
+    expect(await compare(tiny, base, tinyText, { adapters: [adapter!.path] }, lora)).toBeLessThan(1e-3)
+    // Ranks by pattern and rank-stabilised scales.
+    const mixed = join(root, 'packages/weights/test/fixtures/adapter')
+    await convertAdapter(mixed, lora, { base: tiny })
+    expect(await compare(tiny, base, tinyText, { adapters: [mixed] }, lora)).toBeLessThan(1e-3)
     // The adapter matters: without it the distributions differ.
     expect(await compare(tiny, file, tinyText)).toBeGreaterThan(0.05)
   })

@@ -1,6 +1,7 @@
 import type { MakeCase } from '../case.js'
+import { decodeCases } from './decode.js'
 import { generate } from './generate.js'
-import { quantizeCases } from './quantize.js'
+import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
 import { quantumBuilder, quantumCut, quantumLarge, quantumMinute, quantumSpeed, quantumTarget } from './quantum.js'
 import { sandboxHumanEval } from './sandbox.js'
 import { startup } from './startup.js'
@@ -12,6 +13,8 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   startup,
   generate,
   ...quantizeCases,
+  ...quantizeAvx2Cases,
+  ...decodeCases,
   'quantum-speed': quantumSpeed,
   'quantum-target': quantumTarget,
   'quantum-cut': quantumCut,
@@ -22,4 +25,8 @@ export const cases: Readonly<Record<string, MakeCase>> = {
 }
 
 /** Names that stand for several cases; they end with a table of all. */
-export const groups: Readonly<Record<string, readonly string[]>> = { 'quantize-all': Object.keys(quantizeCases) }
+export const groups: Readonly<Record<string, readonly string[]>> = {
+  'quantize-all': Object.keys(quantizeCases),
+  'quantize-avx2': Object.keys(quantizeAvx2Cases),
+  'decode-all': Object.keys(decodeCases),
+}

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { type FileType, fileTypeNames, needsImportance } from '@qt/quantize'
 import { type Gguf, readGguf } from '@qt/weights'
 import { z } from 'zod'
 import { command, tail } from '../../src/command.js'
@@ -21,17 +22,26 @@ const withPeak = [
   'print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)',
 ].join('\n')
 
+interface Variant {
+  /** By an importance matrix. */
+  readonly weighted?: boolean
+  /** An instruction set that ours is held to. */
+  readonly kernels?: 'avx2'
+}
+
 /** A 1 GB F16 model to one type, ours through the command that users type, llama.cpp through its own library. */
 const quantizeTo =
-  (type: string, weighted = false): MakeCase =>
+  (type: FileType, variant: Variant = {}): MakeCase =>
   async ({ folder }) => {
+    const { weighted = false, kernels } = variant
     const absent =
       (await make(model, 'make_gguf.py', [])) ?? (weighted ? await make(imatrix, 'make_imatrix.py', [model]) : undefined)
     const flags = weighted ? ['--imatrix', imatrix] : []
     const outputs = { ours: join(folder, 'ours.gguf'), theirs: join(folder, 'theirs.gguf') }
+    const how = `${weighted ? ' by an importance matrix' : ''}${kernels ? ', AVX2 forced' : ''}`
     return {
-      name: caseName(type, weighted),
-      title: `1.0 GB of F16 to ${type}${weighted ? ' by an importance matrix' : ''}, ${threads} threads`,
+      name: caseName(type, variant),
+      title: `1.0 GB of F16 to ${type}${how}, ${threads} threads`,
       conditions:
         'The same mixture, input in the page cache, output not forced to disk; the time is that of quantising alone, without starting Node or Python; the memory is that of the whole process, pages of mapped files included.',
       metrics: [
@@ -40,51 +50,31 @@ const quantizeTo =
         { key: 'peak', title: 'MB at most', digits: 0, better: 'lower' },
       ],
       inputs: absent === undefined ? [model] : [],
-      ours: [ours(type, outputs, flags, absent)],
+      ours: [ours(type, outputs, flags, absent, kernels)],
       peers: [await peer(type, outputs, flags, absent)],
     }
   }
 
-const caseName = (type: string, weighted: boolean) => `quantize-${type.toLowerCase()}${weighted ? '-imatrix' : ''}`
+const caseName = (type: FileType, { weighted, kernels }: Variant) =>
+  `quantize-${type.toLowerCase()}${weighted ? '-imatrix' : ''}${kernels ? `-${kernels}` : ''}`
 
-const types = [
-  'F16',
-  'Q8_0',
-  'Q4_0',
-  'Q4_1',
-  'Q5_0',
-  'Q5_1',
-  'Q6_K',
-  'Q5_K_M',
-  'Q4_K_M',
-  'Q4_K_S',
-  'Q3_K_M',
-  'Q2_K',
-  'IQ4_XS',
-  'IQ4_NL',
-  'IQ3_S',
-  'TQ2_0',
-]
-const weightedTypes = [
-  'Q4_0',
-  'Q5_1',
-  'Q6_K',
-  'Q4_K_M',
-  'Q3_K_M',
-  'Q2_K',
-  'IQ4_XS',
-  'IQ3_XXS',
-  'IQ2_M',
-  'IQ2_XXS',
-  'IQ1_M',
-  'IQ1_S',
-]
+const casesOf = (types: readonly FileType[], variant: Variant = {}): Readonly<Record<string, MakeCase>> =>
+  Object.fromEntries(types.map((type) => [caseName(type, variant), quantizeTo(type, variant)]))
 
-/** One for each type, and for some by an importance matrix. */
-export const quantizeCases: Readonly<Record<string, MakeCase>> = Object.fromEntries([
-  ...types.map((type) => [caseName(type, false), quantizeTo(type)]),
-  ...weightedTypes.map((type) => [caseName(type, true), quantizeTo(type, true)]),
-])
+/** Numbers of their own; importance changes nothing about them. */
+const floats: readonly FileType[] = ['F32', 'F16', 'BF16']
+
+/** Every file type, without an importance matrix where it can be made so, and with one. */
+export const quantizeCases = {
+  ...casesOf(fileTypeNames.filter((type) => !needsImportance(type))),
+  ...casesOf(
+    fileTypeNames.filter((type) => !floats.includes(type)),
+    { weighted: true },
+  ),
+}
+
+/** Some on an older machine. */
+export const quantizeAvx2Cases = casesOf(['Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q3_K_M', 'Q2_K'], { kernels: 'avx2' })
 
 /** Makes a file once. Why there is none, or undefined. */
 async function make(path: string, script: string, args: readonly string[]): Promise<string | undefined> {
@@ -106,13 +96,20 @@ interface Outputs {
 
 const reportSchema = z.object({ seconds: z.number(), peakBytes: z.number() })
 
-function ours(type: string, outputs: Outputs, more: readonly string[], absent: string | undefined): Contender | Absent {
+function ours(
+  type: string,
+  outputs: Outputs,
+  more: readonly string[],
+  absent: string | undefined,
+  kernels: string | undefined,
+): Contender | Absent {
   const name = 'qt quantize'
   if (absent !== undefined) return { name, absent }
   const flags = ['--type', type, '--threads', `${threads}`, '--no-sync', '--json', ...more]
   return {
     name,
     command: ['qt', 'quantize', model, outputs.ours, ...flags],
+    ...(kernels ? { env: { QT_KERNELS: kernels } } : {}),
     prepare: () => rm(outputs.ours, { force: true }),
     async parse({ stdout }) {
       const { seconds, peakBytes } = reportSchema.parse(JSON.parse(stdout))
