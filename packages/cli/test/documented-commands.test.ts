@@ -12,11 +12,18 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 
 const quantising = ['docs/quantising.md', 'docs/quant-methods.md', 'examples/my-quant-method/README.md']
 
+const data = [
+  'docs/generating-data.md',
+  'docs/data-pipelines.md',
+  'examples/coding-rules-dataset/README.md',
+  'examples/import-data/README.md',
+]
+
 async function texts(): Promise<string[]> {
   const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
   const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
   const evaluation = (await readdir(join(root, 'docs/evaluation'))).map((file) => `docs/evaluation/${file}`)
-  const guides = ['docs/cli.md', 'docs/evaluation.md', ...evaluation, 'docs/training-data.md', ...quantising]
+  const guides = ['docs/cli.md', 'docs/evaluation.md', ...evaluation, 'docs/training-data.md', ...data, ...quantising]
   return ['README.md', ...guides, 'packages/cli/README.md', ...readmes]
 }
 

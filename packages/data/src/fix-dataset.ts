@@ -100,7 +100,8 @@ export async function fixDataset(file: string, options: FixDatasetOptions = {}):
   return { examples, fixed, dropped, left, out: changed && !dryRun ? out : undefined }
 }
 
-function fixRecord(record: DataRecord, options: CheckRecordOptions, copies: CopyCheck) {
+/** A record with every fix that code can apply, and what is wrong with it still. */
+export function fixRecord(record: DataRecord, options: CheckRecordOptions, copies?: CopyCheck) {
   let { value } = record
   const applied: DatasetFinding[] = []
   let findings = checkRecord(value, record.where, options).findings

@@ -1,11 +1,17 @@
+export { type BalancedDataset, type BalanceOptions, balanceDataset } from './balance-dataset.js'
 export { chatTemplateOf, templateTokens } from './chat-template.js'
 export { type CheckedRecord, type CheckRecordOptions, checkRecord } from './checks/check-record.js'
 export type { DatasetFinding, DatasetFix, Path } from './checks/dataset-finding.js'
 export { type DedupOptions, type DedupResult, dedupDataset } from './dedup-dataset.js'
 export { formatOf, type RowFormat } from './detect-format.js'
+export { type DatasetDiff, type DiffDatasetsOptions, diffDatasets } from './diff-datasets.js'
 export { encodeChat } from './encode-chat.js'
 export { type FileKind, findFiles } from './find-files.js'
 export { type FixDatasetOptions, type FixedDataset, fixDataset } from './fix-dataset.js'
+export { type GenerateDatasetOptions, type GeneratedDataset, generateDataset } from './generate/generate-dataset.js'
+export { type GeneratedExample, type GenerateExamplesOptions, generateExamples } from './generate/generate-examples.js'
+export { loadTemplates } from './generate/load-templates.js'
+export type { Template, TemplateSet } from './generate/template-set.js'
 export { type FileIdentity, identifyFile } from './identify-file.js'
 export { languageOf } from './language-of.js'
 export { type Layout, layoutOf, layouts } from './layouts.js'
@@ -17,12 +23,34 @@ export { type Match, type NearDuplicateOptions, NearDuplicates } from './near-du
 export { jaccard, type ShingleOptions, Shingler } from './near-duplicates/shingles.js'
 export { ngramOverlap } from './ngram-overlap.js'
 export { packRows } from './pack-rows.js'
+export { loadRecipe, type Recipe } from './pipeline/recipe.js'
+export {
+  type DataPipelineOptions,
+  type DatasetManifest,
+  runDataPipeline,
+  type StageReport,
+} from './pipeline/run-data-pipeline.js'
 export { preparePairs } from './prepare-pairs.js'
 export { type PreparedRows, prepareRows, type RowsConfig } from './prepare-rows.js'
+export { type PreviewedExample, type PreviewOptions, type PreviewSpan, previewExamples, previewHtml } from './preview-examples.js'
+export { addBenchmark, benchmarkNames } from './quality/benchmarks.js'
+export {
+  type DecontaminatedDataset,
+  type DecontaminateOptions,
+  decontaminateDataset,
+} from './quality/decontaminate-dataset.js'
 export { type Contamination, Decontaminator } from './quality/decontaminator.js'
 export { type Diversity, measureDiversity } from './quality/diversity.js'
 export { type FilterCodeOptions, filterCode, permissiveLicences } from './quality/filter-code.js'
 export { cleanC4, type FilterReason, filterText, type TextFilter, textFilters } from './quality/filter-text.js'
+export {
+  type QualityCheck,
+  type QualityReport,
+  type QualityReportOptions,
+  qualityReport,
+  qualityReportHtml,
+} from './quality/quality-report.js'
+export { type RemovedSubstrings, SubstringRemover } from './quality/substring-remover.js'
 export { readChat } from './read-chat.js'
 export { type ReadExample, readExamples } from './read-examples.js'
 export { readInstruction } from './read-instruction.js'
@@ -42,6 +70,12 @@ export { type CheckedScenario, type CheckScenariosOptions, checkScenarios } from
 export { type CopyFinder, findCopies } from './scenario/copies.js'
 export { looksLikeScenario } from './scenario/detect-scenario.js'
 export { type Finding, type Fix, type Problem, toFinding } from './scenario/finding.js'
+export {
+  type IndexScenariosOptions,
+  indexScenarios,
+  type ScenarioEntry,
+  type ScenarioIndex,
+} from './scenario/index-scenarios.js'
 export {
   type Character,
   type Gauge,

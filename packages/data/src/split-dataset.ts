@@ -49,7 +49,7 @@ export async function splitDataset(path: string | readonly string[], options: Sp
   for await (const record of records(files, signal)) {
     const number = groups.add()
     for (const { of } of finder.link(recordText(record))) groups.join(of, number)
-    strata.push(stratumOf(atPath(record.value, by.split('.'))))
+    strata.push(stratumOf(record.value, by))
   }
   const items = strata.map((stratum, index): SplitItem => ({ group: groups.of(index), stratum }))
   const parts = splitGroups(items, { shares, seed })
@@ -101,7 +101,8 @@ async function* records(files: readonly string[], signal: AbortSignal | undefine
     }
 }
 
-/** The category of a record as a name. */
-function stratumOf(value: unknown): string {
+/** The category of a record as a name: what lies in a field, dots for what lies deeper. */
+export function stratumOf(record: Readonly<Record<string, unknown>>, by: string): string {
+  const value = atPath(record, by.split('.'))
   return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value ?? '')
 }

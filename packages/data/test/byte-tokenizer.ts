@@ -39,12 +39,11 @@ export function byteTokenizer(
       ),
     decode,
     stream: () => {
-      const list: number[] = []
-      const push = (id: number) => {
-        list.push(id)
-        return ''
+      const decoder = new TextDecoder()
+      return {
+        push: (id) => (id < 256 ? decoder.decode(Uint8Array.of(id), { stream: true }) : decoder.decode() + (tokenOf(id) ?? '')),
+        end: () => decoder.decode(),
       }
-      return { push, end: () => decode(list) }
     },
     token: (id) => tokenOf(id) ?? (id < 256 ? String.fromCharCode(id) : undefined),
     id: (token) => ids.get(token),

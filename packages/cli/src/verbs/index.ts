@@ -48,6 +48,46 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./data-split.js')).dataSplit,
   },
   {
+    name: 'data preview',
+    summary: 'Show examples as the model will read them, and what is trained on.',
+    load: async () => (await import('./data-preview.js')).dataPreview,
+  },
+  {
+    name: 'data index',
+    summary: 'Keep an index of what each scenario of a folder holds.',
+    load: async () => (await import('./data-index.js')).dataIndex,
+  },
+  {
+    name: 'data generate',
+    summary: 'Make training examples from templates.',
+    load: async () => (await import('./data-generate.js')).dataGenerate,
+  },
+  {
+    name: 'data report',
+    summary: 'Measure whether a dataset is worth training on.',
+    load: async () => (await import('./data-report.js')).dataReport,
+  },
+  {
+    name: 'data balance',
+    summary: 'Give every category as many records.',
+    load: async () => (await import('./data-balance.js')).dataBalance,
+  },
+  {
+    name: 'data decontaminate',
+    summary: 'Leave out records that share words with benchmarks.',
+    load: async () => (await import('./data-decontaminate.js')).dataDecontaminate,
+  },
+  {
+    name: 'data run',
+    summary: 'Run a pipeline of data steps from a YAML file.',
+    load: async () => (await import('./data-run.js')).dataRun,
+  },
+  {
+    name: 'data diff',
+    summary: 'Say what two datasets have in common, and what not.',
+    load: async () => (await import('./data-diff.js')).dataDiff,
+  },
+  {
     name: 'eval tools',
     summary: 'Measure whether a model calls the right tools.',
     load: async () => (await import('./eval-tools.js')).evalTools,
