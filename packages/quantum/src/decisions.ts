@@ -5,6 +5,7 @@ export {
   logitSketch,
   meanDivergence,
   pairwisePlanner,
+  sketcher,
 } from './decisions/bits.js'
 export {
   type ChoiceGroup,
@@ -15,6 +16,14 @@ export {
   weightOf,
 } from './decisions/choice-problem.js'
 export { type DecideOptions, type Decision, decide, type Method, methods, type Outcome } from './decisions/decide.js'
+export {
+  type DropLayersOptions,
+  type DroppedLayers,
+  dropLayers,
+  dropLayersProblem,
+  type LayerCosts,
+} from './decisions/drop-layers.js'
+export { type MeasureBitsOptions, measureBits } from './decisions/measure-bits.js'
 export {
   type AdapterPlacement,
   type AdapterSite,
@@ -38,5 +47,20 @@ export {
   selectExamples,
   selectionProblem,
 } from './decisions/select-examples.js'
+export {
+  type ExampleGroup,
+  freezingProblem,
+  samplingProblem,
+  samplingWeights,
+  type TrainedModule,
+} from './decisions/stage-problem.js'
 export { textFeatures } from './decisions/text-features.js'
+export {
+  type StagedResult,
+  type StagedTrainer,
+  type StageReport,
+  type StageSettings,
+  type StagesOptions,
+  trainInStages,
+} from './decisions/train-in-stages.js'
 export { bitsPerWord, wordsOf } from './decisions/word-model.js'

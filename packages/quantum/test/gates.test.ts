@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest'
 import { allEnergies } from '../src/gates/energies.js'
-import { applyMixer, applyPhases, uniformState } from '../src/gates/state-vector.js'
+import { applyMixer, applyPhases, levelsOf, type StateVector, uniformState } from '../src/gates/state-vector.js'
 import { type Angles, energyOf, ionqCircuit, openQasm, qaoa, quadraticModel, quil } from '../src/index.js'
 import { randomModel } from './random-models.js'
 
@@ -38,6 +38,39 @@ function simulate(qubits: number, gates: readonly { name: string; qubits: readon
   }
   return state.map(([a, b]) => a * a + b * b)
 }
+
+test.each([1, 2, 3, 14, 15])('mixing %i qubits two at a time is mixing one by one', (qubits) => {
+  const diagonal = Float64Array.from({ length: 2 ** qubits }, (_, z) => ((z * 7919) % 31) - 15)
+  const made = (): StateVector => {
+    const state = uniformState(qubits)
+    applyPhases(state, diagonal, 0.37)
+    return state
+  }
+  const [fast, slow] = [made(), made()]
+  applyMixer(fast, 0.4)
+  const [c, s] = [Math.cos(0.4), Math.sin(0.4)]
+  for (let bit = 1; bit < 2 ** qubits; bit *= 2) {
+    const [real, imaginary] = [slow.real.slice(), slow.imaginary.slice()]
+    for (let z = 0; z < 2 ** qubits; z++) {
+      slow.real[z] = c * real[z]! + s * imaginary[z ^ bit]!
+      slow.imaginary[z] = c * imaginary[z]! - s * real[z ^ bit]!
+    }
+  }
+  const apart = (a: Float64Array, b: Float64Array) => a.reduce((most, value, z) => Math.max(most, Math.abs(value - b[z]!)), 0)
+  expect(apart(fast.real, slow.real)).toBeLessThan(1e-12)
+  expect(apart(fast.imaginary, slow.imaginary)).toBeLessThan(1e-12)
+})
+
+test('phases from a table are those of each energy; many different ones need no table', () => {
+  const energies = Float64Array.from({ length: 256 }, (_, z) => (z * z) % 17)
+  const levels = levelsOf(energies)
+  expect(levels?.values).toHaveLength(new Set(energies).size)
+  expect(levelsOf(energies, 3)).toBeUndefined()
+  const [plain, tabled] = [uniformState(8), uniformState(8)]
+  applyPhases(plain, energies, 0.7)
+  applyPhases(tabled, energies, 0.7, levels)
+  expect(tabled).toEqual(plain)
+})
 
 describe('what is exported gives the probabilities of the simulator', () => {
   const state = uniformState(5)

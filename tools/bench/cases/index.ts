@@ -2,7 +2,16 @@ import type { MakeCase } from '../case.js'
 import { decodeCases } from './decode.js'
 import { generate } from './generate.js'
 import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
-import { quantumBuilder, quantumCut, quantumLarge, quantumMinute, quantumSpeed, quantumTarget } from './quantum.js'
+import {
+  quantumBuilder,
+  quantumCut,
+  quantumHelp,
+  quantumLarge,
+  quantumMinute,
+  quantumQaoa,
+  quantumSpeed,
+  quantumTarget,
+} from './quantum.js'
 import { sandboxHumanEval } from './sandbox.js'
 import { startup } from './startup.js'
 import { trainLora } from './train-lora.js'
@@ -22,6 +31,8 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   'quantum-large': quantumLarge,
   'quantum-builder': quantumBuilder,
   'sandbox-humaneval': sandboxHumanEval,
+  'quantum-qaoa': quantumQaoa,
+  'quantum-help': quantumHelp,
 }
 
 /** Names that stand for several cases; they end with a table of all. */

@@ -5,7 +5,7 @@ import { root } from '../../src/root.js'
 import type { Absent, Contender, MakeCase, Measures, Metric } from '../case.js'
 import { oracleMissing, oracleScript, oraclesPython } from '../oracles.js'
 import { bestCuts, graphFile } from '../quantum/instances.js'
-import { dimodBuilder, dwaveTargets } from '../quantum/peers.js'
+import { aerLayer, dimodBuilder, dwaveTargets } from '../quantum/peers.js'
 
 const script = 'bench_qubo.py'
 const measuresSchema = z.record(z.string(), z.number().nullable())
@@ -149,4 +149,47 @@ export const quantumBuilder: MakeCase = async () => ({
   inputs: [],
   ours: [ours('@qt/quantum', 'builder.ts', [], undefined)],
   peers: [peer('dimod', ['-c', dimodBuilder], measured)],
+})
+
+/** The Python that has qiskit and qiskit-aer. */
+const qiskit = process.env.QT_QISKIT
+
+export const quantumQaoa: MakeCase = async () => ({
+  name: 'quantum-qaoa',
+  title: 'milliseconds of a layer of QAOA on 20 qubits, one core',
+  conditions:
+    'A cubic graph of 30 edges. Ours with the expectation of the energy; Aer the state vector alone, transpiled before.',
+  metrics: columns(['layer'], 'lower', 1),
+  inputs: [],
+  ours: [ours('@qt/quantum', 'qaoa.ts', [], undefined)],
+  peers: [
+    qiskit === undefined
+      ? { name: 'Qiskit Aer', absent: 'QT_QISKIT names no Python with qiskit-aer' }
+      : { name: 'Qiskit Aer', command: [qiskit, '-c', aerLayer], parse: measured },
+  ],
+})
+
+export const quantumHelp: MakeCase = async () => ({
+  name: 'quantum-help',
+  title: 'maximum cuts of ten random cubic graphs of 16 vertices',
+  conditions:
+    'Solved: the optimum was found. Ratio: cut by largest cut. Share: measurements that gave the optimum. Mean: mean cut of a measurement by largest cut. QAOA is simulated without noise, 60 evaluations a layer; it and the random guesses measure 1024 times.',
+  metrics: [
+    { key: 'milliseconds', title: 'milliseconds', digits: 1, better: 'lower' },
+    { key: 'solved', title: 'solved', digits: 0, better: 'higher' },
+    { key: 'ratio', title: 'ratio', digits: 3, better: 'higher' },
+    { key: 'share', title: 'share', digits: 4, better: 'higher' },
+    { key: 'mean', title: 'mean', digits: 3, better: 'higher' },
+  ],
+  inputs: [],
+  ours: [
+    ['exact', 'exact'],
+    ['simulated annealing, 50 sweeps', 'annealing'],
+    ['greedy descent, once', 'greedy'],
+    ['random guesses', 'random'],
+    ['QAOA, 1 layer', 'qaoa', '1'],
+    ['QAOA, 2 layers', 'qaoa', '2'],
+    ['QAOA, 4 layers', 'qaoa', '4'],
+  ].map(([name, ...args]) => ours(name!, 'help.ts', args, undefined)),
+  peers: [],
 })

@@ -12,7 +12,7 @@ export const graph = (name: string): QuadraticModel =>
   readProblem(readFileSync(graphFile(name)), { format: 'gset', file: graphFile(name) }).model
 
 /** xorshift32. */
-function draws(seed: number): () => number {
+export function draws(seed: number): () => number {
   let x = seed
   return () => {
     x ^= x << 13

@@ -36,3 +36,27 @@ for i, j in pairs: bqm.add_quadratic(i, j, i + j)
 assert bqm.num_interactions == terms
 print(json.dumps({"typed": time.time() - started}))
 `
+
+/** The graph of the circuit: 20 vertices in a ring, opposite ones joined too. */
+export const qaoaEdges: readonly (readonly [number, number])[] = [
+  ...Array.from({ length: 20 }, (_, i) => [i, (i + 1) % 20] as const),
+  ...Array.from({ length: 10 }, (_, i) => [i, i + 10] as const),
+]
+
+/** Qiskit Aer: seconds of one layer on a state vector, transpiling and the reading of an expectation not counted. */
+export const aerLayer = `
+import json, statistics
+from qiskit import QuantumCircuit, transpile
+from qiskit_aer import AerSimulator
+edges = ${JSON.stringify(qaoaEdges)}
+circuit = QuantumCircuit(20)
+for q in range(20): circuit.h(q)
+for a, b in edges: circuit.rzz(0.8, a, b)
+for q in range(20): circuit.rx(0.9, q)
+circuit.save_amplitudes([0])
+backend = AerSimulator(method="statevector", max_parallel_threads=1)
+ready = transpile(circuit, backend)
+times = []
+for _ in range(12): times.append(backend.run(ready, shots=1).result().results[0].time_taken)
+print(json.dumps({"layer": 1000 * statistics.median(times[2:])}))
+`

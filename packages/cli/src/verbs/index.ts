@@ -163,6 +163,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./solve.js')).solve,
   },
   {
+    name: 'optimize bits',
+    summary: 'Choose a type for every tensor under a size, counting how they act together.',
+    load: async () => (await import('./optimize-bits.js')).optimizeBits,
+  },
+  {
     name: 'optimize data',
     summary: 'Select training examples under a budget of tokens.',
     load: async () => (await import('./optimize-data.js')).optimizeData,
@@ -173,9 +178,19 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./optimize-adapters.js')).optimizeAdapters,
   },
   {
+    name: 'optimize layers',
+    summary: 'Say which layers to leave out of a model, counting how they act together.',
+    load: async () => (await import('./optimize-layers.js')).optimizeLayers,
+  },
+  {
     name: 'optimize schedule',
     summary: 'Say which training job runs when, and on which machine.',
     load: async () => (await import('./optimize-schedule.js')).optimizeSchedule,
+  },
+  {
+    name: 'optimize train',
+    summary: 'Train in stages, and decide before each which examples it sees more of.',
+    load: async () => (await import('./optimize-train.js')).optimizeTrain,
   },
   { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },
   {

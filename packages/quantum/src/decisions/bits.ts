@@ -56,29 +56,48 @@ export const pairwisePlanner =
     return decision.best.choice
   }
 
+/** Makes sketches of changes of one model: what depends on that model alone is computed once. See `logitSketch`. */
+export function sketcher(before: Float32Array, vocabulary: number, dimensions = 4096): (after: Float32Array) => Float32Array {
+  const positions = Math.floor(before.length / vocabulary)
+  // √p; what was and stays impossible has the logarithm −∞ and counts nothing.
+  const roots = before.map((log) => Math.exp(log / 2))
+  const places = new Int32Array(vocabulary)
+  const signs = new Float32Array(vocabulary)
+  for (let k = 0; k < vocabulary; k++) {
+    const hash = mix(k)
+    places[k] = hash % dimensions
+    signs[k] = (hash >>> 31 === 0 ? 1 : -1) / Math.sqrt(positions)
+  }
+  return (after) => {
+    const sketch = new Float32Array(dimensions)
+    for (let position = 0; position < positions; position++) {
+      const from = position * vocabulary
+      let mean = 0
+      for (let k = 0; k < vocabulary; k++) {
+        const root = roots[from + k]!
+        if (root > 0) mean += root * root * (after[from + k]! - before[from + k]!)
+      }
+      // Different signs for each position, or what happens at two of them would be taken for the same.
+      const turn = mix(position ^ 0x9e3779b9)
+      const sign = turn >>> 31 === 0 ? 1 : -1
+      for (let k = 0; k < vocabulary; k++) {
+        const root = roots[from + k]!
+        if (root === 0) continue
+        const place = (places[k]! + turn) % dimensions
+        sketch[place]! += sign * signs[k]! * root * (after[from + k]! - before[from + k]! - mean)
+      }
+    }
+    return sketch
+  }
+}
+
 /**
  * What changed between two models, small enough to keep: √p·(Δ − mean of Δ) of every position and token, where Δ is the change of the
  * log-probability and p the probability before, hashed into `dimensions` numbers. Products of sketches are, up to noise of about
  * 1/√dimensions, covariances of Δ, averaged over positions.
  */
-export function logitSketch(before: Float32Array, after: Float32Array, vocabulary: number, dimensions = 4096): Float32Array {
-  const sketch = new Float32Array(dimensions)
-  const positions = Math.floor(before.length / vocabulary)
-  // What was and stays impossible has the logarithm −∞.
-  const possible = (k: number) => before[k]! > Number.NEGATIVE_INFINITY
-  for (let position = 0; position < positions; position++) {
-    const from = position * vocabulary
-    let mean = 0
-    for (let k = from; k < from + vocabulary; k++) if (possible(k)) mean += Math.exp(before[k]!) * (after[k]! - before[k]!)
-    for (let k = from; k < from + vocabulary; k++) {
-      if (!possible(k)) continue
-      const hash = mix(k)
-      const value = Math.sqrt(Math.exp(before[k]!) / positions) * (after[k]! - before[k]! - mean)
-      sketch[hash % dimensions]! += hash >>> 31 === 0 ? value : -value
-    }
-  }
-  return sketch
-}
+export const logitSketch = (before: Float32Array, after: Float32Array, vocabulary: number, dimensions = 4096): Float32Array =>
+  sketcher(before, vocabulary, dimensions)(after)
 
 /** KL divergence of the second model from the first, averaged over positions. */
 export function meanDivergence(before: Float32Array, after: Float32Array, vocabulary: number): number {

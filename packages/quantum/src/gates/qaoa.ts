@@ -3,7 +3,16 @@ import { energyOf, type QuadraticModel, type Solution } from '../quadratic.js'
 import { uniformNumbers } from '../solvers/uniform-numbers.js'
 import { allEnergies } from './energies.js'
 import { nelderMead } from './nelder-mead.js'
-import { applyMixer, applyPhases, expectation, measure, type StateVector, uniformState } from './state-vector.js'
+import {
+  applyMixer,
+  applyPhases,
+  expectation,
+  type Levels,
+  levelsOf,
+  measure,
+  type StateVector,
+  uniformState,
+} from './state-vector.js'
 
 /** The angles of QAOA: one γ (cost) and one β (mixer) for each layer. */
 export interface Angles {
@@ -55,6 +64,7 @@ export function qaoa(model: QuadraticModel, options: QaoaOptions = {}): QaoaResu
       actions: ['Fix variables, or use solve, which has no such limit.'],
     })
   const energies = allEnergies(model)
+  const diagonal = { energies, levels: levelsOf(energies) }
   // Angles are searched in units of the energies' spread, which makes them alike for all models.
   let [sum, squares, least] = [0, 0, Number.POSITIVE_INFINITY]
   for (const energy of energies) {
@@ -68,8 +78,8 @@ export function qaoa(model: QuadraticModel, options: QaoaOptions = {}): QaoaResu
     gammas: point.slice(0, layers).map((gamma) => gamma / spread),
     betas: point.slice(layers),
   })
-  const angles = options.angles ?? unscaled(optimise(model, energies, layers, options.evaluations ?? 60 * layers, unscaled))
-  const state = run(model.size, energies, angles)
+  const angles = options.angles ?? unscaled(optimise(model, diagonal, layers, options.evaluations ?? 60 * layers, unscaled))
+  const state = run(model.size, diagonal, angles)
   const counts = measure(state, shots, uniformNumbers(seed))
   let [best, optimal] = [-1, 0]
   for (const [z, count] of counts) {
@@ -87,10 +97,15 @@ export function qaoa(model: QuadraticModel, options: QaoaOptions = {}): QaoaResu
   }
 }
 
-function run(qubits: number, energies: Float64Array, { gammas, betas }: Angles): StateVector {
+interface Diagonal {
+  readonly energies: Float64Array
+  readonly levels: Levels | undefined
+}
+
+function run(qubits: number, { energies, levels }: Diagonal, { gammas, betas }: Angles): StateVector {
   const state = uniformState(qubits)
   gammas.forEach((gamma, layer) => {
-    applyPhases(state, energies, gamma)
+    applyPhases(state, energies, gamma, levels)
     applyMixer(state, betas[layer] ?? 0)
   })
   return state
@@ -99,7 +114,7 @@ function run(qubits: number, energies: Float64Array, { gammas, betas }: Angles):
 /** From a ramp, as annealing would have it: γ grows, β falls. */
 function optimise(
   model: QuadraticModel,
-  energies: Float64Array,
+  diagonal: Diagonal,
   layers: number,
   evaluations: number,
   unscaled: (point: readonly number[]) => Angles,
@@ -108,5 +123,10 @@ function optimise(
     ...Array.from({ length: layers }, (_, k) => (0.7 * (k + 1)) / layers),
     ...Array.from({ length: layers }, (_, k) => 0.6 * (1 - (k + 0.5) / layers) + 0.1),
   ]
-  return nelderMead((point) => expectation(run(model.size, energies, unscaled(point)), energies), start, 0.2, evaluations)
+  return nelderMead(
+    (point) => expectation(run(model.size, diagonal, unscaled(point)), diagonal.energies),
+    start,
+    0.2,
+    evaluations,
+  )
 }

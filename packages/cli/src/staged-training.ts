@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type RunEvent, type TrainingConfig, usageError } from '@qt/core'
+import type { StagedTrainer, StageSettings } from '@qt/quantum/decisions'
+import { need } from './need.js'
+import { withModel } from './variants.js'
+
+/** Where training stands: the adapter or the model that the last stage wrote; neither before the first. */
+export interface StageState {
+  readonly adapter?: string
+  readonly model?: string
+}
+
+interface Group {
+  readonly name: string
+  readonly train: readonly string[]
+  /** Some of its lines, on which its loss is measured. */
+  readonly sample: string
+  readonly text: string
+}
+
+export interface StagedInput {
+  readonly config: TrainingConfig
+  readonly groupBy: string
+  readonly signal: AbortSignal
+  readonly onEvent: (event: RunEvent) => void
+}
+
+/** Every so many lines of a group is held out, and so many at most tell the loss of a group. */
+const [heldOutEvery, sampled] = [5, 16]
+
+/** The real trainer, in stages: each begins with the adapter (or model) of the one before, on lines that were sampled for it. */
+export async function stagedTrainer({ config, groupBy, signal, onEvent }: StagedInput): Promise<StagedTrainer<StageState>> {
+  const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
+  const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
+  const { textFeatures } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
+  const folder = join(config.output, 'stages')
+  await mkdir(folder, { recursive: true })
+  const { groups, heldOut } = await splitGroups(config, groupBy, folder)
+  const features = textFeatures(groups.map(({ text }) => text))
+  const { threads } = config
+  let run = 0
+
+  /** Mean loss of a token of each file. */
+  async function losses(state: StageState, files: readonly string[]): Promise<{ loss: number; tokens: number }[]> {
+    return withModel(state.model ?? config.base!, { threads, signal }, async (bare) => {
+      const model = state.adapter === undefined ? bare : await bare.withAdapters([state.adapter])
+      const found: { loss: number; tokens: number }[] = []
+      for (const file of files) {
+        const data = { ...config.data, path: file, validation: 0 }
+        const prepared = await prepareRows({ ...config, data }, model.tokenizer, { signal })
+        const rows = Array.from({ length: prepared.train.length }, (_, i) => prepared.train.row(i)).flatMap(
+          ({ ids, documents }) => Array.from(documents.slice(1), (end, d) => Uint32Array.from(ids.subarray(documents[d]!, end))),
+        )
+        found.push(await perplexityOfRows(model.scoring, rows, { signal }))
+      }
+      return found
+    })
+  }
+
+  return {
+    async train(from, { steps, sampling }) {
+      run++
+      const file = join(folder, `run-${run}.jsonl`)
+      await writeFile(file, sampledLines(groups, sampling, config.training.seed + run).join('\n'))
+      const { epochs: _, ...training } = config.training
+      const stage = train(
+        {
+          ...config,
+          base: from.model ?? config.base,
+          adapter: from.adapter === undefined ? config.adapter : { init: from.adapter },
+          data: { ...config.data, path: file, validation: 0 },
+          training: {
+            ...training,
+            steps,
+            seed: config.training.seed + run,
+            warmupSteps: from.adapter ? 0 : training.warmupSteps,
+          },
+          output: join(folder, `run-${run}`),
+        },
+        { signal },
+      )
+      for await (const event of stage) onEvent(event)
+      const { adapter, model } = await stage
+      return adapter ? { adapter: adapter.path } : { model: model!.path }
+    },
+    async statistics(state) {
+      const found = await losses(
+        state,
+        groups.map(({ sample }) => sample),
+      )
+      return {
+        groups: groups.map(({ name, train: { length } }, g) => ({
+          name,
+          tokens: (found[g]!.tokens / Math.min(sampled, length)) * length,
+          loss: found[g]!.loss,
+          features: features[g]!,
+        })),
+      }
+    },
+    async heldOutLoss(state) {
+      return (await losses(state, [heldOut]))[0]!.loss
+    },
+  }
+}
+
+/** Examples by the value of a field; every fifth of each group is held out. */
+async function splitGroups(
+  { data, base }: TrainingConfig,
+  groupBy: string,
+  folder: string,
+): Promise<{ groups: Group[]; heldOut: string }> {
+  const { path } = data
+  const refused = (message: string, action: string) =>
+    usageError('DECISION_INVALID', `The decision cannot be made: ${message}.`, { actions: [action] })
+  if (base === undefined) throw refused('there is no base model', 'Give "base" in the configuration.')
+  if (typeof path !== 'string') throw refused('the data is not one file', 'Give one JSONL file of examples as data.')
+  const { readRecords } = await need('@qt/data', () => import('@qt/data'))
+  const lines = new Map<string, string[]>()
+  for await (const { value } of readRecords(path)) {
+    const { [groupBy]: name, ...rest } = value
+    const key = typeof name === 'string' ? name : 'other'
+    lines.set(key, [...(lines.get(key) ?? []), JSON.stringify(rest)])
+  }
+  if (lines.size < 2)
+    throw refused(
+      `the examples of ${path} are of one group by "${groupBy}"`,
+      'Name a field that says what kind an example is: --group-by.',
+    )
+  const groups: Group[] = []
+  const held: string[] = []
+  for (const [name, all] of [...lines].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (all.length < 2) throw refused(`the group "${name}" has a single example`, 'Give every group two examples or more.')
+    const isHeld = (i: number) => i % heldOutEvery === Math.min(heldOutEvery, all.length) - 1
+    held.push(...all.filter((_, i) => isHeld(i)))
+    const rest = all.filter((_, i) => !isHeld(i))
+    const sample = join(folder, `group-${groups.length + 1}.jsonl`)
+    await writeFile(sample, rest.slice(0, sampled).join('\n'))
+    groups.push({ name, train: rest, sample, text: rest.join('\n') })
+  }
+  const heldOut = join(folder, 'held-out.jsonl')
+  await writeFile(heldOut, held.join('\n'))
+  return { groups, heldOut }
+}
+
+/** Each line as often as its group is to be seen; of a fraction those lines that a seed picks. */
+function sampledLines(groups: readonly Group[], sampling: StageSettings['sampling'], seed: number): string[] {
+  const key = (line: string) => createHash('sha256').update(`${seed} ${line}`).digest('hex')
+  return groups.flatMap(({ name, train }) => {
+    const weight = sampling.get(name) ?? 1
+    const picked = train.map((line) => ({ line, key: key(line) })).sort((a, b) => (a.key < b.key ? -1 : 1))
+    const count = Math.max(1, Math.round(weight * train.length))
+    return Array.from({ length: count }, (_, i) => picked[i % picked.length]!.line)
+  })
+}

@@ -1,0 +1,71 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 })
+
+const tiny = fixture('tiny.gguf')
+let folder = ''
+let text = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-optimize-model-'))
+  text = join(folder, 'text.txt')
+  await writeFile(text, 'The rain in the thin another sand. '.repeat(12))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const reading = () => ['--text', text, '--row-size', '16', '--rows', '8', '--threads', '1', '--time', '0.05', '--json']
+
+test('types under a size are measured in pairs, judged on held-out rows, and written', async () => {
+  const output = join(folder, 'small.gguf')
+  const limit = Math.floor(0.7 * (await stat(tiny)).size)
+  const args = ['optimize', 'bits', tiny, '--max-size', String(limit), '--types', 'Q8_0,Q4_0', '--output', output]
+  const { code, stdout, stderr } = await qt([...args, ...reading()])
+  expect(code, stderr).toBe(0)
+  const { decision, fileBytes, judged, types } = JSON.parse(stdout)
+  expect((await stat(output)).size).toBe(fileBytes)
+  expect(fileBytes).toBeLessThanOrEqual(limit)
+  expect(decision.pairs).toBeGreaterThan(0)
+  expect(new Set(Object.values(types)).size).toBeGreaterThan(1)
+  const ways = judged.map(({ way }: { way: string }) => way)
+  expect(ways).toEqual(['taken', 'qubo', 'greedy', 'exact without pairs', 'by errors of weights'])
+  const [taken, ...others] = judged
+  for (const { predicted, kl, fileBytes: bytes, takenLessThis, verdict } of others) {
+    expect(taken.predicted).toBeLessThanOrEqual(predicted + 1e-9)
+    expect(bytes).toBeLessThanOrEqual(limit)
+    expect(takenLessThis.value).toBeCloseTo(taken.kl.value - kl.value, 9)
+    expect(['better', 'worse', 'no difference shown', 'the same']).toContain(verdict)
+  }
+})
+
+test('without a text the plan is by errors of weights, and exact', async () => {
+  const limit = Math.floor(0.7 * (await stat(tiny)).size)
+  const args = ['optimize', 'bits', tiny, '--max-size', String(limit), '--time', '0.05', '--json']
+  const { decision, fileBytes } = JSON.parse((await qt(args)).stdout)
+  expect(fileBytes).toBeLessThanOrEqual(limit)
+  expect([decision.pairs, decision.verdict]).toEqual([0, expect.stringContaining('knapsack')])
+})
+
+test('layers to leave out are measured one by one and two at a time', async () => {
+  const { code, stdout, stderr } = await qt(['optimize', 'layers', tiny, '--drop-layers', '1', ...reading()])
+  expect(code, stderr).toBe(0)
+  const { judged, layers, measured } = JSON.parse(stdout)
+  expect(layers).toEqual([measured.single.indexOf(Math.min(...measured.single))])
+  for (const { kl } of judged) expect(kl.value).toBeGreaterThan(0)
+})
+
+test.each([
+  [['bits', 'TINY', '--max-size', '100KB', '--text', 'SHORT'], 'EVAL_TEXT_TOO_SHORT'],
+  [['bits', 'TINY', '--max-size', '1KB'], 'QUANT_SIZE'],
+  [['bits', 'TINY', '--max-size', '1MB', '--types', 'Q8_0,Q99'], 'USAGE_BAD_VALUE'],
+  [['layers', 'TINY', '--drop-layers', '1'], 'USAGE_MISSING_FLAG'],
+  [['layers', 'TINY', '--drop-layers', '99', '--text', 'SHORT'], 'PRUNE_COUNT'],
+])('refuses %j', async (flags, code) => {
+  await writeFile(join(folder, 'short.txt'), 'The rain')
+  const args = flags.map((flag) => (flag === 'TINY' ? tiny : flag === 'SHORT' ? join(folder, 'short.txt') : flag))
+  const { code: exit, stdout } = await qt(['optimize', ...args, '--json'])
+  expect([exit, JSON.parse(stdout).error.code]).toEqual([2, code])
+})

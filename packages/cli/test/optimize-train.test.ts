@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { fixture, qt } from './qt.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 60_000 })
+
+let folder = ''
+let data = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-optimize-train-'))
+  data = join(folder, 'examples.jsonl')
+  const example = (i: number) => ({
+    category: i % 2 === 0 ? 'rain' : 'sand',
+    text: (i % 2 === 0 ? 'The rain in the thin rain. ' : 'Another sand in another hand. ').repeat(2 + (i % 3)),
+  })
+  await writeFile(data, Array.from({ length: 20 }, (_, i) => JSON.stringify(example(i))).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const args = (...more: string[]) => [
+  ...['optimize', 'train', '--base', fixture('tiny.gguf'), '--data', data, '--adapter', 'lora', '--rank', '2'],
+  ...['--precision', 'float32', '--threads', '1', '--sequence-length', '32', '--batch-size', '1', '--schedule', 'constant'],
+  ...['--learning-rate', '1e-2', '--time', '0.05', '--json', ...more],
+]
+
+test('trains in stages that are decided, measured beside plain ones, and kept or rolled back', async () => {
+  const output = join(folder, 'run')
+  const { code, stdout, stderr } = await qt(
+    args('--steps', '3', '--optimization-frequency', '2', '--control', '--output', output),
+  )
+  expect(code, stderr).toBe(0)
+  const { stages, written } = JSON.parse(stdout)
+  expect(stages.map(({ steps }: { steps: number }) => steps)).toEqual([2, 1])
+  for (const { before, decided, plain, kept, sampling } of stages) {
+    expect(Object.keys(sampling)).toEqual(['rain', 'sand'])
+    if (kept) expect(decided).toBeLessThan(Math.min(before, plain))
+  }
+  // The second stage goes on from what was kept of the first.
+  const [first, second] = stages
+  expect(second.before).toBeCloseTo(first.kept ? first.decided : (first.plain ?? first.decided), 9)
+  expect((await stat(join(written, 'adapter_model.safetensors'))).size).toBeGreaterThan(1000)
+  const held = (await readFile(join(output, 'stages', 'held-out.jsonl'), 'utf8')).trim().split('\n')
+  const seen = await readFile(join(output, 'stages', 'run-1.jsonl'), 'utf8')
+  expect(held).toHaveLength(4)
+  expect(seen.split('\n').length).toBeGreaterThan(8)
+})
+
+test('says what it needs', async () => {
+  const code = async (...more: string[]) => JSON.parse((await qt(args(...more))).stdout).error.code
+  expect(await code('--output', join(folder, 'none'))).toBe('USAGE_MISSING_FLAG')
+  expect(await code('--steps', '2', '--group-by', 'kind', '--output', join(folder, 'none'))).toBe('DECISION_INVALID')
+})
