@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { dirname } from 'node:path'
 import { Descriptors, namelessFile } from './descriptors.js'
-import { type Confinement, type Prepared, workFolder } from './mechanism.js'
+import { type Confinement, type Invocation, type Prepared, workFolder } from './mechanism.js'
 import { findIn, systemPath } from './programs.js'
 import { seccompFilter } from './seccomp.js'
 import { hardLimits, limitLines } from './shell.js'
@@ -20,25 +20,42 @@ export function bubblewrap(): Confinement | undefined {
   filterFile ??= filter && namelessFile(filter)
   const hard = hardLimits()
   const notes = filter ? [] : [`System calls are not filtered: their numbers on ${process.arch} are not known here.`]
+  const invocation = (program: Prepared, ahead: boolean): Invocation => {
+    const descriptors = new Descriptors()
+    try {
+      const [args, filePipe] = commandLine(program, {
+        descriptors,
+        filter: filterFile,
+        limiting: limitLines(program.limits, hard),
+        ahead,
+      })
+      const rest = { env: {}, cwd: '/', descriptors: descriptors.all, dispose: () => descriptors.close() }
+      return { command: [path, ...args], ...rest, ...(filePipe === undefined ? {} : { filePipe }) }
+    } catch (error) {
+      descriptors.close()
+      throw error
+    }
+  }
   return {
     mechanism: { kind: 'bubblewrap', version, seccomp: filter !== undefined, notes },
-    prepare(program) {
-      const descriptors = new Descriptors()
-      try {
-        const command = [path, ...commandLine(program, descriptors, filterFile, limitLines(program.limits, hard))] as const
-        return { command: [...command], env: {}, cwd: '/', descriptors: descriptors.all, dispose: () => descriptors.close() }
-      } catch (error) {
-        descriptors.close()
-        throw error
-      }
-    },
+    prepare: (program) => invocation(program, false),
+    prepareAhead: (program) => invocation(program, true),
   }
 }
 
-function commandLine(program: Prepared, descriptors: Descriptors, filter: number | undefined, limiting: string): string[] {
+interface Setting {
+  readonly descriptors: Descriptors
+  readonly filter: number | undefined
+  readonly limiting: string
+  /** Files come through pipes: bubblewrap puts up what stands before them and waits. */
+  readonly ahead: boolean
+}
+
+function commandLine(program: Prepared, { descriptors, filter, limiting, ahead }: Setting): [string[], number | undefined] {
   const { limits, view, files, env, command } = program
+  const sources = [...files].map(([name, bytes]) => [name, ahead ? descriptors.addPipe() : descriptors.add(bytes)] as const)
   const folders = new Set(view.filter(({ kind }) => kind !== 'link').map(({ path }) => dirname(path)))
-  return [
+  const args = [
     '--unshare-all',
     '--die-with-parent',
     '--new-session',
@@ -53,17 +70,12 @@ function commandLine(program: Prepared, descriptors: Descriptors, filter: number
     ...['--size', String(Math.min(limits.diskBytes, limits.memoryBytes)), '--perms', '1777', '--tmpfs', '/dev/shm'],
     ...['--remount-ro', '/dev'],
     ...['--size', String(limits.diskBytes), '--perms', '1777', '--tmpfs', '/tmp', '--dir', workFolder],
-    ...[...files].flatMap(([name, bytes]) => [
-      '--perms',
-      '0644',
-      '--file',
-      String(descriptors.add(bytes)),
-      `${workFolder}/${name}`,
-    ]),
+    ...sources.flatMap(([name, source]) => ['--perms', '0644', '--file', String(source), `${workFolder}/${name}`]),
     ...['--remount-ro', '/', '--chdir', workFolder, '--clearenv'],
     ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
     ...['--', '/bin/sh', '-c', `${limiting}; exec "$@"`, 'sh', ...command],
   ]
+  return [args, ahead ? sources[0]?.[1] : undefined]
 }
 
 function olderThan(version: string, [major, minor]: readonly [number, number]): boolean {

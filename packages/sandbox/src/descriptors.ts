@@ -27,11 +27,11 @@ function namelessFileIn(folder: string, bytes: Uint8Array): number {
   }
 }
 
-/** Open files without names, to hand to a process: each is read from its beginning. */
+/** Open files without names, to hand to a process: each is read from its beginning. And pipes, written to later. */
 export class Descriptors {
-  readonly #open: number[] = []
+  readonly #open: (number | 'pipe')[] = []
 
-  get all(): readonly number[] {
+  get all(): readonly (number | 'pipe')[] {
     return this.#open
   }
 
@@ -45,12 +45,17 @@ export class Descriptors {
     return this.#keep(openSync(`/proc/self/fd/${descriptor}`, 'r'))
   }
 
-  #keep(descriptor: number): number {
+  /** The same for a pipe that the process finds empty, until somebody writes to it. */
+  addPipe(): number {
+    return this.#keep('pipe')
+  }
+
+  #keep(descriptor: number | 'pipe'): number {
     this.#open.push(descriptor)
     return 3 + this.#open.length
   }
 
   close(): void {
-    for (const descriptor of this.#open.splice(0)) closeSync(descriptor)
+    for (const descriptor of this.#open.splice(0)) if (descriptor !== 'pipe') closeSync(descriptor)
   }
 }

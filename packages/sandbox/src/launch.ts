@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { openSync } from 'node:fs'
-import type { Readable } from 'node:stream'
+import { Socket } from 'node:net'
+import type { Readable, Writable } from 'node:stream'
 import { type Execution, type ExecutionLimits, QtError } from '@qt/core'
 import { inheritedDescriptors } from './inherited.js'
 import { killConfined, killGroup } from './kill-tree.js'
@@ -9,14 +10,32 @@ import type { Invocation } from './mechanism.js'
 import { Output } from './output.js'
 import { usageOf } from './usage.js'
 
-export interface LaunchOptions {
+export interface StartOptions {
   readonly limits: ExecutionLimits
-  readonly stdin: string | Uint8Array | undefined
+  /** The program reads what it is given; else nothing. */
+  readonly input: boolean
   /** Become this user first; for a caller that is root. */
   readonly user: number | undefined
   /** The process leads a group that is ended with it; else ending it ends its namespace. */
   readonly group: boolean
-  readonly signal: AbortSignal | undefined
+}
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array | undefined
+  /** What `filePipe` of the invocation waits for. */
+  readonly file?: Uint8Array | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** A process that puts walls up and, where its file comes later, waits within them. */
+export interface Started {
+  /** It has not ended by itself. */
+  readonly alive: boolean
+  /** Runs the program to its end, or to its first limit; once. */
+  run(options: RunOptions): Promise<Execution>
+  /** Nothing shall wait for it: it keeps the caller alive no more. */
+  release(): void
+  end(): void
 }
 
 type Ended = Execution['ended']
@@ -26,30 +45,43 @@ const lookEvery = 50
 /** SIGXCPU, and SIGKILL of the hard limit. */
 const exitOfCpuLimit = 128 + 24
 
-/** Runs the invocation to its end, or to its first limit. */
-export function launch(invocation: Invocation, options: LaunchOptions): Promise<Execution> {
-  const { limits, user, group, signal } = options
-  signal?.throwIfAborted()
+/** Starts the invocation; limits of time begin when it runs. */
+export function start(invocation: Invocation, { limits, input, user, group }: StartOptions): Started {
   const [program, ...args] = invocation.command
-  const started = performance.now()
   const child = spawn(program, args, {
-    stdio: covering([options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe', ...invocation.descriptors]),
+    stdio: covering([input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe', ...invocation.descriptors]),
     env: { ...invocation.env },
     cwd: invocation.cwd,
     detached: group,
     ...(user === undefined ? {} : { uid: user, gid: user }),
   })
-  return new Promise((resolve, reject) => {
-    let over: Exclude<Ended, 'exited'> | undefined
-    let failure: Error | undefined
-    const end = (why?: Exclude<Ended, 'exited'>) => {
-      over ??= why
-      if (group) killGroup(child)
-      else killConfined(child)
-    }
-    const stdout = new Output(child.stdout!, limits.outputBytes, () => end('output'))
-    const stderr = new Output(child.stderr!, limits.outputBytes, () => end('output'))
-    const report = new Output(childPipe(child, 3), 65536, () => end())
+  let over: Exclude<Ended, 'exited'> | undefined
+  let failure: Error | undefined
+  const end = (why?: Exclude<Ended, 'exited'>) => {
+    over ??= why
+    if (group) killGroup(child)
+    else killConfined(child)
+  }
+  const stdout = new Output(child.stdout!, limits.outputBytes, () => end('output'))
+  const stderr = new Output(child.stderr!, limits.outputBytes, () => end('output'))
+  const report = new Output(childPipe(child, 3), 65536, () => end())
+  const sockets = child.stdio.filter((stream) => stream instanceof Socket)
+  // A program need not read what it is given.
+  for (const socket of sockets) socket.on('error', () => {})
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('error', (error) => {
+      failure = error
+    })
+    child.once('close', (code) => {
+      invocation.dispose()
+      resolve(code)
+    })
+  })
+
+  async function run({ stdin, file, signal }: RunOptions): Promise<Execution> {
+    const started = performance.now()
+    child.ref()
+    for (const socket of sockets) socket.ref()
     const wall = setTimeout(() => end('wall'), limits.wallSeconds * 1000)
     const look = setInterval(() => {
       const why = limitPassed(firstProcess(report.text()), limits)
@@ -57,27 +89,36 @@ export function launch(invocation: Invocation, options: LaunchOptions): Promise<
     }, lookEvery)
     const onAbort = () => end()
     signal?.addEventListener('abort', onAbort, { once: true })
-    child.stdin?.on('error', () => {}) // A program need not read its input.
-    child.stdin?.end(options.stdin)
-    child.once('error', (error) => {
-      failure = error
-    })
-    child.once('close', (code) => {
-      clearTimeout(wall)
-      clearInterval(look)
-      signal?.removeEventListener('abort', onAbort)
-      invocation.dispose()
-      const seconds = (performance.now() - started) / 1000
-      const said = { stdout: stdout.text(), stderr: stderr.text(), seconds }
-      if (signal?.aborted) return reject(signal.reason)
-      if (over) return resolve({ exitCode: null, ended: over, ...said })
-      const exitCode = group ? code : exitCodeIn(report.text())
-      if (failure || exitCode === undefined || exitCode === null)
-        return group && !failure ? resolve({ exitCode: 137, ended: 'exited', ...said }) : reject(notRun(said.stderr, failure))
-      if (exitCode === exitOfCpuLimit) return resolve({ exitCode: null, ended: 'cpu', ...said })
-      resolve({ exitCode, ended: 'exited', ...said })
-    })
-  })
+    child.stdin?.end(stdin)
+    if (invocation.filePipe !== undefined) writable(child, invocation.filePipe).end(file)
+    const code = await closed
+    clearTimeout(wall)
+    clearInterval(look)
+    signal?.removeEventListener('abort', onAbort)
+    const seconds = (performance.now() - started) / 1000
+    const said = { stdout: stdout.text(), stderr: stderr.text(), seconds }
+    signal?.throwIfAborted()
+    if (over) return { exitCode: null, ended: over, ...said }
+    const exitCode = group ? code : exitCodeIn(report.text())
+    if (failure || exitCode === undefined || exitCode === null) {
+      if (group && !failure) return { exitCode: 137, ended: 'exited', ...said }
+      throw notRun(said.stderr, failure)
+    }
+    if (exitCode === exitOfCpuLimit) return { exitCode: null, ended: 'cpu', ...said }
+    return { exitCode, ended: 'exited', ...said }
+  }
+
+  return {
+    get alive() {
+      return failure === undefined && child.exitCode === null && child.signalCode === null
+    },
+    run,
+    release() {
+      child.unref()
+      for (const socket of sockets) socket.unref()
+    },
+    end: () => end(),
+  }
 }
 
 let nothing: number | undefined
@@ -97,6 +138,12 @@ function covering(stdio: readonly ('ignore' | 'pipe' | number)[]): ('ignore' | '
 function childPipe(child: ChildProcess, index: number): Readable {
   const stream = child.stdio[index]
   if (!stream || !('read' in stream)) throw new Error('the report has no pipe')
+  return stream
+}
+
+function writable(child: ChildProcess, index: number): Writable {
+  const stream = child.stdio[index]
+  if (!stream || !('write' in stream)) throw new Error('the file has no pipe')
   return stream
 }
 

@@ -28,7 +28,9 @@ export interface Invocation {
   readonly command: readonly [string, ...string[]]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-  readonly descriptors: readonly number[]
+  readonly descriptors: readonly (number | 'pipe')[]
+  /** The pipe that the text of the program's only file goes into; the process waits for it within its walls. */
+  readonly filePipe?: number
   /** After the last process ended. */
   dispose(): void
 }
@@ -36,6 +38,8 @@ export interface Invocation {
 export interface Confinement {
   readonly mechanism: Mechanism
   prepare(program: Prepared): Invocation
+  /** The same for a program whose only file is not known yet but by name; left out where walls cannot wait. */
+  prepareAhead?(program: Prepared): Invocation
 }
 
 /** Where the program's files lie and where it starts. */

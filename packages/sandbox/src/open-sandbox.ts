@@ -2,12 +2,12 @@ import { availableParallelism } from 'node:os'
 import { type Execution, type ExecutionLimits, type Executor, type Program, QtError, usageError } from '@qt/core'
 import { chooseConfinement } from './choose.js'
 import { resolveProgram } from './language.js'
-import { launch } from './launch.js'
 import { defaultLimits, limitsOf } from './limits.js'
 import { type Confinement, type Mechanism, type MechanismKind, workFolder } from './mechanism.js'
 import { findNode, findPython, systemPath } from './programs.js'
 import { Slots } from './slots.js'
 import { systemView } from './system-view.js'
+import { WarmBoxes } from './warm-boxes.js'
 
 export interface SandboxOptions {
   /** Of every program that does not bring its own; default 10 s, 512 MiB, 64 processes, 128 MiB of files, 1 MiB of output. */
@@ -29,7 +29,7 @@ export interface Sandbox extends Executor {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** For a caller that is root: users that own nothing, one for each program at once. */
+/** For a caller that is root: users that own nothing, one for each box at once. */
 const firstUser = 65_000
 
 /**
@@ -56,6 +56,13 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
   const root = process.getuid?.() === 0
   const slots = new Slots(parallel)
   const stop = new AbortController()
+  const boxes = new Map<Confinement, WarmBoxes>()
+  const boxesOf = (confinement: Confinement): WarmBoxes => {
+    const known =
+      boxes.get(confinement) ?? new WarmBoxes(confinement, root && confinement.mechanism.kind !== 'none' ? firstUser : undefined)
+    boxes.set(confinement, known)
+    return known
+  }
   const runIn = async (confinement: Confinement, program: Program): Promise<Execution> => {
     program.signal?.throwIfAborted()
     if (stop.signal.aborted) throw closed()
@@ -65,18 +72,15 @@ export async function openSandbox(options: SandboxOptions = {}): Promise<Sandbox
     return slots.use(async (slot) => {
       const signal = program.signal ? AbortSignal.any([program.signal, stop.signal]) : stop.signal
       signal.throwIfAborted()
-      const confined = confinement.mechanism.kind !== 'none'
-      return launch(confinement.prepare({ command, files, env: environment(program), limits: own, view }), {
-        limits: own,
-        stdin: program.stdin,
-        user: root && confined ? firstUser + slot : undefined,
-        group: !confined,
-        signal,
-      })
+      const prepared = { command, files, env: environment(program), limits: own, view }
+      return boxesOf(confinement).run(slot, prepared, { stdin: program.stdin, signal })
     })
   }
   const confinement = await chooseConfinement(options.mechanism, runIn)
-  const close = async () => stop.abort(closed())
+  const close = async () => {
+    stop.abort(closed())
+    for (const one of boxes.values()) one.end()
+  }
   return {
     mechanism: confinement.mechanism,
     limits,

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import { openSandbox, type Sandbox } from './index.js'
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
+
+const limits = { wallSeconds: 60, cpuSeconds: 30 }
+const open = (): Promise<Sandbox> => openSandbox({ mechanism: 'bubblewrap', parallel: 1, limits })
+const sandbox = await open().catch((error: Error) => {
+  console.log(`skipped: walls that are put up ahead (${error.message})`)
+  return undefined
+})
+afterAll(() => sandbox?.close())
+
+/** Processes of bubblewrap that this one started. */
+const boxes = (parent = process.pid): number =>
+  readdirSync('/proc').filter((name) => {
+    try {
+      const [, comm, rest] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? []
+      return comm === 'bwrap' && Number(rest) === parent
+    } catch {
+      return false
+    }
+  }).length
+
+const look = (i: number) => `
+import os
+print(${i}, os.listdir('/tmp'), os.listdir('.'), os.path.exists('/dev/shm/left'))
+for path in ['/tmp/left', 'left', '/dev/shm/left']: open(path, 'w').write('x')
+`
+
+describe.skipIf(!sandbox)('walls that are put up ahead', () => {
+  test('each program has its own, which nobody was in', async () => {
+    for (let i = 0; i < 5; i++) {
+      const { stdout, stderr, ended } = await sandbox!.run({ language: 'python', code: look(i) })
+      expect([ended, stdout], stderr).toEqual(['exited', `${i} ['work'] ['main.py'] False\n`])
+      // The first program says nothing about the next; from the second on one more is expected.
+      await vi.waitFor(() => expect(boxes()).toBe(i === 0 ? 0 : 1), { timeout: 60_000 })
+    }
+  })
+
+  test('are for the same kind of program alone', async () => {
+    const code = 'import os, sys; print(os.environ.get("WORD"), sys.stdin.read())'
+    const say = async (more: object) => (await sandbox!.run({ language: 'python', code, ...more })).stdout
+    for (let i = 0; i < 3; i++) expect(await say({})).toBe('None \n')
+    expect(await say({ stdin: 'given' })).toBe('None given\n')
+    for (let i = 0; i < 3; i++) expect(await say({})).toBe('None \n')
+    expect(await say({ env: { WORD: 'other' } })).toBe('other \n')
+    for (let i = 0; i < 3; i++) expect(await say({})).toBe('None \n')
+    const { stdout } = await sandbox!.run({ language: 'shell', code: 'ls' })
+    expect(stdout).toBe('main.sh\n')
+    for (let i = 0; i < 3; i++) expect(await say({})).toBe('None \n')
+    const slow = await sandbox!.run({ language: 'python', code: 'while True: pass', limits: { wallSeconds: 0.5 } })
+    expect(slow.ended).toBe('wall')
+  })
+
+  test('hold as the others do, and the time of waiting is nobody’s', async () => {
+    const code =
+      'import os\ntry: os.listdir("/root")\nexcept OSError as error: print(error.strerror)\nprint(len(os.listdir("/sys")) if os.path.exists("/sys") else 0)'
+    for (let i = 0; i < 4; i++) {
+      const { stdout, seconds } = await sandbox!.run({ language: 'python', code })
+      expect(stdout).toBe('No such file or directory\n0\n')
+      expect(seconds).toBeLessThan(60)
+    }
+  })
+
+  test('go when nothing came for a while, and with the sandbox', async () => {
+    await vi.waitFor(() => expect(boxes()).toBe(0), { timeout: 60_000 })
+    const other = await open()
+    for (let i = 0; i < 3; i++) await other.run({ language: 'python', code: `print(${i})` })
+    expect(boxes()).toBe(1)
+    await other.close()
+    await vi.waitFor(() => expect(boxes()).toBe(0), { timeout: 60_000 })
+    await expect(other.run({ language: 'python', code: '' })).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
+  })
+
+  test('keep no process alive', async () => {
+    const program = `
+      const { openSandbox } = await import(${JSON.stringify(fileURLToPath(new URL('./index.ts', import.meta.url)))})
+      const sandbox = await openSandbox({ mechanism: 'bubblewrap', parallel: 1 })
+      for (let i = 0; i < 3; i++) console.log((await sandbox.run({ language: 'python', code: 'print(' + i + ')', limits: { wallSeconds: 60 } })).stdout.trim())
+    `
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+      cwd: fileURLToPath(new URL('../../..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let [said, errors] = ['', '']
+    child.stdout.on('data', (piece) => {
+      said += piece
+    })
+    child.stderr.on('data', (piece) => {
+      errors += piece
+    })
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect([code, said], errors).toEqual([0, '0\n1\n2\n'])
+  })
+})
