@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs'
 
 const closedOnExec = 0o2000000
 
@@ -11,11 +11,23 @@ export const inheritedDescriptors = (): number[] =>
     .map(Number)
     .filter((descriptor) => descriptor > 2 && isInherited(descriptor))
 
+/** Looked at for every program, so without the detours of readFile. */
+const beginning = Buffer.alloc(128)
+
 function isInherited(descriptor: number): boolean {
+  let info: number
   try {
-    const flags = /^flags:\s+(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1] ?? ''
+    info = openSync(`/proc/self/fdinfo/${descriptor}`, 'r')
+  } catch {
+    return false
+  }
+  try {
+    const text = beginning.toString('latin1', 0, readSync(info, beginning))
+    const flags = /^flags:\s+(\d+)/m.exec(text)?.[1] ?? ''
     return (Number.parseInt(flags, 8) & closedOnExec) === 0
   } catch {
     return false
+  } finally {
+    closeSync(info)
   }
 }
