@@ -45,6 +45,7 @@ export type {
   CollectOptions,
   Constraint,
   Continuation,
+  Divergence,
   Embedder,
   Execution,
   ExecutionLimits,

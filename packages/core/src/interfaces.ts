@@ -125,6 +125,21 @@ export interface Continuation {
   readonly greedy: boolean
 }
 
+/** How far the next-token distributions of a model `q` lie from those of `p` on a text. */
+export interface Divergence {
+  /** Mean over positions of KL(p‖q) of the next-token distributions, in nats. */
+  readonly mean: number
+  readonly median: number
+  /** 99 of 100 positions lie below it. */
+  readonly percentile99: number
+  readonly max: number
+  /** Share of positions where both models rank the same token first. */
+  readonly topAgreement: number
+  readonly positions: number
+  /** exp(−mean log p) of each model on the tokens that follow, where one does. */
+  readonly perplexity: { readonly p: number; readonly q: number }
+}
+
 export interface CollectOptions {
   /** Of output.weight as well. */
   readonly output?: boolean | undefined

@@ -1,24 +1,10 @@
-import { logSumExp, QtError, type Scoring, usageError } from '@qt/core'
+import { type Divergence, logSumExp, QtError, type Scoring, usageError } from '@qt/core'
 import { part } from './part.js'
 
 export interface DivergenceOptions {
   /** Tokens that the models see at once; default 512. Later windows start afresh. */
   readonly window?: number
   readonly signal?: AbortSignal
-}
-
-export interface Divergence {
-  /** Mean over positions of KL(p‖q) of the next-token distributions, in nats. */
-  readonly mean: number
-  readonly median: number
-  /** 99 of 100 positions lie below it. */
-  readonly percentile99: number
-  readonly max: number
-  /** Share of positions where both models rank the same token first. */
-  readonly topAgreement: number
-  readonly positions: number
-  /** exp(−mean log p) of each model on the tokens that follow, where one does. */
-  readonly perplexity: { readonly p: number; readonly q: number }
 }
 
 /**

@@ -1,3 +1,4 @@
+export type { Divergence } from '@qt/core'
 export {
   type BenchComparison,
   type BenchedModel,
@@ -27,7 +28,6 @@ export {
   type MetricComparison,
 } from './compare/compare.js'
 export {
-  type Divergence,
   type DivergenceOfRowsOptions,
   type DivergenceOptions,
   divergence,

@@ -27,7 +27,7 @@ export { type QuantizeOptions, type QuantizeResult, quantize } from './quantize.
 export { quantizeTensor } from './quantize-tensor.js'
 export { methodFor, quantMethods } from './registry.js'
 export { qualityHtml } from './report/html.js'
-export type { QualityReport, TextQuality } from './report/quality.js'
+export type { QualityReport } from './report/quality.js'
 export { type TensorError, type TensorErrorsOptions, tensorErrors } from './report/tensor-errors.js'
 export { needsImportance } from './requires-importance.js'
 export type { WriteOptions } from './write-options.js'

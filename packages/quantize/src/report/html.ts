@@ -1,4 +1,5 @@
-import type { QualityReport, TextQuality } from './quality.js'
+import type { Divergence } from '@qt/core'
+import type { QualityReport } from './quality.js'
 import type { TensorError } from './tensor-errors.js'
 
 const escaped = (text: string): string =>
@@ -41,7 +42,7 @@ ${tensorSection(tensors)}
 `
 }
 
-function textSection(datasets: readonly string[], q: TextQuality): string {
+function textSection(datasets: readonly string[], q: Divergence): string {
   const rows: readonly (readonly [string, string, string])[] = [
     [
       'KL divergence, mean',
