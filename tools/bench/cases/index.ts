@@ -1,6 +1,7 @@
 import type { MakeCase } from '../case.js'
 import { decodeCases } from './decode.js'
 import { generate } from './generate.js'
+import { likelihood } from './likelihood.js'
 import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
 import {
   quantumBuilder,
@@ -30,6 +31,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   'quantum-minute': quantumMinute,
   'quantum-large': quantumLarge,
   'quantum-builder': quantumBuilder,
+  likelihood,
   'sandbox-humaneval': sandboxHumanEval,
   'quantum-qaoa': quantumQaoa,
   'quantum-help': quantumHelp,
