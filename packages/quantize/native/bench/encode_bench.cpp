@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -27,7 +28,8 @@ double millionsEachSecond(const EncoderTable& table, TensorType type, const std:
 
 }  // namespace
 
-int main() {
+// encode_bench [NAMES]: only types whose names are parts of this.
+int main(int argc, char** argv) {
   std::vector<float> values(count), importance(columns);
   std::uint32_t h = 1;
   const auto uniform = [&h] { return static_cast<float>((h = h * 1664525u + 1013904223u) >> 8) / 8388608.0f - 1.0f; };
@@ -44,7 +46,12 @@ int main() {
   for (const auto& [name, type] :
        {std::pair{"BF16", TensorType::BF16}, std::pair{"Q8_0", TensorType::Q8_0}, std::pair{"Q5_1", TensorType::Q5_1}, std::pair{"Q5_0", TensorType::Q5_0},
         std::pair{"Q4_1", TensorType::Q4_1}, std::pair{"Q4_0", TensorType::Q4_0}, std::pair{"Q8_K", TensorType::Q8_K}, std::pair{"Q6_K", TensorType::Q6_K},
-        std::pair{"Q5_K", TensorType::Q5_K}, std::pair{"Q4_K", TensorType::Q4_K}, std::pair{"Q3_K", TensorType::Q3_K}, std::pair{"Q2_K", TensorType::Q2_K}}) {
+        std::pair{"Q5_K", TensorType::Q5_K}, std::pair{"Q4_K", TensorType::Q4_K}, std::pair{"Q3_K", TensorType::Q3_K}, std::pair{"Q2_K", TensorType::Q2_K}, std::pair{"IQ4_NL", TensorType::IQ4_NL}, std::pair{"IQ4_XS", TensorType::IQ4_XS}, std::pair{"IQ3_S", TensorType::IQ3_S},
+        std::pair{"IQ3_XXS", TensorType::IQ3_XXS}, std::pair{"IQ2_S", TensorType::IQ2_S}, std::pair{"IQ2_XS", TensorType::IQ2_XS},
+        std::pair{"IQ2_XXS", TensorType::IQ2_XXS}, std::pair{"IQ1_M", TensorType::IQ1_M}, std::pair{"IQ1_S", TensorType::IQ1_S},
+        std::pair{"TQ1_0", TensorType::TQ1_0}, std::pair{"TQ2_0", TensorType::TQ2_0}, std::pair{"MXFP4", TensorType::MXFP4},
+        std::pair{"NVFP4", TensorType::NVFP4}}) {
+    if (argc > 1 && std::strstr(argv[1], name) == nullptr) continue;
     std::printf("%-11s", name);
     for (int i = 0; i < tables; ++i) {
       const EncoderTable& table = encoders(names[i]);

@@ -13,7 +13,7 @@ inline bool encodeIQ1_MBlock(const float* x, const float* importance, const Grid
   float weight[256];
   for (int i = 0; i < 256; ++i) weight[i] = importance == nullptr ? x[i] * x[i] : importance[i] * std::sqrt(sigma + x[i] * x[i]);
   IQ1Fit fits[16];
-  for (int i = 0; i < 16; ++i) fitIQ1<Search, 16>(x + 16 * i, weight + 16 * i, 1e-7f, grid, fits[i]);
+  fitIQ1<Search, 16>(x, weight, 1e-7f, grid, fits);
   const float largest = largestScale(fits, 16);
   if (!(largest < INFINITY)) {
     refused = largest;

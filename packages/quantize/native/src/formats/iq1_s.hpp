@@ -11,12 +11,9 @@ inline bool encodeIQ1_SBlock(const float* x, const float* importance, const Grid
   if (isBeyondHalf(x, 256, refused)) return false;
   const float sigma = iq1Sigma(x);
   IQ1Fit fits[8];
-  for (int i = 0; i < 8; ++i) {
-    const float* values = x + 32 * i;
-    float weight[32];
-    for (int k = 0; k < 32; ++k) weight[k] = (importance == nullptr ? 1.0f : importance[32 * i + k]) * std::sqrt(sigma + values[k] * values[k]);
-    fitIQ1<Search, 32>(values, weight, 1e-12f, grid, fits[i]);
-  }
+  float weight[256];
+  for (int i = 0; i < 256; ++i) weight[i] = (importance == nullptr ? 1.0f : importance[i]) * std::sqrt(sigma + x[i] * x[i]);
+  fitIQ1<Search, 32>(x, weight, 1e-12f, grid, fits);
   const float largest = largestScale(fits, 8), d = largest / 15;
   const std::uint16_t half = halfBits(d * 1.125f);
   if (!(largest < INFINITY) || (half & 0x7c00) == 0x7c00) {

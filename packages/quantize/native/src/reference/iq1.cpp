@@ -36,59 +36,16 @@ struct Search {
     return found;
   }
 
-  // Sums over the sorted values make every cut cost the same.
-  static IQ1Cut cutOf32(const float* x, const float* weight, const int* order) {
-    float sumX[33], sumW[33];
-    sumX[0] = sumW[0] = 0;
-    for (int j = 0; j < 32; ++j) {
-      sumX[j + 1] = sumX[j] + weight[order[j]] * x[order[j]];
-      sumW[j + 1] = sumW[j] + weight[order[j]];
+  template <int size>
+  static void cuts(const float* x, const float* weight, const int (*order)[size], const bool* used, IQ1Cut* cuts) {
+    for (int i = 0; i < 256 / size; ++i) {
+      if (!used[i]) continue;
+      IQ1Sums<size, 1> sums;
+      IQ1Best best;
+      sums.set(0, x + size * i, weight + size * i, order[i]);
+      best.considerAll(sums, 0);
+      cuts[i] = best.cut;
     }
-    IQ1Cut best;
-    float score = -largestFloat;
-    for (int first = 0; first <= 32; ++first)
-      for (int second = first; second <= 32; ++second)
-        for (int shift = 0; shift < 2; ++shift) {
-          const float* q = iq1Shifted[shift];
-          const float lx = sumX[first] * q[0] + (sumX[second] - sumX[first]) * q[1] + (sumX[32] - sumX[second]) * q[2];
-          const float l2 = sumW[first] * q[0] * q[0] + (sumW[second] - sumW[first]) * q[1] * q[1] + (sumW[32] - sumW[second]) * q[2] * q[2];
-          if (!(l2 > 0 && lx * lx > score * l2)) continue;
-          best = {first, second, shift, lx / l2};
-          score = best.scale * lx;
-        }
-    return best;
-  }
-
-  // The same with sums for each half. Neighbouring levels are 1 apart, so that Σwqx = q₂·Σwx less the sums before both cuts.
-  static IQ1Cut cutOf16(const float* x, const float* weight, const int* order) {
-    float sumX[2][17] = {}, sumW[2][17] = {};
-    for (int j = 0; j < 16; ++j)
-      for (int half = 0; half < 2; ++half) {
-        const int i = order[j];
-        const bool here = i / 8 == half;
-        sumX[half][j + 1] = here ? sumX[half][j] + weight[i] * x[i] : sumX[half][j];
-        sumW[half][j + 1] = here ? sumW[half][j] + weight[i] : sumW[half][j];
-      }
-    IQ1Cut best;
-    float score = -largestFloat;
-    for (int first = 0; first <= 16; ++first)
-      for (int second = first; second <= 16; ++second) {
-        float lx[2][2], l2[2][2];  // by half and shift
-        for (int half = 0; half < 2; ++half)
-          for (int down = 0; down < 2; ++down) {
-            const float* q = iq1Shifted[down];
-            lx[half][down] = sumX[half][16] * q[2] - (sumX[half][first] + sumX[half][second]);
-            l2[half][down] = sumW[half][16] * q[2] * q[2] + sumW[half][first] * (q[0] * q[0] - q[1] * q[1]) +
-                             sumW[half][second] * (q[1] * q[1] - q[2] * q[2]);
-          }
-        for (int shift = 0; shift < 4; ++shift) {
-          const float sumQX = lx[0][shift >> 1] + lx[1][shift & 1], sumQ2 = l2[0][shift >> 1] + l2[1][shift & 1];
-          if (!(sumQ2 > 0 && sumQX * sumQX > score * sumQ2)) continue;
-          best = {first, second, shift, sumQX / sumQ2};
-          score = best.scale * sumQX;
-        }
-      }
-    return best;
   }
 };
 

@@ -1,4 +1,4 @@
-// IQ1_S and IQ1_M: second cuts in lanes. A lane that beats the best so far is rare; then the lanes are looked at in order.
+// IQ1_S and IQ1_M: a sub-block in each lane. Cuts that may beat the best so far are rare; these are looked at one by one.
 #if defined(__AVX2__)
 namespace qt {
 namespace {
@@ -32,120 +32,140 @@ struct IQ1Search {
     for (int i = 0; i < size; ++i) order[at[i]] = i;
   }
 
-  static __m256 lanesFrom(int first, int second) {
-    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(lanesOf8(), _mm256_set1_epi32(first - second - 1)));
-  }
+  // How sums are estimated in lanes: fewer operations than explain() takes, in another order.
+  template <int size>
+  struct Estimate {
+    using Sums = IQ1Sums<size, 8>;
+    static constexpr int halves = Sums::halves, shifts = Sums::shifts;
+    const Sums& sums;
+    __m256 whole[shifts], before[shifts], fixed[halves][2];
 
-  // A little less than what the best of some cuts explains. Cuts that explain less than that cannot be the last one taken, nor
-  // change which one is: rounding is finer than the margin.
-  template <int size, int shifts, class Sums>
-  QT_INLINE float floorOf(Sums sums) {
+    static __m256 at(const float (&row)[8]) { return _mm256_load_ps(row); }
+    static float square(int down, int level) { return iq1Shifted[down][level] * iq1Shifted[down][level]; }
+    __m256 sumTo(int j) const { return halves == 1 ? at(sums.x[0][j]) : _mm256_add_ps(at(sums.x[0][j]), at(sums.x[halves - 1][j])); }
+
+    explicit Estimate(const Sums& of) : sums(of) {
+      for (int s = 0; s < shifts; ++s) {
+        const int down = halves == 1 ? s : s >> 1;
+        whole[s] = _mm256_mul_ps(at(sums.x[0][size]), all8(iq1Shifted[down][2]));
+        if (halves == 2) whole[s] = _mm256_add_ps(whole[s], _mm256_mul_ps(at(sums.x[halves - 1][size]), all8(iq1Shifted[s & 1][2])));
+      }
+    }
+
+    __attribute__((always_inline)) void begin(int first) {
+      const __m256 sum = sumTo(first);
+      for (int s = 0; s < shifts; ++s) before[s] = _mm256_sub_ps(whole[s], sum);
+      for (int half = 0; half < halves; ++half)
+        for (int down = 0; down < 2; ++down)
+          fixed[half][down] = _mm256_add_ps(_mm256_mul_ps(at(sums.w[half][size]), all8(square(down, 2))),
+                                            _mm256_mul_ps(at(sums.w[half][first]), all8(square(down, 0) - square(down, 1))));
+    }
+
+    __attribute__((always_inline)) void end(int second, __m256 (&lx)[shifts], __m256 (&l2)[shifts]) const {
+      const __m256 sum = sumTo(second);
+      __m256 half2[halves][2];
+      for (int half = 0; half < halves; ++half)
+        for (int down = 0; down < 2; ++down)
+          half2[half][down] =
+              _mm256_add_ps(fixed[half][down], _mm256_mul_ps(at(sums.w[half][second]), all8(square(down, 1) - square(down, 2))));
+      for (int s = 0; s < shifts; ++s) {
+        lx[s] = _mm256_sub_ps(before[s], sum);
+        l2[s] = halves == 1 ? half2[0][s] : _mm256_add_ps(half2[0][s >> 1], half2[halves - 1][s & 1]);
+      }
+    }
+  };
+
+  // What the best of a few usual cuts explains, as its numerator and denominator; 0 and 1 when none does.
+  template <int size>
+  static void usualCuts(const IQ1Sums<size, 8>& sums, float* most, float* of) {
+    constexpr int shifts = IQ1Sums<size, 8>::shifts, step = size / 16;
+    Estimate<size> estimate(sums);
     __m256 bestX = all8(0), best2 = all8(1), lx[shifts], l2[shifts];
-    for (int first = size / 8; first <= size / 2; first += size / 8)
-      for (int second = first & ~7; second < size; second += 8) {
-        sums(first, second, lx, l2);
+    for (int first = 3 * step; first <= 6 * step; first += step) {
+      estimate.begin(first);
+      for (int second = 10 * step; second <= 13 * step; second += step) {
+        estimate.end(second, lx, l2);
         for (int s = 0; s < shifts; ++s) {
           const __m256 squared = _mm256_mul_ps(lx[s], lx[s]);
-          __m256 better = _mm256_cmp_ps(_mm256_mul_ps(squared, best2), _mm256_mul_ps(bestX, l2[s]), _CMP_GT_OQ);
-          better = _mm256_and_ps(_mm256_and_ps(better, _mm256_cmp_ps(l2[s], all8(0), _CMP_GT_OQ)), lanesFrom(first, second));
+          const __m256 more = _mm256_cmp_ps(_mm256_mul_ps(squared, best2), _mm256_mul_ps(bestX, l2[s]), _CMP_GT_OQ);
+          const __m256 better = _mm256_and_ps(more, _mm256_cmp_ps(l2[s], all8(0), _CMP_GT_OQ));
           bestX = _mm256_blendv_ps(bestX, squared, better);
           best2 = _mm256_blendv_ps(best2, l2[s], better);
         }
       }
-    alignas(32) float x[8], two[8];
-    _mm256_store_ps(x, bestX);
-    _mm256_store_ps(two, best2);
-    float most = -3.402823466e+38f;
-    for (int i = 0; i < 8; ++i) {
-      // Squares that overflow, or lose digits, bound nothing.
-      if (!(x[i] < 1e30f)) return -3.402823466e+38f;
-      if (x[i] > 1e-30f && two[i] > 1e-30f && x[i] / two[i] * 0.99999f > most) most = x[i] / two[i] * 0.99999f;
     }
-    return most;
+    _mm256_storeu_ps(most, bestX);
+    _mm256_storeu_ps(of, best2);
   }
 
-  // `sums(first, second, lx, l2)` gives the sums of each shift in lanes of second cuts from `second` on.
-  template <int size, int shifts, class Sums>
-  QT_INLINE IQ1Cut bestCut(Sums sums) {
-    IQ1Cut best;
-    float score = floorOf<size, shifts>(sums);
-    __m256 lx[shifts], l2[shifts];
-    for (int first = 0; first <= size; ++first)
-      for (int second = first & ~7; second <= size; second += 8) {
-        sums(first, second, lx, l2);
+  // An estimate errs by less than this part of what is explained, see isEstimable.
+  static constexpr float certain = 0.9998f;
+
+  // Squares neither overflow nor lose digits, and sums do not cancel: Σwqx of a cut that explains as much as the usual ones is at least
+  // √(Σwx² · Σw/64) times a number near 1, and its error some 10⁻⁷·Σ|wx|.
+  static bool isEstimable(float most, float of, float magnitudes, float weights) {
+    return most > 1e-30f && most < 1e30f && of > 1e-30f && magnitudes * magnitudes <= 30.0f * (most / of) * weights;
+  }
+
+  // Of eight sub-blocks. A search that begins with a little less than what the usual cuts explain ends with the same cut as one that
+  // begins with nothing: cuts below that cannot be the last one taken, nor change which one is.
+  template <int size>
+  static void cutsOf8(const float* x, const float* weight, const int (*order)[size], const bool* used, IQ1Cut* cuts) {
+    constexpr int shifts = IQ1Sums<size, 8>::shifts, halves = IQ1Sums<size, 8>::halves;
+    IQ1Sums<size, 8> sums;
+    IQ1Best best[8];
+    float magnitudes[8] = {}, most[8], of[8];
+    alignas(32) float least[8] = {};
+    for (int l = 0; l < 8; ++l) {
+      if (!used[l]) {
+        clear(sums, l);
+        continue;
+      }
+      sums.set(l, x + size * l, weight + size * l, order[l]);
+      for (int i = size * l; i < size * (l + 1); ++i) magnitudes[l] += std::fabs(weight[i] * x[i]);
+    }
+    usualCuts<size>(sums, most, of);
+    for (int l = 0; l < 8; ++l) {
+      if (!used[l]) continue;
+      const float weights = sums.w[0][size][l] + (halves == 2 ? sums.w[halves - 1][size][l] : 0.0f);
+      if (isEstimable(most[l], of[l], magnitudes[l], weights)) {
+        best[l].score = most[l] / of[l] * certain;
+        least[l] = best[l].score * certain;
+      } else {
+        best[l].considerAll(sums, l);
+        clear(sums, l);
+      }
+    }
+    Estimate<size> estimate(sums);
+    __m256 limit = _mm256_load_ps(least), lx[shifts], l2[shifts];
+    for (int first = 0; first <= size; ++first) {
+      estimate.begin(first);
+      for (int second = first; second <= size; ++second) {
+        estimate.end(second, lx, l2);
         __m256 better = all8(0);
-        for (int s = 0; s < shifts; ++s) {
-          const __m256 more = _mm256_cmp_ps(_mm256_mul_ps(lx[s], lx[s]), _mm256_mul_ps(all8(score), l2[s]), _CMP_GT_OQ);
-          better = _mm256_or_ps(better, _mm256_and_ps(more, _mm256_cmp_ps(l2[s], all8(0), _CMP_GT_OQ)));
-        }
-        auto mask = static_cast<unsigned>(_mm256_movemask_ps(better));
-        if (first > second) mask &= ~0u << (first - second);
-        if (size < second + 7) mask &= (1u << (size - second + 1)) - 1;
-        if (mask == 0) continue;
-        alignas(32) float sumX[shifts][8], sum2[shifts][8];
-        for (int s = 0; s < shifts; ++s) {
-          _mm256_store_ps(sumX[s], lx[s]);
-          _mm256_store_ps(sum2[s], l2[s]);
-        }
-        for (; mask != 0; mask &= mask - 1) {
-          const int lane = __builtin_ctz(mask);
-          for (int s = 0; s < shifts; ++s) {
-            const float x = sumX[s][lane], two = sum2[s][lane];
-            if (!(two > 0 && x * x > score * two)) continue;
-            best = {first, second + lane, s, x / two};
-            score = best.scale * x;
-          }
+        for (int s = 0; s < shifts; ++s)
+          better = _mm256_or_ps(better, _mm256_cmp_ps(_mm256_mul_ps(lx[s], lx[s]), _mm256_mul_ps(limit, l2[s]), _CMP_GT_OQ));
+        for (auto mask = static_cast<unsigned>(_mm256_movemask_ps(better)); mask != 0; mask &= mask - 1) {
+          const int l = __builtin_ctz(mask);
+          best[l].consider(sums, l, first, second);
+          least[l] = best[l].score * certain;
+          if ((mask & (mask - 1)) == 0) limit = _mm256_load_ps(least);
         }
       }
-    return best;
+    }
+    for (int l = 0; l < 8; ++l) cuts[l] = best[l].cut;
   }
 
-  static IQ1Cut cutOf32(const float* x, const float* weight, const int* order) {
-    alignas(32) float sumX[40] = {}, sumW[40] = {};
-    for (int j = 0; j < 32; ++j) {
-      sumX[j + 1] = sumX[j] + weight[order[j]] * x[order[j]];
-      sumW[j + 1] = sumW[j] + weight[order[j]];
-    }
-    return bestCut<32, 2>([&](int first, int second, __m256 (&lx)[2], __m256 (&l2)[2]) __attribute__((always_inline)) {
-      const __m256 secondX = _mm256_load_ps(sumX + second), secondW = _mm256_load_ps(sumW + second);
-      const __m256 middleX = _mm256_sub_ps(secondX, all8(sumX[first])), middleW = _mm256_sub_ps(secondW, all8(sumW[first]));
-      const __m256 restX = _mm256_sub_ps(all8(sumX[32]), secondX), restW = _mm256_sub_ps(all8(sumW[32]), secondW);
-      for (int s = 0; s < 2; ++s) {
-        const float* q = iq1Shifted[s];
-        const __m256 q1 = all8(q[1]), q2 = all8(q[2]);
-        lx[s] = _mm256_add_ps(_mm256_add_ps(all8(sumX[first] * q[0]), _mm256_mul_ps(middleX, q1)), _mm256_mul_ps(restX, q2));
-        l2[s] = _mm256_add_ps(_mm256_add_ps(all8(sumW[first] * q[0] * q[0]), _mm256_mul_ps(_mm256_mul_ps(middleW, q1), q1)),
-                              _mm256_mul_ps(_mm256_mul_ps(restW, q2), q2));
-      }
-    });
+  // Sums of nothing are not better than a limit of nothing.
+  template <int size>
+  static void clear(IQ1Sums<size, 8>& sums, int lane) {
+    for (int half = 0; half < sums.halves; ++half)
+      for (int j = 0; j <= size; ++j) sums.x[half][j][lane] = sums.w[half][j][lane] = 0;
   }
 
-  static IQ1Cut cutOf16(const float* x, const float* weight, const int* order) {
-    alignas(32) float sumX[2][24] = {}, sumW[2][24] = {};
-    for (int j = 0; j < 16; ++j) {
-      const int i = order[j], here = i / 8;
-      sumX[here][j + 1] = sumX[here][j] + weight[i] * x[i];
-      sumW[here][j + 1] = sumW[here][j] + weight[i];
-      sumX[1 - here][j + 1] = sumX[1 - here][j];
-      sumW[1 - here][j + 1] = sumW[1 - here][j];
-    }
-    return bestCut<16, 4>([&](int first, int second, __m256 (&lx)[4], __m256 (&l2)[4]) __attribute__((always_inline)) {
-      __m256 halfX[2][2], half2[2][2];  // by half and shift
-      for (int half = 0; half < 2; ++half) {
-        const __m256 before = _mm256_add_ps(all8(sumX[half][first]), _mm256_load_ps(sumX[half] + second));
-        const __m256 secondW = _mm256_load_ps(sumW[half] + second);
-        for (int s = 0; s < 2; ++s) {
-          const float* q = iq1Shifted[s];
-          halfX[half][s] = _mm256_sub_ps(all8(sumX[half][16] * q[2]), before);
-          half2[half][s] = _mm256_add_ps(all8(sumW[half][16] * q[2] * q[2] + sumW[half][first] * (q[0] * q[0] - q[1] * q[1])),
-                                         _mm256_mul_ps(secondW, all8(q[1] * q[1] - q[2] * q[2])));
-        }
-      }
-      for (int s = 0; s < 4; ++s) {
-        lx[s] = _mm256_add_ps(halfX[0][s >> 1], halfX[1][s & 1]);
-        l2[s] = _mm256_add_ps(half2[0][s >> 1], half2[1][s & 1]);
-      }
-    });
+  template <int size>
+  static void cuts(const float* x, const float* weight, const int (*order)[size], const bool* used, IQ1Cut* cuts) {
+    for (int i = 0; i < 256 / size; i += 8) cutsOf8<size>(x + size * i, weight + size * i, order + i, used + i, cuts + i);
   }
 };
 
