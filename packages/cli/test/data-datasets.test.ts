@@ -98,3 +98,37 @@ test('preview needs a tokenizer, index lists a folder, decontaminate names what 
   expect(found.stdout).toContain(`${bench}:1  mine`)
   expect(found.stdout).toContain('1 record, 1 contaminated.')
 })
+
+test('tokenizers of every kind are trained, and one is extended without losing an id', async () => {
+  const data = join(folder, 'words.jsonl')
+  await writeFile(
+    data,
+    `${JSON.stringify({ text: 'the river runs by the harbour and the river bends by the orchard 42 '.repeat(20) })}\n`,
+  )
+  for (const kind of ['bpe', 'unigram', 'wordpiece']) {
+    const out = join(folder, kind)
+    const size = kind === 'bpe' ? '270' : '40'
+    const made = await qt([
+      'tokenizer',
+      'train',
+      '--data',
+      data,
+      '--model',
+      kind,
+      '--vocabulary-size',
+      size,
+      '--out',
+      out,
+      '--json',
+    ])
+    expect(JSON.parse(made.stdout).vocabularySize, kind).toBe(Number(size))
+    const ids = await qt(['tokenize', '--tokenizer', out], 'the river\n')
+    expect(ids.code, ids.stderr).toBe(0)
+  }
+  const file = join(folder, 'bpe/tokenizer.json')
+  const larger = join(folder, 'larger')
+  const extend = ['tokenizer', 'extend', file, '--data', data, '--learn', '5', '--special', '<|tool|>', '--out', larger, '--json']
+  expect(JSON.parse((await qt(extend)).stdout)).toMatchObject({ before: 270, after: 276 })
+  const wrong = await qt(['tokenizer', 'train', '--data', data, '--model', 'word', '--out', larger])
+  expect(wrong).toMatchObject({ code: 2 })
+})

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { fixturePath } from '../test/fixtures.js'
 import { tokenizerFromGguf } from './from-gguf.js'
 import { tokenizerFromJson } from './from-json.js'
-import { Tokenizer, trainBpe } from './index.js'
+import { extendTokenizer, Tokenizer, trainBpe, trainUnigram, trainWordPiece } from './index.js'
 import { loadTokenizer } from './load.js'
 
 const AsyncFunction: new (...source: string[]) => (...values: unknown[]) => Promise<void> = Object.getPrototypeOf(
@@ -33,6 +33,9 @@ async function run(code: string): Promise<void> {
   const scope = {
     Tokenizer,
     trainBpe,
+    trainUnigram,
+    trainWordPiece,
+    extendTokenizer,
     loadTokenizer,
     tokenizerFromJson,
     tokenizerFromGguf,

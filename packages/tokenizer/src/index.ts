@@ -1,4 +1,7 @@
 export type { FromJsonOptions } from './from-json.js'
 export { Tokenizer } from './tokenizer.js'
-export type { TokenizerJson } from './train/tokenizer-json.js'
+export { type ExtendTokenizerOptions, extendTokenizer } from './train/extend-tokenizer.js'
+export type { TokenizerJson, WordCut } from './train/tokenizer-json.js'
 export { type TrainBpeOptions, type TrainBpeProgress, trainBpe } from './train/train-bpe.js'
+export { type TrainUnigramOptions, trainUnigram } from './train/train-unigram.js'
+export { type TrainWordPieceOptions, trainWordPiece } from './train/train-word-piece.js'

@@ -198,4 +198,9 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'Train a tokenizer on your text.',
     load: async () => (await import('./tokenizer-train.js')).tokenizerTrain,
   },
+  {
+    name: 'tokenizer extend',
+    summary: 'Add tokens to a tokenizer: learned from your text, or special ones.',
+    load: async () => (await import('./tokenizer-extend.js')).tokenizerExtend,
+  },
 ]

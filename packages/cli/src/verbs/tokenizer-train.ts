@@ -1,14 +1,18 @@
-import { join } from 'node:path'
-import { makeFolder, writeFileAtomic } from '@qt/core/node'
+import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
+import { writeTokenizerFolder } from './tokenizer-folder.js'
+
+const kinds = ['bpe', 'unigram', 'wordpiece'] as const
+const cuts = ['gpt2', 'digits', 'code'] as const
 
 export const tokenizerTrain = defineVerb({
   name: 'tokenizer train',
   summary: 'Train a tokenizer on your text.',
-  details: 'Byte-level BPE, written as tokenizer.json and tokenizer_config.json, which Hugging Face reads too.',
+  details:
+    'Byte-level BPE unless told otherwise, written as tokenizer.json and tokenizer_config.json, which Hugging Face reads too.',
   flags: {
     data: {
       type: 'text',
@@ -26,38 +30,57 @@ export const tokenizerTrain = defineVerb({
       description: 'A special token; the first ends a text (default <|endoftext|>).',
     },
     'min-frequency': { type: 'number', value: 'N', description: 'Merge only pairs that occur so often (default 2).' },
+    model: { type: 'text', value: 'KIND', description: 'bpe (default), unigram or wordpiece.' },
+    words: {
+      type: 'text',
+      value: 'HOW',
+      description: 'Of BPE: gpt2 (default), digits (each alone) or code (blanks together, too).',
+    },
   },
   examples: [
     'qt tokenizer train --data texts/ --vocabulary-size 4096 --out tokenizer/',
     'qt tokenizer train --data chats.jsonl --special "<|im_end|>" --special "<|im_start|>" --out tokenizer/',
+    'qt tokenizer train --data src/ --words code --out tokenizer/',
   ],
   async run({ flags, io }) {
+    const kind = oneOf('model', flags.model ?? 'bpe', kinds)
+    const words = oneOf('words', flags.words ?? 'gpt2', cuts)
     const { readTexts } = await need('@qt/data', () => import('@qt/data'))
-    const { trainBpe } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
-    const specialTokens = flags.special ?? ['<|endoftext|>']
+    const { trainBpe, trainUnigram, trainWordPiece } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
+    const specialTokens = flags.special ?? (kind === 'wordpiece' ? ['[SEP]', '[CLS]', '[PAD]', '[MASK]'] : ['<|endoftext|>'])
+    const minFrequency = flags['min-frequency'] ?? 2
     const progress = status(io)
-    const json = await withInterrupt((signal) =>
-      trainBpe(readTexts(flags.data), {
+    const json = await withInterrupt(async (signal) => {
+      const options = {
         vocabularySize: flags['vocabulary-size'] ?? 8192,
-        minFrequency: flags['min-frequency'] ?? 2,
         specialTokens,
         signal,
-        onProgress: ({ phase, done, total }) =>
+        onProgress: ({ phase, done, total }: { phase: 'count' | 'merge'; done: number; total: number | undefined }) =>
           progress.update(phase === 'count' ? `${done} texts read` : `${done}/${total ?? '?'} tokens`),
-      }),
-    )
+      }
+      const texts = readTexts(flags.data)
+      if (kind === 'unigram') return await trainUnigram(texts, options)
+      return kind === 'wordpiece'
+        ? await trainWordPiece(texts, { ...options, minFrequency })
+        : await trainBpe(texts, { ...options, minFrequency, words })
+    })
     progress.end()
-    const tokens = Object.keys(json.model.vocab).length
-    await makeFolder(flags.out)
-    const config = {
-      tokenizer_class: 'PreTrainedTokenizerFast',
-      eos_token: specialTokens[0],
-      clean_up_tokenization_spaces: false,
-    }
-    await writeFileAtomic(join(flags.out, 'tokenizer_config.json'), `${JSON.stringify(config, null, 2)}\n`)
-    await writeFileAtomic(join(flags.out, 'tokenizer.json'), JSON.stringify(json))
-    io.out(`Wrote ${join(flags.out, 'tokenizer.json')}: ${tokens} tokens.\n`)
-    io.document({ output: flags.out, vocabularySize: tokens, merges: json.model.merges.length, specialTokens })
+    const { model } = json
+    const tokens = Array.isArray(model.vocab) ? model.vocab.length : Object.keys(model.vocab).length
+    const file = await writeTokenizerFolder(flags.out, json, specialTokens[0])
+    io.out(`Wrote ${file}: ${tokens} tokens.\n`)
+    io.document({
+      output: flags.out,
+      vocabularySize: tokens,
+      ...('merges' in model ? { merges: model.merges.length } : {}),
+      specialTokens,
+    })
     return 0
   },
 })
+
+function oneOf<T extends string>(flag: string, value: string, known: readonly T[]): T {
+  const found = known.find((one) => one === value)
+  if (found !== undefined) return found
+  throw usageError('USAGE_BAD_VALUE', `--${flag} cannot be "${value}".`, { actions: [`Use one of ${known.join(', ')}.`] })
+}

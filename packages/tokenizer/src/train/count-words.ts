@@ -1,3 +1,4 @@
+import type { PreTokenizer } from '../pre-tokenize.js'
 import { gpt2Scan } from '../scanners.js'
 import { wellFormed } from '../unicode.js'
 
@@ -13,4 +14,23 @@ export function countWords(text: string, counts: Map<string, number>): void {
     if (count === undefined) counts.set(ownCopy(word), 1)
     else counts.set(word, count + 1)
   })
+}
+
+/** Counts words as a pre-tokenizer cuts them, after a normaliser. */
+export function wordCounter(
+  pre: { readonly cut: PreTokenizer } | undefined,
+  normalize: (text: string, leading: boolean) => string = (text) => text,
+): typeof countWords {
+  return (text, counts) => {
+    const whole = normalize(wellFormed(text), true)
+    const add = (piece: string, from: number, to: number): void => {
+      if (to === from) return
+      const word = piece.slice(from, to)
+      const count = counts.get(word)
+      if (count === undefined) counts.set(ownCopy(word), 1)
+      else counts.set(word, count + 1)
+    }
+    if (pre === undefined) add(whole, 0, whole.length)
+    else pre.cut(whole, 0, whole.length, true, add)
+  }
 }

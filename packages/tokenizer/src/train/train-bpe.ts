@@ -1,79 +1,21 @@
-import { QtError, usageError } from '@qt/core'
 import { byteCharacters, writeUtf8 } from '../bytes.js'
-import { maxVocabulary } from '../vocabulary.js'
-import { countWords } from './count-words.js'
+import { parsePreTokenizer } from '../pre-tokenize.js'
+import { countWords, wordCounter } from './count-words.js'
 import { PairCounts } from './pair-counts.js'
-import { byteLevelJson, type TokenizerJson } from './tokenizer-json.js'
+import { byteLevelJson, preTokenizers, type TokenizerJson, type WordCut } from './tokenizer-json.js'
+import { breather, checkMinFrequency, checkTraining, stopIfAborted, type TrainOptions, type TrainProgress } from './training.js'
 
-export interface TrainBpeOptions {
-  /** Tokens in all: special tokens, the 256 bytes and merges. */
-  readonly vocabularySize: number
-  /** They get the first ids, in this order. */
-  readonly specialTokens?: readonly string[]
+export interface TrainBpeOptions extends TrainOptions {
   /** Pairs that occur less often are not merged. */
   readonly minFrequency?: number
-  readonly signal?: AbortSignal
-  readonly onProgress?: (progress: TrainBpeProgress) => void
+  /**
+   * How texts are cut into words, which tokens never cross: `gpt2` (default); `digits`, where each digit is a word of its own; `code`, where
+   * digits are apart, runs of blanks stay together for indentation, and a line break ends a run of symbols.
+   */
+  readonly words?: WordCut
 }
 
-export interface TrainBpeProgress {
-  readonly phase: 'count' | 'merge'
-  /** Texts counted, or tokens in the vocabulary. */
-  readonly done: number
-  /** Tokens asked for; unknown while texts are counted. */
-  readonly total: number | undefined
-}
-
-/** How long work goes on before others get a turn. */
-const turnMs = 50
-
-/** Lets timers and I/O run now and then, reports progress and stops on abort. */
-function breather({ signal, onProgress }: TrainBpeOptions) {
-  let last = performance.now()
-  return async (progress: TrainBpeProgress): Promise<void> => {
-    if (performance.now() - last < turnMs) return
-    onProgress?.(progress)
-    await new Promise((resolve) => setTimeout(resolve))
-    stopIfAborted(signal)
-    last = performance.now()
-  }
-}
-
-function stopIfAborted(signal: AbortSignal | undefined): void {
-  if (!signal?.aborted) return
-  throw new QtError({
-    code: 'INTERRUPTED',
-    message: 'Training of the tokenizer was stopped.',
-    kind: 'interrupted',
-    cause: signal.reason,
-  })
-}
-
-function check({ vocabularySize, specialTokens = [], minFrequency = 0 }: TrainBpeOptions): void {
-  const least = 256 + new Set(specialTokens).size
-  if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize > maxVocabulary) {
-    throw usageError(
-      'VOCABULARY_SIZE',
-      `vocabularySize is ${vocabularySize}; it has to be a whole number from ${least} to ${maxVocabulary}.`,
-      {
-        where: { field: 'vocabularySize' },
-        actions: [`Ask for at least ${least}: 256 bytes and ${least - 256} special tokens; 8000 to 50000 is usual.`],
-      },
-    )
-  }
-  if (specialTokens.includes('')) {
-    throw usageError('SPECIAL_TOKEN_EMPTY', 'A special token is empty.', {
-      where: { field: 'specialTokens' },
-      actions: ['Remove the empty text from specialTokens.'],
-    })
-  }
-  if (!Number.isInteger(minFrequency) || minFrequency < 0) {
-    throw usageError('MIN_FREQUENCY', `minFrequency is ${minFrequency}; it has to be a whole number from 0 on.`, {
-      where: { field: 'minFrequency' },
-      actions: ['Use 2 to leave out what occurs only once.'],
-    })
-  }
-}
+export type TrainBpeProgress = TrainProgress
 
 /**
  * Trains a byte-level BPE vocabulary, the same as the BpeTrainer of Hugging Face's tokenizers makes with a ByteLevel
@@ -91,15 +33,17 @@ export async function trainBpe(
   texts: Iterable<string> | AsyncIterable<string>,
   options: TrainBpeOptions,
 ): Promise<TokenizerJson> {
-  check(options)
-  const { vocabularySize, specialTokens = [], minFrequency = 0, signal, onProgress } = options
+  checkTraining(options, 256, 'bytes')
+  const { vocabularySize, specialTokens = [], minFrequency = 0, words: cut = 'gpt2', signal, onProgress } = options
+  checkMinFrequency(minFrequency)
   stopIfAborted(signal)
   const breathe = breather(options)
 
   const counts = new Map<string, number>()
   let seen = 0
+  const count = cut === 'gpt2' ? countWords : wordCounter(parsePreTokenizer(preTokenizers[cut]))
   for await (const text of texts) {
-    countWords(text, counts)
+    count(text, counts)
     await breathe({ phase: 'count', done: ++seen, total: undefined })
   }
 
@@ -135,5 +79,5 @@ export async function trainBpe(
     await breathe({ phase: 'merge', done: tokens.length, total: vocabularySize })
   }
   onProgress?.({ phase: 'merge', done: tokens.length, total: vocabularySize })
-  return byteLevelJson(tokens, special, [...merges.values()])
+  return byteLevelJson(tokens, special, [...merges.values()], cut)
 }
