@@ -21,7 +21,8 @@ const known = '.jsonl, .ndjson, .json, .csv, .tsv, .txt or .md, each also packed
 export const fileKind = (file: string): FileKind | undefined => kinds.find(([name]) => name.test(nameOf(file)))?.[1]
 
 /**
- * The data files behind files, folders (searched recursively), globs and http(s) addresses. Within each of them the order is by code unit,
+ * The data files behind files, folders (searched recursively), globs, http(s) addresses and datasets of the hub
+ * (`hf://datasets/owner/name`). Within each of them the order is by code unit,
  * the same on every machine; a file that two patterns or links reach is read once.
  */
 export async function findFiles(path: string | readonly string[], options: WalkOptions = {}): Promise<string[]> {
@@ -32,6 +33,8 @@ export async function findFiles(path: string | readonly string[], options: WalkO
 
 async function expand(path: string, options: WalkOptions): Promise<string[]> {
   if (isUrl(path)) return [path]
+  // Of the hub: downloaded first, or found where an earlier download left it.
+  if (path.startsWith('hf:')) return (await import('@qt/weights')).resolveDataset(path)
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) {
     if (fileKind(path) !== undefined) return [path]

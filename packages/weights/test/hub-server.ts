@@ -15,6 +15,7 @@ export interface HubServer {
 }
 
 interface Repository {
+  readonly kind?: 'model' | 'dataset'
   readonly files: Readonly<Record<string, Uint8Array>>
   /** Files in large-file storage: a redirect to another host, and a SHA-256 as ETag. */
   readonly large?: readonly string[]
@@ -24,7 +25,7 @@ interface Repository {
 
 const sha = (algorithm: string, data: string | Uint8Array) => createHash(algorithm).update(data).digest('hex')
 
-/** A server on this machine that speaks the hub's protocol for one repository, `owner/name`. */
+/** A server on this machine that speaks the hub's protocol for one repository, `owner/name`, a model or a dataset. */
 export async function hubServer(repository: Repository): Promise<HubServer> {
   const commit = sha('sha1', JSON.stringify(Object.keys(repository.files)))
   const log: string[] = []
@@ -55,8 +56,10 @@ export async function hubServer(repository: Repository): Promise<HubServer> {
     log.push([request.method, url.pathname + url.search, request.headers.range].filter(Boolean).join(' '))
     const allowed = repository.token === undefined || request.headers.authorization === `Bearer ${repository.token}`
     if (!allowed) return repository.gated ? fail(response, 401, 'GatedRepo') : fail(response, 401, 'RepoNotFound')
-    const tree = /^\/api\/models\/owner\/name\/tree\/([^/]+)$/.exec(url.pathname)
-    const content = /^\/owner\/name\/resolve\/([^/]+)\/(.+)$/.exec(url.pathname)
+    const dataset = repository.kind === 'dataset'
+    const [api, page] = dataset ? ['/api/datasets', '/datasets'] : ['/api/models', '']
+    const tree = new RegExp(`^${api}/owner/name/tree/([^/]+)$`).exec(url.pathname)
+    const content = new RegExp(`^${page}/owner/name/resolve/([^/]+)/(.+)$`).exec(url.pathname)
     if (!tree && !content) return fail(response, 404, 'RepoNotFound')
     if (![commit, 'main', 'v1'].includes((tree ?? content)![1]!)) return fail(response, 404, 'RevisionNotFound')
     if (tree) return sendTree(url, response)

@@ -114,7 +114,7 @@ function parseRecipe(value: unknown, { folder, wrong }: Reading): Recipe {
     ])
   }
   const { input, output, threads, chunk = 10_000, steps: given = [] } = parsed.data
-  const place = (path: string): string => (isAbsolute(path) || isUrl(path) ? path : join(folder, path))
+  const place = (path: string): string => (isAbsolute(path) || isUrl(path) || path.startsWith('hf:') ? path : join(folder, path))
   const list = given.map((step, index) => parseStep(step, ['steps', String(index)], { wrong, place }))
   const early = list.slice(0, -1).findIndex(({ name }) => name === 'split')
   if (early >= 0)

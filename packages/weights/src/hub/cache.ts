@@ -29,7 +29,8 @@ export async function repositoryCache(cache: string, repository: string): Promis
   const { copyFile, mkdir, readFile, rename, rm, symlink } = await import('node:fs/promises')
   const { dirname, relative } = await import('node:path')
   const { writeFileAtomic } = await import('@qt/core/node')
-  const folder = joinPath(cache, `models--${repository.replace('/', '--')}`)
+  const name = repository.startsWith('datasets/') ? repository : `models/${repository}`
+  const folder = joinPath(cache, name.replaceAll('/', '--'))
   const blob = (etag: string) => joinPath(folder, `blobs/${etag}`)
   const snapshot = (commit: string) => joinPath(folder, `snapshots/${commit}`)
   return {

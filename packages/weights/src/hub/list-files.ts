@@ -15,8 +15,9 @@ const mostPages = 100
 /** The files of a repository at a revision, from the hub's tree API, page by page. */
 export async function listFiles(connection: HubConnection, repository: string, revision: string): Promise<HubFile[]> {
   const files: HubFile[] = []
-  let url: string | undefined =
-    `${connection.endpoint}/api/models/${repository}/tree/${encodeURIComponent(revision)}?recursive=true`
+  // The API calls models by name what addresses call by their bare name.
+  const address = repository.startsWith('datasets/') ? repository : `models/${repository}`
+  let url: string | undefined = `${connection.endpoint}/api/${address}/tree/${encodeURIComponent(revision)}?recursive=true`
   for (let page = 0; url !== undefined && page < mostPages; page++) {
     const response: Response = await hubRequest(connection, url, repository)
     const parsed = treeSchema.safeParse(await response.json().catch(() => undefined))

@@ -61,7 +61,8 @@ export async function resolve(reference: string, options: ResolveOptions = {}): 
   }
 }
 
-async function connect({ endpoint, token, signal }: ResolveOptions): Promise<HubConnection> {
+/** Where the hub is, and who asks. */
+export async function connect({ endpoint, token, signal }: ResolveOptions): Promise<HubConnection> {
   const { env } = await import('node:process')
   const base = (endpoint ?? env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, '')
   return { endpoint: base, token: token ?? (env.HF_TOKEN || (await savedToken(env.HF_HOME))), signal }
