@@ -11,6 +11,7 @@ export { type FixDatasetOptions, type FixedDataset, fixDataset } from './fix-dat
 export { type GenerateDatasetOptions, type GeneratedDataset, generateDataset } from './generate/generate-dataset.js'
 export { type GeneratedExample, type GenerateExamplesOptions, generateExamples } from './generate/generate-examples.js'
 export { loadTemplates } from './generate/load-templates.js'
+export { type SynthesiseOptions, type SynthesisTask, synthesise } from './generate/synthesise.js'
 export type { Template, TemplateSet } from './generate/template-set.js'
 export { type FileIdentity, identifyFile } from './identify-file.js'
 export { languageOf } from './language-of.js'
@@ -50,6 +51,7 @@ export {
   qualityReport,
   qualityReportHtml,
 } from './quality/quality-report.js'
+export { SemanticDuplicates, type SemanticMatch } from './quality/semantic-duplicates.js'
 export { type RemovedSubstrings, SubstringRemover } from './quality/substring-remover.js'
 export { readChat } from './read-chat.js'
 export { type ReadExample, readExamples } from './read-examples.js'
