@@ -1,4 +1,5 @@
 import type { MakeCase } from '../case.js'
+import { dataCases } from './data.js'
 import { decodeCases } from './decode.js'
 import { generate } from './generate.js'
 import { likelihood } from './likelihood.js'
@@ -25,6 +26,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   ...quantizeCases,
   ...quantizeAvx2Cases,
   ...decodeCases,
+  ...dataCases,
   'quantum-speed': quantumSpeed,
   'quantum-target': quantumTarget,
   'quantum-cut': quantumCut,
@@ -42,4 +44,5 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
   'quantize-all': Object.keys(quantizeCases),
   'quantize-avx2': Object.keys(quantizeAvx2Cases),
   'decode-all': Object.keys(decodeCases),
+  'data-all': Object.keys(dataCases),
 }

@@ -1,0 +1,125 @@
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { jaccard, NearDuplicates, parseScenario, readRecordBatches, Shingler, scenarioFiles, validateDataset } from '@qt/data'
+import { Tokenizer, trainBpe } from '@qt/tokenizer'
+
+const [what = '', first = '', second = ''] = process.argv.slice(2)
+const now = (): number => performance.now() / 1000
+const memory = (): number => process.resourceUsage().maxRSS / 1000
+
+/** Seconds that something takes. */
+function timed(run: () => void): number {
+  const start = now()
+  run()
+  return now() - start
+}
+
+const contenders: Readonly<Record<string, () => Promise<Record<string, number>>>> = {
+  async encode() {
+    const tokenizer = await Tokenizer.load(first)
+    const text = await readFile(second, 'utf8')
+    tokenizer.encode(text.slice(0, 10_000))
+    const start = now()
+    const ids = tokenizer.encode(text)
+    const took = now() - start
+    let checksum = 0
+    for (let i = 0; i < ids.length; i++) checksum = (checksum + ids[i]! * ((i % 1009) + 1)) % 1_000_000_007
+    return { speed: Buffer.byteLength(text) / took / 1e6, tokens: ids.length, checksum }
+  },
+  async worst() {
+    const tokenizer = await Tokenizer.load(first)
+    const size = Number(second)
+    const random = (length: number): string => {
+      const bytes = new Uint8Array(length)
+      let state = 1
+      for (let i = 0; i < length; i++) {
+        state = Math.imul(state, 1664525) + 1013904223
+        bytes[i] = state >>> 24
+      }
+      return new TextDecoder().decode(bytes)
+    }
+    const makers = { letters: (n: number) => 'a'.repeat(n), blanks: (n: number) => ' '.repeat(n), bytes: random }
+    const out: Record<string, number> = {}
+    const start = now()
+    for (const [name, make] of Object.entries(makers)) {
+      const [part, whole] = [make(Math.ceil(size / 10)), make(size)]
+      tokenizer.encode(part)
+      const small = timed(() => tokenizer.encode(part))
+      out[name] = timed(() => tokenizer.encode(whole)) / (10 * small)
+    }
+    return { ...out, seconds: now() - start }
+  },
+  async 'train-bpe'() {
+    const start = now()
+    const json = await trainBpe(createReadStream(first, { encoding: 'utf8', highWaterMark: 1 << 20 }), {
+      vocabularySize: Number(second),
+      minFrequency: 2,
+    })
+    return { seconds: now() - start, memory: memory(), tokens: Object.keys(json.model.vocab).length }
+  },
+  async 'near-duplicates'() {
+    const finder = new NearDuplicates({ similarity: 0.8 })
+    const planted: { index: number; of: number }[] = []
+    const found = new Map<number, number>()
+    let index = 0
+    let took = 0
+    for await (const batch of readRecordBatches(first)) {
+      const start = now()
+      for (const { value } of batch) {
+        const match = finder.add(String(value.text))
+        if (match) found.set(index, match.similarity)
+        if (typeof value.of === 'number') planted.push({ index, of: value.of })
+        index++
+      }
+      took += now() - start
+    }
+    const peak = memory()
+    // What is exact is reckoned apart from the search, from the texts themselves.
+    const wanted = new Map(planted.flatMap(({ index, of }) => [[index, of] as const]))
+    const texts = new Map<number, string>()
+    const sources = new Set(wanted.values())
+    let [reached, alike] = [0, 0]
+    const shingler = new Shingler()
+    let at = 0
+    for await (const batch of readRecordBatches(first))
+      for (const { value } of batch) {
+        const text = String(value.text)
+        const of = wanted.get(at)
+        if (sources.has(at)) texts.set(at, text)
+        const source = of === undefined ? undefined : texts.get(of)
+        if (source !== undefined && jaccard(shingler.hashes(source).slice(), shingler.hashes(text).slice()) >= 0.8) {
+          alike++
+          if (found.has(at)) reached++
+        }
+        at++
+      }
+    const right = [...found.values()].filter((similarity) => similarity >= 0.8).length
+    return {
+      speed: index / took / 1000,
+      recall: alike === 0 ? 1 : reached / alike,
+      precision: found.size === 0 ? 1 : right / found.size,
+      seconds: took,
+      memory: peak,
+    }
+  },
+  async validate() {
+    const start = now()
+    const { examples } = await validateDataset(first)
+    const took = now() - start
+    return { seconds: took, speed: examples / took / 1000, memory: memory() }
+  },
+  async 'parse-scenarios'() {
+    const texts = await Promise.all((await scenarioFiles(first)).map((file) => readFile(file, 'utf8')))
+    const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+    for (const text of texts) parseScenario(text)
+    const rounds = Number(second)
+    const took = timed(() => {
+      for (let round = 0; round < rounds; round++) for (const text of texts) parseScenario(text)
+    })
+    return { speed: (rounds * bytes) / took / 1e6 }
+  },
+}
+
+const run = contenders[what]
+if (run === undefined) throw new Error(`there is no contender ${what}`)
+console.log(JSON.stringify(await run()))
