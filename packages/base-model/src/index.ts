@@ -1,6 +1,7 @@
 export { baseModelPath } from './base-model-path.js'
 export { chatTemplate, specialTokens } from './chat-template.js'
 export { conversations } from './corpus/chats.js'
+export { practice } from './corpus/practice.js'
 export { corpus } from './corpus/texts.js'
 export { recipe, type Stage } from './recipe.js'
 export { copyingStart, type StartShape } from './start/copying-start.js'

@@ -35,6 +35,33 @@ test('leaves out a turn whose weight is 0', () => {
   expect(learned(tokenizer, maskChat({ messages: weighted }, tokenizer).labels)).toBe('Four.<|im_end|>')
 })
 
+test('learns only the parts that an answer names; its end belongs to a part that reaches it', () => {
+  const tokenizer = byteTokenizer()
+  const parts = (learn: [number, number][]) =>
+    learned(
+      tokenizer,
+      maskChat({ messages: [...messages.slice(0, 2), { role: 'assistant', content: 'Two [roll].', learn }] }, tokenizer).labels,
+    )
+  expect(parts([[4, 10]])).toBe('[roll]')
+  expect(parts([[4, 11]])).toBe('[roll].<|im_end|>')
+  expect(
+    parts([
+      [0, 3],
+      [11, 11],
+    ]),
+  ).toBe('Two <|im_end|>')
+  expect(parts([])).toBe('')
+})
+
+test('parts of a content that the template changes are refused by the number of the message', () => {
+  const template =
+    "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content | upper + '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+  const tokenizer = byteTokenizer(undefined, { chatTemplate: template })
+  const parted = () =>
+    maskChat({ messages: [...messages.slice(0, 2), { role: 'assistant', content: 'Two.', learn: [[0, 2]] }] }, tokenizer)
+  expect(parted).toThrow('changes the content of message 3')
+})
+
 test('adds no tokens of the tokenizer around what the template wrote', () => {
   const special = ['<|im_start|>', '<|im_end|>', '<s>', '</s>']
   const plain = maskChat({ messages }, byteTokenizer(special))

@@ -1,4 +1,4 @@
-import { type ChatExample, ignoreLabel, type Tokenizer, usageError } from '@qt/core'
+import { type ChatExample, type ChatMessage, ignoreLabel, type Tokenizer, usageError } from '@qt/core'
 import { chatTemplateOf, templateTokens } from './chat-template.js'
 import { type RenderChatOptions, renderChat } from './render-chat.js'
 import { encodeRendered } from './special-frame.js'
@@ -56,9 +56,24 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
     if (start === undefined || end === undefined || end < start) throw rewrites(turn, options.templateName)
     const last = lastTrained(start, end)
     endsTurns &&= last.ended
-    for (let i = start; i < last.end; i++) labels[i] = ids[i]!
+    for (const [from, to] of learnedOf(message, before, { start, end: last.end }, turn))
+      for (let i = from; i < to; i++) labels[i] = ids[i]!
   }
   return { ids, labels, endsTurns }
+
+  /** The tokens of a turn that count: all of them, or those of the parts that it names. */
+  function learnedOf(
+    { content, learn }: ChatMessage,
+    before: string,
+    { start, end }: { start: number; end: number },
+    turn: number,
+  ) {
+    if (learn === undefined) return [[start, end]] as const
+    const at = whole.indexOf(content, before.length)
+    if (at === -1) throw changes(turn, options.templateName)
+    const tokenAt = (offset: number) => Math.min(end, Math.max(start, common(encode(whole.slice(0, at + offset)), ids)))
+    return learn.map(([from, to]) => [tokenAt(from), to >= content.length ? end : tokenAt(to)] as const)
+  }
 
   /** Where a turn ends in the whole: all of its tokens are there, but for an end token put after the last turn only. */
   function endOf(upTo: Uint32Array): number | undefined {
@@ -85,6 +100,17 @@ function common(a: Uint32Array, b: Uint32Array): number {
   for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i
   return length
 }
+
+const changes = (turn: number, name = 'of this model') =>
+  usageError(
+    'CHAT_TEMPLATE_CHANGES',
+    `The chat template ${name} changes the content of message ${turn + 1}, so its parts are not found.`,
+    {
+      actions: [
+        'Leave "learn" out of that message, or write its content as the template prints it (often without spaces around).',
+      ],
+    },
+  )
 
 const rewrites = (turn: number, name = 'of this model') =>
   usageError(

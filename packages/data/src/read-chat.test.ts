@@ -72,6 +72,9 @@ test.each([
   [{ conversations: [{ from: 'bard', value: '' }] }, 'conversations[0].from'],
   [{ messages: [{ role: 'assistant', tool_calls: [{ function: {} }] }] }, 'messages[0].tool_calls[0]'],
   [{ messages: [{ role: 'assistant', content: '', weight: 0.5 }] }, 'messages[0].weight'],
+  [{ messages: [{ role: 'assistant', content: 'Hi', learn: [[0, 3]] }] }, 'messages[0].learn'],
+  [{ messages: [{ role: 'assistant', content: 'Hi', learn: [[2, 1]] }] }, 'messages[0].learn'],
+  [{ messages: [{ role: 'assistant', content: 'Hi', learn: 'all' }] }, 'messages[0].learn'],
   [{ messages: [{ role: 'user', content: '' }], tools: [{}] }, 'tools[0]'],
   [{ messages: [{ role: 'user', content: '' }], tools: 'hammer' }, 'tools'],
 ])('names the field that is wrong in %j', (value, field) => {

@@ -76,7 +76,24 @@ export function readMessage(item: unknown, where: ErrorLocation, field: string):
     ...(toolCalls.length > 0 ? { toolCalls } : {}),
     ...(typeof callId === 'string' ? { toolCallId: callId } : {}),
     ...(weight === undefined ? {} : { weight }),
+    ...(item.learn === undefined ? {} : { learn: readParts(item.learn, content.length, where, `${field}.learn`) }),
   }
+}
+
+/** The parts of a content that are trained on, in the order in which they stand. */
+function readParts(given: unknown, length: number, where: ErrorLocation, field: string): [number, number][] {
+  const isPart = (part: unknown): part is [number, number] =>
+    Array.isArray(part) &&
+    part.length === 2 &&
+    part.every((offset) => Number.isInteger(offset) && offset >= 0 && offset <= length) &&
+    part[0] <= part[1]
+  if (Array.isArray(given) && given.every(isPart)) return given.map(([from, to]) => [from, to])
+  throw recordError(
+    where,
+    field,
+    `"learn" lists the parts of the content that are trained on, from and to, within its ${length} characters.`,
+    'Write "learn": [[0, 5]], or leave it out to train on all of it.',
+  )
 }
 
 /** A string, or OpenAI's list of text parts. */

@@ -18,6 +18,24 @@ export interface Dialect {
   readonly magic: string
   /** How success and failure are announced. */
   readonly verdicts: readonly [success: string, failure: string]
+  /** How the result of a test says where its bonus comes from, and what stands around its sum. */
+  readonly bonus: string
+  readonly mark: string
+}
+
+/** What the game master of the examples calls: the tools that @qt/data declares for scenarios. */
+export const gameMasters: Dialect = {
+  test: 'roll',
+  force: 'check',
+  endure: 'save',
+  fight: 'begin combat',
+  blow: 'attack',
+  pack: 'inventory',
+  body: 'health',
+  magic: 'spellcast',
+  verdicts: ['*SUCCESS*', '*FAILED*'],
+  bonus: 'skill',
+  mark: '_',
 }
 
 const words = {
@@ -35,7 +53,7 @@ const words = {
     ['*WELL*', '*BADLY*'],
     ['*LUCK*', '*NO LUCK*'],
   ],
-} as const satisfies { readonly [Part in keyof Dialect]: readonly Dialect[Part][] }
+} as const satisfies { readonly [Part in Exclude<keyof Dialect, 'bonus' | 'mark'>]: readonly Dialect[Part][] }
 
 export const dialect = ({ pick }: Choices): Dialect => ({
   test: pick(words.test),
@@ -47,6 +65,8 @@ export const dialect = ({ pick }: Choices): Dialect => ({
   body: pick(words.body),
   magic: pick(words.magic),
   verdicts: pick(words.verdicts),
+  bonus: 'sheet',
+  mark: '*',
 })
 
 /** The names that calls may have in the corpus. */

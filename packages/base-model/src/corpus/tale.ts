@@ -24,12 +24,12 @@ export function deedKind({ pick, chance }: Choices, fighting: boolean): DeedKind
   return fighting && (kind === 'fight' || chance(0.25)) ? 'blow' : kind
 }
 
-/** A tale told in turns, with the calls of a storyteller's own in brackets. */
-export function tale(seed: number, index: number): ChatMessage[] {
+/** A tale told in turns, with calls in brackets: in a dialect of the storyteller's own, or in a given one. */
+export function tale(seed: number, index: number, given?: Dialect): ChatMessage[] {
   const made = choices(seed, index)
   const { pick, integer, chance } = made
   const company = party(made)
-  const words = dialect(made)
+  const words = given ?? dialect(made)
   const messages: ChatMessage[] = [{ role: 'system', content: `${pick(roles)}\n\n${company.text}` }]
   let foe = somebodyName(made)
   let fighting = false
@@ -61,7 +61,7 @@ function played(made: Choices, { asked, deed: done }: Told, words: Dialect, foe:
     const total = rolled.reduce((sum, one) => sum + one, 0)
     const change = healing.test(asked) ? 'heal' : harm.test(asked) ? 'hurt' : undefined
     messages.push(
-      { role: 'tool', content: `${done.dice}: ${rolled.join(' + ')} = *${total}*` },
+      { role: 'tool', content: `${done.dice}: ${rolled.join(' + ')} = ${words.mark}${total}${words.mark}` },
       {
         role: 'assistant',
         content: change
@@ -76,7 +76,7 @@ function played(made: Choices, { asked, deed: done }: Told, words: Dialect, foe:
     const bonus = done.kind === 'skill' ? done.bonus : integer(5)
     const success = die + bonus >= 12
     messages.push(
-      { role: 'tool', content: `${tested}: ${die} + ${bonus}(sheet) = *${die + bonus}*` },
+      { role: 'tool', content: `${tested}: ${die} + ${bonus}(${words.bonus}) = ${words.mark}${die + bonus}${words.mark}` },
       {
         role: 'assistant',
         content: `${words.verdicts[success ? 0 : 1]} ${say(success ? goodOutcomes : badOutcomes)}`,

@@ -11,14 +11,15 @@ interface LlamaModule {
   }>
   LlamaCompletion: new (options: {
     contextSequence: object
-  }) => { generateCompletion(prompt: string, options: { maxTokens: number; temperature: number }): Promise<string> }
+  }) => { generateCompletion(prompt: readonly number[], options: { maxTokens: number; temperature: number }): Promise<string> }
 }
 
 const isLlama = (module: unknown): module is LlamaModule =>
   typeof module === 'object' && module !== null && 'getLlama' in module && 'LlamaCompletion' in module
 
 export interface LlamaCpp {
-  generate(file: string, prompt: string): Promise<string>
+  /** Goes on after these tokens, greedily. */
+  generate(file: string, prompt: readonly number[], maxTokens: number): Promise<string>
   close(): Promise<void>
 }
 
@@ -45,12 +46,12 @@ export async function llamaCpp(load: () => Promise<unknown> = installed): Promis
     return `llama.cpp was not asked, for it does not start: ${messageOf(error)}`
   }
   return {
-    async generate(file, prompt) {
+    async generate(file, prompt, maxTokens) {
       const model = await llama.loadModel({ modelPath: file })
       try {
-        const context = await model.createContext({ contextSize: 256 })
+        const context = await model.createContext({ contextSize: prompt.length + maxTokens + 1 })
         const completion = new LlamaCompletion({ contextSequence: context.getSequence() })
-        return await completion.generateCompletion(prompt, { maxTokens: 16, temperature: 0 })
+        return await completion.generateCompletion(prompt, { maxTokens, temperature: 0 })
       } finally {
         await model.dispose()
       }

@@ -20,7 +20,7 @@ test('an empty file has every default', async () => {
     data: { scenarios: 'scenarios', heldOut: 'held-out' },
     quantise: ['Q8_0'],
     adapter: 'auto',
-    rateIsGiven: false,
+    given: new Set(),
     base: undefined,
     output: join(folder, 'output'),
   })
@@ -46,7 +46,7 @@ test('both spellings of a key are read, everywhere', async () => {
     llamaCpp: false,
     evaluation: { maxTokens: 7 },
     training: { learningRate: 1e-4 },
-    rateIsGiven: true,
+    given: new Set(['learningRate']),
   })
   await expect(load('data: {}\nllama_cpp: false\nllamaCpp: true\n')).rejects.toMatchObject({
     code: 'CONFIG_DUPLICATE_KEY',

@@ -16,6 +16,8 @@ const pipelineSchema = z.strictObject({
       heldOut: z.string().min(1).nullable().optional(),
       /** Variations of each scenario that are trained on besides itself; auto: many for a small base, few for a large one. */
       augment: z.union([z.literal('auto'), z.number().int().min(0).max(1000)]).default('auto'),
+      /** So many generated tales besides, which teach what is called for what; auto: some hundreds, none with tools of one's own. */
+      practice: z.union([z.literal('auto'), z.number().int().min(0).max(100_000)]).default('auto'),
       /** JSON file that declares the tools; left out: those of scenarios. */
       tools: z.string().min(1).optional(),
     })
@@ -27,7 +29,7 @@ const pipelineSchema = z.strictObject({
     .union([z.literal('auto'), adapterSchema])
     .nullable()
     .default('auto'),
-  /** As in a training configuration; a learning rate that is left out depends on the base, too. */
+  /** As in a training configuration; a learning rate and a batch size that are left out depend on the base, too. */
   training: z.record(z.string(), z.unknown()).default({}),
   quantise: quantiseSchema,
   /** Whether llama.cpp is asked too, where node-llama-cpp is installed. */
@@ -46,8 +48,14 @@ const pipelineSchema = z.strictObject({
 type PipelineFile = z.infer<typeof pipelineSchema>
 type PipelineData = Omit<PipelineFile['data'], 'heldOut'> & { readonly heldOut: string | null }
 
+export interface Practice {
+  readonly tales: number
+  /** All that is said in them, or only what is called. */
+  readonly learn: 'all' | 'calls'
+}
+
 export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter' | 'data'> {
-  readonly data: PipelineData & { readonly augment: number }
+  readonly data: Omit<PipelineData, 'augment' | 'practice'> & { readonly augment: number; readonly practice: Practice }
   /** Whether pipeline.yaml names it, so that it must be there. */
   readonly heldOutIsGiven: boolean
   /** The folder of pipeline.yaml. */
@@ -64,7 +72,8 @@ export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter
 export interface PipelineSettings extends Omit<PipelineConfig, 'adapter' | 'data'> {
   readonly data: PipelineData
   readonly adapter: PipelineFile['adapter']
-  readonly rateIsGiven: boolean
+  /** The training settings that pipeline.yaml names. */
+  readonly given: ReadonlySet<string>
 }
 
 /** Reads DIR/pipeline.yaml, in camelCase or snake_case; an error names file, line and field. */
@@ -94,7 +103,7 @@ export async function loadPipelineConfig(dir: string, overrides: { base?: string
     output: resolve(folder, rest.output),
     // Training settings have one parser.
     training: placing(() => parseConfig({ base: 'base', data: { path: 'data' }, training }, { file }).training),
-    rateIsGiven: 'learningRate' in training,
+    given: new Set(Object.keys(training)),
   }
 
   /** What a parser says of a field is given the line here. */

@@ -62,12 +62,12 @@ h1{margin-bottom:.2rem}h2{margin-top:2.2rem}table{border-collapse:collapse;width
 td,th{border-bottom:1px solid var(--line);padding:.4rem .6rem;text-align:left;vertical-align:top}small{opacity:.7}
 svg{width:100%;height:auto}.grid line{stroke:var(--line)}.grid text{font-size:11px;fill:currentColor;opacity:.7}
 path{fill:none}.raw{stroke:var(--accent);opacity:.3}.mean{stroke:var(--accent);stroke-width:2.5}
-.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(14rem,1fr));gap:.8rem}
+.answers{display:grid;grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.8rem}
 .answers div,blockquote{border:1px solid var(--line);border-radius:.5rem;padding:.6rem .8rem;margin:.5rem 0;white-space:pre-wrap;overflow-wrap:anywhere}
 .answers b{display:block;font-size:.85em;opacity:.8}
 </style></head><body>
 <h1>${html(title)}</h1>
-<p>${validated.scenarios} scenarios, ${validated.conversations} conversations to train on with variations, ${validated.heldOut} scenarios held out;
+<p>${validated.scenarios} scenarios, ${validated.conversations} conversations to train on with variations,${validated.practised ? ` ${validated.practised} generated tales,` : ''} ${validated.heldOut} scenarios held out;
 ${tuned.steps} steps on ${tuned.tokens} tokens.${validated.leftOut.length ? ` Left out as invalid: ${html(validated.leftOut.join(', '))}.` : ''}</p>
 <h2>Before and after</h2>
 ${
@@ -90,7 +90,7 @@ ${samples
       .join('')}</div></section>`,
   )
   .join('\n')}
-<h2>Checked files</h2><table><tr><th>File</th><th>Tensors</th><th>Our engine says</th><th>llama.cpp says</th></tr>
+<h2>Checked files</h2><p>Asked: ${html(verified.asked)}</p><table><tr><th>File</th><th>Tensors</th><th>Our engine says</th><th>llama.cpp says</th></tr>
 ${verified.files.map(({ name, tensors, engine, llama }) => row([html(name), `${tensors}`, html(engine), html(llama ?? '–')])).join('\n')}</table>
 ${verified.note ? `<p><small>${html(verified.note)}.</small></p>` : ''}
 <h2>What next</h2><ul>${next.map((line) => `<li>${html(line)}</li>`).join('')}</ul>

@@ -25,13 +25,13 @@ test('a small base is trained whole, a large one through an adapter, each at its
   const settings = await loadPipelineConfig(folder)
   expect(await settleTraining(settings, baseModelPath())).toMatchObject({
     adapter: null,
-    data: { augment: 17 },
-    training: { learningRate: 3.5e-4 },
+    data: { augment: 12, practice: { tales: 500, learn: 'all' } },
+    training: { learningRate: 3.5e-4, batchSize: 4 },
   })
   expect(await settleTraining(settings, large)).toMatchObject({
-    adapter: { rank: 16, alpha: 32 },
-    data: { augment: 6 },
-    training: { learningRate: 4e-4 },
+    adapter: { rank: 32, alpha: 64 },
+    data: { augment: 4, practice: { tales: 700, learn: 'calls' } },
+    training: { learningRate: 2e-3, batchSize: 2 },
   })
 })
 
@@ -46,9 +46,18 @@ test('few scenarios are varied more often, though not without end', async () => 
 
 test('what is said is done', async () => {
   const settings = await loadPipelineConfig(folder)
-  const { training } = parseConfig({ base: 'b', data: { path: 'd' }, training: { learningRate: 1e-5 } })
-  expect(await settleTraining({ ...settings, adapter: null, training, rateIsGiven: true }, large)).toMatchObject({
+  const { training } = parseConfig({ base: 'b', data: { path: 'd' }, training: { learningRate: 1e-5, batchSize: 3 } })
+  const given = new Set(['learningRate', 'batchSize'])
+  const data = { ...settings.data, augment: 2, practice: 3 }
+  expect(await settleTraining({ ...settings, data, adapter: null, training, given }, large)).toMatchObject({
     adapter: null,
-    training: { learningRate: 1e-5 },
+    data: { augment: 2, practice: { tales: 3 } },
+    training: { learningRate: 1e-5, batchSize: 3 },
   })
+})
+
+test('tales with the tools of scenarios are none where others are declared', async () => {
+  const settings = await loadPipelineConfig(folder)
+  const { data } = await settleTraining({ ...settings, data: { ...settings.data, tools: 'tools.json' } }, large)
+  expect(data.practice.tales).toBe(0)
 })

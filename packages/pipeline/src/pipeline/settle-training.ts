@@ -6,8 +6,15 @@ import { scenarioSources } from './scenario-sources.js'
 /** Below this many parameters an adapter saves nothing worth having, and every weight is trained. */
 const small = 50e6
 
-/** So many conversations are made of the scenarios and their variations: few scenarios are varied often, many seldom. */
-const conversations = { small: 1000, large: 360 }
+/**
+ * What each kind of base is given, as measured in docs/decisions/0012. So many conversations are made of the scenarios and their
+ * variations: few scenarios are varied often, many seldom. The tales of a small base are whole, for its own prose is no better; a
+ * large one learns from them only what to call. A step reads about so many tokens.
+ */
+const customs = {
+  small: { conversations: 720, practice: { tales: 500, learn: 'all' }, tokensPerStep: 4096 },
+  large: { conversations: 240, practice: { tales: 700, learn: 'calls' }, tokensPerStep: 2048 },
+} as const
 const mostVariations = 32
 
 /**
@@ -15,17 +22,30 @@ const mostVariations = 32
  * variations of every scenario; a large one through an adapter, and on few, for it knows the language and every token costs it more.
  */
 export async function settleTraining(settings: PipelineSettings, base: string): Promise<PipelineConfig> {
-  const { adapter, training, rateIsGiven, data, ...others } = settings
-  const isSmall = (await inspect(base)).parameters < small
-  const augment =
-    data.augment === 'auto'
-      ? variations(conversations[isSmall ? 'small' : 'large'], await countOf({ ...others, data }))
-      : data.augment
-  const rest = { ...others, data: { ...data, augment } }
-  const settled = adapter === 'auto' ? (isSmall ? null : adapterSchema.parse({ rank: 16, alpha: 32 })) : adapter
-  if (rateIsGiven) return { ...rest, adapter: settled, training }
-  const learningRate = settled === null ? (isSmall ? 3.5e-4 : 2e-5) : 4e-4
-  return { ...rest, adapter: settled, training: { ...training, learningRate } }
+  const { adapter, training, given, data, ...others } = settings
+  const { parameters } = await inspect(base)
+  const custom = customs[parameters < small ? 'small' : 'large']
+  const augment = data.augment === 'auto' ? variations(custom.conversations, await countOf({ ...others, data })) : data.augment
+  // With tools of one's own the tales would teach the wrong calls.
+  const tales = data.practice === 'auto' ? (data.tools === undefined ? custom.practice.tales : 0) : data.practice
+  const settled = adapter === 'auto' ? (parameters < small ? null : adapterSchema.parse({ rank: 32, alpha: 64 })) : adapter
+  return {
+    ...others,
+    data: { ...data, augment, practice: { ...custom.practice, tales } },
+    adapter: settled,
+    training: {
+      ...training,
+      ...(given.has('learningRate') ? {} : { learningRate: rateOf(parameters, settled !== null) }),
+      ...(given.has('batchSize') ? {} : { batchSize: Math.max(1, Math.round(custom.tokensPerStep / training.sequenceLength)) }),
+    },
+  }
+}
+
+/** An adapter bears ten times the rate of the weights themselves, and both less of it the larger the base. */
+function rateOf(parameters: number, adapter: boolean): number {
+  if (parameters < small && !adapter) return 3.5e-4
+  const rate = (adapter ? 2e-3 : 2e-4) * Math.sqrt(135e6 / Math.max(parameters, 135e6))
+  return Number(rate.toPrecision(2))
 }
 
 /** What is wrong around the scenarios is told when they are read. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ChatExample } from '@qt/core'
 import { defaultTools, parseCalls } from '@qt/data'
-import { parseToolCalls } from '@qt/eval'
+import { parseToolCalls, toolCallItems } from '@qt/eval'
 import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { sizeOf } from './evaluate.js'
@@ -90,6 +90,18 @@ test('another template makes the conversations anew', async () => {
   expect((await check()).state).toBe('reused')
   await writeFile(join(base, 'chat_template.jinja'), gemma)
   expect((await check()).state).toBe('done')
+})
+
+test('generated tales come besides the scenarios, with calls of known tools, told as the base is told', async () => {
+  await writeFile(join(base, 'chat_template.jinja'), gemma)
+  const without = await check({ data: '{ augment: 0, practice: 0 }' })
+  const { train, result } = await check({ data: '{ augment: 0, practice: 20 }' })
+  expect(result).toMatchObject({ conversations: without.result.conversations, practised: 20 })
+  const tales = train.filter(({ source }) => typeof source === 'string' && source.startsWith('practice'))
+  expect(tales).toHaveLength(20)
+  expect(tales.flatMap(({ messages }) => messages.filter(({ role }) => role === 'tool'))).toEqual([])
+  const items = toolCallItems(tales, defaultTools)
+  expect(items.filter(({ expected }) => expected.length > 0).length).toBeGreaterThan(80)
 })
 
 /** Changes a file below the project. */

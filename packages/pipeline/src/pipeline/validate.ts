@@ -1,5 +1,6 @@
 import { join, relative, resolve } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import { practice } from '@qt/base-model'
 import { type ChatExample, shellWord, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import {
@@ -18,6 +19,7 @@ import {
 import { toolCallItems } from '@qt/eval'
 import { z } from 'zod'
 import { hashOf } from './hashing.js'
+import type { Practice } from './load-config.js'
 import { emptyFolder } from './own-folder.js'
 import { resultRoleOfBase } from './result-role-of-base.js'
 import { scenarioSources } from './scenario-sources.js'
@@ -26,6 +28,8 @@ import { type StageWork, stage, type Workshop } from './stage.js'
 const resultSchema = z.object({
   scenarios: z.number(),
   conversations: z.number(),
+  /** Generated tales besides. */
+  practised: z.number(),
   heldOut: z.number(),
   /** Share of the held-out word 4-grams that occur in training, too; null when nothing is held out. */
   overlap: z.number().nullable(),
@@ -59,7 +63,7 @@ interface ValidSource extends Omit<Source, 'content'> {
 }
 
 /** Part of the key: raise it when the checks find something else, or the variations are others, in the same files. */
-const checks = 4
+const checks = 5
 
 export interface ValidateOptions {
   readonly tools: readonly ScenarioTool[]
@@ -83,6 +87,7 @@ export async function validate(workshop: Workshop, { tools, command }: ValidateO
     tools,
     resultRole,
     augment: data.augment,
+    practice: data.practice,
     seed,
     skipInvalid,
     around: around.map(({ code, message }) => [code, message]),
@@ -137,6 +142,8 @@ export async function validate(workshop: Workshop, { tools, command }: ValidateO
       }
       emit({ type: 'progress', stage: 'validate', text: name, done: index + 1, total: good.length })
     }
+    const practised = practiceChats({ ...data.practice, seed, resultRole })
+    chats.push(...practised)
     const measured = held.flatMap(({ name, file, text }) =>
       toConversations(parseScenario(text, { tools, file }), { source: name, resultRole }),
     )
@@ -148,9 +155,11 @@ export async function validate(workshop: Workshop, { tools, command }: ValidateO
     return {
       result: {
         scenarios: good.length,
-        conversations: chats.length,
+        conversations: chats.length - practised.length,
+        practised: practised.length,
         heldOut: held.length,
-        overlap: held.length === 0 ? null : ngramOverlap(held.flatMap(spoken), good.flatMap(spoken)),
+        overlap:
+          held.length === 0 ? null : ngramOverlap(held.flatMap(spoken), [...good.flatMap(spoken), ...practised.flatMap(said)]),
         warnings: findings.length - errors.length,
         leftOut,
         findings: findings.map(({ file, fix, code, severity, line, message }) => ({
@@ -167,8 +176,8 @@ export async function validate(workshop: Workshop, { tools, command }: ValidateO
     inputs: { ...inputs, train: texts(train), heldOut: texts(heldOut) },
     result: resultSchema,
     work,
-    summary: ({ scenarios, conversations, heldOut: held, overlap, warnings, leftOut }) =>
-      `${scenarios} scenarios, ${conversations} conversations with variations, ${held} held out` +
+    summary: ({ scenarios, conversations, practised, heldOut: held, overlap, warnings, leftOut }) =>
+      `${scenarios} scenarios, ${conversations} conversations with variations${practised ? `, ${practised} generated tales` : ''}, ${held} held out` +
       `${overlap === null ? '' : ` (${(100 * overlap).toFixed(1)} % of their word 4-grams occur in training)`}` +
       `${warnings ? `, ${warnings} warning${warnings === 1 ? '' : 's'}` : ''}${leftOut.length ? `; ${leftOut.length} left out: ${leftOut.join(', ')}` : ''}`,
   })
@@ -211,6 +220,21 @@ const texts = (list: readonly Source[]) => list.map(({ name, content }) => [name
 /** What is said in a scenario: sheets and results are alike everywhere. */
 const spoken = ({ text }: ValidSource): string[] =>
   parseScenario(text).turns.flatMap((turn) => (turn.speaker === 'tool' ? [] : [turn.text]))
+
+interface PracticeOptions extends Practice {
+  readonly seed: number
+  readonly resultRole: 'tool' | 'user'
+}
+
+/** Generated tales, told to this base as the scenarios are. */
+const practiceChats = ({ tales, learn, seed, resultRole }: PracticeOptions): ChatExample[] =>
+  practice({ count: tales, seed, learn }).map((messages, index) => ({
+    messages: messages.map((message) => (message.role === 'tool' ? { ...message, role: resultRole } : message)),
+    source: `practice~${index + 1}`,
+  }))
+
+const said = ({ messages }: ChatExample): string[] =>
+  messages.flatMap(({ role, content }) => (role === 'user' || role === 'assistant' ? [content] : []))
 
 /** The n-th variation of a scenario does not depend on which other scenarios there are. */
 const variation = (seed: number, name: string, index: number): number =>
