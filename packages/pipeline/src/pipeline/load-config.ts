@@ -29,7 +29,7 @@ const pipelineSchema = z.strictObject({
     .union([z.literal('auto'), adapterSchema])
     .nullable()
     .default('auto'),
-  /** As in a training configuration; a learning rate and a batch size that are left out depend on the base, too. */
+  /** As in a training configuration; learning rate, batch size and sequence length that are left out suit the base and scenarios. */
   training: z.record(z.string(), z.unknown()).default({}),
   quantise: quantiseSchema,
   /** Whether llama.cpp is asked too, where node-llama-cpp is installed. */

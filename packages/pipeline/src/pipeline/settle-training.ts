@@ -6,6 +6,9 @@ import { scenarioSources } from './scenario-sources.js'
 /** Below this many parameters an adapter saves nothing worth having, and every weight is trained. */
 const small = 50e6
 
+/** A scenario is often more than a thousand tokens, and what is cut off teaches nothing. */
+const wholeScenario = 2048
+
 /**
  * What each kind of base is given, as measured in docs/decisions/0012. So many conversations are made of the scenarios and their
  * variations: few scenarios are varied often, many seldom. The tales of a small base are whole, for its own prose is no better; a
@@ -25,21 +28,28 @@ export async function settleTraining(settings: PipelineSettings, base: string): 
   const { adapter, training, given, data, ...others } = settings
   const { parameters } = await inspect(base)
   const custom = customs[parameters < small ? 'small' : 'large']
-  const augment = data.augment === 'auto' ? variations(custom.conversations, await countOf({ ...others, data })) : data.augment
-  // With tools of one's own the tales would teach the wrong calls.
-  const tales = data.practice === 'auto' ? (data.tools === undefined ? custom.practice.tales : 0) : data.practice
+  const scenarios = await countOf({ ...others, data })
+  const augment = data.augment === 'auto' ? variations(custom.conversations, scenarios) : data.augment
+  const { learn } = custom.practice
+  const tales = data.practice === 'auto' ? talesFor(data, custom.practice.tales, scenarios * (1 + augment)) : data.practice
   const settled = adapter === 'auto' ? (parameters < small ? null : adapterSchema.parse({ rank: 32, alpha: 64 })) : adapter
+  const sequenceLength = given.has('sequenceLength') ? training.sequenceLength : wholeScenario
   return {
     ...others,
-    data: { ...data, augment, practice: { ...custom.practice, tales } },
+    data: { ...data, augment, practice: { learn, tales } },
     adapter: settled,
     training: {
       ...training,
+      sequenceLength,
       ...(given.has('learningRate') ? {} : { learningRate: rateOf(parameters, settled !== null) }),
-      ...(given.has('batchSize') ? {} : { batchSize: Math.max(1, Math.round(custom.tokensPerStep / training.sequenceLength)) }),
+      ...(given.has('batchSize') ? {} : { batchSize: Math.max(1, Math.round(custom.tokensPerStep / sequenceLength)) }),
     },
   }
 }
+
+/** With tools of one's own the tales would teach the wrong calls; and somebody's few scenarios are not to drown in them. */
+const talesFor = ({ tools }: PipelineSettings['data'], wanted: number, conversations: number): number =>
+  tools === undefined ? Math.min(wanted, 2 * conversations) : 0
 
 /** An adapter bears ten times the rate of the weights themselves, and both less of it the larger the base. */
 function rateOf(parameters: number, adapter: boolean): number {

@@ -43,7 +43,7 @@ interface Settings extends Partial<ValidateOptions> {
   readonly skipInvalid?: boolean
 }
 
-async function check({ data = '{ augment: 1 }', skipInvalid = false, ...options }: Settings = {}) {
+async function check({ data = '{ augment: 1, practice: 0 }', skipInvalid = false, ...options }: Settings = {}) {
   await writeFile(join(game, 'pipeline.yaml'), `data: ${data}\n`)
   const config = await settleTraining(await loadPipelineConfig(game), base)
   const events: PipelineEvent[] = []
