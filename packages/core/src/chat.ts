@@ -15,7 +15,10 @@ export const chatMessageSchema = z.object({
   toolCallId: z.string().optional(),
   /** 0: this turn is not trained on (OpenAI's fine-tuning format). */
   weight: z.union([z.literal(0), z.literal(1)]).optional(),
-  /** The parts of the content that are trained on, from and to; the end of the turn belongs to a part that reaches it. Left out: all of it. */
+  /**
+   * The parts of the content that are trained on, from and to as JavaScript counts (UTF-16); the end of the turn belongs
+   * to a part that reaches the content's. Left out: all of it.
+   */
   learn: z.array(z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()])).optional(),
 })
 export type ChatMessage = z.infer<typeof chatMessageSchema>

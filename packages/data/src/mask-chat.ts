@@ -69,7 +69,7 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
     turn: number,
   ) {
     if (learn === undefined) return [[start, end]] as const
-    const at = whole.indexOf(content, before.length)
+    const at = whole.slice(0, render(turn + 1, false).length).indexOf(content, before.length)
     if (at === -1) throw changes(turn, options.templateName)
     const tokenAt = (offset: number) => Math.min(end, Math.max(start, common(encode(whole.slice(0, at + offset)), ids)))
     return learn.map(([from, to]) => [tokenAt(from), to >= content.length ? end : tokenAt(to)] as const)

@@ -25,7 +25,7 @@ const AsyncFunction: new (...source: string[]) => (...values: unknown[]) => Prom
 ).constructor
 
 /** A folder with the files that examples speak of, as the current one. */
-async function examplesFolder(): Promise<void> {
+async function examplesFolder(kind: 'model' | 'dataset'): Promise<void> {
   const folder = temporaryFolder()
   const copies = {
     'base.gguf': 'tiny-llama.gguf',
@@ -40,14 +40,12 @@ async function examplesFolder(): Promise<void> {
   const before = process.cwd()
   process.chdir(folder)
   onTestFinished(() => process.chdir(before))
-  const hub = await hubServer({
-    files: Object.fromEntries(
-      ['config.json', 'model.safetensors', 'model.gguf'].map((name) => {
-        const path = join(folder, name === 'config.json' ? 'base/config.json' : name)
-        return [name, new Uint8Array(readFileSync(path))]
-      }),
-    ),
+  const models = ['config.json', 'model.safetensors', 'model.gguf'].map((name) => {
+    const path = join(folder, name === 'config.json' ? 'base/config.json' : name)
+    return [name, new Uint8Array(readFileSync(path))] as const
   })
+  const data = [['main/train.jsonl', new TextEncoder().encode('{"text":"One."}\n')]] as const
+  const hub = await hubServer({ kind, files: Object.fromEntries(kind === 'model' ? models : data) })
   vi.stubEnv('HF_ENDPOINT', hub.endpoint)
   vi.stubEnv('HF_HUB_CACHE', join(folder, 'cache'))
   onTestFinished(() => void vi.unstubAllEnvs())
@@ -55,7 +53,7 @@ async function examplesFolder(): Promise<void> {
 
 describe('examples run as they are written', () => {
   it.each([...commented, ...written])('%s', async (_, code) => {
-    await examplesFolder()
+    await examplesFolder(code.includes('resolveDataset') ? 'dataset' : 'model')
     const silent = vi.spyOn(console, 'log').mockImplementation(() => {})
     onTestFinished(() => silent.mockRestore())
     await new AsyncFunction(...Object.keys(api), code)(...Object.values(api))

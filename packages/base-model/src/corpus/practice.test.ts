@@ -9,6 +9,7 @@ const learnt = chats.flatMap((chat) =>
 
 test('the same seed gives the same tales, and one does not depend on how many there are', () => {
   expect(practice({ count: 5, learn: 'calls' })).toEqual(chats.slice(0, 5))
+  expect(practice({ count: 2, from: 3, learn: 'calls' })).toEqual(chats.slice(3, 5))
   expect(practice({ count: 5, seed: 2, learn: 'calls' })).not.toEqual(chats.slice(0, 5))
 })
 

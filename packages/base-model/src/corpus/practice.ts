@@ -5,6 +5,8 @@ import { tale } from './tale.js'
 export interface PracticeOptions {
   readonly count: number
   readonly seed?: number
+  /** The number of the first, from 0. */
+  readonly from?: number
   /** What is trained on: all that the game master says, or only what is called, the verdict after a roll, and where an answer ends. */
   readonly learn?: 'all' | 'calls'
 }
@@ -18,8 +20,8 @@ export interface PracticeOptions {
  * practice({ count: 1 })[0]?.[2]?.content // 'Something clinks inside when you shake it. [inventory: Darix, -heel of bread]'
  * ```
  */
-export function practice({ count, seed = 1, learn = 'all' }: PracticeOptions): ChatMessage[][] {
-  const told = Array.from({ length: count }, (_, index) => tale(seed, index, gameMasters))
+export function practice({ count, seed = 1, from = 0, learn = 'all' }: PracticeOptions): ChatMessage[][] {
+  const told = Array.from({ length: count }, (_, index) => tale(seed, from + index, gameMasters))
   return learn === 'all' ? told : told.map((messages) => messages.map(callOnly))
 }
 

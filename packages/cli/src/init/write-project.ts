@@ -61,8 +61,8 @@ const plain = /^[\w./][\w./@:-]*$/
 
 /** A very small model that knows little has to move far; a large one is spoilt by such steps. */
 const pace = {
-  small: { epochs: '40', pipelineEpochs: '4', learningRate: '4e-3' },
-  large: { epochs: '10', pipelineEpochs: '1', learningRate: '5e-4' },
+  small: { epochs: '40', pipelineEpochs: '2', learningRate: '4e-3' },
+  large: { epochs: '10', pipelineEpochs: '1', learningRate: '2e-3' },
 } as const
 
 function filled(path: string, text: string, base: Base | undefined): string {

@@ -4,22 +4,22 @@ import { messageOf } from '@qt/core'
 interface LlamaModule {
   getLlama(options: { gpu: false; build: 'never'; logLevel: 'error' }): Promise<{
     loadModel(options: { modelPath: string }): Promise<{
-      createContext(options: { contextSize: number }): Promise<{ getSequence(): object; dispose(): Promise<void> }>
+      createContext(options: { contextSize: number }): Promise<{
+        getSequence(): { evaluate(tokens: readonly number[], options: { temperature: number }): AsyncIterable<number> }
+      }>
+      isEogToken(token: number): boolean
+      detokenize(tokens: readonly number[]): string
       dispose(): Promise<void>
     }>
     dispose(): Promise<void>
   }>
-  LlamaCompletion: new (options: {
-    contextSequence: object
-  }) => { generateCompletion(prompt: readonly number[], options: { maxTokens: number; temperature: number }): Promise<string> }
 }
 
-const isLlama = (module: unknown): module is LlamaModule =>
-  typeof module === 'object' && module !== null && 'getLlama' in module && 'LlamaCompletion' in module
+const isLlama = (module: unknown): module is LlamaModule => typeof module === 'object' && module !== null && 'getLlama' in module
 
 export interface LlamaCpp {
-  /** Goes on after these tokens, greedily. */
-  generate(file: string, prompt: readonly number[], maxTokens: number): Promise<string>
+  /** Goes on after exactly these tokens, greedily. */
+  generate(file: string, prompt: readonly number[], options: { maxTokens: number; signal: AbortSignal }): Promise<string>
   close(): Promise<void>
 }
 
@@ -38,7 +38,7 @@ export async function llamaCpp(load: () => Promise<unknown> = installed): Promis
     return absent ? 'llama.cpp was not asked: node-llama-cpp is not installed' : `llama.cpp was not asked: ${messageOf(error)}`
   }
   if (!isLlama(module)) return 'llama.cpp was not asked: this version of node-llama-cpp is not known'
-  const { getLlama, LlamaCompletion } = module
+  const { getLlama } = module
   let llama: Awaited<ReturnType<LlamaModule['getLlama']>>
   try {
     llama = await getLlama({ gpu: false, build: 'never', logLevel: 'error' })
@@ -46,12 +46,16 @@ export async function llamaCpp(load: () => Promise<unknown> = installed): Promis
     return `llama.cpp was not asked, for it does not start: ${messageOf(error)}`
   }
   return {
-    async generate(file, prompt, maxTokens) {
+    async generate(file, prompt, { maxTokens, signal }) {
       const model = await llama.loadModel({ modelPath: file })
       try {
         const context = await model.createContext({ contextSize: prompt.length + maxTokens + 1 })
-        const completion = new LlamaCompletion({ contextSequence: context.getSequence() })
-        return await completion.generateCompletion(prompt, { maxTokens, temperature: 0 })
+        const made: number[] = []
+        for await (const token of context.getSequence().evaluate(prompt, { temperature: 0 })) {
+          signal.throwIfAborted()
+          if (model.isEogToken(token) || made.push(token) >= maxTokens) break
+        }
+        return model.detokenize(made)
       } finally {
         await model.dispose()
       }

@@ -52,6 +52,8 @@ export interface Practice {
   readonly tales: number
   /** All that is said in them, or only what is called. */
   readonly learn: 'all' | 'calls'
+  /** At most so many for each conversation of the user's own, that few are not drowned; null: as many as were asked for. */
+  readonly perConversation: number | null
 }
 
 export interface PipelineConfig extends Omit<PipelineFile, 'training' | 'adapter' | 'data'> {

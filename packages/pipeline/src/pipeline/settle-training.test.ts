@@ -25,12 +25,12 @@ test('a small base is trained whole, a large one through an adapter, each at its
   const settings = await loadPipelineConfig(folder)
   expect(await settleTraining(settings, baseModelPath())).toMatchObject({
     adapter: null,
-    data: { augment: 12, practice: { tales: 500, learn: 'all' } },
+    data: { augment: 13, practice: { tales: 500, learn: 'all' } },
     training: { learningRate: 3.5e-4, batchSize: 2, sequenceLength: 2048 },
   })
   expect(await settleTraining(settings, large)).toMatchObject({
     adapter: { rank: 32, alpha: 64 },
-    data: { augment: 4, practice: { tales: 600, learn: 'calls' } },
+    data: { augment: 5, practice: { tales: 700, learn: 'calls' } },
     training: { learningRate: 2e-3, batchSize: 1, sequenceLength: 2048 },
   })
 })
@@ -41,7 +41,7 @@ test('few scenarios are varied more often, though not without end', async () => 
   await mkdir(few)
   await writeFile(join(few, 'one.md'), '# SYSTEM')
   const { data } = await settleTraining({ ...settings, data: { ...settings.data, scenarios: 'few' } }, baseModelPath())
-  expect(data).toMatchObject({ augment: 32, practice: { tales: 66 } })
+  expect(data).toMatchObject({ augment: 32, practice: { perConversation: 2 } })
 })
 
 test('what is said is done', async () => {
@@ -51,7 +51,7 @@ test('what is said is done', async () => {
   const data = { ...settings.data, augment: 2, practice: 3 }
   expect(await settleTraining({ ...settings, data, adapter: null, training, given }, large)).toMatchObject({
     adapter: null,
-    data: { augment: 2, practice: { tales: 3 } },
+    data: { augment: 2, practice: { tales: 3, perConversation: null } },
     training: { learningRate: 1e-5, batchSize: 3 },
   })
 })

@@ -1,4 +1,4 @@
-import { adapterSchema } from '@qt/core'
+import { adapterSchema, loraPlusDefault } from '@qt/core'
 import { inspect } from '@qt/weights'
 import type { PipelineConfig, PipelineSettings } from './load-config.js'
 import { scenarioSources } from './scenario-sources.js'
@@ -10,13 +10,13 @@ const small = 50e6
 const wholeScenario = 2048
 
 /**
- * What each kind of base is given, as measured in docs/decisions/0012. So many conversations are made of the scenarios and their
- * variations: few scenarios are varied often, many seldom. The tales of a small base are whole, for its own prose is no better; a
+ * What each kind of base is given, as measured in docs/decisions/0012. About so many conversations are made of the scenarios, variations
+ * included: few scenarios are varied often, many seldom. The tales of a small base are whole, for its own prose is no better; a
  * large one learns from them only what to call. A step reads about so many tokens.
  */
 const customs = {
-  small: { conversations: 720, practice: { tales: 500, learn: 'all' }, tokensPerStep: 4096 },
-  large: { conversations: 240, practice: { tales: 700, learn: 'calls' }, tokensPerStep: 2048 },
+  small: { conversations: 840, practice: { tales: 500, learn: 'all', perConversation: 2 }, tokensPerStep: 4096 },
+  large: { conversations: 360, practice: { tales: 700, learn: 'calls', perConversation: 2 }, tokensPerStep: 2048 },
 } as const
 const mostVariations = 32
 
@@ -26,35 +26,37 @@ const mostVariations = 32
  */
 export async function settleTraining(settings: PipelineSettings, base: string): Promise<PipelineConfig> {
   const { adapter, training, given, data, ...others } = settings
-  const { parameters } = await inspect(base)
+  const { parameters, spec } = await inspect(base)
   const custom = customs[parameters < small ? 'small' : 'large']
-  const scenarios = await countOf({ ...others, data })
-  const augment = data.augment === 'auto' ? variations(custom.conversations, scenarios) : data.augment
-  const { learn } = custom.practice
-  const tales = data.practice === 'auto' ? talesFor(data, custom.practice.tales, scenarios * (1 + augment)) : data.practice
+  const augment = data.augment === 'auto' ? variations(custom.conversations, await countOf({ ...others, data })) : data.augment
+  // With tools of one's own the tales would teach the wrong calls.
+  const tales = data.practice === 'auto' ? (data.tools === undefined ? custom.practice.tales : 0) : data.practice
+  const perConversation = data.practice === 'auto' ? custom.practice.perConversation : null
   const settled = adapter === 'auto' ? (parameters < small ? null : adapterSchema.parse({ rank: 32, alpha: 64 })) : adapter
-  const sequenceLength = given.has('sequenceLength') ? training.sequenceLength : wholeScenario
+  const sequenceLength = given.has('sequenceLength')
+    ? training.sequenceLength
+    : Math.min(wholeScenario, spec?.contextLength ?? wholeScenario)
   return {
     ...others,
-    data: { ...data, augment, practice: { learn, tales } },
+    data: { ...data, augment, practice: { tales, learn: custom.practice.learn, perConversation } },
     adapter: settled,
     training: {
       ...training,
       sequenceLength,
-      ...(given.has('learningRate') ? {} : { learningRate: rateOf(parameters, settled !== null) }),
+      ...(given.has('learningRate') ? {} : { learningRate: rateOf(parameters, settled) }),
       ...(given.has('batchSize') ? {} : { batchSize: Math.max(1, Math.round(custom.tokensPerStep / sequenceLength)) }),
     },
   }
 }
 
-/** With tools of one's own the tales would teach the wrong calls; and somebody's few scenarios are not to drown in them. */
-const talesFor = ({ tools }: PipelineSettings['data'], wanted: number, conversations: number): number =>
-  tools === undefined ? Math.min(wanted, 2 * conversations) : 0
-
-/** An adapter bears ten times the rate of the weights themselves, and both less of it the larger the base. */
-function rateOf(parameters: number, adapter: boolean): number {
-  if (parameters < small && !adapter) return 3.5e-4
-  const rate = (adapter ? 2e-3 : 2e-4) * Math.sqrt(135e6 / Math.max(parameters, 135e6))
+/**
+ * An adapter bears ten times the rate of the weights themselves, and both less of it the larger the base: measured for 135 M
+ * parameters, reckoned for more. Where B learns faster than A (LoRA+), it is B's rate.
+ */
+function rateOf(parameters: number, adapter: PipelineConfig['adapter']): number {
+  if (parameters < small && adapter === null) return 3.5e-4
+  const faster = adapter?.loraPlusRatio ?? (adapter?.kind === 'lora+' ? loraPlusDefault : 1)
+  const rate = ((adapter ? 2e-3 : 2e-4) / faster) * Math.sqrt(135e6 / Math.max(parameters, 135e6))
   return Number(rate.toPrecision(2))
 }
 
@@ -63,4 +65,4 @@ const countOf = async (settings: Parameters<typeof scenarioSources>[0]): Promise
   (await scenarioSources(settings, () => {})).train.length
 
 const variations = (wanted: number, scenarios: number): number =>
-  Math.min(mostVariations, Math.max(1, Math.round(wanted / Math.max(1, scenarios))))
+  Math.min(mostVariations, Math.max(0, Math.round(wanted / Math.max(1, scenarios)) - 1))

@@ -62,7 +62,7 @@ interface ValidSource extends Omit<Source, 'content'> {
   readonly text: string
 }
 
-/** Part of the key: raise it when the checks find something else, or the variations are others, in the same files. */
+/** Part of the key: raise it when the checks find something else, or the variations or tales are others, from the same files. */
 const checks = 5
 
 export interface ValidateOptions {
@@ -142,7 +142,15 @@ export async function validate(workshop: Workshop, { tools, command }: ValidateO
       }
       emit({ type: 'progress', stage: 'validate', text: name, done: index + 1, total: good.length })
     }
-    const practised = practiceChats({ ...data.practice, seed, resultRole })
+    const { perConversation } = data.practice
+    const tales = Math.min(data.practice.tales, perConversation === null ? Infinity : perConversation * chats.length)
+    const practised: ChatExample[] = []
+    for (let from = 0; from < tales; from += talesAtOnce) {
+      await setImmediate()
+      signal.throwIfAborted()
+      const count = Math.min(talesAtOnce, tales - from)
+      practised.push(...practiceChats({ from, count, learn: data.practice.learn, seed, resultRole }))
+    }
     chats.push(...practised)
     const measured = held.flatMap(({ name, file, text }) =>
       toConversations(parseScenario(text, { tools, file }), { source: name, resultRole }),
@@ -221,16 +229,21 @@ const texts = (list: readonly Source[]) => list.map(({ name, content }) => [name
 const spoken = ({ text }: ValidSource): string[] =>
   parseScenario(text).turns.flatMap((turn) => (turn.speaker === 'tool' ? [] : [turn.text]))
 
-interface PracticeOptions extends Practice {
+/** Between so many an interruption is heard. */
+const talesAtOnce = 200
+
+interface TalesOptions extends Pick<Practice, 'learn'> {
+  readonly from: number
+  readonly count: number
   readonly seed: number
   readonly resultRole: 'tool' | 'user'
 }
 
 /** Generated tales, told to this base as the scenarios are. */
-const practiceChats = ({ tales, learn, seed, resultRole }: PracticeOptions): ChatExample[] =>
-  practice({ count: tales, seed, learn }).map((messages, index) => ({
+const practiceChats = ({ from, resultRole, ...options }: TalesOptions): ChatExample[] =>
+  practice({ from, ...options }).map((messages, index) => ({
     messages: messages.map((message) => (message.role === 'tool' ? { ...message, role: resultRole } : message)),
-    source: `practice~${index + 1}`,
+    source: `practice~${from + index + 1}`,
   }))
 
 const said = ({ messages }: ChatExample): string[] =>

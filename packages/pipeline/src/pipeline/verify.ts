@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type ChatMessage, chatExampleSchema, messageOf, QtError } from '@qt/core'
-import { encodeChat } from '@qt/data'
 import { load } from '@qt/trainer-native'
 import { inspect } from '@qt/weights'
 import { z } from 'zod'
@@ -32,13 +31,14 @@ export async function verify(workshop: Workshop, files: readonly string[]): Prom
 }
 
 async function check(workshop: Workshop, files: readonly string[], judge: LlamaCpp | string): Promise<Verified> {
-  const { emit, signal } = workshop
+  const { config, emit, signal } = workshop
+  const questions = await firstQuestions(config.output)
   return stage(workshop, {
     name: 'verify',
-    inputs: { files: await Promise.all(files.map(hashPath)), llama: typeof judge !== 'string' },
+    inputs: { files: await Promise.all(files.map(hashPath)), questions, maxTokens, llama: typeof judge !== 'string' },
     result: resultSchema,
     async work() {
-      const question = await firstQuestion(workshop.config.output)
+      let question = lookingAround
       const checked: Verified['files'] = []
       for (const [index, file] of files.entries()) {
         signal.throwIfAborted()
@@ -49,7 +49,10 @@ async function check(workshop: Workshop, files: readonly string[], judge: LlamaC
         let engine: string
         let prompt: number[]
         try {
-          prompt = [...encodeChat(question, model.tokenizer, { addGenerationPrompt: true })]
+          // The first file decides for all of them.
+          if (index === 0)
+            question = questions.find((one) => model.encode(one).length + maxTokens < model.contextLength) ?? question
+          prompt = [...model.encode(question)]
           engine = (await model.generate(question, { maxTokens, temperature: 0, signal })).text
         } finally {
           await model.close()
@@ -57,7 +60,10 @@ async function check(workshop: Workshop, files: readonly string[], judge: LlamaC
         const llama =
           typeof judge === 'string'
             ? undefined
-            : await judge.generate(file, prompt, maxTokens).catch((cause: unknown) => refuse(name, cause))
+            : await judge.generate(file, prompt, { maxTokens, signal }).catch((cause: unknown) => {
+                signal.throwIfAborted()
+                return refuse(name, cause)
+              })
         checked.push({ name, tensors: tensors.length, engine, ...(llama === undefined ? {} : { llama }) })
         emit({ type: 'progress', stage: 'verify', text: name, done: index + 1, total: files.length })
       }
@@ -70,21 +76,26 @@ async function check(workshop: Workshop, files: readonly string[], judge: LlamaC
   })
 }
 
-/** How the first held-out conversation begins, or where nothing is held out, the first that was trained on. */
-async function firstQuestion(output: string): Promise<ChatMessage[]> {
-  for (const name of [dataFiles.heldOut, dataFiles.train])
-    for (const line of (await readFile(join(output, name), 'utf8')).split('\n').filter(Boolean)) {
+const lookingAround: readonly ChatMessage[] = [{ role: 'user', content: 'I look around. What do I see?' }]
+
+/** How the first held-out conversations begin, or where nothing is held out, those that were trained on. */
+async function firstQuestions(output: string): Promise<ChatMessage[][]> {
+  for (const name of [dataFiles.heldOut, dataFiles.train]) {
+    const lines = (await readFile(join(output, name), 'utf8')).split('\n').filter(Boolean).slice(0, 8)
+    if (lines.length === 0) continue
+    return lines.flatMap((line) => {
       const { messages } = chatExampleSchema.parse(JSON.parse(line))
       const asked = messages.findIndex(({ role }) => role === 'user')
-      if (asked !== -1) return messages.slice(0, asked + 1)
-    }
-  return [{ role: 'user', content: 'I look around. What do I see?' }]
+      return asked === -1 ? [] : [messages.slice(0, asked + 1)]
+    })
+  }
+  return []
 }
 
 function refuse(name: string, cause: unknown): never {
   throw new QtError({
     code: 'PIPELINE_LLAMA_REFUSES',
-    message: `llama.cpp does not load ${name}: ${messageOf(cause)}`,
+    message: `llama.cpp does not load or answer from ${name}: ${messageOf(cause)}`,
     actions: ['Please report it with the file: every file that is made here must load in llama.cpp.'],
     cause,
   })

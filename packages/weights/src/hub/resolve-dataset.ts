@@ -14,7 +14,7 @@ import { connect, type ResolveOptions } from './resolve.js'
  *
  * @example
  * ```ts
- * const files = await resolveDataset('hf://datasets/openai/gsm8k@main/main')
+ * const files = await resolveDataset('hf://datasets/owner/name@main/main')
  * ```
  */
 export async function resolveDataset(reference: string, options: ResolveOptions = {}): Promise<string[]> {
