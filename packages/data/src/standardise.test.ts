@@ -62,3 +62,13 @@ test('token ids and records of no known shape are errors with their place', () =
     expect.objectContaining({ code: 'DATA_RECORD_UNKNOWN', where: { file: 'a.jsonl', line: 3 } }),
   )
 })
+
+test('the parts of a message that are trained on are kept', () => {
+  const value = {
+    messages: [
+      { role: 'user', content: 'Roll' },
+      { role: 'assistant', content: 'Two [roll].', learn: [[0, 3]] },
+    ],
+  }
+  expect(toRecord(standard(value))).toEqual(value)
+})

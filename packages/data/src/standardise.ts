@@ -126,7 +126,7 @@ export function toRecord(example: StandardExample): Plain {
   }
 }
 
-const messageRecord = ({ role, content, name, toolCalls, toolCallId, weight }: ChatMessage): Plain => ({
+const messageRecord = ({ role, content, name, toolCalls, toolCallId, weight, learn }: ChatMessage): Plain => ({
   role,
   content,
   ...(name === undefined ? {} : { name }),
@@ -141,4 +141,5 @@ const messageRecord = ({ role, content, name, toolCalls, toolCallId, weight }: C
       }),
   ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
   ...(weight === undefined ? {} : { weight }),
+  ...(learn === undefined ? {} : { learn }),
 })

@@ -3,6 +3,7 @@ import { Decontaminator } from './decontaminator.js'
 import { measureDiversity } from './diversity.js'
 import { filterCode, permissiveLicences } from './filter-code.js'
 import { cleanC4, filterText } from './filter-text.js'
+import { placeOf } from './substring-remover.js'
 import { duplicateNgramCharacters, topNgramCharacters } from './text-measures.js'
 
 const words =
@@ -91,4 +92,10 @@ test('texts that are alike are less diverse in every measure', () => {
   expect(rich.selfBleu).toBeLessThan(poor.selfBleu)
   expect(poor.openings[0]).toEqual({ words: 'i would be', share: 1 })
   expect(measureDiversity([])).toMatchObject({ texts: 0, selfBleu: 0, openings: [] })
+})
+
+test('runs of words are spread over tables of any size', () => {
+  const places = Array.from({ length: 4096 }, (_, i) => placeOf(i * 2 ** 33 + 1))
+  expect(new Set(places.map((place) => place >>> 20)).size).toBeGreaterThan(2000)
+  expect(new Set(places.map((place) => place & 0xfff)).size).toBeGreaterThan(2000)
 })
