@@ -8,7 +8,7 @@ export const dataGenerate = defineVerb({
   name: 'data generate',
   summary: 'Make training examples from templates.',
   details:
-    'Templates are YAML files of texts with slots, weights, conditions and constraints. The same seed makes the same file. An example that is nearly the same as an earlier one is made again. coding-rules comes along: six categories, 1,200 to 5,000 examples.',
+    'Templates are YAML files of texts with slots, weights, conditions and constraints. The same seed makes the same file. An example that is nearly the same as an earlier one is made again. coding-rules comes along: six categories, 1,200 to 2,900 examples.',
   positionals: [{ name: 'TEMPLATES', required: true, description: 'A YAML file, a folder of them, or coding-rules.' }],
   flags: {
     out: { type: 'text', value: 'FILE', required: true, description: 'Where to write: .jsonl, .json, .csv or .tsv, also .gz.' },
