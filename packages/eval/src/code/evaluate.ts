@@ -46,6 +46,8 @@ export interface CodeReport {
  *
  * @example
  * ```ts
+ * import { openSandbox } from '@qt/sandbox'
+ *
  * const sandbox = await openSandbox()
  * const report = await evaluateCode(model, await codeSuite('bug-fix'), { executor: sandbox, samples: 5 })
  * report.suites[0]?.passAtK // [{ k: 1, value: 0.42 }]

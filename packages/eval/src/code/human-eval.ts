@@ -21,7 +21,7 @@ const baseStops = ['\nclass', '\ndef', '\n#', '\nif', '\nprint']
  * @example
  * ```ts
  * const tasks = await humanEval('HumanEval.jsonl.gz')
- * const report = await evaluateCode(model, tasks, { executor, samples: 10, k: [1, 10] })
+ * tasks.length // 164
  * ```
  */
 export async function humanEval(file: string): Promise<CodeTask[]> {

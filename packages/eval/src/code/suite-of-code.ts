@@ -30,6 +30,8 @@ interface Judged extends CodeVerdict {
  *
  * @example
  * ```ts
+ * import { openSandbox } from '@qt/sandbox'
+ *
  * const sandbox = await openSandbox()
  * const suite = suiteOfCode('humaneval', await humanEval('HumanEval.jsonl.gz'), { executor: sandbox })
  * const { suites } = await runSuites(model, [suite])

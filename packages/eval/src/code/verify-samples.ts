@@ -32,6 +32,8 @@ export interface SamplesReport {
  *
  * @example
  * ```ts
+ * import { openSandbox } from '@qt/sandbox'
+ *
  * const sandbox = await openSandbox()
  * const { suites } = await verifySamples(await humanEval('HumanEval.jsonl.gz'), await readSamples('samples.jsonl'), { executor: sandbox })
  * suites[0]?.passAtK // [{ k: 1, value: 0.31 }, { k: 10, value: 0.62 }]
