@@ -38,7 +38,7 @@ export async function balanceDataset(path: string | readonly string[], options: 
     throw usageError('DATA_OPTION', `Every category gets a whole number of records from 1 on, not ${to}.`, {
       actions: ['Use smallest, median, largest or a number.'],
     })
-  const files = await findFiles(path)
+  const files = await findFiles(path, { signal })
   const counts = new Map<string, number>()
   for await (const { stratum } of strata()) counts.set(stratum, (counts.get(stratum) ?? 0) + 1)
   const sizes = [...counts.values()].sort((a, b) => a - b)

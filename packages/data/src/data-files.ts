@@ -1,9 +1,8 @@
 import { basename } from 'node:path'
 import type { dataFormats } from '@qt/core'
-import { findFiles } from './find-files.js'
+import { type FindOptions, findFiles } from './find-files.js'
 import { readWhole } from './read-lines.js'
 import { looksLikeScenario } from './scenario/detect-scenario.js'
-import type { WalkOptions } from './walk-folder.js'
 
 const isReadme = (file: string): boolean => /^readme\.md$/i.test(basename(file))
 
@@ -11,7 +10,7 @@ const isReadme = (file: string): boolean => /^readme\.md$/i.test(basename(file))
 export async function dataFiles(
   path: string | readonly string[],
   format: (typeof dataFormats)[number],
-  options: WalkOptions = {},
+  options: FindOptions = {},
 ): Promise<string[]> {
   const files = await findFiles(path, options)
   if (!files.some(isReadme) || files.every(isReadme)) return files

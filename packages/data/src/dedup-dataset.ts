@@ -41,7 +41,7 @@ export async function dedupDataset(path: string | readonly string[], options: De
   let [records, kept] = [0, 0]
   const told = (place: string, { of, similarity }: Match) => onDuplicate?.(place, places[of] ?? '', similarity)
   try {
-    for (const file of await findFiles(path))
+    for (const file of await findFiles(path, { signal }))
       for await (const batch of readRecordBatches(file)) {
         signal?.throwIfAborted()
         for (const record of batch) {

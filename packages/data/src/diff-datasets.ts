@@ -1,7 +1,7 @@
-import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findFiles } from './find-files.js'
 import { hashText } from './hash-text.js'
+import { manifestOf } from './pipeline/dataset-manifest.js'
 import { readRecordBatches } from './read-records.js'
 import { stratumOf } from './split-dataset.js'
 
@@ -52,7 +52,9 @@ export async function diffDatasets(a: string, b: string, options: DiffDatasetsOp
   for await (const { value, place } of records(a, signal)) {
     count(value, 0)
     const content = hashText(canonical(value))
-    left.set(content, [...(left.get(content) ?? []), place])
+    const places = left.get(content)
+    if (places) places.push(place)
+    else left.set(content, [place])
     const own = value[id]
     if (typeof own === 'string' || typeof own === 'number') ids.set(String(own), content)
   }
@@ -97,7 +99,7 @@ export async function diffDatasets(a: string, b: string, options: DiffDatasetsOp
 
 async function* records(path: string, signal: AbortSignal | undefined) {
   const manifest = await manifestOf(path)
-  const files = manifest ? manifest.outputs.map((file) => join(path, file)) : await findFiles(path)
+  const files = manifest ? manifest.outputs.map((file) => join(path, file)) : await findFiles(path, { signal })
   for (const file of files)
     for await (const batch of readRecordBatches(file)) {
       signal?.throwIfAborted()
@@ -107,20 +109,6 @@ async function* records(path: string, signal: AbortSignal | undefined) {
 }
 
 const versionOf = async (path: string): Promise<string | undefined> => (await manifestOf(path))?.version
-
-/** What a pipeline wrote beside its data. */
-async function manifestOf(path: string): Promise<{ version: string; outputs: string[] } | undefined> {
-  if (!(await stat(path).catch(() => undefined))?.isDirectory()) return undefined
-  try {
-    const value: unknown = JSON.parse(await readFile(join(path, 'dataset.json'), 'utf8'))
-    if (typeof value !== 'object' || value === null || !('version' in value) || !('outputs' in value)) return undefined
-    const { version, outputs } = value
-    if (typeof version !== 'string' || !Array.isArray(outputs)) return undefined
-    return { version, outputs: outputs.map((one: { file: string }) => String(one.file)) }
-  } catch {
-    return undefined
-  }
-}
 
 /** JSON with the fields in one order. */
 function canonical(value: unknown): string {

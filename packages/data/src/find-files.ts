@@ -1,7 +1,9 @@
 import { realpath, stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import { usageError } from '@qt/core'
+import type { ResolveProgress } from '@qt/weights'
 import { glob, isDynamicPattern } from 'tinyglobby'
+import { isManifest } from './pipeline/dataset-manifest.js'
 import { isUrl, nameOf } from './reading/read-bytes.js'
 import { heldOutInside, type WalkOptions, walkFolder } from './walk-folder.js'
 
@@ -20,21 +22,30 @@ const known = '.jsonl, .ndjson, .json, .csv, .tsv, .txt or .md, each also packed
 /** The kind of a data file by its name, or undefined for one that is not read. */
 export const fileKind = (file: string): FileKind | undefined => kinds.find(([name]) => name.test(nameOf(file)))?.[1]
 
+export interface FindOptions extends WalkOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Told of files of the hub as they come down. */
+  readonly onDownload?: ((progress: ResolveProgress) => void) | undefined
+}
+
 /**
  * The data files behind files, folders (searched recursively), globs, http(s) addresses and datasets of the hub
  * (`hf://datasets/owner/name`). Within each of them the order is by code unit,
  * the same on every machine; a file that two patterns or links reach is read once.
  */
-export async function findFiles(path: string | readonly string[], options: WalkOptions = {}): Promise<string[]> {
+export async function findFiles(path: string | readonly string[], options: FindOptions = {}): Promise<string[]> {
   const found = new Set<string>()
   for (const one of typeof path === 'string' ? [path] : path) for (const file of await expand(one, options)) found.add(file)
   return [...found]
 }
 
-async function expand(path: string, options: WalkOptions): Promise<string[]> {
+async function expand(path: string, options: FindOptions): Promise<string[]> {
   if (isUrl(path)) return [path]
   // Of the hub: downloaded first, or found where an earlier download left it.
-  if (path.startsWith('hf:')) return (await import('@qt/weights')).resolveDataset(path)
+  if (path.startsWith('hf:')) {
+    const { signal, onDownload } = options
+    return (await import('@qt/weights')).resolveDataset(path, { signal, onProgress: onDownload })
+  }
   const entry = await stat(path).catch(() => undefined)
   if (entry?.isFile()) {
     if (fileKind(path) !== undefined) return [path]
@@ -43,7 +54,10 @@ async function expand(path: string, options: WalkOptions): Promise<string[]> {
       actions: [`Use ${known}.`],
     })
   }
-  const files = (await everyFile(path, options)).filter((file) => fileKind(file) !== undefined)
+  const files: string[] = []
+  // What a pipeline says of its data is no record of it.
+  for (const file of await everyFile(path, options))
+    if (fileKind(file) !== undefined && !(await isManifest(file))) files.push(file)
   if (files.length === 0)
     throw usageError('DATA_NOT_FOUND', `No data file was found at ${path}.`, {
       where: { file: path },

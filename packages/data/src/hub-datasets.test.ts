@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { runDataPipeline } from './pipeline/run-data-pipeline.js'
 import { readExamples } from './read-examples.js'
 
 const commit = 'a'.repeat(40)
@@ -33,6 +34,10 @@ test('a dataset of the hub is read by its name, and again without the hub', asyn
   try {
     const first = await read()
     expect(first).toMatchObject([{ kind: 'chat', messages: [{ content: 'What is 2 + 2?' }, { content: '4' }] }])
+    // What was made of it says so, whatever the cache is called.
+    await writeFile(join(cache, 'one.yaml'), 'input: hf:owner/name\noutput: made\nthreads: 1\n')
+    const { inputs } = await runDataPipeline(join(cache, 'one.yaml'))
+    expect(inputs).toMatchObject([{ file: `hf://datasets/owner/name@${commit}/data/train.jsonl`, bytes: file.length }])
     server.closeAllConnections()
     await new Promise((resolve) => server.close(resolve))
     expect(await read()).toEqual(first)

@@ -6,7 +6,7 @@ export { type DedupOptions, type DedupResult, dedupDataset } from './dedup-datas
 export { formatOf, type RowFormat } from './detect-format.js'
 export { type DatasetDiff, type DiffDatasetsOptions, diffDatasets } from './diff-datasets.js'
 export { encodeChat } from './encode-chat.js'
-export { type FileKind, findFiles } from './find-files.js'
+export { type FileKind, type FindOptions, findFiles } from './find-files.js'
 export { type FixDatasetOptions, type FixedDataset, fixDataset } from './fix-dataset.js'
 export { type GenerateDatasetOptions, type GeneratedDataset, generateDataset } from './generate/generate-dataset.js'
 export { type GeneratedExample, type GenerateExamplesOptions, generateExamples } from './generate/generate-examples.js'
@@ -24,13 +24,9 @@ export { type Match, type NearDuplicateOptions, NearDuplicates } from './near-du
 export { jaccard, type ShingleOptions, Shingler } from './near-duplicates/shingles.js'
 export { ngramOverlap } from './ngram-overlap.js'
 export { packRows } from './pack-rows.js'
+export type { DatasetManifest, StageReport } from './pipeline/dataset-manifest.js'
 export { loadRecipe, type Recipe } from './pipeline/recipe.js'
-export {
-  type DataPipelineOptions,
-  type DatasetManifest,
-  runDataPipeline,
-  type StageReport,
-} from './pipeline/run-data-pipeline.js'
+export { type DataPipelineOptions, runDataPipeline } from './pipeline/run-data-pipeline.js'
 export { preparePairs } from './prepare-pairs.js'
 export { type PreparedRows, prepareRows, type RowsConfig } from './prepare-rows.js'
 export { type PreviewedExample, type PreviewOptions, type PreviewSpan, previewExamples, previewHtml } from './preview-examples.js'

@@ -45,7 +45,7 @@ export async function preparePairs(
       leftOut++
     else for (const { ids, labels } of sides) into.add(ids, labels, sequenceLength)
   }
-  const files = await dataFiles(data.path, data.format)
+  const files = await dataFiles(data.path, data.format, { signal })
   let index = 0
   for (const file of files)
     for await (const record of readRecords(file)) {
@@ -58,7 +58,7 @@ export async function preparePairs(
             : 0
       add(record, uniform(seed, 'split', 0, index++) < share ? stores.held : stores.train)
     }
-  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format) : []
+  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { signal }) : []
   for (const file of heldFiles) for await (const record of readRecords(file)) add(record, stores.held)
 
   const train = pairsOf(stores.train)

@@ -42,7 +42,7 @@ export interface SplitDataset {
 export async function splitDataset(path: string | readonly string[], options: SplitDatasetOptions): Promise<SplitDataset> {
   const { out, by = 'category', similarity = 0.8, shares = { validation: 0.2 }, seed = 1, signal } = options
   checkShares(shares)
-  const files = await findFiles(path)
+  const files = await findFiles(path, { signal })
   const finder = new NearDuplicates({ similarity })
   const groups = new Groups()
   const strata: string[] = []

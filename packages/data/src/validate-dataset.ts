@@ -68,7 +68,7 @@ export async function validateDataset(
   const unreadable = (error: QtError): void => add(unreadableFinding(error))
   const around = (finding: Finding): void => add(datasetFinding({ ...finding, fix: finding.fix.label }, finding))
 
-  const measured = options.heldOut === undefined ? [] : await findFiles(options.heldOut, { onFinding: around })
+  const measured = options.heldOut === undefined ? [] : await findFiles(options.heldOut, { onFinding: around, signal })
   if (measured.length > 0)
     for await (const batch of batches(measured, { signal, onError: unreadable }))
       for (const { value, where } of batch) {
@@ -79,7 +79,7 @@ export async function validateDataset(
             where,
           )
       }
-  const files = await findFiles(path, { onFinding: around, avoid: await realPaths(measured) })
+  const files = await findFiles(path, { onFinding: around, avoid: await realPaths(measured), signal })
   for await (const batch of batches(files, { signal, onError: unreadable })) {
     for (const { value, where } of batch) {
       const { layout = 'unknown', findings: own } = checkRecord(value, where, options, copies)

@@ -5,6 +5,8 @@ import type { DataRecord } from './read-records.js'
 
 /** A thread of a data pipeline: told of its steps when it begins, then given chunks of records. */
 const work = recordSteps(workerData.steps)
+// What is wrong with a step is told with the first chunk, not to nobody.
+work.catch(() => {})
 
 parentPort?.on('message', async ({ id, records }: { id: number; records: readonly DataRecord[] }) => {
   const answer: Answer = await work.then(

@@ -1,8 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { diffDatasets } from '../diff-datasets.js'
+import { findFiles } from '../find-files.js'
 import { runDataPipeline } from './run-data-pipeline.js'
 
 vi.setConfig({ testTimeout: 600_000 })
@@ -136,4 +140,92 @@ test('records are compared by what they say, not by the order of their fields', 
   })
   expect(diff).toMatchObject({ records: [3, 3], same: 1, added: 1, removed: 1, changed: 1 })
   expect(told).toEqual(['changed /b.jsonl:1', 'added /b.jsonl:3', 'removed /a.jsonl:3'])
+})
+
+const exists = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined
+
+test('an output folder that input lies in, or that lies in the input, is refused before anything is written', async () => {
+  await mkdir(join(folder, 'own'), { recursive: true })
+  const own = join(folder, 'own/train.jsonl')
+  await writeFile(own, '{"text":"mine"}\n')
+  const refused = async (text: string) => {
+    const run = runDataPipeline(await write('overlap.yaml', text))
+    await expect(run).rejects.toMatchObject({ code: 'DATA_PIPELINE', where: { field: 'output' } })
+  }
+  await refused('input: own/train.jsonl\noutput: own\n')
+  await refused('input: own\noutput: own/made\n')
+  await refused('input: own/*.jsonl\noutput: own\n')
+  await refused('input: raw.jsonl\noutput: own\nsteps:\n  - decontaminate: { benchmarks: { mine: own/train.jsonl } }\n')
+  expect(await readdir(join(folder, 'own'))).toEqual(['train.jsonl'])
+  expect(await readFile(own, 'utf8')).toBe('{"text":"mine"}\n')
+})
+
+test('of what lies in the output folder only what an earlier run wrote is removed', async () => {
+  await mkdir(join(folder, 'mixed'), { recursive: true })
+  const own = join(folder, 'mixed/train.jsonl')
+  await writeFile(own, '{"text":"mine"}\n')
+  await runDataPipeline(await write('mixed.yaml', 'input: raw.jsonl\noutput: mixed\n'))
+  expect(await readFile(own, 'utf8')).toBe('{"text":"mine"}\n')
+  expect(await exists(join(folder, 'mixed/data.jsonl'))).toBe(true)
+  await runDataPipeline(await write('mixed.yaml', 'input: raw.jsonl\noutput: mixed\nsteps:\n  - split: { test: 0.2 }\n'))
+  expect(await exists(join(folder, 'mixed/data.jsonl'))).toBe(false)
+  expect(await exists(join(folder, 'mixed/test.jsonl'))).toBe(true)
+})
+
+test('what a pipeline says of its data is not read as data, and data of that name is', async () => {
+  const made = await runDataPipeline(await write('told.yaml', 'input: raw.jsonl\noutput: told\n'))
+  expect(made.outputs).toHaveLength(1)
+  expect(await findFiles(join(folder, 'told'))).toEqual([join(folder, 'told/data.jsonl')])
+  expect(await findFiles(join(folder, 'told/*'))).toEqual([join(folder, 'told/data.jsonl')])
+  await mkdir(join(folder, 'named'), { recursive: true })
+  await writeFile(join(folder, 'named/dataset.json'), '[{"text":"data"}]')
+  expect(await findFiles(join(folder, 'named'))).toEqual([join(folder, 'named/dataset.json')])
+})
+
+test('a broken benchmark is said by threads as it is without them', async () => {
+  await write('broken.jsonl', '{"prompt": "cut')
+  const broken = (threads: number) =>
+    recipe(`broken-${threads}`).replace('bench.jsonl', 'broken.jsonl').replace('threads: 1', `threads: ${threads}`)
+  const said = async (threads: number): Promise<unknown> =>
+    runDataPipeline(await write('broken.yaml', broken(threads))).catch((error: unknown) => error)
+  const alone = await said(1)
+  expect(alone).toMatchObject({ code: 'DATA_SYNTAX' })
+  expect(await said(2)).toMatchObject({ code: 'DATA_SYNTAX', message: (alone as Error).message })
+})
+
+test('a licence that is not wanted is seen behind other reasons', async () => {
+  const line = (name: string, licence: string) =>
+    JSON.stringify({
+      content: `x = "${'long '.repeat(300)}${name}"`,
+      max_stars_repo_licenses: [licence],
+      lang: 'Python',
+      ext: 'py',
+    })
+  await write('code.jsonl', `${line('a', 'GPL-3.0')}\n${line('b', 'MIT')}\n`)
+  const filter = 'input: code.jsonl\noutput: licensed\nthreads: 1\nsteps:\n  - filter: { licences: permissive }\n'
+  const { stages } = await runDataPipeline(await write('licence.yaml', filter))
+  expect(stages[0]).toMatchObject({ records: 2, kept: 1, dropped: { 'filter: licence': 1 } })
+})
+
+test('the manifest has hashes of files as they lie, and says how many a balance left out', async () => {
+  const packed = gzipSync(await readFile(join(folder, 'raw.jsonl')))
+  await writeFile(join(folder, 'packed.jsonl.gz'), packed)
+  const text = 'input: packed.jsonl.gz\noutput: packed\nthreads: 1\nsteps:\n  - balance: { to: smallest }\n'
+  const { inputs, stages } = await runDataPipeline(await write('packed.yaml', text))
+  const sha256 = createHash('sha256').update(packed).digest('hex')
+  expect(inputs).toEqual([{ file: '../packed.jsonl.gz', bytes: packed.length, sha256 }])
+  expect(stages[1]).toMatchObject({ records: 90, kept: 60, dropped: { 'balance: common': 30 } })
+})
+
+test('an address stays in the manifest as it is', async () => {
+  const server = createServer((_, response) => response.end('{"text":"from afar"}\n'))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const bound = server.address()
+  const address = `http://127.0.0.1:${typeof bound === 'object' && bound !== null ? bound.port : 0}/data.jsonl`
+  try {
+    const { inputs } = await runDataPipeline(await write('afar.yaml', `input: ${address}\noutput: afar\nthreads: 1\n`))
+    expect(inputs).toMatchObject([{ file: address, bytes: 21 }])
+  } finally {
+    server.close()
+  }
 })

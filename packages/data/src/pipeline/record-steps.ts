@@ -108,10 +108,11 @@ function filter(settings: Extract<Step, { name: 'filter' }>['settings']): Record
     const [bad] = filters ? filterText(text, filters) : []
     if (bad) return { dropped: bad.rule }
     if (!code && wanted === undefined) return { value }
-    const [reason] = filterCode(
+    const reasons = filterCode(
       typeof value.content === 'string' ? readText(record) : { text },
       wanted ? { licences: wanted } : {},
     )
-    return reason && (code || reason.rule === 'licence') ? { dropped: reason.rule } : { value }
+    const reason = code ? reasons[0] : reasons.find(({ rule }) => rule === 'licence')
+    return reason ? { dropped: reason.rule } : { value }
   }
 }

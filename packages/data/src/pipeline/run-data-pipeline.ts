@@ -1,37 +1,19 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import { usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import { findFiles } from '../find-files.js'
 import { type DataRecord, readRecordBatches } from '../read-records.js'
-import { readBytes } from '../reading/read-bytes.js'
+import { isUrl, readPacked, unreadable } from '../reading/read-bytes.js'
+import { type DatasetManifest, manifestName, manifestOf, type StageReport } from './dataset-manifest.js'
 import { loadRecipe, type Recipe, type Step } from './recipe.js'
 import { isPerRecord } from './record-steps.js'
+import { refuseOverlap } from './refuse-overlap.js'
 import { wholeStep } from './whole-steps.js'
 import { workInThreads } from './work-in-threads.js'
-
-export interface StageReport {
-  /** Names of its steps. */
-  readonly steps: readonly string[]
-  readonly records: number
-  readonly kept: number
-  /** Records that were left out, by step and reason. */
-  readonly dropped: Readonly<Record<string, number>>
-}
-
-/** What a pipeline made: `dataset.json` beside the data. */
-export interface DatasetManifest {
-  readonly format: 1
-  /** SHA-256 over the data: the same data, the same version. */
-  readonly version: string
-  readonly inputs: readonly { readonly file: string; readonly bytes: number; readonly sha256: string }[]
-  readonly steps: readonly unknown[]
-  readonly stages: readonly StageReport[]
-  readonly outputs: readonly { readonly file: string; readonly records: number; readonly sha256: string }[]
-}
 
 export interface DataPipelineOptions {
   readonly signal?: AbortSignal | undefined
@@ -53,7 +35,8 @@ const generation = 1
  */
 export async function runDataPipeline(file: string, options: DataPipelineOptions = {}): Promise<DatasetManifest> {
   const recipe = await loadRecipe(file)
-  const files = await findFiles(recipe.input)
+  const files = await findFiles(recipe.input, { signal: options.signal })
+  await refuseOverlap(recipe.output, [...recipe.input, ...files, ...benchmarkPaths(recipe.steps)])
   const inputs = await Promise.all(files.map(async (one) => ({ file: one, ...(await contentOf(one)) })))
   let key = hashOf([generation, inputs.map(({ sha256 }) => sha256)])
   let source: readonly string[] = files
@@ -72,18 +55,22 @@ export async function runDataPipeline(file: string, options: DataPipelineOptions
       .sort()
       .map((name) => join(stage, name))
   }
+  const before = (await manifestOf(recipe.output))?.outputs ?? []
   const outputs = await publish(source, recipe)
   for (const old of await readdir(folder).catch(() => []))
     if (!used.has(old)) await rm(join(folder, old), { recursive: true, force: true })
   const manifest: DatasetManifest = {
     format: 1,
     version: hashOf(outputs.map(({ file, sha256 }) => [file, sha256])),
-    inputs: inputs.map((one) => ({ ...one, file: relative(recipe.output, one.file) })),
+    inputs: inputs.map((one) => ({ ...one, file: placeOf(one.file, recipe.output) })),
     steps: recipe.steps.map(({ name, settings }) => ({ [name]: settings })),
     stages,
     outputs,
   }
-  await writeFileAtomic(join(recipe.output, 'dataset.json'), `${JSON.stringify(manifest, null, 2)}\n`)
+  await writeFileAtomic(join(recipe.output, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
+  // Of what lies there only what an earlier run wrote, and this one does not.
+  for (const old of before)
+    if (basename(old) === old && !outputs.some(({ file }) => file === old)) await rm(join(recipe.output, old), { force: true })
   return manifest
 }
 
@@ -198,8 +185,6 @@ async function publish(source: readonly string[], { output, steps }: Recipe) {
   const split = steps.at(-1)?.name === 'split'
   const outputs: { file: string; records: number; sha256: string }[] = []
   const names = split ? source.map((file) => basename(file)) : ['data.jsonl']
-  for (const old of ['data.jsonl', 'train.jsonl', 'validation.jsonl', 'test.jsonl'])
-    if (!names.includes(old)) await rm(join(output, old), { force: true })
   for (const [index, name] of names.entries()) {
     const target = join(output, name)
     const temporary = `${target}.${process.pid}.tmp`
@@ -233,23 +218,33 @@ async function recordsOf(file: string): Promise<{ records: number; sha256: strin
 async function contentOf(file: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256')
   let bytes = 0
-  for await (const piece of readBytes(file)) {
-    hash.update(piece)
-    bytes += piece.length
+  try {
+    for await (const piece of readPacked(file)) {
+      hash.update(piece)
+      bytes += piece.length
+    }
+  } catch (cause) {
+    throw unreadable(file, cause)
   }
-  const status = await stat(file).catch(() => undefined)
-  return { bytes: status?.size ?? bytes, sha256: hash.digest('hex') }
+  return { bytes, sha256: hash.digest('hex') }
+}
+
+/** How a manifest names an input: an address as it is, a file of the hub by its name and commit rather than its place in the cache. */
+function placeOf(file: string, output: string): string {
+  if (isUrl(file)) return file
+  const hub = /(?:^|\/)datasets--([^/]+?)--([^/]+)\/snapshots\/([^/]+)\/(.+)$/.exec(file.replaceAll('\\', '/'))
+  return hub ? `hf://datasets/${hub[1]}/${hub[2]}@${hub[3]}/${hub[4]}` : relative(output, file)
 }
 
 /** A benchmark that changed filters otherwise. */
 async function benchmarksIn(steps: readonly Step[]): Promise<string[]> {
   const hashes: string[] = []
-  for (const step of steps)
-    if (step.name === 'decontaminate')
-      for (const path of Object.values(step.settings.benchmarks))
-        for (const file of await findFiles(path)) hashes.push((await contentOf(file)).sha256)
+  for (const file of await findFiles(benchmarkPaths(steps))) hashes.push((await contentOf(file)).sha256)
   return hashes
 }
+
+const benchmarkPaths = (steps: readonly Step[]): string[] =>
+  steps.flatMap((step) => (step.name === 'decontaminate' ? Object.values(step.settings.benchmarks) : []))
 
 const hashOf = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 

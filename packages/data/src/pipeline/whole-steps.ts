@@ -25,7 +25,12 @@ export async function wholeStep(step: Step, source: readonly string[], folder: s
   if (step.name === 'balance') {
     const { categories, records: kept } = await balanceDataset(source, { ...step.settings, out, signal })
     const records = Object.values(categories).reduce((sum, { before }) => sum + before, 0)
-    return { records, kept, dropped: {} }
+    const fewer = Object.entries(categories).filter(([, { before, after }]) => after < before)
+    return {
+      records,
+      kept,
+      dropped: Object.fromEntries(fewer.map(([name, { before, after }]) => [`balance: ${name}`, before - after])),
+    }
   }
   if (step.name === 'split') {
     const { validation, test, ...settings } = step.settings

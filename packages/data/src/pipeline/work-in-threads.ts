@@ -31,6 +31,14 @@ export async function workInThreads(steps: readonly Step[], threads: number): Pr
   const entry = pathToFileURL(createRequire(import.meta.url).resolve('@qt/data/worker'))
   const waiting = new Map<number, { resolve(result: ChunkResult): void; reject(error: unknown): void }>()
   const load: number[] = []
+  let broken: unknown
+  let closing = false
+  const fail = (error: unknown): void => {
+    if (closing) return
+    broken ??= error
+    for (const { reject } of waiting.values()) reject(broken)
+    waiting.clear()
+  }
   const workers = Array.from({ length: threads }, (_, index) => {
     load.push(0)
     const worker = new Worker(entry, { workerData: { steps } })
@@ -41,16 +49,15 @@ export async function workInThreads(steps: readonly Step[], threads: number): Pr
       if ('result' in answer) one?.resolve(answer.result)
       else one?.reject(new QtError(answer.error))
     })
-    worker.on('error', (error) => {
-      for (const { reject } of waiting.values()) reject(error)
-      waiting.clear()
-    })
+    worker.on('error', fail)
+    worker.on('exit', (code) => fail(ended(code)))
     return worker
   })
   let next = 0
   return {
     run: (records) =>
       new Promise((resolve, reject) => {
+        if (broken !== undefined) return reject(broken)
         const id = next++
         const idle = load.indexOf(Math.min(...load))
         load[idle]!++
@@ -58,7 +65,16 @@ export async function workInThreads(steps: readonly Step[], threads: number): Pr
         workers[idle]!.postMessage({ id, records })
       }),
     close: async () => {
+      closing = true
       await Promise.all(workers.map((worker) => worker.terminate()))
     },
   }
 }
+
+const ended = (code: number) =>
+  new QtError({
+    code: 'DATA_PIPELINE',
+    message: `A thread of the pipeline ended by itself, with code ${code}.`,
+    kind: 'failure',
+    actions: ['Run it again: what is done is kept.', 'Set threads: 1 to see what it ended of.'],
+  })

@@ -43,7 +43,7 @@ export async function decontaminateDataset(
   const writer = out === undefined ? undefined : openRecordWriter(out)
   let [records, kept] = [0, 0]
   try {
-    for (const file of await findFiles(path))
+    for (const file of await findFiles(path, { signal }))
       for await (const batch of readRecordBatches(file)) {
         signal?.throwIfAborted()
         for (const record of batch) {

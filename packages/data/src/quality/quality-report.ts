@@ -62,7 +62,7 @@ export async function qualityReport(
   const texts: string[] = []
   const lengths: number[] = []
   let nearDuplicates = 0
-  for (const file of await findFiles(path))
+  for (const file of await findFiles(path, { signal }))
     for await (const batch of readRecordBatches(file, { onError: () => {} })) {
       signal?.throwIfAborted()
       for (const record of batch) {
