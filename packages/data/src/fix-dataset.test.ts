@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { fixDataset } from './fix-dataset.js'
+import { fixDataset, fixRecord } from './fix-dataset.js'
 
 // Other work may share the machine.
 vi.setConfig({ testTimeout: 120_000 })
@@ -145,4 +145,23 @@ test('a misspelt tool is corrected where its name stands, and several parts are 
   expect(await fixDataset(file)).toMatchObject({ fixed: 2, left: 1 })
   const text = JSON.stringify(roll('roll')).replace('I\u200b', 'I')
   expect(await lines(file)).toEqual([JSON.parse(text)])
+})
+
+test('a content whose parts are counted in characters is not changed', () => {
+  const turn = { role: 'assistant', content: 'It is cafÃ© time.' }
+  const fixed = (more: object) =>
+    fixRecord({
+      value: {
+        messages: [
+          { role: 'user', content: 'What?' },
+          { ...turn, ...more },
+        ],
+      },
+      where: {},
+    })
+  expect(fixed({}).value).toMatchObject({ messages: [{}, { content: 'It is café time.' }] })
+  const { value, applied, findings } = fixed({ learn: [[0, 5]] })
+  expect(value).toMatchObject({ messages: [{}, turn] })
+  expect(applied).toEqual([])
+  expect(findings).toMatchObject([{ code: 'mojibake' }])
 })

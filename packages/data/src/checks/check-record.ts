@@ -12,7 +12,7 @@ import { checkPrivate } from './check-private.js'
 import { checkReadable } from './check-readable.js'
 import { checkTurns } from './check-turns.js'
 import type { CopyCheck } from './copies.js'
-import { type DatasetFinding, type DatasetProblem, datasetFinding } from './dataset-finding.js'
+import { type DatasetFinding, type DatasetProblem, datasetFinding, type Path } from './dataset-finding.js'
 import { type RecordView, viewRecord } from './record-view.js'
 
 export interface CheckRecordOptions {
@@ -32,12 +32,17 @@ export interface CheckedRecord {
 
 const clean: readonly DatasetFinding[] = []
 
-/** A content of several parts, images among them, is not replaced by one text. */
+/** A content of several parts, images among them, is not replaced by one text; nor is one whose parts `learn` counts in characters. */
 function withoutLoss(problem: DatasetProblem, value: unknown): DatasetProblem {
   const { fix } = problem
-  if (typeof fix === 'string' || !fix.set?.some((one) => typeof one.value === 'string' && Array.isArray(atPath(value, one.path))))
-    return problem
+  if (typeof fix === 'string' || !fix.set?.some((one) => typeof one.value === 'string' && loses(value, one.path))) return problem
   return { ...problem, fix: { ...fix, set: undefined } }
+}
+
+function loses(value: unknown, path: Path): boolean {
+  if (Array.isArray(atPath(value, path))) return true
+  const counted = (part: number) => (atPath(value, [...path.slice(0, part), 'learn']) ?? null) !== null
+  return path.some((key, part) => (key === 'content' || key === 'value') && counted(part))
 }
 
 /** Everything that is wrong with one record. */
