@@ -67,11 +67,11 @@ export class Filling implements TextContext {
     return out
   }
 
-  /** An item of a list: left out when its condition does not hold or its text is empty; a slot that is a list is as many items. */
+  /** An item of a list: left out when its condition does not hold or its text is empty; a slot that is a list is as many items, a list stays one. */
   private item(value: unknown): unknown[] {
     if (isConditional(value) && !this.holds(value.when)) return []
     const rendered = this.render(isConditional(value) ? value.value : value)
-    return rendered === '' ? [] : Array.isArray(rendered) ? rendered : [rendered]
+    return rendered === '' ? [] : Array.isArray(rendered) && !Array.isArray(value) ? rendered : [rendered]
   }
 
   private slot(name: string): unknown {

@@ -170,3 +170,17 @@ test('the six categories of rules make a full set within its ranges, valid, and 
   expect(diversity.openings[0]!.share).toBeLessThan(0.06)
   expect(JSON.stringify(records)).not.toMatch(/\{\{|\[object|undefined/)
 })
+
+test('a list within a list stays one', async () => {
+  const file = join(folder, 'nested.yaml')
+  await writeFile(
+    file,
+    'slots:\n  to: [5]\n  all: { pick: 2, of: [x, y] }\ntemplates:\n  - id: a\n    example: { text: "{{to}}", learn: [[0, "{{to}}"], [7, 9]], all: ["{{all}}"] }\n',
+  )
+  const [made] = [...generateExamples(await loadTemplates(file), { size: 1 })]
+  expect(made?.value.learn).toEqual([
+    [0, 5],
+    [7, 9],
+  ])
+  expect(made?.value.all).toHaveLength(2)
+})
