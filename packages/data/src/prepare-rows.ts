@@ -77,7 +77,8 @@ export async function prepareRows(
   const around: Finding[] = []
   const onFinding = (finding: Finding) => void around.push(finding)
   const fixed = typeof data.validation === 'string'
-  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { onFinding, signal }) : []
+  const heldFiles =
+    typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { onFinding, signal }) : []
   const files = await dataFiles(data.path, data.format, { onFinding, avoid: await realPaths(heldFiles), signal })
   const unreadable = around.find(({ severity }) => severity === 'error')
   if (unreadable && !data.skipInvalid) throw unreadableFolder(unreadable)
