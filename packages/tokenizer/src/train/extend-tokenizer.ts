@@ -79,7 +79,10 @@ export async function extendTokenizer(
     words.map(({ times }) => times),
   )
   const prefix = typeof model.continuing_subword_prefix === 'string' ? model.continuing_subword_prefix : ''
+  const old = listAt(model.merges, 'model.merges')
+  const known = new Set(old.map((pair) => JSON.stringify(typeof pair === 'string' ? pair.split(' ') : pair)))
   const merges: [string, string][] = []
+  let size = vocabulary.ids.size
   for (let learned = 0; learned < learn; ) {
     const best = pairs.next()
     if (best === undefined || best.count < Math.max(1, minFrequency)) break
@@ -92,12 +95,13 @@ export async function extendTokenizer(
       vocab[token] = id
       names.set(id, token)
       learned++
+      size++
     }
-    merges.push([left, right])
+    // A merge that is there keeps its rank: a second one would take it away.
+    if (!known.has(JSON.stringify([left, right]))) merges.push([left, right])
     pairs.merge(best, id)
-    await breathe({ phase: 'merge', done: Object.keys(vocab).length, total: undefined })
+    await breathe({ phase: 'merge', done: size, total: undefined })
   }
-  const old = listAt(model.merges, 'model.merges')
   // Older files write a merge as one text.
   const joined = typeof old[0] === 'string'
   return {

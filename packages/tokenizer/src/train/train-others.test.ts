@@ -92,3 +92,54 @@ describe('extendTokenizer', () => {
     await expect(extendTokenizer(base, [], { learn: -1 })).rejects.toMatchObject({ code: 'VOCABULARY_SIZE' })
   })
 })
+
+describe('options of trainers', () => {
+  it.each([{ shrink: 1 }, { shrink: Number.NaN }, { longest: 0 }, { seeds: 1.5 }])('refuses %o for Unigram', async (option) => {
+    const field = Object.keys(option)[0]
+    await expect(trainUnigram(['to be'], { vocabularySize: 20, ...option })).rejects.toMatchObject({
+      code: 'UNIGRAM_OPTION',
+      where: { field },
+    })
+  })
+
+  it('stops within a round of Unigram when told to', async () => {
+    const texts = Array.from({ length: 20_000 }, (_, i) => `word${(i * 2654435761) % 1_000_003} part${(i * 40503) % 65_521}`)
+    const abort = new AbortController()
+    let seen = 0
+    const run = trainUnigram(texts, {
+      vocabularySize: 100,
+      signal: abort.signal,
+      onProgress: ({ phase, done }) => {
+        // The first candidates are being looked for: no round is over.
+        if (phase === 'merge' && done === 0) abort.abort()
+        seen++
+      },
+    })
+    await expect(run).rejects.toMatchObject({ code: 'INTERRUPTED' })
+    expect(seen).toBeGreaterThan(0)
+  })
+})
+
+describe('merges that are there', () => {
+  it('keep their rank when a new one makes them reachable', async () => {
+    const json = {
+      pre_tokenizer: { type: 'Whitespace' },
+      model: {
+        type: 'BPE',
+        vocab: { a: 0, b: 1, c: 2, d: 3, ab: 4, abc: 5, cd: 6 },
+        merges: [
+          ['ab', 'c'],
+          ['c', 'd'],
+        ],
+      },
+    }
+    const { model } = await extendTokenizer(json, ['abc abc abc ab'], { learn: 3 })
+    expect(model).toMatchObject({
+      merges: [
+        ['ab', 'c'],
+        ['c', 'd'],
+        ['a', 'b'],
+      ],
+    })
+  })
+})

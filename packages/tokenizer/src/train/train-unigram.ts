@@ -1,3 +1,4 @@
+import { usageError } from '@qt/core'
 import { parsePreTokenizer } from '../pre-tokenize.js'
 import { wordCounter } from './count-words.js'
 import { specialToken } from './tokenizer-json.js'
@@ -35,6 +36,9 @@ export async function trainUnigram(
   const { vocabularySize, signal, onProgress } = options
   const specialTokens = [...new Set(['<unk>', ...(options.specialTokens ?? [])])]
   checkTraining({ ...options, specialTokens }, 1, 'character')
+  checkWhole('longest', longest)
+  checkWhole('seeds', seeds)
+  if (!(shrink > 0 && shrink < 1)) throw optionError('shrink', shrink, 'a share between 0 and 1', '0.75')
   stopIfAborted(signal)
   const breathe = breather(options)
   const preTokenizer = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }
@@ -49,15 +53,18 @@ export async function trainUnigram(
   const wanted = vocabularySize - specialTokens.length
   // Where there is not room for every character, the rarest are unknown.
   const characters = new Set(mostFrequent(charactersOf(words), wanted).map(([text]) => text))
-  let pieces = seedPieces(words, characters, longest, Math.max(seeds, wanted))
+  let size = 0
+  // A round of a large text takes minutes: others get a turn within it.
+  const turn: Turn = (at) => (at % 256 === 0 ? breathe({ phase: 'merge', done: size, total: vocabularySize }) : undefined)
+  let pieces = await seedPieces(words, characters, longest, Math.max(seeds, wanted), turn)
   while (true) {
     for (let round = 0; round < 2; round++) {
-      pieces = maximised(pieces, expected(words, pieces, longest), characters, wanted)
-      await breathe({ phase: 'merge', done: pieces.length, total: vocabularySize })
+      size = pieces.length
+      pieces = maximised(pieces, await expected(words, pieces, longest, turn), characters, wanted)
     }
     if (pieces.length <= wanted) break
-    pieces = pruned(words, pieces, characters, Math.max(wanted, Math.floor(shrink * pieces.length)), longest)
-    await breathe({ phase: 'merge', done: pieces.length, total: vocabularySize })
+    size = pieces.length
+    pieces = await pruned(words, pieces, characters, Math.max(wanted, Math.floor(shrink * pieces.length)), longest, turn)
   }
   const sorted = pieces.toSorted((a, b) => b.score - a.score || (a.text < b.text ? -1 : 1))
   onProgress?.({ phase: 'merge', done: sorted.length, total: vocabularySize })
@@ -75,6 +82,19 @@ export async function trainUnigram(
   } as const
 }
 
+function checkWhole(field: string, value: number): void {
+  if (!(Number.isInteger(value) && value >= 1)) throw optionError(field, value, 'a whole number from 1 on', 'its default: leave it out')
+}
+
+const optionError = (field: string, value: number, what: string, instead: string) =>
+  usageError('UNIGRAM_OPTION', `${field} is ${value}; it has to be ${what}.`, {
+    where: { field },
+    actions: [`Use ${instead}.`],
+  })
+
+/** Lets others have a turn now and then. */
+type Turn = (at: number) => Promise<void> | undefined
+
 interface Word {
   readonly characters: readonly string[]
   readonly times: number
@@ -90,9 +110,16 @@ const mostFrequent = (counts: ReadonlyMap<string, number>, most: number): (reado
   [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, most)
 
 /** Every character, and the substrings of words that occur twice at least and cover most: their frequency times their length. */
-function seedPieces(words: readonly Word[], characters: ReadonlySet<string>, longest: number, most: number): Piece[] {
+async function seedPieces(
+  words: readonly Word[],
+  characters: ReadonlySet<string>,
+  longest: number,
+  most: number,
+  turn: Turn,
+): Promise<Piece[]> {
   const found = new Map<string, number>()
-  for (const { characters: list, times } of words)
+  for (const [at, { characters: list, times }] of words.entries()) {
+    await turn(at)
     for (let from = 0; from < list.length; from++) {
       let text = ''
       for (let to = from; to < Math.min(list.length, from + longest) && characters.has(list[to]!); to++) {
@@ -100,6 +127,7 @@ function seedPieces(words: readonly Word[], characters: ReadonlySet<string>, lon
         found.set(text, (found.get(text) ?? 0) + times)
       }
     }
+  }
   const weights = new Map<string, number>()
   for (const [text, times] of found) {
     const length = [...text].length
@@ -135,10 +163,11 @@ const logAdd = (a: number, b: number): number =>
 const indexOf = (pieces: readonly Piece[]): Map<string, number> => new Map(pieces.map(({ text }, place) => [text, place]))
 
 /** How often each piece is expected, over all ways to cut the words (forward-backward). */
-function expected(words: readonly Word[], pieces: readonly Piece[], longest: number): Float64Array {
+async function expected(words: readonly Word[], pieces: readonly Piece[], longest: number, turn: Turn): Promise<Float64Array> {
   const index = indexOf(pieces)
   const counts = new Float64Array(pieces.length)
-  for (const { characters, times } of words) {
+  for (const [at, { characters, times }] of words.entries()) {
+    await turn(at)
     const edges = edgesOf(characters, index, longest)
     const forward = new Float64Array(characters.length + 1).fill(Number.NEGATIVE_INFINITY)
     const backward = forward.slice()
@@ -201,28 +230,36 @@ function best(
 }
 
 /** The pieces without which the likelihood falls most, characters among them in any case. */
-function pruned(
+async function pruned(
   words: readonly Word[],
   pieces: readonly Piece[],
   characters: ReadonlySet<string>,
   keep: number,
   longest: number,
-): Piece[] {
+  turn: Turn,
+): Promise<Piece[]> {
   const index = indexOf(pieces)
   const frequency = new Float64Array(pieces.length)
-  for (const { characters: list, times } of words)
+  for (const [at, { characters: list, times }] of words.entries()) {
+    await turn(at)
     for (const piece of best(list, pieces, index, longest)) frequency[piece]! += times
+  }
   const sum = frequency.reduce((total, one) => total + one, 0)
-  const rated = pieces.map((piece, place) => {
-    if (characters.has(piece.text)) return { piece, loss: Number.POSITIVE_INFINITY }
+  const lossOf = (piece: Piece, place: number): number => {
+    if (characters.has(piece.text)) return Number.POSITIVE_INFINITY
     const own = frequency[place]!
-    if (own === 0) return { piece, loss: Number.NEGATIVE_INFINITY }
+    if (own === 0) return Number.NEGATIVE_INFINITY
     const instead = best([...piece.text], pieces, index, longest, place)
     // What the likelihood loses when its occurrences are cut in the second best way (Kudo, section 3.2).
     const total = sum + own * (instead.length - 1)
     const after = instead.reduce((log, one) => log + Math.log((frequency[one]! + own) / total), 0)
-    return { piece, loss: own * (Math.log(own / sum) - after) }
-  })
+    return own * (Math.log(own / sum) - after)
+  }
+  const rated: { readonly piece: Piece; readonly loss: number }[] = []
+  for (const [place, piece] of pieces.entries()) {
+    await turn(place)
+    rated.push({ piece, loss: lossOf(piece, place) })
+  }
   return rated
     .toSorted((a, b) => b.loss - a.loss || (a.piece.text < b.piece.text ? -1 : 1))
     .slice(0, Math.max(keep, characters.size))
