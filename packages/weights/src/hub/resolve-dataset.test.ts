@@ -37,6 +37,17 @@ describe('resolveDataset', () => {
     await expect(resolveDataset('hf://datasets/owner/name/none', options)).rejects.toMatchObject({ code: 'HUB_NO_DATA' })
   })
 
+  it('keeps what a folder called all has apart from all there is', async () => {
+    const hub = await hubServer({ kind: 'dataset', files: { 'all/a.jsonl': bytes('{}\n'), 'b.jsonl': bytes('{}\n') } })
+    const options = { endpoint: hub.endpoint, cacheDir: temporaryFolder() }
+    const everything = await resolveDataset('hf:owner/name', options)
+    const folder = await resolveDataset('hf:owner/name/all', options)
+    await hub.close()
+    expect(names(everything)).toEqual(['all/a.jsonl', 'b.jsonl'])
+    expect(await resolveDataset('hf:owner/name', options)).toEqual(everything)
+    expect(await resolveDataset('hf:owner/name/all', options)).toEqual(folder)
+  })
+
   it('prefers Parquet where the data is there in several forms', async () => {
     const hub = await hubServer({ kind: 'dataset', files: { 'a.csv': bytes('x\n1\n'), 'data/a.parquet': bytes('PAR1') } })
     const found = await resolveDataset('hf:owner/name', { endpoint: hub.endpoint, cacheDir: temporaryFolder() })

@@ -108,8 +108,9 @@ function matcher(path: string): (name: string) => boolean {
   return (name) => expression.test(name)
 }
 
+/** The name for all files has a letter that no encoded path has. */
 const listOf = (cache: RepositoryCache, commit: string, path: string): string =>
-  joinPath(cache.folder, `files/${commit}/${encodeURIComponent(path || 'all').replaceAll('*', '%2A')}.json`)
+  joinPath(cache.folder, `files/${commit}/${encodeURIComponent(path).replaceAll('*', '%2A') || '+all'}.json`)
 
 async function rememberFiles(cache: RepositoryCache, commit: string, path: string, names: readonly string[]): Promise<void> {
   const { mkdir } = await import('node:fs/promises')
