@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { writeFileAtomic } from '@qt/core/node'
 import { type RunEvent, type TrainingConfig, usageError } from '@qt/core'
 import type { StagedTrainer, StageSettings } from '@qt/quantum/decisions'
+import { contentId } from './eval/content-id.js'
+import type { Io } from './io.js'
 import { need } from './need.js'
+import { localPath } from './resolve.js'
 import { withModel } from './variants.js'
 
 /** Where training stands: the adapter or the model that the last stage wrote; neither before the first. */
@@ -21,6 +25,7 @@ interface Group {
 }
 
 export interface StagedInput {
+  readonly io: Io
   readonly config: TrainingConfig
   readonly groupBy: string
   readonly signal: AbortSignal
@@ -30,8 +35,11 @@ export interface StagedInput {
 /** Every so many lines of a group is held out, and so many at most tell the loss of a group. */
 const [heldOutEvery, sampled] = [5, 16]
 
-/** The real trainer, in stages: each begins with the adapter (or model) of the one before, on lines that were sampled for it. */
-export async function stagedTrainer({ config, groupBy, signal, onEvent }: StagedInput): Promise<StagedTrainer<StageState>> {
+/**
+ * The real trainer, in stages: each begins with the adapter (or model) of the one before, on lines that were sampled for it. A stage that an
+ * interrupted run finished is not trained again; one that it left in the middle is trained anew.
+ */
+export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: StagedInput): Promise<StagedTrainer<StageState>> {
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
   const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
@@ -41,7 +49,7 @@ export async function stagedTrainer({ config, groupBy, signal, onEvent }: Staged
   const { groups, heldOut } = await splitGroups(config, groupBy, folder)
   const features = textFeatures(groups.map(({ text }) => text))
   const { threads } = config
-  let run = 0
+  const baseId = await contentId([await localPath(config.base!, io, signal)], signal)
 
   /** Mean loss of a token of each file. */
   async function losses(state: StageState, files: readonly string[]): Promise<{ loss: number; tokens: number }[]> {
@@ -61,11 +69,21 @@ export async function stagedTrainer({ config, groupBy, signal, onEvent }: Staged
   }
 
   return {
-    async train(from, { steps, sampling }) {
-      run++
-      const file = join(folder, `run-${run}.jsonl`)
-      await writeFile(file, sampledLines(groups, sampling, config.training.seed + run).join('\n'))
+    async train(from, { stage: number, steps, sampling }) {
+      // Of one stage what is decided and what is plain differ by what they see, not by chance.
+      const seed = config.training.seed + number
+      const lines = sampledLines(groups, sampling, seed).join('\n')
       const { epochs: _, ...training } = config.training
+      const { output: _output, quantum: _quantum, ...decisive } = config
+      const came = Object.values(from).map((path) => relative(folder, path))
+      const id = createHash('sha256').update(JSON.stringify([baseId, came, steps, decisive, lines])).digest('hex').slice(0, 12)
+      const output = join(folder, `stage-${number}-${id}`)
+      const mark = join(folder, `stage-${number}-${id}.json`)
+      const done = await readFile(mark, 'utf8').catch(() => undefined)
+      if (done !== undefined) return stateIn(output, JSON.parse(done))
+      await rm(output, { recursive: true, force: true })
+      const file = join(folder, `stage-${number}-${id}.jsonl`)
+      await writeFile(file, lines)
       const stage = train(
         {
           ...config,
@@ -75,16 +93,19 @@ export async function stagedTrainer({ config, groupBy, signal, onEvent }: Staged
           training: {
             ...training,
             steps,
-            seed: config.training.seed + run,
+            seed,
             warmupSteps: from.adapter ? 0 : training.warmupSteps,
           },
-          output: join(folder, `run-${run}`),
+          output,
         },
         { signal },
       )
       for await (const event of stage) onEvent(event)
       const { adapter, model } = await stage
-      return adapter ? { adapter: adapter.path } : { model: model!.path }
+      const written = adapter ? { adapter: relative(output, adapter.path) } : { model: relative(output, model!.path) }
+      // Last: a stage without it is trained anew.
+      await writeFileAtomic(mark, JSON.stringify(written))
+      return stateIn(output, written)
     },
     async statistics(state) {
       const found = await losses(
@@ -106,6 +127,11 @@ export async function stagedTrainer({ config, groupBy, signal, onEvent }: Staged
   }
 }
 
+const stateIn = (output: string, { adapter, model }: StageState): StageState => ({
+  ...(adapter === undefined ? {} : { adapter: join(output, adapter) }),
+  ...(model === undefined ? {} : { model: join(output, model) }),
+})
+
 /** Examples by the value of a field; every fifth of each group is held out. */
 async function splitGroups(
   { data, base }: TrainingConfig,
@@ -122,7 +148,9 @@ async function splitGroups(
   for await (const { value } of readRecords(path)) {
     const { [groupBy]: name, ...rest } = value
     const key = typeof name === 'string' ? name : 'other'
-    lines.set(key, [...(lines.get(key) ?? []), JSON.stringify(rest)])
+    const group = lines.get(key)
+    if (group) group.push(JSON.stringify(rest))
+    else lines.set(key, [JSON.stringify(rest)])
   }
   if (lines.size < 2)
     throw refused(

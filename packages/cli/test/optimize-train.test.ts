@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -43,9 +43,28 @@ test('trains in stages that are decided, measured beside plain ones, and kept or
   expect(second.before).toBeCloseTo(first.kept ? first.decided : (first.plain ?? first.decided), 9)
   expect((await stat(join(written, 'adapter_model.safetensors'))).size).toBeGreaterThan(1000)
   const held = (await readFile(join(output, 'stages', 'held-out.jsonl'), 'utf8')).trim().split('\n')
-  const seen = await readFile(join(output, 'stages', 'run-1.jsonl'), 'utf8')
+  const files = await readdir(join(output, 'stages'))
+  const trainedOn = files.find((name) => /^stage-1-.*\.jsonl$/.test(name))
+  const seen = await readFile(join(output, 'stages', trainedOn!), 'utf8')
   expect(held).toHaveLength(4)
   expect(seen.split('\n').length).toBeGreaterThan(8)
+})
+
+test('run again it takes finished stages as they are, and trains what was left in the middle anew', async () => {
+  const output = join(folder, 'again')
+  const once = () => qt(args('--steps', '2', '--optimization-frequency', '1', '--output', output))
+  const first = await once()
+  expect(first.code, first.stderr).toBe(0)
+  const stages = join(output, 'stages')
+  const marks = (await readdir(stages)).filter((name) => /^stage-.*\.json$/.test(name)).sort()
+  const old = new Date(2001, 1, 1)
+  for (const name of marks) await utimes(join(stages, name), old, old)
+  await rm(join(stages, marks.at(-1)!))
+  const again = await once()
+  expect(again.code, again.stderr).toBe(0)
+  expect(JSON.parse(again.stdout).written).toBe(JSON.parse(first.stdout).written)
+  const times = await Promise.all(marks.map(async (name) => (await stat(join(stages, name))).mtimeMs === old.getTime()))
+  expect(times).toEqual(marks.map((_, i) => i < marks.length - 1))
 })
 
 test('says what it needs', async () => {

@@ -43,10 +43,8 @@ export async function codeOfModel(
   const some = firstOfEach(tasks, flags.limit)
   const model = await loadModel(flags, positionals, { signal })
   try {
-    const { model: named = positionals[0]!, precision, 'kv-cache': kvCache, 'context-length': contextLength } = flags
+    const { model: named = positionals[0]! } = flags
     const files = cache === undefined ? [] : [await localPath(named, io, signal), ...adapter]
-    // What else decides about an answer.
-    const answering = [precision, kvCache, contextLength].filter((value) => value !== undefined)
     return await evaluateCode(model, some, {
       executor: sandbox,
       style,
@@ -57,12 +55,18 @@ export async function codeOfModel(
       ...(temperature === undefined ? {} : { temperature }),
       ...(seed === undefined ? {} : { seed }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(cache === undefined ? {} : { cache, modelId: [await contentId(files, signal), ...answering].join(' ') }),
+      ...(cache === undefined ? {} : { cache, modelId: [await contentId(files, signal), ...answering(flags)].join(' ') }),
     })
   } finally {
     await model.close()
   }
 }
+
+/** What decides about an answer besides the model and its adapters, each by its name. */
+export const answering = (flags: Pick<AskValues, 'precision' | 'kv-cache' | 'context-length'>): string[] =>
+  (['precision', 'kv-cache', 'context-length'] as const).flatMap((name) =>
+    flags[name] === undefined ? [] : [`${name} ${flags[name]}`],
+  )
 
 /** How --style says that a model is asked. */
 export function codeStyleOf(style = 'instruct'): CodeStyle {

@@ -1,5 +1,6 @@
 import type { BracketCall, ToolCallReport } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
+import { answering } from '../eval/code-of-model.js'
 import { contentId } from '../eval/content-id.js'
 import { heldOut } from '../eval/held-out.js'
 import { bareShare, shareText } from '../eval/share.js'
@@ -44,7 +45,7 @@ export const evalTools = defineVerb({
           tools,
           signal,
           ...(maxTokens === undefined ? {} : { maxTokens }),
-          ...(cache === undefined ? {} : { cache, modelId: `${await contentId(files, signal)} ${flags.precision ?? ''}`.trim() }),
+          ...(cache === undefined ? {} : { cache, modelId: [await contentId(files, signal), ...answering(flags)].join(' ') }),
           onProgress: ({ done, total, right }) => progress.update(`turn ${done}/${total}  ${right} right`),
         })
       } finally {

@@ -1,4 +1,4 @@
-import { cp, rm } from 'node:fs/promises'
+import { cp, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig, usageError } from '@qt/core'
 import { loadConfig } from '@qt/core/node'
@@ -17,7 +17,7 @@ export const optimizeTrain = defineVerb({
   name: 'optimize train',
   summary: 'Train in stages, and decide before each which examples it sees more of.',
   details:
-    'Every --optimization-frequency steps the loss of each group of examples is measured and a QUBO within --qubo-size-limit says which are seen twice as often and which half as often, with as many tokens in all. Each stage is measured on every fifth example, which is never trained on; where its loss did not fall it is rolled back and trained plainly. --control trains every stage plainly, too, and keeps what is better: twice the work, and the effect of each decision. The optimiser begins anew with each stage. Data is one JSONL file; --group-by names the field that says what kind an example is.',
+    'Every --optimization-frequency steps the loss of each group of examples is measured and a QUBO within --qubo-size-limit says which are seen twice as often and which half as often, with as many tokens in all. Each stage is measured on every fifth example, which is never trained on; where its loss did not fall it is rolled back and trained plainly. --control trains every stage plainly, too, and keeps what is better: twice the work, and the effect of each decision. The optimiser begins anew with each stage. Run again after an interruption, it takes the stages that are finished as they are. Data is one JSONL file; --group-by names the field that says what kind an example is.',
   flags: {
     config: { type: 'text', value: 'FILE', description: 'A YAML or JSON configuration; flags override it.' },
     ...trainFlags,
@@ -47,7 +47,7 @@ export const optimizeTrain = defineVerb({
           signal,
         )
         const groupBy = flags['group-by'] ?? 'category'
-        const trainer = await stagedTrainer({ config, groupBy, signal, onEvent: show })
+        const trainer = await stagedTrainer({ config, groupBy, io, signal, onEvent: show })
         const { state, stages } = await trainInStages(
           trainer,
           {},
@@ -63,8 +63,15 @@ export const optimizeTrain = defineVerb({
         )
         progress.end()
         const written = join(config.output, state.adapter === undefined ? 'model' : 'adapter')
-        await rm(written, { recursive: true, force: true })
-        await cp(state.adapter ?? state.model!, written, { recursive: true })
+        // Beside it first: what was there stays until the new one is whole.
+        const beside = `${written}.${process.pid}.tmp`
+        try {
+          await cp(state.adapter ?? state.model!, beside, { recursive: true })
+          await rm(written, { recursive: true, force: true })
+          await rename(beside, written)
+        } finally {
+          await rm(beside, { recursive: true, force: true })
+        }
         const cell = (value: number | undefined) => value?.toFixed(4) ?? ''
         io.out(
           numbers([
