@@ -73,7 +73,10 @@ test.skipIf(chromium === undefined)('a real browser solves as Node does', { time
   const port = typeof address === 'object' && address ? address.port : 0
   const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', `--user-data-dir=${profile}`]
   const browser = spawn(chromium!, [...flags, `http://127.0.0.1:${port}/`], { stdio: 'ignore' })
-  const ended = new Promise((done) => browser.on('exit', done))
+  const ended = new Promise<void>((done) => {
+    browser.once('exit', () => done())
+    browser.once('error', () => done())
+  })
   onTestFinished(async () => {
     browser.kill('SIGKILL')
     await ended
@@ -82,5 +85,8 @@ test.skipIf(chromium === undefined)('a real browser solves as Node does', { time
     await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   })
   const here = await solve(model, { solver: 'parallel-tempering', sweeps: 50, reads: 2, seed: 4 })
-  expect(JSON.parse(await said)).toEqual({ energy: here.energy, engine: 'wasm', solution: [...here.solution] })
+  const died = ended.then((): never => {
+    throw new Error('Chromium ended before the page said anything')
+  })
+  expect(JSON.parse(await Promise.race([said, died]))).toEqual({ energy: here.energy, engine: 'wasm', solution: [...here.solution] })
 })
