@@ -57,21 +57,27 @@ export function start(invocation: Invocation, { limits, input, user, group }: St
   })
   let over: Exclude<Ended, 'exited'> | undefined
   let failure: Error | undefined
+  // Before anything that may throw: an error that nobody hears ends the caller.
+  child.once('error', (error) => {
+    failure = error
+  })
+  // Where no more files can be opened the process has no pipes.
+  if (!child.stdout || !child.stderr) {
+    invocation.dispose()
+    throw notRun('', new Error('it got no pipes, too many files may be open'))
+  }
   const end = (why?: Exclude<Ended, 'exited'>) => {
     over ??= why
     if (group) killGroup(child)
     else killConfined(child)
   }
-  const stdout = new Output(child.stdout!, limits.outputBytes, () => end('output'))
-  const stderr = new Output(child.stderr!, limits.outputBytes, () => end('output'))
+  const stdout = new Output(child.stdout, limits.outputBytes, () => end('output'))
+  const stderr = new Output(child.stderr, limits.outputBytes, () => end('output'))
   const report = new Output(childPipe(child, 3), 65536, () => end())
   const sockets = child.stdio.filter((stream) => stream instanceof Socket)
   // A program need not read what it is given.
   for (const socket of sockets) socket.on('error', () => {})
   const closed = new Promise<number | null>((resolve) => {
-    child.once('error', (error) => {
-      failure = error
-    })
     child.once('close', (code) => {
       invocation.dispose()
       resolve(code)
