@@ -21,7 +21,7 @@ function cubic(seed: number): QuadraticModel {
 const cut = (energy: number) => ((3 / 2) * size - energy) / 2
 
 /** The best energy of a way, and the share of its measurements that gave the optimum. */
-async function best(model: QuadraticModel, seed: number): Promise<{ energy: number; share?: number; mean?: number }> {
+async function best(model: QuadraticModel, seed: number, optimum: number): Promise<{ energy: number; share?: number; mean?: number }> {
   if (way === 'exact') return solve(model, { solver: 'exact', time: 10 })
   if (way === 'annealing') return solve(model, { solver: 'simulated-annealing', sweeps: 50, seed, threads: 1 })
   if (way === 'greedy') return solve(model, { solver: 'greedy', sweeps: 1, seed, threads: 1 })
@@ -36,21 +36,20 @@ async function best(model: QuadraticModel, seed: number): Promise<{ energy: numb
       Uint8Array.from({ length: size }, () => (draw() < 0.5 ? 1 : 0)),
     ),
   )
-  const { energy: least } = await solve(model, { solver: 'exact', time: 10 })
   return {
     energy: Math.min(...energies),
-    share: energies.filter((energy) => energy === least).length / shots,
+    share: energies.filter((energy) => energy === optimum).length / shots,
     mean: energies.reduce((a, b) => a + b, 0) / shots,
   }
 }
 
 const sums = { solved: 0, ratio: 0, milliseconds: 0, share: 0, mean: 0 }
-await best(cubic(99), 1)
+await best(cubic(99), 1, 0)
 for (let seed = 1; seed <= 10; seed++) {
   const model = cubic(seed)
   const { energy: optimum } = await solve(model, { solver: 'exact', time: 10 })
   const started = performance.now()
-  const { energy, share, mean } = await best(model, seed)
+  const { energy, share, mean } = await best(model, seed, optimum)
   sums.milliseconds += (performance.now() - started) / 10
   sums.solved += energy === optimum ? 1 : 0
   sums.ratio += cut(energy) / cut(optimum) / 10
