@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
-import { writeFileAtomic } from '@qt/core/node'
 import { type RunEvent, type TrainingConfig, usageError } from '@qt/core'
+import { writeFileAtomic } from '@qt/core/node'
 import type { StagedTrainer, StageSettings } from '@qt/quantum/decisions'
 import { contentId } from './eval/content-id.js'
 import type { Io } from './io.js'
@@ -76,7 +76,10 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
       const { epochs: _, ...training } = config.training
       const { output: _output, quantum: _quantum, ...decisive } = config
       const came = Object.values(from).map((path) => relative(folder, path))
-      const id = createHash('sha256').update(JSON.stringify([baseId, came, steps, decisive, lines])).digest('hex').slice(0, 12)
+      const id = createHash('sha256')
+        .update(JSON.stringify([baseId, came, steps, decisive, lines]))
+        .digest('hex')
+        .slice(0, 12)
       const output = join(folder, `stage-${number}-${id}`)
       const mark = join(folder, `stage-${number}-${id}.json`)
       const done = await readFile(mark, 'utf8').catch(() => undefined)

@@ -88,5 +88,9 @@ test.skipIf(chromium === undefined)('a real browser solves as Node does', { time
   const died = ended.then((): never => {
     throw new Error('Chromium ended before the page said anything')
   })
-  expect(JSON.parse(await Promise.race([said, died]))).toEqual({ energy: here.energy, engine: 'wasm', solution: [...here.solution] })
+  expect(JSON.parse(await Promise.race([said, died]))).toEqual({
+    energy: here.energy,
+    engine: 'wasm',
+    solution: [...here.solution],
+  })
 })

@@ -21,7 +21,11 @@ function cubic(seed: number): QuadraticModel {
 const cut = (energy: number) => ((3 / 2) * size - energy) / 2
 
 /** The best energy of a way, and the share of its measurements that gave the optimum. */
-async function best(model: QuadraticModel, seed: number, optimum: number): Promise<{ energy: number; share?: number; mean?: number }> {
+async function best(
+  model: QuadraticModel,
+  seed: number,
+  optimum: number,
+): Promise<{ energy: number; share?: number; mean?: number }> {
   if (way === 'exact') return solve(model, { solver: 'exact', time: 10 })
   if (way === 'annealing') return solve(model, { solver: 'simulated-annealing', sweeps: 50, seed, threads: 1 })
   if (way === 'greedy') return solve(model, { solver: 'greedy', sweeps: 1, seed, threads: 1 })

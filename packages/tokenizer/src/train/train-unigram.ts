@@ -83,7 +83,8 @@ export async function trainUnigram(
 }
 
 function checkWhole(field: string, value: number): void {
-  if (!(Number.isInteger(value) && value >= 1)) throw optionError(field, value, 'a whole number from 1 on', 'its default: leave it out')
+  if (!(Number.isInteger(value) && value >= 1))
+    throw optionError(field, value, 'a whole number from 1 on', 'its default: leave it out')
 }
 
 const optionError = (field: string, value: number, what: string, instead: string) =>
