@@ -63,7 +63,7 @@ export async function codeOfModel(
 }
 
 /** What decides about an answer besides the model and its adapters, each by its name. */
-export const answering = (flags: Pick<AskValues, 'precision' | 'kv-cache' | 'context-length'>): string[] =>
+export const answering = (flags: Partial<Pick<AskValues, 'precision' | 'kv-cache' | 'context-length'>>): string[] =>
   (['precision', 'kv-cache', 'context-length'] as const).flatMap((name) =>
     flags[name] === undefined ? [] : [`${name} ${flags[name]}`],
   )
