@@ -36,6 +36,8 @@ export const tensorTypes = {
   TQ2_0: { id: 35, blockSize: 256, blockBytes: 66 },
   MXFP4: { id: 39, blockSize: 32, blockBytes: 17 },
   NVFP4: { id: 40, blockSize: 64, blockBytes: 36 },
+  Q1_0: { id: 41, blockSize: 128, blockBytes: 18 },
+  Q2_0: { id: 42, blockSize: 64, blockBytes: 18 },
   /** No type of GGUF: bitsandbytes' four bits, as the engine lays them out. */
   NF4: { id: 1000, blockSize: 64, blockBytes: 36 },
 } as const

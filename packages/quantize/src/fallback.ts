@@ -1,11 +1,13 @@
 import { type TensorType, tensorTypes } from '@qt/core'
 
-/** What llama.cpp stores instead where rows do not divide into blocks of 256 (llama-quant.cpp). */
+/** What llama.cpp stores instead where rows do not divide into blocks (llama-quant.cpp); it refuses those of Q1_0. */
 const narrower: Partial<Record<TensorType, TensorType>> = {
   Q2_K: 'Q4_0',
   Q3_K: 'Q4_0',
   TQ1_0: 'Q4_0',
   TQ2_0: 'Q4_0',
+  Q1_0: 'Q4_0',
+  Q2_0: 'Q4_0',
   Q4_K: 'Q5_0',
   Q5_K: 'Q5_1',
   Q6_K: 'Q8_0',

@@ -13,6 +13,8 @@ import { iq4_nl } from './methods/iq4_nl.js'
 import { iq4_xs } from './methods/iq4_xs.js'
 import { mxfp4 } from './methods/mxfp4.js'
 import { nvfp4 } from './methods/nvfp4.js'
+import { q1_0 } from './methods/q1_0.js'
+import { q2_0 } from './methods/q2_0.js'
 import { q2_k } from './methods/q2_k.js'
 import { q3_k } from './methods/q3_k.js'
 import { q4_0 } from './methods/q4_0.js'
@@ -50,11 +52,13 @@ export const quantMethods: readonly QuantMethod[] = [
   q2_k,
   iq2_s,
   iq2_xs,
+  q2_0,
   iq2_xxs,
   tq2_0,
   iq1_m,
   tq1_0,
   iq1_s,
+  q1_0,
   q8_k,
 ]
 

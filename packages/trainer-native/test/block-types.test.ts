@@ -35,6 +35,8 @@ const scales: Partial<Record<TensorType, readonly number[]>> = {
   IQ1_S: [0],
   TQ1_0: [52],
   TQ2_0: [64],
+  Q1_0: [0],
+  Q2_0: [0],
   MXFP4: [],
 }
 

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
         std::pair{"IQ3_XXS", TensorType::IQ3_XXS}, std::pair{"IQ2_S", TensorType::IQ2_S}, std::pair{"IQ2_XS", TensorType::IQ2_XS},
         std::pair{"IQ2_XXS", TensorType::IQ2_XXS}, std::pair{"IQ1_M", TensorType::IQ1_M}, std::pair{"IQ1_S", TensorType::IQ1_S},
         std::pair{"TQ1_0", TensorType::TQ1_0}, std::pair{"TQ2_0", TensorType::TQ2_0}, std::pair{"MXFP4", TensorType::MXFP4},
-        std::pair{"NVFP4", TensorType::NVFP4}}) {
+        std::pair{"NVFP4", TensorType::NVFP4}, std::pair{"Q1_0", TensorType::Q1_0}, std::pair{"Q2_0", TensorType::Q2_0}}) {
     if (argc > 1 && std::strstr(argv[1], name) == nullptr) continue;
     std::printf("%-11s", name);
     for (int i = 0; i < tables; ++i) {

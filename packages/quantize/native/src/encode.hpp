@@ -33,7 +33,7 @@ constexpr TensorType encodableTypes[] = {TensorType::F32,  TensorType::F16,  Ten
                                          TensorType::Q4_K, TensorType::Q3_K, TensorType::Q2_K, TensorType::IQ4_NL, TensorType::IQ4_XS,
                                          TensorType::IQ3_S, TensorType::IQ3_XXS, TensorType::IQ2_S, TensorType::IQ2_XS, TensorType::IQ2_XXS,
                                          TensorType::IQ1_M, TensorType::IQ1_S, TensorType::TQ1_0, TensorType::TQ2_0, TensorType::MXFP4,
-                                         TensorType::NVFP4};
+                                         TensorType::NVFP4,  TensorType::Q1_0, TensorType::Q2_0};
 
 constexpr bool encodable(TensorType type) {
   for (const TensorType candidate : encodableTypes)

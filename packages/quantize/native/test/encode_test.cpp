@@ -26,7 +26,7 @@ constexpr Type types[] = {{"F32", TensorType::F32},   {"F16", TensorType::F16}, 
                           {"Q2_K", TensorType::Q2_K}, {"IQ4_NL", TensorType::IQ4_NL}, {"IQ4_XS", TensorType::IQ4_XS},
                           {"IQ3_S", TensorType::IQ3_S}, {"IQ3_XXS", TensorType::IQ3_XXS}, {"IQ2_S", TensorType::IQ2_S}, {"IQ2_XS", TensorType::IQ2_XS},
                           {"IQ2_XXS", TensorType::IQ2_XXS}, {"IQ1_M", TensorType::IQ1_M}, {"IQ1_S", TensorType::IQ1_S}, {"TQ1_0", TensorType::TQ1_0},
-                          {"TQ2_0", TensorType::TQ2_0}, {"MXFP4", TensorType::MXFP4}, {"NVFP4", TensorType::NVFP4}};
+                          {"TQ2_0", TensorType::TQ2_0}, {"MXFP4", TensorType::MXFP4}, {"NVFP4", TensorType::NVFP4}, {"Q1_0", TensorType::Q1_0}, {"Q2_0", TensorType::Q2_0}};
 
 std::uint64_t state = 1;
 std::uint32_t random32() {

@@ -32,10 +32,12 @@ export const fileTypes = {
   IQ2_S: { id: 28, base: 'IQ2_XS' },
   IQ2_XS: { id: 20, base: 'IQ2_XS' },
   IQ2_XXS: { id: 19, base: 'IQ2_XXS' },
+  Q2_0: { id: 41, base: 'Q2_0' },
   TQ2_0: { id: 37, base: 'TQ2_0' },
   IQ1_M: { id: 31, base: 'IQ1_M' },
   TQ1_0: { id: 36, base: 'TQ1_0' },
   IQ1_S: { id: 24, base: 'IQ1_S' },
+  Q1_0: { id: 40, base: 'Q1_0' },
 } as const satisfies Record<string, { id: number; base: TensorType }>
 
 export type FileType = keyof typeof fileTypes

@@ -23,6 +23,7 @@ constexpr Case cases[] = {
     {"IQ1_S", qt::TensorType::IQ1_S},     {"IQ1_M", qt::TensorType::IQ1_M},   {"IQ4_NL", qt::TensorType::IQ4_NL},
     {"IQ4_XS", qt::TensorType::IQ4_XS},   {"TQ1_0", qt::TensorType::TQ1_0},   {"TQ2_0", qt::TensorType::TQ2_0},
     {"MXFP4", qt::TensorType::MXFP4},     {"NVFP4", qt::TensorType::NVFP4},
+    {"Q8_K", qt::TensorType::Q8_K},       {"Q1_0", qt::TensorType::Q1_0},     {"Q2_0", qt::TensorType::Q2_0},
 };
 
 double seconds() {

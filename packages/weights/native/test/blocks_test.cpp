@@ -81,7 +81,7 @@ int main() {
         in >> name >> id >> std::hex >> digest >> std::dec;
         checkType(name, static_cast<qt::TensorType>(id), digest, std::vector<int>(std::istream_iterator<int>(in), {}));
     }
-    CHECK(types == 27);
+    CHECK(types == 29);
 
     const float floats[3] = {1.5f, -0.0f, 3e38f};
     float copied[3];

@@ -14,6 +14,8 @@ import { decodeIQ4_NL } from './iq4_nl.js'
 import { decodeIQ4_XS } from './iq4_xs.js'
 import { decodeMXFP4 } from './mxfp4.js'
 import { decodeNVFP4 } from './nvfp4.js'
+import { decodeQ1_0 } from './q1_0.js'
+import { decodeQ2_0 } from './q2_0.js'
 import { decodeQ2_K } from './q2_k.js'
 import { decodeQ3_K } from './q3_k.js'
 import { decodeQ4_0 } from './q4_0.js'
@@ -56,6 +58,8 @@ const decoders: Partial<Record<TensorType, BlockDecoder>> = {
   TQ2_0: decodeTQ2_0,
   MXFP4: decodeMXFP4,
   NVFP4: decodeNVFP4,
+  Q1_0: decodeQ1_0,
+  Q2_0: decodeQ2_0,
 }
 
 export const decodableTypes = Object.keys(decoders) as readonly TensorType[]

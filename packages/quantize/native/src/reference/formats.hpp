@@ -44,6 +44,8 @@ bool encodeTQ1_0(const float* x, std::int64_t columns, const float* importance, 
 bool encodeTQ2_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeMXFP4(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 bool encodeNVFP4(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeQ1_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
+bool encodeQ2_0(const float* x, std::int64_t columns, const float* importance, std::uint8_t* out, TooLarge& tooLarge);
 
 // False, and the scale noted, when the stored number would be infinite.
 inline bool putHalf(float value, std::int64_t index, std::uint8_t* out, TooLarge& tooLarge) {

@@ -35,6 +35,8 @@ reference::EncodeRow encoderOf(TensorType type) {
     case TensorType::TQ2_0: return reference::encodeTQ2_0;
     case TensorType::MXFP4: return reference::encodeMXFP4;
     case TensorType::NVFP4: return reference::encodeNVFP4;
+    case TensorType::Q1_0: return reference::encodeQ1_0;
+    case TensorType::Q2_0: return reference::encodeQ2_0;
     default: return nullptr;
   }
 }

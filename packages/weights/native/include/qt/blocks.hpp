@@ -5,6 +5,7 @@
 // Decoded values equal gguf-py's `dequantize` bit for bit, with and without contraction into fused multiply-add.
 #pragma once
 
+#include "blocks/few_bits.hpp"
 #include "blocks/fp4.hpp"
 #include "blocks/iq.hpp"
 #include "blocks/k.hpp"
@@ -66,6 +67,8 @@ static inline void decodeBlocks(TensorType type, const void* blocks, std::size_t
         case TensorType::TQ2_0: return decodeEach<BlockTQ2_0, TensorType::TQ2_0>(in, count, out);
         case TensorType::MXFP4: return decodeEach<BlockMXFP4, TensorType::MXFP4>(in, count, out);
         case TensorType::NVFP4: return decodeEach<BlockNVFP4, TensorType::NVFP4>(in, count, out);
+        case TensorType::Q1_0: return decodeEach<BlockQ1_0, TensorType::Q1_0>(in, count, out);
+        case TensorType::Q2_0: return decodeEach<BlockQ2_0, TensorType::Q2_0>(in, count, out);
         case TensorType::NF4: return decodeEach<BlockNF4, TensorType::NF4>(in, count, out);
         default: return;
     }

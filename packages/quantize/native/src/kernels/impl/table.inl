@@ -22,6 +22,7 @@
 #include "groups.inl"
 
 #include "eights.inl"
+#include "few_bits.inl"
 #include "fit_positive.inl"
 #include "fp4.inl"
 #include "iq1.inl"
@@ -45,6 +46,8 @@ bool encodePlain(TensorType type, const float* values, std::int64_t count, std::
     case TensorType::Q5_0: return encodeGroups<32, 22>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeSymmetric<16, 22>(x, o); });
     case TensorType::Q4_1: return encodeGroups<32, 20>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeAffine<15, 20>(x, o); });
     case TensorType::Q4_0: return encodeGroups<32, 18>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeSymmetric<8, 18>(x, o); });
+    case TensorType::Q1_0: return encodeGroups<128, 18>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeQ1_0(x, o); });
+    case TensorType::Q2_0: return encodeGroups<64, 18>(values, count, out, [](const float* x, std::uint8_t* o) { return encodeQ2_0(x, o); });
     default: return false;
   }
 }
@@ -72,6 +75,8 @@ bool encodeRows(TensorType type, const Rows& in, std::uint8_t* out) {
     case TensorType::F32:
     case TensorType::F16:
     case TensorType::BF16:
+    case TensorType::Q1_0:
+    case TensorType::Q2_0:
     case TensorType::Q8_0: return encodePlain(type, in.values, in.count(), out);
     case TensorType::Q5_1: return weighted ? weightedAffine<31, 24>(type, in, out) : encodePlain(type, in.values, in.count(), out);
     case TensorType::Q5_0: return weighted ? weightedSymmetric<16, 22>(type, in, out) : encodePlain(type, in.values, in.count(), out);

@@ -52,6 +52,8 @@ enum class TensorType : std::uint32_t {
     TQ2_0 = 35,
     MXFP4 = 39,
     NVFP4 = 40,
+    Q1_0 = 41,
+    Q2_0 = 42,
     NF4 = 1000,  // no type of GGUF: bitsandbytes' four bits, in blocks of our own
 };
 
@@ -96,6 +98,8 @@ static constexpr BlockTraits blockTraits(TensorType type) {
         case TensorType::TQ2_0: return {256, 66};
         case TensorType::MXFP4: return {32, 17};
         case TensorType::NVFP4: return {64, 36};
+        case TensorType::Q1_0: return {128, 18};
+        case TensorType::Q2_0: return {64, 18};
         case TensorType::NF4: return {64, 36};
     }
     return {0, 0};
