@@ -18,6 +18,7 @@ export { type FileType, fileTypeNamed, fileTypeNames, fileTypes } from './mixtur
 export { type MixtureOptions, mixture, type TensorTypeRule } from './mixture/mixture.js'
 export { planQuantization } from './plan.js'
 export type { PlanOptions } from './plan-options.js'
+export { type DivergenceWeightsOptions, divergenceWeights } from './planner/divergence-weights.js'
 export { planExactly } from './planner/exact.js'
 export type { FrontierPoint } from './planner/frontier.js'
 export { type PlanUnderOptions, planUnder, type SizePlan } from './planner/plan-under.js'
