@@ -83,7 +83,7 @@ async function peakOf(layers: number): Promise<number> {
   return Number(stdout)
 }
 
-it('takes no more memory for a model of 20 layers than for one of 4', { timeout: 600_000 }, async () => {
+it('takes no more memory for a model of 20 layers than for one of 4', { timeout: 1_800_000 }, async () => {
   const few = await peakOf(4)
   const many = await peakOf(20)
   // 16 layers more are 200 MB more of inputs and 34 MB more of output.
