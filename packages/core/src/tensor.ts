@@ -40,20 +40,23 @@ export const tensorTypes = {
   Q2_0: { id: 42, blockSize: 64, blockBytes: 18 },
   /** No type of GGUF: bitsandbytes' four bits, as the engine lays them out. */
   NF4: { id: 1000, blockSize: 64, blockBytes: 36 },
+  /** No type of GGUF: blocks of a method's own format, whose sizes the metadata of the file gives. */
+  OWN: { id: 1001, blockSize: 1, blockBytes: 1 },
 } as const
 
 export type TensorType = keyof typeof tensorTypes
 
 /** Of GGUF. */
-export const tensorTypeNames = (Object.keys(tensorTypes) as TensorType[]).filter((name) => name !== 'NF4')
+export const tensorTypeNames = (Object.keys(tensorTypes) as TensorType[]).filter((name) => name !== 'NF4' && name !== 'OWN')
 
-const byId = new Map<number, TensorType>(tensorTypeNames.map((name) => [tensorTypes[name].id, name]))
+const byId = new Map<number, TensorType>([...tensorTypeNames, 'OWN' as const].map((name) => [tensorTypes[name].id, name]))
 
-/** The name of a GGUF type id, or undefined for one this version does not know. */
+/** The name of a type id in GGUF files, or undefined for one this version does not know. */
 export const tensorTypeOf = (id: number): TensorType | undefined => byId.get(id)
 
-/** Bytes of one row, or undefined when the row does not divide into whole blocks. */
+/** Bytes of one row, or undefined when the row does not divide into whole blocks; of OWN, only its file knows. */
 export function rowBytes(type: TensorType, columns: number): number | undefined {
+  if (type === 'OWN') return undefined
   const { blockSize, blockBytes } = tensorTypes[type]
   return columns % blockSize === 0 ? (columns / blockSize) * blockBytes : undefined
 }

@@ -1,5 +1,16 @@
-import { rowBytes, type TensorType, usageError } from '@qt/core'
-import { type Gguf, type GgufLayout, layoutGguf, type Metadata, type MetadataValue } from '@qt/weights'
+import { type TensorType, usageError } from '@qt/core'
+import {
+  type Gguf,
+  type GgufLayout,
+  layoutGguf,
+  type Metadata,
+  type MetadataValue,
+  type OwnFormat,
+  ownFormat,
+  ownFormatKeys,
+  ownFormatMetadata,
+  storedRowBytes,
+} from '@qt/weights'
 import { importanceWeights, selectImportance } from './importance/importance.js'
 import { factsOf } from './mixture/facts.js'
 import { type FileType, fileTypes, quantizationVersion } from './mixture/file-types.js'
@@ -52,10 +63,11 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
   const chosen =
     options.types ??
     mixture(fileType, pruned.tensors, factsOf(pruned.metadata), { ...options, importance: importance !== undefined })
+  const format = ownFormat(source.metadata) ?? options.method
   const tensors = pruned.tensors.map((tensor): PlannedTensor => {
     const { name, type: from, shape, bytes } = tensor
     const to = chosen.get(name) ?? from
-    const row = rowBytes(to, shape.at(-1) ?? 1)
+    const row = storedRowBytes(to, shape.at(-1) ?? 1, format)
     if (row === undefined)
       throw usageError('QUANT_ROW', `Rows of ${shape.at(-1)} columns of ${name} do not divide into blocks of ${to}.`, {
         where: { file, field: name },
@@ -82,7 +94,8 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
       },
     )
   })
-  const metadata = metadataOf(pruned.metadata, fileType, options.metadata)
+  const own = tensors.some(({ to }) => to === 'OWN') ? format : undefined
+  const metadata = metadataOf(pruned.metadata, fileType, own, options.metadata)
   const files = partsOf(source, tensors, metadata, options.keepSplit ?? false)
   const sum = (sizes: readonly { bytes: number }[]) => sizes.reduce((total, { bytes }) => total + bytes, 0)
   return {
@@ -99,8 +112,15 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
 export const splitKeys = ['split.no', 'split.count', 'split.tensors.count']
 
 /** The metadata of the result. */
-function metadataOf(source: Metadata, fileType: FileType, overrides: Metadata = new Map()): Metadata {
-  const metadata = new Map<string, MetadataValue>([...source].filter(([key]) => !splitKeys.includes(key)))
+function metadataOf(
+  source: Metadata,
+  fileType: FileType,
+  own: OwnFormat | undefined,
+  overrides: Metadata = new Map(),
+): Metadata {
+  const dropped = [...splitKeys, ...ownFormatKeys]
+  const metadata = new Map<string, MetadataValue>([...source].filter(([key]) => !dropped.includes(key)))
+  for (const [key, value] of own ? ownFormatMetadata(own) : []) metadata.set(key, value)
   metadata.set('general.quantization_version', { type: 'UINT32', value: quantizationVersion })
   metadata.set('general.file_type', { type: 'UINT32', value: fileTypes[fileType].id })
   for (const [key, value] of overrides) metadata.set(key, value)

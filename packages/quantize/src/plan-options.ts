@@ -1,6 +1,7 @@
 import type { TensorType } from '@qt/core'
 import type { Metadata } from '@qt/weights'
 import type { Importance } from './importance/importance.js'
+import type { QuantFormat } from './method.js'
 import type { MixtureOptions } from './mixture/mixture.js'
 
 export interface PlanOptions extends Omit<MixtureOptions, 'importance'> {
@@ -22,6 +23,8 @@ export interface PlanOptions extends Omit<MixtureOptions, 'importance'> {
   readonly pruneLayers?: readonly number[] | undefined
   /** Metadata of the result that replaces or joins that of the source. */
   readonly metadata?: Metadata | undefined
+  /** Encodes the tensors of its type instead of the built-in method; without a type every matrix, in its own format, or decodes them. */
+  readonly method?: (QuantFormat & { readonly type?: TensorType }) | undefined
   /** A split model stays split in the same way: OUT-00001-of-0000N.gguf. */
   readonly keepSplit?: boolean | undefined
 }

@@ -1,5 +1,5 @@
 import { usageError } from '@qt/core'
-import { readWholeGguf } from '@qt/weights'
+import { type Gguf, ownFormat, readWholeGguf } from '@qt/weights'
 import { type Binding, binding } from './binding.js'
 import type { QuantizePlan } from './build-plan.js'
 import { nativeMissing, slowWarning } from './native-missing.js'
@@ -39,24 +39,15 @@ export interface QuantizeResult extends QuantizePlan {
  * ```
  */
 export async function quantize(input: string, output: string, options: QuantizeOptions): Promise<QuantizeResult> {
-  const { threads, method } = options
+  const { threads } = options
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1 && threads <= 1024))
     throw usageError('QUANT_THREADS', `The number of threads is ${threads}.`, {
       where: { field: 'threads' },
       actions: ['Use a whole number from 1 to 1024, or leave it out.'],
     })
-  if (method && method.type === undefined)
-    throw usageError(
-      'QUANT_METHOD_INVALID',
-      `${method.name} is a format of its own, which no other program could read from a file.`,
-      {
-        where: { field: 'method' },
-        actions: ['Give it the type of a GGUF block that it writes, or use it in memory.'],
-      },
-    )
   const source = await readWholeGguf(input)
   const { files, ...plan } = planFor(source, input, withMethod(options))
-  const native = nativeFor(options)
+  const native = nativeFor(source, options)
   const outputs = outputsOf(output, files.length)
   await refuseInputs(source, outputs)
   for (const [i, file] of files.entries())
@@ -75,12 +66,12 @@ function outputsOf(output: string, count: number): string[] {
 
 /** A method of one's own without a file type: every matrix gets the method's type. */
 const withMethod = (options: QuantizeOptions): QuantizeOptions =>
-  options.method && options.type === undefined && options.types === undefined
+  options.method?.type !== undefined && options.type === undefined && options.types === undefined
     ? { ...options, type: options.method.type, pure: true }
     : options
 
-function nativeFor({ engine, method, onWarning }: QuantizeOptions): Binding | undefined {
-  if (engine === 'reference' || method) return undefined
+function nativeFor({ metadata }: Gguf, { engine, method, onWarning }: QuantizeOptions): Binding | undefined {
+  if (engine === 'reference' || method || ownFormat(metadata)) return undefined
   const found = binding()
   if (!(found instanceof Error)) return found
   if (engine === 'native') throw nativeMissing(found)

@@ -1,7 +1,8 @@
-import { QtError, rowBytes } from '@qt/core'
-import { decodeBlocks, type Gguf, type GgufTensor, writeGguf } from '@qt/weights'
+import { QtError } from '@qt/core'
+import { decodeBlocks, type Gguf, type GgufTensor, ownFormat, storedRowBytes, writeGguf } from '@qt/weights'
 import type { PlannedFile, PlannedTensor } from './build-plan.js'
 import { inTensor } from './fault.js'
+import { decodeOwn, encodeOwn } from './own-blocks.js'
 import { quantizeTensor } from './quantize-tensor.js'
 import { wholeRows } from './whole-rows.js'
 import type { WriteOptions } from './write-options.js'
@@ -31,14 +32,15 @@ function encoded(source: Gguf, tensor: PlannedTensor, { signal, method }: WriteO
     shape,
     async *data() {
       let start = 0
-      for await (const rows of wholeRows(source.stream(original), rowBytes(from, columns)!)) {
-        const values = decodeBlocks(from, rows)
+      for await (const rows of wholeRows(source.stream(original), storedRowBytes(from, columns, ownFormat(source.metadata))!)) {
+        const values = from === 'OWN' && method ? decodeOwn(method, rows) : decodeBlocks(from, rows)
         // With importance row by row: each matrix has its own.
         const step = tensor.importance ? columns : values.length
         for (let at = 0; at < values.length; at += step) {
           signal?.throwIfAborted()
           try {
-            yield quantizeTensor(values.subarray(at, at + step), columns, to, weightsOf(tensor, start + at), own)
+            const [part, weights] = [values.subarray(at, at + step), weightsOf(tensor, start + at)]
+            yield to === 'OWN' && method ? encodeOwn(method, part, columns, weights) : quantizeTensor(part, columns, to, weights, own)
           } catch (cause) {
             throw QtError.isInstance(cause) ? inTensor(cause, name, source.name, start + at) : cause
           }

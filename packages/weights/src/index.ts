@@ -32,6 +32,7 @@ export {
   metadataString,
   metadataStrings,
 } from './gguf/metadata.js'
+export { type OwnFormat, ownFormat, ownFormatKeys, ownFormatMetadata, storedRowBytes } from './gguf/own-format.js'
 export { type Gguf, readGguf } from './gguf/read.js'
 export { readWholeGguf } from './gguf/read-split.js'
 export { type GgufContent, type GgufLayout, type GgufTensor, layoutGguf, type TensorPlace, writeGguf } from './gguf/write.js'

@@ -89,9 +89,10 @@ export const quantize = defineVerb({
         const options = sized ? { ...asks, types: sized.types } : asks
         const plan = await planQuantization(
           input,
-          method && asked.type === undefined ? { ...options, type: method.type, pure: true } : options,
+          method && asked.type === undefined ? { ...options, method, type: method.type, pure: true } : { ...options, method },
         )
-        const kind = sized ? 'planned' : plan.type
+        const own = plan.tensors.some(({ to }) => to === 'OWN') ? method : undefined
+        const kind = own?.name ?? (sized ? 'planned' : plan.type)
         if (sized) io.out(`${frontierText(sized.frontier, { bytes: sized.fileBytes, cost: sized.cost })}\n`)
         if (dry) {
           io.out(

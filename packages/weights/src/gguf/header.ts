@@ -1,6 +1,7 @@
-import { rowBytes, type TensorInfo, type TensorType, tensorTypeOf } from '@qt/core'
+import { type TensorInfo, type TensorType, tensorTypeOf } from '@qt/core'
 import { Cursor, malformed } from './cursor.js'
 import type { Metadata, MetadataValue } from './metadata.js'
+import { type OwnFormat, ownFormat, storedRowBytes } from './own-format.js'
 
 export const magic = 0x46554747
 export const defaultAlignment = 32
@@ -50,9 +51,10 @@ export function parseHeader(bytes: Uint8Array, size: number, file: string): Gguf
   }
   const alignment = readAlignment(metadata, file)
 
+  const format = ownFormat(metadata)
   const entries = new Map<string, Entry>()
   for (let i = 0; i < tensorCount; i++) {
-    const entry = readEntry(cursor, alignment)
+    const entry = readEntry(cursor, alignment, format)
     if (entries.has(entry.name)) throw malformed(file, `the tensor ${entry.name} appears twice`, entry.name)
     entries.set(entry.name, entry)
   }
@@ -79,7 +81,7 @@ function readAlignment(metadata: Metadata, file: string): number {
   return value
 }
 
-function readEntry(cursor: Cursor, alignment: number): Entry {
+function readEntry(cursor: Cursor, alignment: number, format: OwnFormat | undefined): Entry {
   const { file } = cursor
   const name = cursor.string('a tensor name')
   if (name === '' || name.length > 65535) throw malformed(file, `a tensor name is ${name === '' ? 'empty' : 'too long'}`)
@@ -97,7 +99,7 @@ function readEntry(cursor: Cursor, alignment: number): Entry {
   const id = cursor.u32(`the type of ${name}`)
   const type = tensorTypeOf(id)
   if (type === undefined) throw malformed(file, `the tensor ${name} has the type ${id}, which this version does not know`, name)
-  const row = rowBytes(type, dimensions[0]!)
+  const row = storedRowBytes(type, dimensions[0]!, format)
   if (row === undefined)
     throw malformed(file, `the rows of ${name} have ${dimensions[0]} columns, which ${type} cannot divide into blocks`, name)
   const offset = cursor.count(`the offset of ${name}`)

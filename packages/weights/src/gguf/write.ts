@@ -1,8 +1,9 @@
-import { QtError, rowBytes, type TensorType, tensorTypes } from '@qt/core'
+import { QtError, type TensorType, tensorTypes } from '@qt/core'
 import { type ByteSink, type TensorData, writeExactly, writeFileStreamed } from '../io/write-file.js'
 import { encodeHeader } from './encode-header.js'
 import { align, defaultAlignment } from './header.js'
 import type { MetadataValue } from './metadata.js'
+import { type OwnFormat, ownFormat, storedRowBytes } from './own-format.js'
 
 export interface GgufTensor {
   readonly name: string
@@ -89,19 +90,20 @@ export function layoutGguf(
 function placed<T extends Omit<GgufTensor, 'data'>>(metadata: ReadonlyMap<string, MetadataValue>, tensors: readonly T[]) {
   const entry = metadata.get('general.alignment')
   const alignment = entry?.type === 'UINT32' ? entry.value : defaultAlignment
+  const format = ownFormat(metadata)
   let end = 0
   const places = tensors.map((tensor) => {
     const offset = end
-    const bytes = tensorBytes(tensor)
+    const bytes = tensorBytes(tensor, format)
     end = align(offset + bytes, alignment)
     return { ...tensor, offset, bytes }
   })
   return { alignment, header: encodeHeader(metadata, places), tensors: places, end }
 }
 
-function tensorBytes({ name, type, shape }: Omit<GgufTensor, 'data'>): number {
+function tensorBytes({ name, type, shape }: Omit<GgufTensor, 'data'>, format: OwnFormat | undefined): number {
   const columns = shape.at(-1) ?? 0
-  const row = rowBytes(type, columns)
+  const row = storedRowBytes(type, columns, format)
   if (row === undefined || shape.length < 1 || shape.length > 4)
     throw new QtError({
       code: 'TENSOR_SHAPE',
