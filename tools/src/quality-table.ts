@@ -2,9 +2,9 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { parseConfig, type Scoring, usageError } from '@qt/core'
+import { parseConfig, usageError } from '@qt/core'
 import { prepareRows } from '@qt/data'
-import { divergenceOfRows } from '@qt/eval'
+import { divergenceOfRows, remembering } from '@qt/eval'
 import { divergenceWeights, planUnder, quantize, readImportance, textRows } from '@qt/quantize'
 import { load } from '@qt/trainer-native'
 import { readGguf } from '@qt/weights'
@@ -61,17 +61,7 @@ const rows = await rowsOf(text, values.rows)
 const calibrationRows = await rowsOf(calibration, values['calibration-rows'])
 const file = join(tmpdir(), `qt-quality-${process.pid}.gguf`)
 
-/** The original's answers, computed once. */
-const remembered = new Map<ArrayLike<number>, Float32Array>()
-const reference: Scoring = {
-  vocabularySize: original.scoring.vocabularySize,
-  score: (ids) => original.scoring.score(ids),
-  async distributions(ids) {
-    const known = remembered.get(ids) ?? (await original.scoring.distributions(ids))
-    remembered.set(ids, known)
-    return known
-  },
-}
+const reference = remembering(original.scoring)
 
 async function lossOf(path: string, on: readonly Uint32Array[]) {
   const small = await load(path)

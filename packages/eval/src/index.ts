@@ -78,6 +78,7 @@ export { type RatedPair, type Rating, type RatingSummary, ratedPairs, readRating
 export { type OllamaModelOptions, ollamaModel } from './remote/ollama-model.js'
 export { type OpenAiModelOptions, openAiModel } from './remote/open-ai-model.js'
 export type { RequestOptions } from './remote/request.js'
+export { remembering } from './remembering.js'
 export { htmlReport } from './report/html.js'
 export { junitReport } from './report/junit.js'
 export { markdownComparison, markdownReport } from './report/markdown.js'

@@ -112,12 +112,7 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
 export const splitKeys = ['split.no', 'split.count', 'split.tensors.count']
 
 /** The metadata of the result. */
-function metadataOf(
-  source: Metadata,
-  fileType: FileType,
-  own: OwnFormat | undefined,
-  overrides: Metadata = new Map(),
-): Metadata {
+function metadataOf(source: Metadata, fileType: FileType, own: OwnFormat | undefined, overrides: Metadata = new Map()): Metadata {
   const dropped = [...splitKeys, ...ownFormatKeys]
   const metadata = new Map<string, MetadataValue>([...source].filter(([key]) => !dropped.includes(key)))
   for (const [key, value] of own ? ownFormatMetadata(own) : []) metadata.set(key, value)

@@ -52,11 +52,4 @@ describe('loadQuantMethod', () => {
     const blocks = await (await readGguf(output)).read('a.weight')
     expect([...blocks.subarray(0, 6)]).toEqual([0, 0x3c, 255, 1, 1, 255])
   })
-
-  it('refuses to write a format that no other program could read', async () => {
-    const method = await loadQuantMethod(await module(`export default ${source('MINE', '')}`))
-    await expect(quantize(join(folder, 'in.gguf'), join(folder, 'out.gguf'), { method })).rejects.toMatchObject({
-      code: 'QUANT_METHOD_INVALID',
-    })
-  })
 })

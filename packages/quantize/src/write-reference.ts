@@ -40,7 +40,9 @@ function encoded(source: Gguf, tensor: PlannedTensor, { signal, method }: WriteO
           signal?.throwIfAborted()
           try {
             const [part, weights] = [values.subarray(at, at + step), weightsOf(tensor, start + at)]
-            yield to === 'OWN' && method ? encodeOwn(method, part, columns, weights) : quantizeTensor(part, columns, to, weights, own)
+            yield to === 'OWN' && method
+              ? encodeOwn(method, part, columns, weights)
+              : quantizeTensor(part, columns, to, weights, own)
           } catch (cause) {
             throw QtError.isInstance(cause) ? inTensor(cause, name, source.name, start + at) : cause
           }

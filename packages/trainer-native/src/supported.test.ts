@@ -1,5 +1,5 @@
 import { type ModelSpec, parseConfig, QtError } from '@qt/core'
-import { openModel } from '@qt/weights'
+import { type MetadataValue, openModel } from '@qt/weights'
 import { expect, test } from 'vitest'
 import { fixture } from '../test/support.js'
 import { requireSupportedModel, requireSupportedTraining } from './supported.js'
@@ -27,10 +27,26 @@ test.each([
 })
 
 test('models that need what the engine does not compute are refused before anything is loaded', async () => {
-  const { spec } = await openModel(fixture('tiny-tied'))
-  const refuse = (change: Partial<ModelSpec>) => refusal(() => requireSupportedModel({ ...spec, ...change }, 'model.gguf'))
+  const model = await openModel(fixture('tiny-tied'))
+  const refuse = (change: Partial<ModelSpec>) =>
+    refusal(() => requireSupportedModel({ ...model, path: 'model.gguf', spec: { ...model.spec, ...change } }))
   const error = refuse({ logitScale: 0.5 })
   expect(error).toMatchObject({ code: 'MODEL_UNSUPPORTED', where: { file: 'model.gguf' } })
   expect(error.message).toContain('scaled logits')
-  requireSupportedModel({ ...spec, activation: 'gelu', attention: { ...spec.attention, windows: [null, 512] } }, 'model.gguf')
+  const attention = { ...model.spec.attention, windows: [null, 512] }
+  requireSupportedModel({ ...model, spec: { ...model.spec, activation: 'gelu', attention } })
+})
+
+test('a format of its own is refused by name, with what turns it back', async () => {
+  const model = await openModel(fixture('tiny-tied'))
+  const [name, tensor] = [...model.tensors][0]!
+  const tensors = new Map([...model.tensors, [name, { ...tensor, type: 'OWN' as const }]])
+  const metadata = new Map<string, MetadataValue>([
+    ['quantize.format.name', { type: 'STRING', value: 'BYTES8' }],
+    ['quantize.format.block_size', { type: 'UINT32', value: 8 }],
+    ['quantize.format.block_bytes', { type: 'UINT32', value: 12 }],
+  ])
+  const error = refusal(() => requireSupportedModel({ ...model, tensors, metadata }))
+  expect(error).toMatchObject({ code: 'TYPE_UNSUPPORTED', where: { field: name } })
+  expect(error.message).toContain('BYTES8')
 })

@@ -1,7 +1,13 @@
 import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
+import { type Model, ownFormat } from '@qt/weights'
 
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
-export function requireSupportedModel(spec: ModelSpec, file: string): void {
+export function requireSupportedModel({
+  spec,
+  path: file,
+  tensors,
+  metadata,
+}: Pick<Model, 'spec' | 'path' | 'tensors' | 'metadata'>): void {
   const refusals: readonly (readonly [boolean, string])[] = [
     [spec.logitScale !== 1, 'scaled logits'],
     [
@@ -17,6 +23,18 @@ export function requireSupportedModel(spec: ModelSpec, file: string): void {
       {
         where: { file },
         actions: ['Use a model of another kind; docs/architectures.md lists those that work.'],
+      },
+    )
+  const own = [...tensors.values()].find(({ type }) => type === 'OWN')
+  if (own)
+    throw usageError(
+      'TYPE_UNSUPPORTED',
+      `${own.name} has the format ${ownFormat(metadata ?? new Map())?.name}, which only its own method reads.`,
+      {
+        where: { file, field: own.name },
+        actions: [
+          { label: 'Turn it back into numbers', command: `qt quantize ${file} model-f16.gguf --method MODULE --type F16` },
+        ],
       },
     )
 }

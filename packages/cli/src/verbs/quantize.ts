@@ -41,6 +41,12 @@ export const quantize = defineVerb({
       description: 'Compare the result with the original and write a page (.html) or .json.',
     },
     ...calibrationFlags,
+    sensitivity: {
+      type: 'text',
+      value: 'PATH',
+      description:
+        'A text (.txt, .md) or training data, not that of --text: --max-size is then planned by how far an error of each tensor moves the answers on it (KL divergence). One run of the model for each tensor.',
+    },
     'dry-run': { type: 'boolean', description: 'Write nothing; show what every tensor would become, and the size.' },
   },
   examples: [
@@ -49,6 +55,7 @@ export const quantize = defineVerb({
     'qt quantize model-f16.gguf model.gguf --type Q3_K_M --imatrix imatrix.gguf',
     'qt quantize model-f16.gguf model.gguf --type Q4_K_M --tensor-type ffn_down=Q6_K --token-embedding-type Q8_0',
     'qt quantize model-f16.gguf model.gguf --max-size 700MB --imatrix imatrix.gguf --dry-run',
+    'qt quantize model-f16.gguf model.gguf --max-size 700MB --imatrix imatrix.gguf --sensitivity calibration.txt',
     'qt quantize model-f16.gguf model.gguf --profile mobile --report report.html --text held-out.txt',
   ],
   async run({ flags, positionals, io }) {
@@ -63,6 +70,12 @@ export const quantize = defineVerb({
       throw usageError('USAGE_BAD_VALUE', '--dry-run writes nothing that --report could compare.', {
         where: { field: '--report' },
         actions: ['Leave out one of them.'],
+      })
+    const planned = flags.method === undefined && asked.type === undefined && !asked.pure
+    if (flags.sensitivity !== undefined && !planned)
+      throw usageError('USAGE_BAD_VALUE', '--sensitivity is for a size that is planned tensor by tensor.', {
+        where: { field: '--sensitivity' },
+        actions: ['Give --max-size without --type, --pure and --method.', 'Or leave out --sensitivity.'],
       })
     if (flags.report === undefined && (flags.text || flags.data))
       throw usageError('USAGE_MISSING_FLAG', '--text and --data say on what to compare, for --report.', {
@@ -85,7 +98,9 @@ export const quantize = defineVerb({
       const folder = dry ? tmpdir() : dirname(output)
       return withGguf(path, folder, io, signal, async (input) => {
         const asks = { ...asked, importance }
-        const sized = method || asked.type !== undefined ? undefined : await planSize(input, asks, io, signal)
+        const { sensitivity, rows, threads } = flags
+        const measure = sensitivity === undefined ? undefined : { path: sensitivity, rows, rowSize: flags['row-size'], threads }
+        const sized = method || asked.type !== undefined ? undefined : await planSize(input, asks, io, signal, measure)
         const options = sized ? { ...asks, types: sized.types } : asks
         const plan = await planQuantization(
           input,

@@ -23,7 +23,7 @@ export interface PlanUnderOptions
   readonly importance?: Importance | undefined
   /** The types to choose among. */
   readonly types?: readonly TensorType[] | undefined
-  /** How much a tensor's relative error counts beside that of others; 1 for all when left out. */
+  /** How much the relative error of a tensor of the source counts beside that of others; 1 for all when left out. */
   readonly weightOf?: ((tensor: string) => number) | undefined
   /** Another way to choose, for costs that are no sums. */
   readonly planner?: Planner | undefined
@@ -77,7 +77,7 @@ export async function planUnder(input: string, options: PlanUnderOptions): Promi
       .filter((type) => weights || !requiresImportance(name, type, 'Q2_K'))
     const distinct = [...new Set(asked ? [asked] : possible)].filter((type) => type !== own)
     const errors = await relativeErrors(source, tensor.source, distinct, weights)
-    const factor = weightOf?.(name) ?? 1
+    const factor = weightOf?.(tensor.source) ?? 1
     const others = distinct.map((type, k) => {
       const row = rowBytes(type, columns)
       if (row === undefined) throw wholeBlocks(name, type, columns, input)

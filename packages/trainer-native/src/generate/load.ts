@@ -51,7 +51,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
   requireCount('threads', threads, 1024)
   requireCount('parallel', parallel, 64)
   const model = await openModel(await resolve(path, { signal }), { signal })
-  requireSupportedModel(model.spec, model.path)
+  requireSupportedModel(model)
   if (model.tokenizerFile === undefined)
     throw usageError('TOKENIZER_MISSING', `${model.path} has no tokenizer, so it cannot read or write text.`, {
       where: { file: model.path },

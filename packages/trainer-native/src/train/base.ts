@@ -20,7 +20,7 @@ export async function openBase(
 ): Promise<Base> {
   if (config.base !== undefined) {
     const model = await openModel(await resolve(config.base, { signal }), { signal })
-    requireSupportedModel(model.spec, model.path)
+    requireSupportedModel(model)
     return { spec: model.spec, description: model.description, model, name: model.name }
   }
   const description = ownArchitecture(
