@@ -17,6 +17,12 @@ export const calibrationFlags = {
   rows: { type: 'number', value: 'N', description: 'Read at most so many rows.' },
 } as const satisfies Flags
 
+/** The flags that read these paths: as texts (.txt, .md), or as training data. */
+export function pathFlags(paths: readonly string[]): { text: string[]; data: string[] } {
+  const isText = (path: string) => /\.(txt|md)$/i.test(path)
+  return { text: paths.filter(isText), data: paths.filter((path) => !isText(path)) }
+}
+
 export interface Calibration {
   readonly rows: Uint32Array[]
   readonly datasets: string[]

@@ -1,5 +1,5 @@
 import type { Importance } from '@qt/quantize'
-import { calibrationRows } from './calibration.js'
+import { calibrationRows, pathFlags } from './calibration.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
 import { status } from './print/status.js'
@@ -30,8 +30,7 @@ export async function sensitivityOf(
   const original = await load(input, options)
   const progress = status(io)
   try {
-    const isText = /\.(txt|md)$/i.test(path)
-    const read = { text: isText ? [path] : undefined, data: isText ? undefined : [path] }
+    const read = pathFlags([path])
     const { rows } = await calibrationRows({ ...read, rows: most, 'row-size': rowSize }, original, input, io.note, signal)
     const reference = remembering(original.scoring)
     return await divergenceWeights(input, {

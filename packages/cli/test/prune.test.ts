@@ -33,8 +33,23 @@ test('a model without a layer, some channels and some heads is one that the engi
   expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
 })
 
+test('healing trains what was cut, tells three perplexities of other text, and leaves only the model', async () => {
+  const out = join(folder, 'healed.gguf')
+  const held = join(folder, 'held-out.txt')
+  await writeFile(held, 'The sand in the thin another rain. '.repeat(5))
+  const flags = ['--text', text, '--row-size', '64', '--threads', '1', '--heal', '30', '--held-out', held, '--json']
+  const { code, stdout, stderr } = await qt(['prune', tiny, out, '--drop-layers', '1', ...flags])
+  expect(code, stderr).toBe(0)
+  const { perplexity } = JSON.parse(stdout)
+  expect(perplexity.healed).toBeLessThan(perplexity.after)
+  expect((await readdir(folder)).filter((name) => name.startsWith('healed'))).toEqual(['healed.gguf'])
+  expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
+})
+
 test.each([
   [[], 'USAGE_MISSING_FLAG'],
+  [['--text', 'TEXT', '--drop-layers', '1', '--heal', '5'], 'USAGE_MISSING_FLAG'],
+  [['--text', 'TEXT', '--drop-layers', '1', '--heal', '0.5', '--held-out', 'TEXT'], 'USAGE_BAD_VALUE'],
   [['--text', 'TEXT'], 'USAGE_MISSING_FLAG'],
   [['--text', 'TEXT', '--drop-layers', '2'], 'PRUNE_COUNT'],
   [['--text', 'none.txt', '--drop-layers', '1'], 'FILE_PROBLEM'],

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
-import { calibrationFlags, calibrationRows } from '../calibration.js'
+import { calibrationFlags, calibrationRows, pathFlags } from '../calibration.js'
+import { heal, requireSteps } from '../heal.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
@@ -12,7 +13,8 @@ export const prune = defineVerb({
   summary: 'Take out of a model what it uses least: layers, channels, heads.',
   details:
     'The model reads the text; the layers that change least what passes through them, and the channels and heads that add least, are ' +
-    'left out. Perplexity on the same text is measured before and after. What is left is an ordinary model: train it a little to heal it.',
+    'left out. Perplexity is measured before and after, on the same text or on --held-out. What is left is an ordinary model, which ' +
+    '--heal trains a little.',
   positionals: [
     { name: 'MODEL', description: 'An unquantised GGUF file.', required: true },
     { name: 'OUT', description: 'The GGUF file to write.', required: true },
@@ -26,9 +28,23 @@ export const prune = defineVerb({
       value: 'N',
       description: 'How many key and value heads to keep in each layer, with the query heads that read them.',
     },
+    heal: {
+      type: 'number',
+      value: 'STEPS',
+      description: 'Then train every weight on all of the text for so many steps. Interrupted, the same command goes on.',
+    },
+    'held-out': {
+      type: 'text',
+      value: 'PATH',
+      many: true,
+      description: 'A text (.txt, .md) or data to measure perplexity on, which the model is neither cut nor healed by.',
+    },
     threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
   },
-  examples: ['qt prune model-f16.gguf smaller-f16.gguf --drop-layers 2 --keep-channels 1280 --text calibration.txt'],
+  examples: [
+    'qt prune model-f16.gguf smaller-f16.gguf --drop-layers 2 --keep-channels 1280 --text calibration.txt',
+    'qt prune model-f16.gguf smaller-f16.gguf --drop-layers 2 --data train.jsonl --heal 200 --held-out held-out.jsonl',
+  ],
   async run({ flags, positionals, io }) {
     const [input, output] = [positionals[0]!, positionals[1]!]
     if (flags.text === undefined && flags.data === undefined)
@@ -40,6 +56,13 @@ export const prune = defineVerb({
       throw usageError('USAGE_MISSING_FLAG', 'qt prune needs to know what to take out.', {
         actions: ['Add --drop-layers N, --keep-channels N or --keep-key-heads N.'],
       })
+    if (flags.heal !== undefined) {
+      requireSteps(flags.heal)
+      if (flags['held-out'] === undefined)
+        throw usageError('USAGE_MISSING_FLAG', '--heal trains on the text, so something else must tell whether it helped.', {
+          actions: ['Add --held-out PATH.'],
+        })
+    }
     if ((await stat(input)).isDirectory())
       throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
         actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
@@ -54,40 +77,53 @@ export const prune = defineVerb({
         const model = await load(input, options)
         try {
           const { rows } = await calibrationRows(flags, model, input, io.note, signal)
-          const { perplexity } = await perplexityOfRows(model.scoring, rows, { signal })
+          const held = flags['held-out'] && pathFlags(flags['held-out'])
+          const measured = held ? (await calibrationRows({ ...flags, ...held }, model, input, io.note, signal)).rows : rows
+          const { perplexity } = await perplexityOfRows(model.scoring, measured, { signal })
           const statistics = await model.statistics.collect(rows, {
             signal,
             onProgress: ({ rows: done }) => progress.update(`reading  row ${done}/${rows.length}`),
           })
           const result = await pruneModel(input, output, { statistics, dropLayers, keepChannels, keepKeyHeads, signal })
-          return { rows, result, perplexity }
+          return { measured, result, perplexity, context: model.contextLength }
+        } finally {
+          await model.close()
+        }
+      }
+      async function perplexityOf(rows: readonly Uint32Array[]) {
+        const model = await load(output, options)
+        try {
+          return (await perplexityOfRows(model.scoring, rows, { signal })).perplexity
         } finally {
           await model.close()
         }
       }
       try {
-        const { rows, result, perplexity } = await pruned()
-        const after = await load(output, options)
-        try {
-          const left = (await perplexityOfRows(after.scoring, rows, { signal })).perplexity
-          progress.end()
-          const lowest = [...result.influence.entries()].sort(([, a], [, b]) => a - b).slice(0, 5)
-          io.out(
-            fields([
-              ['size', `${bytesText(result.bytesBefore)} → ${bytesText(result.bytesAfter)}`],
-              ['layers left out', result.droppedLayers.join(', ') || 'none'],
-              ...(result.channels ? [['channels', `${result.channels.before} → ${result.channels.after}`]] : []),
-              ...(result.heads ? [['heads', `${result.heads.before} → ${result.heads.after}`]] : []),
-              ['least influence', lowest.map(([layer, value]) => `layer ${layer}: ${value.toFixed(4)}`).join(', ')],
-              ['perplexity', `${perplexity.toFixed(3)} → ${left.toFixed(3)}`],
-            ]),
-          )
-          io.out(`Wrote ${output}. Heal it: qt train --base ${output} --data … --steps 200\n`)
-          io.document({ output, ...result, perplexity: { before: perplexity, after: left } })
-          return 0
-        } finally {
-          await after.close()
+        const { measured, result, perplexity, context } = await pruned()
+        const cut = await perplexityOf(measured)
+        progress.end()
+        const lowest = [...result.influence.entries()].sort(([, a], [, b]) => a - b).slice(0, 5)
+        io.out(
+          fields([
+            ['size', `${bytesText(result.bytesBefore)} → ${bytesText(result.bytesAfter)}`],
+            ['layers left out', result.droppedLayers.join(', ') || 'none'],
+            ...(result.channels ? [['channels', `${result.channels.before} → ${result.channels.after}`]] : []),
+            ...(result.heads ? [['heads', `${result.heads.before} → ${result.heads.after}`]] : []),
+            ['least influence', lowest.map(([layer, value]) => `layer ${layer}: ${value.toFixed(4)}`).join(', ')],
+            ['perplexity', `${perplexity.toFixed(3)} → ${cut.toFixed(3)}`],
+          ]),
+        )
+        let healed: number | undefined
+        if (flags.heal === undefined) io.out(`Wrote ${output}. Heal it: the same command with --heal 200 --held-out PATH\n`)
+        else {
+          const paths = [...(flags.text ?? []), ...(flags.data ?? [])]
+          const sequenceLength = flags['row-size'] ?? Math.min(512, context)
+          await heal(output, { paths, steps: flags.heal, sequenceLength, threads }, io, signal)
+          healed = await perplexityOf(measured)
+          io.out(`${fields([['healed', `perplexity ${healed.toFixed(3)} after ${flags.heal} steps`]])}Wrote ${output}.\n`)
         }
+        io.document({ output, ...result, perplexity: { before: perplexity, after: cut, healed } })
+        return 0
       } finally {
         progress.end()
       }

@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises'
+import { usageError } from '@qt/core'
+import type { Io } from './io.js'
+import { need } from './need.js'
+import { status } from './print/status.js'
+import { trainProgress } from './print/train-progress.js'
+
+export interface HealOptions {
+  /** What to train on. */
+  readonly paths: readonly string[]
+  readonly steps: number
+  readonly sequenceLength: number
+  readonly threads?: number | undefined
+}
+
+/**
+ * Trains every weight of a model that was cut, and puts the healed one in its place. Interrupted, the cut model stays, and the same
+ * command goes on from the newest checkpoint.
+ */
+export async function heal(file: string, options: HealOptions, io: Io, signal: AbortSignal): Promise<void> {
+  const { paths, steps, sequenceLength, threads } = options
+  const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  const { convert, inspect } = await need('@qt/weights', () => import('@qt/weights'))
+  const { totals } = await inspect(file)
+  const type = (['BF16', 'F16', 'F32'] as const).find((float) => totals[float] && float !== 'F32') ?? 'F32'
+  const output = `${file}.healing`
+  const progress = status(io)
+  const draw = trainProgress(progress)
+  const run = train(
+    {
+      base: file,
+      data: { path: [...paths], validation: 0 },
+      training: { steps, sequenceLength, warmupSteps: Math.min(20, Math.floor(steps / 10)), weightDecay: 0.01 },
+      output,
+      ...(threads === undefined ? {} : { threads }),
+    },
+    { signal, resume: true },
+  )
+  try {
+    for await (const event of run) draw(event)
+    const { model } = await run
+    await convert(model!.path, file, { type, signal })
+  } finally {
+    progress.end()
+  }
+  await rm(output, { recursive: true })
+}
+
+export const requireSteps = (steps: number): void => {
+  if (!Number.isSafeInteger(steps) || steps < 1)
+    throw usageError('USAGE_BAD_VALUE', `--heal cannot be ${steps}.`, {
+      where: { field: '--heal' },
+      actions: ['Give a number of training steps: --heal 200.'],
+    })
+}
