@@ -21,6 +21,7 @@ export default [
             only('name:weights', 'layer:core'),
             only('name:tokenizer', 'layer:core', 'name:weights'),
             only('name:data', 'layer:core', 'name:weights', 'name:tokenizer'),
+            only('name:embed', 'layer:core', 'name:weights', 'name:tokenizer'),
             only('name:base-model', 'layer:core'),
             // Packages of one layer share an interface of core, never each other.
             only('layer:engine', 'layer:core', 'layer:files'),

@@ -17,6 +17,8 @@ beforeAll(async () => {
 test.each([
   ['a lower layer importing a higher one', 'packages/weights/src/x.ts', '@qt/data'],
   ['one engine importing another', 'packages/quantize/src/x.ts', '@qt/trainer-native'],
+  ['embeddings importing datasets', 'packages/embed/src/x.ts', '@qt/data'],
+  ['datasets importing embeddings', 'packages/data/src/x.ts', '@qt/embed'],
   ['core importing anything of ours', 'packages/core/src/x.ts', '@qt/weights'],
 ])('%s is an error', async (_, file, imported) => {
   const found = await rules(file, `import { x } from '${imported}'\nexport const y = x\n`)

@@ -132,3 +132,19 @@ test('tokenizers of every kind are trained, and one is extended without losing a
   const wrong = await qt(['tokenizer', 'train', '--data', data, '--model', 'word', '--out', larger])
   expect(wrong).toMatchObject({ code: 2 })
 })
+
+test('dedup leaves out what a sentence model takes for the same, and keeps the vectors', async () => {
+  const embedder = fileURLToPath(new URL('../../embed/test/fixtures/tiny-bert', import.meta.url))
+  const data = join(folder, 'meanings.jsonl')
+  const cache = join(folder, 'vectors')
+  // The tiny model drops accents: equal vectors of texts that share no shingle.
+  const texts = ['the knight', 'an old church, a ruined chapel', 'th\u00e9 knight']
+  await writeFile(data, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''))
+  const dedup = ['data', 'dedup', data, '--semantic', '--semantic-similarity', '0.9999', '--embedder', embedder, '--vector-cache', cache]
+  const { code, stdout, stderr } = await qt([...dedup, '--list'])
+  expect(code, stderr).toBe(0)
+  expect(stdout).toContain(`${data}:3  means the same, 100 % like ${data}:1`)
+  expect(stdout).toContain('3 records, 0 nearly the same as an earlier one, 1 that mean the same.')
+  expect(await readdir(cache)).toHaveLength(1)
+  expect(await qt(['data', 'dedup', data, '--vector-cache', cache])).toMatchObject({ code: 2 })
+})

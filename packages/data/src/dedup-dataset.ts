@@ -1,5 +1,7 @@
+import type { Embedder } from '@qt/core'
 import { findFiles } from './find-files.js'
 import { type Match, type NearDuplicateOptions, NearDuplicates } from './near-duplicates/near-duplicates.js'
+import { SemanticDuplicates, type SemanticMatch } from './quality/semantic-duplicates.js'
 import { readRecordBatches } from './read-records.js'
 import { recordText } from './record-text.js'
 import { openRecordWriter } from './record-writer.js'
@@ -7,8 +9,10 @@ import { openRecordWriter } from './record-writer.js'
 export interface DedupOptions extends NearDuplicateOptions {
   /** Where what is kept is written; left out: nothing is. */
   readonly out?: string | undefined
-  /** Told of each record that is nearly the same as an earlier one, both by file and line or row. */
-  readonly onDuplicate?: ((place: string, other: string, similarity: number) => void) | undefined
+  /** Of what differs in its words, also what means the same is left out: by the cosine of the vectors of texts, from 0.9 on. */
+  readonly semantic?: { readonly embedder: Embedder; readonly similarity?: number | undefined } | undefined
+  /** Told of each record that is nearly the same as an earlier one, or means the same, both by file and line or row. */
+  readonly onDuplicate?: ((place: string, other: string, similarity: number, by: 'words' | 'meaning') => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -16,6 +20,8 @@ export interface DedupResult {
   readonly records: number
   readonly kept: number
   readonly removed: number
+  /** Of these the ones that only mean the same; left out: meanings were not compared. */
+  readonly sameMeaning?: number
   /** With what it was looked for: exact about its parameters. */
   readonly parameters: {
     readonly similarity: number
@@ -34,12 +40,40 @@ export interface DedupResult {
  * ```
  */
 export async function dedupDataset(path: string | readonly string[], options: DedupOptions = {}): Promise<DedupResult> {
-  const { out, onDuplicate, signal } = options
+  const { out, onDuplicate, semantic, signal } = options
   const finder = new NearDuplicates(options)
+  const meanings =
+    semantic &&
+    new SemanticDuplicates(semantic.embedder, semantic.similarity === undefined ? {} : { similarity: semantic.similarity })
   const writer = out === undefined ? undefined : openRecordWriter(out)
   const places: string[] = []
-  let [records, kept] = [0, 0]
-  const told = (place: string, { of, similarity }: Match) => onDuplicate?.(place, places[of] ?? '', similarity)
+  /** The places of the texts whose meanings were compared, by the numbers that `meanings` has for them. */
+  const compared: string[] = []
+  let waiting: Waiting[] = []
+  let [records, kept, sameMeaning] = [0, 0, 0]
+  const keep = async (value: Waiting['value']) => {
+    kept++
+    await writer?.value(value)
+  }
+  const settle = async () => {
+    const batch = waiting
+    waiting = []
+    const matches = meanings
+      ? await meanings.add(
+          batch.map(({ text }) => text),
+          { signal },
+        )
+      : []
+    for (const [index, { place, value }] of batch.entries()) {
+      if (onDuplicate) compared.push(place)
+      const match: SemanticMatch | undefined = matches[index]
+      if (match === undefined) await keep(value)
+      else {
+        sameMeaning++
+        onDuplicate?.(place, compared[match.of] ?? '', match.similarity, 'meaning')
+      }
+    }
+  }
   try {
     for (const file of await findFiles(path, { signal }))
       for await (const batch of readRecordBatches(file)) {
@@ -49,20 +83,29 @@ export async function dedupDataset(path: string | readonly string[], options: De
           const place = line === undefined && row === undefined ? file : `${file}:${line ?? row}`
           if (onDuplicate) places[records] = place
           records++
-          const match = finder.add(recordText(record))
-          if (match) {
-            told(place, match)
-            continue
-          }
-          kept++
-          await writer?.value(record.value)
+          const text = recordText(record)
+          const match: Match | undefined = finder.add(text)
+          if (match) onDuplicate?.(place, places[match.of] ?? '', match.similarity, 'words')
+          else if (meanings === undefined) await keep(record.value)
+          else if (waiting.push({ place, text, value: record.value }) === embeddedAtOnce) await settle()
         }
       }
+    await settle()
     await writer?.end()
   } catch (error) {
     await writer?.abandon()
     throw error
   }
   const { similarity, permutations, bands } = finder
-  return { records, kept, removed: records - kept, parameters: { similarity, permutations, ...bands } }
+  const parameters = { similarity, permutations, ...bands }
+  return { records, kept, removed: records - kept, ...(semantic ? { sameMeaning } : {}), parameters }
 }
+
+/** Records whose meanings are compared next, in their order. */
+interface Waiting {
+  readonly place: string
+  readonly text: string
+  readonly value: Readonly<Record<string, unknown>>
+}
+
+const embeddedAtOnce = 256

@@ -42,6 +42,35 @@ test('near-duplicates are left out, and each is told with what it is like', asyn
   expect((await lines(out)).length).toBe(75)
 })
 
+test('what means the same in other words is left out as well, and the order stays', async () => {
+  // Counts of letters: anagrams mean the same.
+  const embedder = {
+    dimensions: 26,
+    embed: async (texts: readonly string[]) =>
+      texts.map((text) => {
+        const vector = new Float32Array(26)
+        for (const letter of text.match(/[a-z]/g) ?? []) vector[letter.charCodeAt(0) - 97]! += 1
+        return vector
+      }),
+  }
+  const path = join(folder, 'meanings.jsonl')
+  const out = join(folder, 'meanings-out.jsonl')
+  const texts = ['listen to the night', 'apple pie and cream', 'listen to the night', 'silent to the thing', 'a pear']
+  // More than are embedded at once, each unlike all others.
+  const more = Array.from({ length: 300 }, (_, i) => `${'x'.repeat(1 + i)} ${'y'.repeat(300 - i)} ${'z'.repeat((i * i) % 300)}`)
+  await writeFile(path, [...texts, ...more].map((text) => JSON.stringify({ text })).join('\n'))
+  const told: unknown[] = []
+  const semantic = { embedder, similarity: 1 }
+  const onDuplicate = (...of: unknown[]) => told.push(of)
+  const result = await dedupDataset(path, { out, semantic, onDuplicate })
+  expect(result).toMatchObject({ records: 305, kept: 303, removed: 2, sameMeaning: 1 })
+  expect(told).toEqual([
+    [`${path}:3`, `${path}:1`, 1, 'words'],
+    [`${path}:4`, `${path}:1`, expect.closeTo(1, 5), 'meaning'],
+  ])
+  expect((await lines(out)).map(({ text }) => text)).toEqual([texts[0], texts[1], texts[4], ...more])
+})
+
 test('a split keeps near-duplicates together, shares out the categories, and is the same for a seed', async () => {
   const out = join(folder, 'split')
   const result = await splitDataset(file, { out, shares: { validation: 0.2 } })

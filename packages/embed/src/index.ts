@@ -1,0 +1,1 @@
+export { defaultModel, type OpenEmbedderOptions, openEmbedder, type SentenceEmbedder } from './open-embedder.js'

@@ -1,0 +1,133 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { hubServer } from '../../weights/test/hub-server.js'
+import { openEmbedder } from './open-embedder.js'
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const tiny = path('../test/fixtures/tiny-bert')
+const miniLm = path('../../../../shared/data/minilm')
+if (!existsSync(miniLm)) console.log('skipped: all-MiniLM-L6-v2, since ../shared/data/minilm is not there')
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-embed-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const expected: { texts: string[]; vectors: number[][] } = JSON.parse(readFileSync(join(tiny, 'expected.json'), 'utf8'))
+const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
+  return sum
+}
+
+test.each([1, 2, 32])('a float32 export gives the vectors of PyTorch, %i texts at once', async (batchSize) => {
+  const embedder = await openEmbedder(tiny, { batchSize, threads: 1 })
+  const vectors = await embedder.embed(expected.texts)
+  expect(embedder.dimensions).toBe(24)
+  for (const [index, vector] of vectors.entries()) {
+    expect(dot(vector, expected.vectors[index]!)).toBeGreaterThan(0.99999)
+    expect(dot(vector, vector)).toBeCloseTo(1, 5)
+  }
+  await embedder.close()
+})
+
+test('what is longer than a text may be is cut off', async () => {
+  const embedder = await openEmbedder(tiny, { maxLength: 5, threads: 1 })
+  const [long, short] = await embedder.embed(['an old church , knight', 'an old church'])
+  expect(long).toEqual(short)
+  await embedder.close()
+})
+
+test('vectors are kept between runs, and a damaged record is made again', async () => {
+  const cache = join(folder, 'cache')
+  const once = async (texts: readonly string[]) => {
+    const embedder = await openEmbedder(tiny, { cache, threads: 1 })
+    const vectors = await embedder.embed(texts)
+    await embedder.close()
+    return vectors
+  }
+  const texts = expected.texts.slice(0, 4)
+  const first = await once([...texts, texts[0]!])
+  expect(first[4]).toEqual(first[0])
+  const [name] = await readdir(cache)
+  const file = join(cache, name!)
+  const record = 16 + 4 * 24 + 4
+  expect((await stat(file)).size).toBe(4 * record)
+  expect(await once(texts)).toEqual(first.slice(0, 4))
+  expect((await stat(file)).size).toBe(4 * record)
+  const bytes = readFileSync(file)
+  bytes[record + 30]! ^= 1
+  // The last record is cut, as a full disk leaves it.
+  await writeFile(file, bytes.subarray(0, -7))
+  expect(await once(texts)).toEqual(first.slice(0, 4))
+  expect((await stat(file)).size).toBe(6 * record)
+  expect(await once(texts)).toEqual(first.slice(0, 4))
+  expect((await stat(file)).size).toBe(6 * record)
+})
+
+test('two embedders with one cache keep their vectors apart', async () => {
+  const cache = join(folder, 'shared')
+  const [one, other] = [await openEmbedder(tiny, { cache, threads: 1 }), await openEmbedder(tiny, { cache, threads: 1 })]
+  const [[a], [b]] = [await one.embed(['a knight']), await other.embed(['an old church'])]
+  const [c, d] = await one.embed(['an old church', 'a knight'])
+  expect([c, d]).toEqual([b, a])
+  expect(await other.embed(['a knight', 'an old church'])).toEqual([a, b])
+  await Promise.all([one.close(), other.close()])
+})
+
+test('a model of the hub is downloaded with what belongs to it', async () => {
+  const files = Object.fromEntries(
+    ['tokenizer.json', 'config.json'].map((name) => [name, new Uint8Array(readFileSync(join(tiny, name)))]),
+  )
+  const hub = await hubServer({ files: { ...files, 'onnx/model.onnx': new Uint8Array(readFileSync(join(tiny, 'model.onnx'))) } })
+  const embedder = await openEmbedder('owner/name', { endpoint: hub.endpoint, hubCache: join(folder, 'hub'), threads: 1 })
+  const [vector] = await embedder.embed(expected.texts.slice(0, 1))
+  expect(dot(vector!, expected.vectors[0]!)).toBeGreaterThan(0.99999)
+  await embedder.close()
+})
+
+test('what is no sentence model is refused by name', async () => {
+  const broken = join(folder, 'broken')
+  await cp(tiny, broken, { recursive: true })
+  const refused = (model: string, options = {}) => expect(openEmbedder(model, options)).rejects
+  await writeFile(join(broken, 'model.onnx'), 'no graph')
+  await refused(broken).toMatchObject({ code: 'EMBED_MODEL', where: { file: join(broken, 'model.onnx') } })
+  await cp(join(tiny, 'model.onnx'), join(broken, 'model.onnx'))
+  await cp(tiny, join(broken, '1_Pooling'), { recursive: true })
+  await writeFile(join(broken, '1_Pooling/config.json'), '{"pooling_mode_cls_token": true}')
+  await refused(broken).toMatchObject({ code: 'EMBED_MODEL', where: { field: 'pooling_mode_mean_tokens' } })
+  await writeFile(join(broken, 'config.json'), 'no JSON')
+  await rm(join(broken, '1_Pooling'), { recursive: true })
+  await refused(broken).toMatchObject({ code: 'EMBED_MODEL', where: { file: join(broken, 'config.json') } })
+  await refused(folder).toMatchObject({ code: 'EMBED_MODEL', where: { file: folder } })
+  await refused(tiny, { maxLength: 2 }).toMatchObject({ code: 'EMBED_OPTION', where: { field: 'maxLength' } })
+})
+
+test('an abort ends the work between batches', async () => {
+  const embedder = await openEmbedder(tiny, { threads: 1 })
+  await expect(embedder.embed(['a'], { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
+  await embedder.close()
+})
+
+test.skipIf(!existsSync(miniLm))(
+  'the int8 file of all-MiniLM-L6-v2 stays near the float32 vectors',
+  async () => {
+    const { sentences, fp32_embeddings: vectors } = JSON.parse(readFileSync(join(miniLm, 'expected.json'), 'utf8'))
+    const embedder = await openEmbedder(miniLm, { cache: join(folder, 'minilm') })
+    expect([embedder.dimensions, embedder.batchSize]).toEqual([384, 1])
+    const together = await embedder.embed(sentences)
+    for (const [index, vector] of together.entries()) expect(dot(vector, vectors[index])).toBeGreaterThan(0.95)
+    expect(dot(together[0]!, together[1]!)).toBeGreaterThan(dot(together[0]!, together[2]!) + 0.3)
+    await embedder.close()
+    // A text has one vector, whatever it is embedded with.
+    const alone = await openEmbedder(miniLm)
+    expect(await alone.embed([sentences[2]])).toEqual([together[2]])
+    await alone.close()
+  },
+  60_000,
+)
