@@ -3,7 +3,7 @@ import type { RowFormat } from './detect-format.js'
 import { type EncodeOptions, encodeRecord } from './encode-record.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
-import { TokenStore } from './token-store.js'
+import type { TokenStore } from './token-store.js'
 
 /** How much an example's loss counts: its `weight`, else 1. */
 function weightOf({ value: { weight }, where }: DataRecord): number {
@@ -14,13 +14,15 @@ function weightOf({ value: { weight }, where }: DataRecord): number {
 
 /** Encodes records into a store and keeps count of what does not go in whole. */
 export class Collector {
-  readonly store = new TokenStore()
   documents = 0
   private cut = 0
   private empty = 0
   private endless = 0
 
-  constructor(private readonly options: EncodeOptions) {}
+  constructor(
+    private readonly options: EncodeOptions,
+    readonly store: TokenStore,
+  ) {}
 
   add(record: DataRecord, format: RowFormat): void {
     const { sequenceLength } = this.options
@@ -35,7 +37,11 @@ export class Collector {
     if (length < ids.length) this.cut++
     if (!endsTurns) this.endless++
     if (trainable === 0 && format !== 'tokens') this.empty++
-    else this.store.add(length < ids.length ? ids.subarray(0, length) : ids, labels, sequenceLength, weightOf(record))
+    else
+      this.store.add(length < ids.length ? ids.subarray(0, length) : ids, labels, {
+        longest: sequenceLength,
+        weight: weightOf(record),
+      })
     if (trainable > 0 || format === 'tokens') this.documents++
   }
 

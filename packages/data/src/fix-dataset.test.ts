@@ -150,7 +150,18 @@ test('a misspelt tool is corrected where its name stands, and several parts are 
 test('a content whose parts are counted in characters is not changed', () => {
   const turn = { role: 'assistant', content: 'It is cafÃ© time.' }
   const fixed = (more: object) =>
-    fixRecord({ value: { messages: [{ role: 'user', content: 'What?' }, { ...turn, ...more }] }, where: {} }, {})
+    fixRecord(
+      {
+        value: {
+          messages: [
+            { role: 'user', content: 'What?' },
+            { ...turn, ...more },
+          ],
+        },
+        where: {},
+      },
+      {},
+    )
   expect(fixed({}).value).toMatchObject({ messages: [{}, { content: 'It is café time.' }] })
   const { value, applied, findings } = fixed({ learn: [[0, 5]] })
   expect(value).toMatchObject({ messages: [{}, turn] })

@@ -28,7 +28,7 @@ export type { DatasetManifest, StageReport } from './pipeline/dataset-manifest.j
 export { loadRecipe, type Recipe } from './pipeline/recipe.js'
 export { type DataPipelineOptions, runDataPipeline } from './pipeline/run-data-pipeline.js'
 export { preparePairs } from './prepare-pairs.js'
-export { type PreparedRows, prepareRows, type RowsConfig } from './prepare-rows.js'
+export { type PreparedRows, type PrepareRowsOptions, prepareRows, type RowsConfig } from './prepare-rows.js'
 export { type PreviewedExample, type PreviewOptions, type PreviewSpan, previewExamples, previewHtml } from './preview-examples.js'
 export { addBenchmark, benchmarkNames } from './quality/benchmarks.js'
 export {
@@ -101,6 +101,9 @@ export { type ConversationOptions, systemText, toConversations } from './scenari
 export { defaultTools, type ScenarioTool, type ToolArgumentKind } from './scenario/tools.js'
 export { validateFolder } from './scenario/validate-folder.js'
 export { type ValidateOptions, validateScenario } from './scenario/validate-scenario.js'
+export type { TokenShards } from './shards/manifest.js'
+export { type PrepareShardsOptions, prepareShards } from './shards/prepare-shards.js'
+export type { MapFile } from './shards/shard-reader.js'
 export { encodeRendered, type SpecialFrame, specialFrame } from './special-frame.js'
 export { type SplitDataset, type SplitDatasetOptions, splitDataset } from './split-dataset.js'
 export { type SplitItem, type SplitOptions, splitGroups } from './split-groups.js'

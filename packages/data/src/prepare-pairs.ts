@@ -43,7 +43,7 @@ export async function preparePairs(
       sides.some(({ ids, labels }) => ids.length > sequenceLength || !labels.some((label, i) => i > 0 && label !== ignoreLabel))
     )
       leftOut++
-    else for (const { ids, labels } of sides) into.add(ids, labels, sequenceLength)
+    else for (const { ids, labels } of sides) into.add(ids, labels, { longest: sequenceLength })
   }
   const files = await dataFiles(data.path, data.format, { signal })
   let index = 0

@@ -5,12 +5,16 @@ import { dataFiles } from './data-files.js'
 import { describeRows } from './describe-rows.js'
 import { formatOf, type RowFormat } from './detect-format.js'
 import { type DataRecord, readRecords } from './read-records.js'
-import { measureRows, type RowStatistics, rowSet, rowsWithLoss } from './row-set.js'
+import { measureRows, type RowStatistics, rowSet } from './row-set.js'
 import { findCopies } from './scenario/copies.js'
 import type { Finding } from './scenario/finding.js'
 import { toolsOf } from './scenario/read-scenario.js'
 import { readScenarioFile } from './scenario/read-scenario-file.js'
 import { realPaths } from './scenario/scenario-files.js'
+import { shardsAt } from './shards/manifest.js'
+import { rowsOfShards } from './shards/rows-of-shards.js'
+import type { MapFile } from './shards/shard-reader.js'
+import { TokenStore } from './token-store.js'
 
 /** The parts of a training configuration that rows depend on. */
 export type RowsConfig = Pick<TrainingConfig, 'data' | 'training'> & Partial<Pick<TrainingConfig, 'base' | 'architecture'>>
@@ -45,6 +49,16 @@ export interface PreparedRows {
   }
 }
 
+export interface PrepareRowsOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Of the model: ids must lie below it. */
+  readonly vocabularySize?: number | undefined
+  /** Where tokens are kept until they are rows; left out: in memory. */
+  readonly store?: ((part: 'train' | 'validation') => TokenStore) | undefined
+  /** Maps shards into memory, so that their rows are not copied; left out: rows are read from the file one by one. */
+  readonly map?: MapFile | undefined
+}
+
 /**
  * Reads, tokenises, masks, splits and packs the data of a configuration.
  *
@@ -58,9 +72,12 @@ export interface PreparedRows {
 export async function prepareRows(
   config: RowsConfig,
   tokenizer: Tokenizer | undefined,
-  { signal, vocabularySize }: { signal?: AbortSignal | undefined; vocabularySize?: number | undefined } = {},
+  options: PrepareRowsOptions = {},
 ): Promise<PreparedRows> {
+  const { signal, vocabularySize, store = () => new TokenStore() } = options
   const { data, training } = config
+  const shards = await shardsAt(data.path)
+  if (shards) return rowsOfShards(shards, config, tokenizer, options)
   const { sequenceLength } = training
   const leftOut: Finding[] = []
   const onInvalid = (_: string, findings: readonly Finding[]) =>
@@ -89,8 +106,8 @@ export async function prepareRows(
     const copy = copies[part](where.file, value.text)
     if (copy) around.push(copy)
   }
-  const train = new Collector(encoding)
-  const held = new Collector(encoding)
+  const train = new Collector(encoding, store('train'))
+  const held = new Collector(encoding, store('validation'))
   for await (const record of records(heldFiles, { signal, onUnreadable })) {
     const format = formatOf(record, data.format)
     twice(record, format, 'heldOut')
@@ -113,7 +130,7 @@ export async function prepareRows(
   // A share can take every document of a little data; then there is nothing to hold out.
   const swapped = train.documents === 0 && !fixed
   const source = swapped ? held : train
-  const { rows, without } = rowsWithLoss(rowSet(source.store, { packing, sequenceLength }))
+  const { rows, without } = rowSet(source.store, { packing, sequenceLength })
   const { hash, ...statistics } = measureRows(rows)
   if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source)
   const validation = swapped ? undefined : heldRows(held, { packing, sequenceLength })
@@ -161,7 +178,7 @@ const leftOutText = (finding: Finding): string => `left out: ${finding.toString(
 
 /** Rows to validate on, unless no token of theirs carries loss: a mean over nothing is no number. */
 function heldRows(held: Collector, options: { packing: boolean; sequenceLength: number }) {
-  const rows = rowSet(held.store, options)
+  const { rows } = rowSet(held.store, options)
   const { hash, ...statistics } = measureRows(rows)
   return statistics.trainableTokens > 0 ? { rows, statistics, hash } : undefined
 }

@@ -10,35 +10,22 @@ export interface RowStatistics {
   readonly trainableTokens: number
 }
 
-/** Rows over a store: packed, or each piece a row of its own. */
-export function rowSet(store: TokenStore, options: { packing: boolean; sequenceLength: number }): RowSource {
+/** Rows over a store: packed, or each piece a row of its own. Rows with nothing to learn are left out: a step on nothing would still decay weights. */
+export function rowSet(
+  store: TokenStore,
+  options: { packing: boolean; sequenceLength: number },
+): { rows: RowSource; without: number } {
   const lengths = store.lengths()
-  const rows = options.packing ? packRows(lengths, options.sequenceLength) : lengths.map((_, index) => [index])
+  const all = options.packing ? packRows(lengths, options.sequenceLength) : lengths.map((_, index) => [index])
+  const kept = all.filter((pieces) => pieces.some((piece) => store.learns(piece)))
   return {
-    length: rows.length,
-    row(index) {
-      const pieces = rows[index]
-      if (pieces === undefined) throw new RangeError(`there is no row ${index}; there are ${rows.length}`)
-      return store.row(pieces)
-    },
-  }
-}
-
-/** Rows that have something to learn: a step on nothing would still decay weights. */
-export function rowsWithLoss(source: RowSource): { rows: RowSource; without: number } {
-  const kept: number[] = []
-  for (let index = 0; index < source.length; index++)
-    if (source.row(index).labels.some((label) => label !== ignoreLabel)) kept.push(index)
-  const without = source.length - kept.length
-  if (without === 0) return { rows: source, without }
-  return {
-    without,
+    without: all.length - kept.length,
     rows: {
       length: kept.length,
       row(index) {
-        const at = kept[index]
-        if (at === undefined) throw new RangeError(`there is no row ${index}; there are ${kept.length}`)
-        return source.row(at)
+        const pieces = kept[index]
+        if (pieces === undefined) throw new RangeError(`there is no row ${index}; there are ${kept.length}`)
+        return store.row(pieces)
       },
     },
   }

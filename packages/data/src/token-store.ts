@@ -1,65 +1,86 @@
 import { ignoreLabel, type PackedRow } from '@qt/core'
+import { MemoryPieces } from './memory-pieces.js'
 
-const chunkTokens = 1 << 20
+/** Where the numbers of pieces lie: in memory, or in a file. */
+export interface Pieces {
+  /** Keeps ids and their shifted labels; gives the place to read them from. */
+  write(ids: Int32Array, labels: Int32Array): number
+  /** Copies them into the beginning of two arrays. */
+  read(place: number, ids: Int32Array, labels: Int32Array): void
+  close(): void
+}
 
-/** Documents as ids and shifted labels in large chunks: 8 bytes a token, no copy when it grows. */
+export interface CutOptions {
+  /** Tokens that a piece may have. */
+  readonly longest: number
+  /** Tokens of the piece before that a piece begins with, to be read and not learned again. */
+  readonly overlap?: number
+  readonly weight?: number
+}
+
+/** Documents as pieces of ids and shifted labels. */
 export class TokenStore {
-  private readonly chunks: { ids: Int32Array; labels: Int32Array }[] = []
-  private readonly at: { chunk: number; offset: number; length: number; weight: number }[] = []
-  private used = 0
+  private readonly places: number[] = []
+  private readonly sizes: number[] = []
+  private readonly trainable: number[] = []
+  /** Only of pieces whose weight is not 1. */
+  private readonly weights = new Map<number, number>()
+
+  constructor(private readonly pieces: Pieces = new MemoryPieces()) {}
 
   /**
    * Adds a document, cut into pieces of at most `longest` tokens. Labels come unshifted; a piece that was cut off still predicts
    * the first token of the next one, so every token but a document's first is predicted exactly once.
    */
-  add(ids: ArrayLike<number>, labels: ArrayLike<number>, longest: number, weight = 1): void {
-    for (let from = 0; from < ids.length; from += longest) {
+  add(ids: ArrayLike<number>, labels: ArrayLike<number>, { longest, overlap = 0, weight = 1 }: CutOptions): void {
+    let predicted = 0
+    // What is left after the last token was predicted would predict nothing.
+    for (let from = 0; from === 0 ? ids.length > 0 : predicted < ids.length - 1; from += longest - overlap) {
       const length = Math.min(longest, ids.length - from)
-      // The last token of a cut document was predicted by the piece before; alone it predicts nothing.
-      if (from > 0 && length === 1) break
-      const { chunk, offset } = this.reserve(length)
-      const target = this.chunks[chunk]!
+      const piece = { ids: new Int32Array(length), labels: new Int32Array(length) }
+      let trainable = 0
       for (let i = 0; i < length; i++) {
-        target.ids[offset + i] = ids[from + i]!
-        target.labels[offset + i] = from + i + 1 < ids.length ? labels[from + i + 1]! : ignoreLabel
+        const next = from + i + 1
+        piece.ids[i] = ids[from + i]!
+        const label = next > predicted && next < ids.length ? labels[next]! : ignoreLabel
+        piece.labels[i] = label
+        if (label !== ignoreLabel) trainable++
       }
-      this.at.push({ chunk, offset, length, weight })
+      predicted = Math.min(from + length, ids.length - 1)
+      if (weight !== 1) this.weights.set(this.places.length, weight)
+      this.places.push(this.pieces.write(piece.ids, piece.labels))
+      this.sizes.push(length)
+      this.trainable.push(trainable)
     }
   }
 
   /** Lengths of the pieces, in order. */
-  lengths(): number[] {
-    return this.at.map(({ length }) => length)
+  lengths(): readonly number[] {
+    return this.sizes
+  }
+
+  /** Whether any token of a piece carries loss. */
+  learns(piece: number): boolean {
+    return this.trainable[piece]! > 0
   }
 
   /** Pieces side by side as one row. */
   row(pieces: ArrayLike<number>): PackedRow {
     const documents = new Int32Array(pieces.length + 1)
-    for (let i = 0; i < pieces.length; i++) documents[i + 1] = documents[i]! + this.at[pieces[i]!]!.length
+    for (let i = 0; i < pieces.length; i++) documents[i + 1] = documents[i]! + this.sizes[pieces[i]!]!
     const ids = new Int32Array(documents[pieces.length]!)
     const labels = new Int32Array(ids.length)
-    const weighed = Array.from(pieces).some((piece) => this.at[piece]!.weight !== 1)
+    const weighed = this.weights.size > 0 && Array.from(pieces).some((piece) => this.weights.has(piece))
     const weights = weighed ? new Float32Array(ids.length) : undefined
     for (let i = 0; i < pieces.length; i++) {
-      const { chunk, offset, length, weight } = this.at[pieces[i]!]!
-      weights?.fill(weight, documents[i]!, documents[i]! + length)
-      const source = this.chunks[chunk]!
-      ids.set(source.ids.subarray(offset, offset + length), documents[i]!)
-      labels.set(source.labels.subarray(offset, offset + length), documents[i]!)
+      const [from, to] = [documents[i]!, documents[i + 1]!]
+      weights?.fill(this.weights.get(pieces[i]!) ?? 1, from, to)
+      this.pieces.read(this.places[pieces[i]!]!, ids.subarray(from, to), labels.subarray(from, to))
     }
     return weights ? { ids, labels, documents, weights } : { ids, labels, documents }
   }
 
-  private reserve(length: number): { chunk: number; offset: number } {
-    const last = this.chunks.at(-1)
-    if (last === undefined || this.used + length > last.ids.length) {
-      // The first chunks are small, so that a little data stays little.
-      const size = Math.max(length, Math.min(chunkTokens, 4096 << Math.min(8, this.chunks.length)))
-      this.chunks.push({ ids: new Int32Array(size), labels: new Int32Array(size) })
-      this.used = 0
-    }
-    const offset = this.used
-    this.used += length
-    return { chunk: this.chunks.length - 1, offset }
+  close(): void {
+    this.pieces.close()
   }
 }

@@ -1,6 +1,7 @@
 import type { MakeCase } from '../case.js'
 import { dataCases } from './data.js'
 import { decodeCases } from './decode.js'
+import { embed } from './embed.js'
 import { generate } from './generate.js'
 import { likelihood } from './likelihood.js'
 import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
@@ -23,6 +24,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   'train-lora': trainLora,
   startup,
   generate,
+  embed,
   ...quantizeCases,
   ...quantizeAvx2Cases,
   ...decodeCases,
