@@ -1,6 +1,6 @@
 import { ignoreLabel } from '@qt/core'
 import type { RowFormat } from './detect-format.js'
-import { type EncodeOptions, encodeRecord } from './encode-record.js'
+import { type EncodedRecord, type EncodeOptions, encodeRecord } from './encode-record.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
 import type { TokenStore } from './token-store.js'
@@ -12,46 +12,65 @@ function weightOf({ value: { weight }, where }: DataRecord): number {
   throw recordError(where, 'weight', '"weight" must be a number from 0 up.', 'Write "weight": 1, or leave it out.')
 }
 
+export interface CollectorOptions extends EncodeOptions {
+  /** Tokens that the pieces of a split example share. */
+  readonly overlap?: number | undefined
+}
+
 /** Encodes records into a store and keeps count of what does not go in whole. */
 export class Collector {
   documents = 0
-  private cut = 0
+  private readonly tooLong = { 'cut-end': 0, 'cut-start': 0, drop: 0, split: 0 }
   private empty = 0
   private endless = 0
 
   constructor(
-    private readonly options: EncodeOptions,
+    private readonly options: CollectorOptions,
     readonly store: TokenStore,
   ) {}
 
   add(record: DataRecord, format: RowFormat): void {
-    const { sequenceLength } = this.options
+    const { sequenceLength, overlap } = this.options
     const encoded = encodeRecord(record, format, this.options)
     if (encoded === undefined) return
-    const { ids, labels, endsTurns } = encoded
-    const conversation = format === 'chat' || format === 'instructions' || format === 'scenarios'
-    // A conversation keeps its beginning: the rest would be an answer to something unseen.
-    const length = conversation ? Math.min(ids.length, sequenceLength) : ids.length
+    const policy = this.policy(format)
+    const whole = encoded.ids.length <= sequenceLength
+    // A text that goes over several rows is nothing to be told of.
+    if (!whole && !(policy === 'split' && format === 'text')) this.tooLong[policy]++
+    if (!whole && policy === 'drop') return
+    const { ids, labels, endsTurns } = whole || policy === 'split' ? encoded : cut(encoded, policy, sequenceLength)
     let trainable = 0
-    for (let i = 1; i < length; i++) if (labels[i] !== ignoreLabel) trainable++
-    if (length < ids.length) this.cut++
+    for (let i = 1; i < ids.length; i++) if (labels[i] !== ignoreLabel) trainable++
     if (!endsTurns) this.endless++
     if (trainable === 0 && format !== 'tokens') this.empty++
-    else
-      this.store.add(length < ids.length ? ids.subarray(0, length) : ids, labels, {
-        longest: sequenceLength,
-        weight: weightOf(record),
-      })
+    else this.store.add(ids, labels, { longest: sequenceLength, weight: weightOf(record), ...(overlap ? { overlap } : {}) })
     if (trainable > 0 || format === 'tokens') this.documents++
+  }
+
+  /** A conversation keeps its beginning unless told otherwise: the rest would be an answer to something unseen. */
+  private policy(format: RowFormat): keyof Collector['tooLong'] {
+    const { tooLong } = this.options
+    const turns = format === 'chat' || format === 'instructions' || format === 'scenarios'
+    // What is too long with its last exchange alone has nothing left to drop.
+    if (tooLong === 'last-turns') return turns ? 'drop' : 'split'
+    return tooLong ?? (turns ? 'cut-end' : 'split')
   }
 
   warnings(): string[] {
     const { sequenceLength } = this.options
     const examples = (n: number) => `${n} example${n === 1 ? '' : 's'}`
+    const done = {
+      'cut-end': 'the end was cut off',
+      'cut-start': 'the beginning was cut off',
+      drop: 'left out',
+      split: 'split into several',
+    } as const
     return [
-      ...(this.cut > 0
-        ? [`${examples(this.cut)} longer than training.sequenceLength (${sequenceLength}): the end was cut off.`]
-        : []),
+      ...(['cut-end', 'cut-start', 'drop', 'split'] as const).flatMap((policy) =>
+        this.tooLong[policy] > 0
+          ? [`${examples(this.tooLong[policy])} longer than training.sequenceLength (${sequenceLength}): ${done[policy]}.`]
+          : [],
+      ),
       ...(this.empty > 0 ? [`${examples(this.empty)} left out: nothing in them to train on.`] : []),
       ...(this.endless > 0
         ? [
@@ -60,4 +79,13 @@ export class Collector {
         : []),
     ]
   }
+}
+
+function cut(
+  { ids, labels, endsTurns }: EncodedRecord,
+  policy: 'cut-end' | 'cut-start' | 'drop',
+  longest: number,
+): EncodedRecord {
+  const [from, to] = policy === 'cut-start' ? [ids.length - longest, ids.length] : [0, longest]
+  return { ids: ids.subarray(from, to), labels: labels.subarray(from, to), endsTurns }
 }

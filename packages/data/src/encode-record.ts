@@ -1,6 +1,7 @@
-import { type ErrorLocation, QtError, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
+import { type ChatExample, type ErrorLocation, QtError, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { chatTemplateOf } from './chat-template.js'
 import type { RowFormat } from './detect-format.js'
+import { fitTurns } from './fit-turns.js'
 import { type MaskChatOptions, maskChat } from './mask-chat.js'
 import { readChat } from './read-chat.js'
 import { readInstruction } from './read-instruction.js'
@@ -17,7 +18,7 @@ import { specialFrame } from './special-frame.js'
 export interface EncodedRecord {
   readonly ids: Uint32Array | Int32Array
   /** Not shifted. */
-  readonly labels: ArrayLike<number>
+  readonly labels: Uint32Array | Int32Array
   /** False when an assistant turn lacks its end token. */
   readonly endsTurns: boolean
 }
@@ -30,6 +31,8 @@ export interface EncodeOptions {
   readonly vocabularySize?: number | undefined
   readonly architecture?: TrainingConfig['architecture']
   readonly tools?: readonly ScenarioTool[] | undefined
+  readonly learn?: TrainingConfig['data']['learn']
+  readonly tooLong?: TrainingConfig['data']['tooLong']
   /** Given: told of an invalid scenario, which is then left out; else it is an error. */
   readonly onInvalid?: ((file: string, findings: readonly Finding[]) => void) | undefined
 }
@@ -44,7 +47,13 @@ const day = new Date('2024-07-26T00:00:00Z')
 export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord | undefined {
   if (format === 'tokens') {
     const vocabularySize = options.vocabularySize ?? options.tokenizer?.vocabularySize ?? options.architecture?.vocab
-    return { ...readTokens(record, { sequenceLength: options.sequenceLength, vocabularySize }), endsTurns: true }
+    return {
+      ...readTokens(record, {
+        sequenceLength: options.tooLong ? Number.POSITIVE_INFINITY : options.sequenceLength,
+        vocabularySize,
+      }),
+      endsTurns: true,
+    }
   }
   const { tokenizer } = options
   if (tokenizer === undefined)
@@ -60,8 +69,21 @@ export function encodeRecord(record: DataRecord, format: RowFormat, options: Enc
         ? readChat(record)
         : readInstruction(record)
   if (example === undefined) return undefined
-  const settings: MaskChatOptions = { date: day, ...(options.base === undefined ? {} : { templateName: `of ${options.base}` }) }
-  return located(record.where, () => maskChat(example, tokenizer, settings))
+  const settings: MaskChatOptions = {
+    date: day,
+    learn: options.learn,
+    ...(options.base === undefined ? {} : { templateName: `of ${options.base}` }),
+  }
+  const mask = (shown: ChatExample) => maskChat(shown, tokenizer, settings)
+  return located(record.where, () => {
+    if (options.tooLong !== 'last-turns') return mask(example)
+    let masked = mask(example)
+    fitTurns(example, (shorter) => {
+      if (shorter !== example) masked = mask(shorter)
+      return masked.ids.length <= options.sequenceLength
+    })
+    return masked
+  })
 }
 
 function scenarioExample({ value, where }: DataRecord, tokenizer: Tokenizer, { tools, onInvalid }: EncodeOptions) {

@@ -1,4 +1,5 @@
-import { type ChatExample, type ChatMessage, ignoreLabel, type Tokenizer, usageError } from '@qt/core'
+import { type ChatExample, type ChatMessage, ignoreLabel, type Learn, type Tokenizer, usageError } from '@qt/core'
+import { applyLearn } from './apply-learn.js'
 import { chatTemplateOf, templateTokens } from './chat-template.js'
 import { type RenderChatOptions, renderChat } from './render-chat.js'
 import { encodeRendered } from './special-frame.js'
@@ -16,10 +17,12 @@ export interface MaskChatOptions extends Pick<RenderChatOptions, 'date'> {
   readonly template?: string
   /** How errors name the template. */
   readonly templateName?: string
+  /** What is trained on; left out: every answer. */
+  readonly learn?: Learn | undefined
 }
 
 /**
- * The tokens of a conversation with loss on what the assistant says, its end token included.
+ * The tokens of a conversation with loss on what the assistant says, its end token included, or on what `learn` names.
  *
  * Where turn k begins and ends is found by rendering the conversation before it (with the generation prompt) and up to it, and
  * comparing tokens with those of the whole. A template that shows an earlier turn differently once later ones follow would train
@@ -32,7 +35,7 @@ export interface MaskChatOptions extends Pick<RenderChatOptions, 'date'> {
  * ```
  */
 export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: MaskChatOptions = {}): MaskedChat {
-  const { messages } = example
+  const { messages, roles } = applyLearn(example.messages, options.learn)
   const template = options.template ?? chatTemplateOf(tokenizer)
   const settings: RenderChatOptions = {
     ...templateTokens(tokenizer),
@@ -48,14 +51,15 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
   const labels = new Int32Array(ids.length).fill(ignoreLabel)
   let endsTurns = true
   for (const [turn, message] of messages.entries()) {
-    if (message.role !== 'assistant' || message.weight === 0) continue
-    const before = render(turn, true)
+    if (!roles.has(message.role) || message.weight === 0) continue
+    const answers = message.role === 'assistant'
+    const before = render(turn, answers)
     // A character of the answer may merge with the last of the prompt; the merged token is the answer's.
     const start = whole.startsWith(before) ? common(encode(before), ids) : undefined
     const end = turn === messages.length - 1 ? ids.length : endOf(encode(render(turn + 1, false)))
     if (start === undefined || end === undefined || end < start) throw rewrites(turn, options.templateName)
     const last = lastTrained(start, end)
-    endsTurns &&= last.ended
+    if (answers) endsTurns &&= last.ended
     for (const [from, to] of learnedOf(message, before, { start, end: last.end }, turn))
       for (let i = from; i < to; i++) labels[i] = ids[i]!
   }
@@ -63,7 +67,8 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
 
   /** The tokens of a turn that count: all of them, or those of the parts that it names. */
   function learnedOf(
-    { content, learn }: ChatMessage,
+    // What nobody generates has its name before it, which is not learned.
+    { role, content, learn = role === 'assistant' ? undefined : [[0, content.length]] }: ChatMessage,
     before: string,
     { start, end }: { start: number; end: number },
     turn: number,

@@ -89,6 +89,9 @@ export async function prepareRows(
     vocabularySize,
     architecture: config.architecture,
     tools: await toolsOf(data.tools),
+    learn: data.learn,
+    tooLong: data.tooLong,
+    overlap: overlapOf(config),
     onInvalid: data.skipInvalid ? onInvalid : undefined,
   }
   const around: Finding[] = []
@@ -167,6 +170,23 @@ export async function prepareRows(
     leftOut,
     description: describeRows(result, sequenceLength),
   }
+}
+
+/** Pieces that share all of their tokens would never come to an end. */
+function overlapOf({ data: { overlap, tooLong }, training: { sequenceLength } }: RowsConfig): number | undefined {
+  if (overlap === undefined || overlap === 0 || (overlap < sequenceLength && tooLong === 'split')) return overlap
+  throw usageError(
+    'DATA_OPTION',
+    tooLong === 'split'
+      ? `Pieces of ${sequenceLength} tokens cannot share ${overlap}.`
+      : 'Only what is split has pieces that share tokens.',
+    {
+      where: { field: 'data.overlap' },
+      actions: [
+        tooLong === 'split' ? `Use ${Math.floor(sequenceLength / 8)}.` : 'Set data.tooLong to split, or leave data.overlap out.',
+      ],
+    },
+  )
 }
 
 const emptyRows = (count: number): string[] =>

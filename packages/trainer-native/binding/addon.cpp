@@ -1,7 +1,10 @@
+#include <memory>
+
 #include <napi.h>
 
 #include "convert.hpp"
 #include "objects.hpp"
+#include "qt/mapped_file.hpp"
 #include "threads.hpp"
 
 namespace qt {
@@ -40,9 +43,23 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
   });
 }
 
+// (path) → ArrayBuffer over the file, unmapped when nothing refers to it any more. It is only to be read: the pages are the system's.
+Napi::Value mapFile(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    auto file = std::make_unique<MappedFile>(info[0].ToString().Utf8Value());
+    const auto bytes = file->bytes();
+    if (bytes.empty()) return Napi::ArrayBuffer::New(info.Env(), 0);
+    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(
+        info.Env(), const_cast<std::byte*>(bytes.data()), bytes.size(), [](Napi::Env, void*, MappedFile* mapped) { delete mapped; }, file.get());
+    file.release();
+    return buffer;
+  });
+}
+
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("availableKernels", Napi::Function::New(env, listKernels));
   exports.Set("availableProcessors", Napi::Function::New(env, processors));
+  exports.Set("mapFile", Napi::Function::New(env, mapFile));
   exports.Set("planStep", Napi::Function::New(env, planStep));
   exports.Set("Model", ModelObject::define(env));
   exports.Set("Trainer", TrainerObject::define(env));

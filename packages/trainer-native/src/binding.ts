@@ -194,6 +194,8 @@ export interface NativeSession {
 export interface Binding {
   availableKernels(): string[]
   availableProcessors(): number
+  /** The file as memory that is read where it lies; to write into it would end the process. */
+  mapFile(path: string): ArrayBuffer
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string): StepPlan
   readonly Model: new (
     spec: ModelSpec,

@@ -18,7 +18,10 @@ export const dataDedup = defineVerb({
     },
     similarity: { type: 'number', value: 'S', description: 'From which similarity on, above 0 and up to 1. Default 0.8.' },
     permutations: { type: 'number', value: 'N', description: 'Of MinHash; more find more. Default 128.' },
-    semantic: { type: 'boolean', description: 'Leave out also what means the same in other words, by the vectors of a sentence model.' },
+    semantic: {
+      type: 'boolean',
+      description: 'Leave out also what means the same in other words, by the vectors of a sentence model.',
+    },
     'semantic-similarity': { type: 'number', value: 'S', description: 'From which cosine of the vectors on. Default 0.9.' },
     embedder: {
       type: 'text',
@@ -48,7 +51,9 @@ export const dataDedup = defineVerb({
         ...(list
           ? {
               onDuplicate: (place, other, similarity, by) =>
-                io.out(`${place}  ${by === 'meaning' ? 'means the same, ' : ''}${(100 * similarity).toFixed(0)} % like ${other}\n`),
+                io.out(
+                  `${place}  ${by === 'meaning' ? 'means the same, ' : ''}${(100 * similarity).toFixed(0)} % like ${other}\n`,
+                ),
             }
           : {}),
       }),

@@ -1,18 +1,11 @@
-import { parseConfig, type TrainingConfig, usageError } from '@qt/core'
-import { loadConfig } from '@qt/core/node'
 import { defineVerb, type Flags } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
-import type { Io } from '../io.js'
 import { need } from '../need.js'
 import { numbers } from '../print/units.js'
-import { localPath } from '../resolve.js'
-import { overridesFromFlags, trainFlags } from '../train-flags.js'
+import { rowFlags, rowsConfig, tokenizerOf } from './data-config.js'
 import { holdsScenarios, scenarioStats } from './data-stats-scenarios.js'
 
-const picked = ['base', 'tokenizer', 'data', 'format', 'validation', 'sequence-length', 'packing', 'seed'] as const
-
 const own = {
-  config: { type: 'text', value: 'FILE', description: 'A training configuration.' },
   rows: { type: 'number', value: 'N', description: 'Show the first N rows, what is trained on between ⟦ and ⟧.' },
 } as const satisfies Flags
 
@@ -22,7 +15,7 @@ export const dataStats = defineVerb({
   details:
     'Rows, tokens and the share that carries loss, with the tokenizer of the base. Nothing is trained. Of a folder of scenarios also its categories, turns and tool calls; that needs no tokenizer.',
   positionals: [{ name: 'DIR', description: 'The data: the same as --data.' }],
-  flags: { ...own, ...Object.fromEntries(Object.entries(trainFlags).filter(([name]) => picked.some((one) => one === name))) },
+  flags: { ...own, ...rowFlags },
   examples: [
     'qt data stats scenarios/',
     'qt data stats --config train.yaml',
@@ -34,9 +27,7 @@ export const dataStats = defineVerb({
       const { tokenizer, base }: Readonly<Record<string, unknown>> = flags
       return scenarioStats(folder, textOf(tokenizer) ?? textOf(base), io)
     }
-    const overrides = overridesFromFlags(folder === undefined ? flags : { ...flags, data: folder })
-    const file = flags.config
-    const config = typeof file === 'string' ? await loadConfig(file, overrides) : parseConfig(withBase(overrides))
+    const config = await rowsConfig(flags, folder)
     const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
     const tokenizer = await tokenizerOf(config, io)
     const rows = await withInterrupt((signal) => prepareRows(config, tokenizer, { signal }))
@@ -72,23 +63,6 @@ export const dataStats = defineVerb({
 })
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
-/** Without a model only the tokenizer matters. */
-const withBase = (overrides: Record<string, unknown>): Record<string, unknown> =>
-  overrides.base === undefined && typeof overrides.tokenizer === 'string'
-    ? { ...overrides, base: overrides.tokenizer }
-    : overrides
-
-async function tokenizerOf(config: TrainingConfig, io: Io) {
-  const file = config.tokenizer ?? config.base
-  if (file === undefined)
-    throw usageError('DATA_TOKENIZER_MISSING', 'There is no tokenizer to count with.', {
-      where: { field: 'tokenizer' },
-      actions: ['Add --tokenizer FILE or --base MODEL.'],
-    })
-  const { Tokenizer } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
-  return Tokenizer.load(await localPath(file, io))
-}
 
 /** A row as text, runs of tokens that carry loss in brackets. Position i predicts i + 1, so the label of a token is one before it. */
 function shown({ ids, labels }: { ids: Int32Array; labels: Int32Array }, decode: (ids: Int32Array) => string): string {

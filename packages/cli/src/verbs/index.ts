@@ -38,6 +38,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./data-stats.js')).dataStats,
   },
   {
+    name: 'data prepare',
+    summary: 'Tokenise, mask and pack data once, into shards that trainings read without copying.',
+    load: async () => (await import('./data-prepare.js')).dataPrepare,
+  },
+  {
     name: 'data dedup',
     summary: 'Leave out records that are nearly the same as an earlier one.',
     load: async () => (await import('./data-dedup.js')).dataDedup,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { chatMessageSchema } from '../chat.js'
 
 const count = z.number().int().nonnegative()
 const positive = z.number().int().positive()
@@ -38,11 +39,40 @@ export const scenarioToolSchema = z.strictObject({
   returns: z.boolean().optional(),
 })
 
+const regularExpression = z.string().refine((text) => {
+  try {
+    return Boolean(new RegExp(text, 'gu'))
+  } catch {
+    return false
+  }
+}, 'a regular expression')
+
+/** What of a conversation is trained on: every answer, the last one, or what is named. */
+export const learnSchema = z.union([
+  z.enum(['assistant', 'last-turn']),
+  z.strictObject({
+    /** Whose messages. Default: the assistant's. */
+    roles: z.array(chatMessageSchema.shape.role).min(1).optional(),
+    /** Of their content only what this finds. */
+    pattern: regularExpression.optional(),
+  }),
+])
+export type Learn = z.infer<typeof learnSchema>
+
+/** What becomes of an example that is longer than a row. */
+export const tooLongPolicies = ['cut-end', 'cut-start', 'drop', 'split', 'last-turns'] as const
+
 export const dataSchema = z.strictObject({
   path: z.union([z.string(), z.array(z.string()).min(1)]),
   format: z.enum(dataFormats).default('auto'),
   /** A share of the rows, or a path of its own. Default 0.2; 0 for `tokens`. */
   validation: z.union([z.number().min(0).lt(1), z.string()]).optional(),
+  /** What of conversations is trained on; left out: every answer. */
+  learn: learnSchema.optional(),
+  /** Left out: conversations lose their end, texts are split. `last-turns` drops the oldest exchanges and keeps the system message. */
+  tooLong: z.enum(tooLongPolicies).optional(),
+  /** With `split`, tokens of the piece before that a piece begins with, not learned again. Default 0. */
+  overlap: count.optional(),
   /** Scenarios with errors are left out and counted, instead of stopping everything. */
   skipInvalid: z.boolean().optional(),
   /** The tools of scenarios, here or in a JSON file; left out: the usual ones of a game master. */

@@ -1,7 +1,7 @@
 import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
-import { threadCount } from '../binding.js'
+import { binding, threadCount } from '../binding.js'
 import { requireSupportedTraining } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
 import { type Base, baseBytes, openBase } from './base.js'
@@ -42,7 +42,11 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       },
     )
   const read = config.training.objective === 'next-token' ? prepareRows : preparePairs
-  const rows = await read(config, tokenizer, { signal, vocabularySize: base.spec.vocabularySize })
+  const rows = await read(config, tokenizer, {
+    signal,
+    vocabularySize: base.spec.vocabularySize,
+    map: (path) => binding().mapFile(path),
+  })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
   const threads = threadCount(config.threads)
