@@ -23,6 +23,7 @@ export class Collector {
   private readonly tooLong = { 'cut-end': 0, 'cut-start': 0, drop: 0, split: 0 }
   private empty = 0
   private endless = 0
+  private callless = 0
 
   constructor(
     private readonly options: CollectorOptions,
@@ -42,6 +43,7 @@ export class Collector {
     let trainable = 0
     for (let i = 1; i < ids.length; i++) if (labels[i] !== ignoreLabel) trainable++
     if (!endsTurns) this.endless++
+    if (encoded.losesCalls) this.callless++
     if (trainable === 0 && format !== 'tokens') this.empty++
     else this.store.add(ids, labels, { longest: sequenceLength, weight: weightOf(record), ...(overlap ? { overlap } : {}) })
     if (trainable > 0 || format === 'tokens') this.documents++
@@ -72,6 +74,11 @@ export class Collector {
           : [],
       ),
       ...(this.empty > 0 ? [`${examples(this.empty)} left out: nothing in them to train on.`] : []),
+      ...(this.callless > 0
+        ? [
+            `${examples(this.callless)} with tool calls that the chat template does not print: the model would learn to say nothing. Use a model whose template knows tools, or write the calls into the content.`,
+          ]
+        : []),
       ...(this.endless > 0
         ? [
             `${examples(this.endless)} where an assistant turn has no end token of this tokenizer: the model may not learn to stop.`,

@@ -21,6 +21,8 @@ export interface EncodedRecord {
   readonly labels: Uint32Array | Int32Array
   /** False when an assistant turn lacks its end token. */
   readonly endsTurns: boolean
+  /** Calls of the assistant are not in the ids. */
+  readonly losesCalls?: boolean
 }
 
 export interface EncodeOptions {

@@ -151,3 +151,17 @@ test.skipIf(!existsSync(folder))('Qwen3 rewrites history: one turn is learned, t
   expect(learned(tokenizer, one.labels)).toBe('<think> </think> Two.<|im_end|>')
   expect(() => maskChat({ messages: messages.slice(1, 5) }, tokenizer)).toThrow('rewrites history')
 })
+
+test('says when the template leaves out the calls of the assistant', () => {
+  const calling: ChatMessage[] = [
+    { role: 'user', content: 'Keep this.' },
+    { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'memory_store', arguments: {} }] },
+  ]
+  const template = (calls: string) =>
+    `{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content }}${calls}{{ '<|im_end|>\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}`
+  const loses = (calls: string) =>
+    maskChat({ messages: calling }, byteTokenizer(undefined, { chatTemplate: template(calls) })).losesCalls
+  expect(loses('')).toBe(true)
+  expect(loses('{% for c in m.tool_calls or [] %}{{ c.function.name }}{% endfor %}')).toBe(false)
+  expect(maskChat({ messages: calling }, byteTokenizer()).losesCalls).toBe(false)
+})

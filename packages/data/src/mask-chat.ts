@@ -10,6 +10,8 @@ export interface MaskedChat {
   readonly labels: Int32Array
   /** Every assistant turn ends in a token that stops generation; when not, the model does not learn to stop. */
   readonly endsTurns: boolean
+  /** The template leaves out calls that the assistant makes as data: the model would learn to say nothing instead. */
+  readonly losesCalls: boolean
 }
 
 export interface MaskChatOptions extends Pick<RenderChatOptions, 'date'> {
@@ -49,7 +51,7 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
   const whole = render(messages.length, false)
   const ids = encode(whole)
   const labels = new Int32Array(ids.length).fill(ignoreLabel)
-  let endsTurns = true
+  let [endsTurns, losesCalls] = [true, false]
   for (const [turn, message] of messages.entries()) {
     if (!roles.has(message.role) || message.weight === 0) continue
     const answers = message.role === 'assistant'
@@ -59,11 +61,12 @@ export function maskChat(example: ChatExample, tokenizer: Tokenizer, options: Ma
     const end = turn === messages.length - 1 ? ids.length : endOf(encode(render(turn + 1, false)))
     if (start === undefined || end === undefined || end < start) throw rewrites(turn, options.templateName)
     const last = lastTrained(start, end)
+    losesCalls ||= message.toolCalls?.some(({ name }) => !whole.includes(name, before.length)) ?? false
     if (answers) endsTurns &&= last.ended
     for (const [from, to] of learnedOf(message, before, { start, end: last.end }, turn))
       for (let i = from; i < to; i++) labels[i] = ids[i]!
   }
-  return { ids, labels, endsTurns }
+  return { ids, labels, endsTurns, losesCalls }
 
   /** The tokens of a turn that count: all of them, or those of the parts that it names. */
   function learnedOf(

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { measureDiversity } from '../quality/diversity.js'
+import { qualityReport } from '../quality/quality-report.js'
+import { readChat } from '../read-chat.js'
 import { recordText } from '../record-text.js'
 import { validateDataset } from '../validate-dataset.js'
 import { evaluate, parseExpression } from './expression.js'
@@ -169,6 +171,32 @@ test('the six categories of rules make a full set within its ranges, valid, and 
   const diversity = measureDiversity(records.map((value) => recordText({ value, where: {} })))
   expect(diversity.openings[0]!.share).toBeLessThan(0.06)
   expect(JSON.stringify(records)).not.toMatch(/\{\{|\[object|undefined/)
+})
+
+test('the tools of an agent: memory over MCP, one call, and plans, valid, no two alike, each with where it comes from', async () => {
+  const out = join(folder, 'agent.jsonl')
+  await generateDataset('agent-tools', { out, size: 320 })
+  const report = await validateDataset(out)
+  expect([report.errors, report.warnings]).toEqual([0, 0])
+  const text = await readFile(out, 'utf8')
+  expect(text).not.toMatch(/\{\{|\[object|undefined/)
+  const records = text
+    .trim()
+    .split('\n')
+    .map((line): Record<string, unknown> => JSON.parse(line))
+  for (const value of records) expect(value.provenance).toMatchObject({ by: 'template', set: 'agent-tools' })
+  const called = new Map<string, number>()
+  for (const record of records)
+    for (const { toolCalls = [] } of readChat({ value: record, where: {} }).messages)
+      for (const { name } of toolCalls) called.set(name, (called.get(name) ?? 0) + 1)
+  for (const name of ['memory_store', 'memory_search', 'memory_update', 'read_file', 'run_shell'])
+    expect(called.get(name), name).toBeGreaterThan(5)
+  // What is strict is never updated.
+  for (const line of text.split('\n'))
+    if (line.includes('\\"preservation_level\\": \\"strict')) expect(line).not.toContain('"name":"memory_update","arguments"')
+  const { categories } = await loadTemplates('agent-tools')
+  const quality = await qualityReport(out, { categories })
+  expect(quality.checks.filter(({ passed }) => !passed)).toEqual([])
 })
 
 test('a list within a list stays one', async () => {
