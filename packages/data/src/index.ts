@@ -11,6 +11,7 @@ export { type FixDatasetOptions, type FixedDataset, fixDataset } from './fix-dat
 export { type GenerateDatasetOptions, type GeneratedDataset, generateDataset } from './generate/generate-dataset.js'
 export { type GeneratedExample, type GenerateExamplesOptions, generateExamples } from './generate/generate-examples.js'
 export { loadTemplates } from './generate/load-templates.js'
+export { type ParaphraseOptions, paraphraseTasks } from './generate/paraphrase-tasks.js'
 export { type SynthesiseOptions, type SynthesisTask, synthesise } from './generate/synthesise.js'
 export type { Template, TemplateSet } from './generate/template-set.js'
 export { type FileIdentity, identifyFile } from './identify-file.js'

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { hubServer } from '../../weights/test/hub-server.js'
 import { openEmbedder } from './open-embedder.js'
@@ -112,6 +114,36 @@ test('an abort ends the work between batches', async () => {
   const embedder = await openEmbedder(tiny, { threads: 1 })
   await expect(embedder.embed(['a'], { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
   await embedder.close()
+})
+
+/** all-MiniLM-L6-v2 as float32, as test/fixtures/export_minilm.py exports it. */
+const float32 = process.env.QT_MINILM ?? path('../../../.models/all-MiniLM-L6-v2')
+const hasFloat32 = existsSync(join(float32, 'model.onnx')) && existsSync(miniLm)
+if (!hasFloat32) console.log('skipped: all-MiniLM-L6-v2 as float32, since QT_MINILM names no export')
+
+test.skipIf(!hasFloat32)('the float32 export of all-MiniLM-L6-v2 gives the vectors of sentence-transformers', async () => {
+  const { sentences, fp32_embeddings: vectors }: { sentences: string[]; fp32_embeddings: number[][] } = JSON.parse(
+    readFileSync(join(miniLm, 'expected.json'), 'utf8'),
+  )
+  const embedder = await openEmbedder(float32)
+  expect(embedder.dimensions).toBe(384)
+  for (const [index, vector] of (await embedder.embed(sentences)).entries())
+    expect(dot(vector, vectors[index]!)).toBeGreaterThan(0.9999)
+  await embedder.close()
+})
+
+test('without onnxruntime-node an error says how to install it', async () => {
+  const hook =
+    "export const resolve = (name, context, next) => { if (name === 'onnxruntime-node') throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' }); return next(name, context) }"
+  const code = `import { register } from 'node:module'
+register('data:text/javascript,' + encodeURIComponent(${JSON.stringify(hook)}))
+const { openEmbedder } = await import(${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)})
+await openEmbedder(${JSON.stringify(tiny)}).catch((error) => console.log(JSON.stringify(error)))`
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code])
+  expect(JSON.parse(stdout)).toMatchObject({
+    code: 'PACKAGE_MISSING',
+    actions: [{ command: 'npm install onnxruntime-node --ignore-scripts' }],
+  })
 })
 
 test.skipIf(!existsSync(miniLm))(

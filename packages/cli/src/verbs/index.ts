@@ -68,6 +68,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./data-generate.js')).dataGenerate,
   },
   {
+    name: 'data synthesise',
+    summary: 'Have a model write examples, or say those that there are in other words.',
+    load: async () => (await import('./data-synthesise.js')).dataSynthesise,
+  },
+  {
     name: 'data report',
     summary: 'Measure whether a dataset is worth training on.',
     load: async () => (await import('./data-report.js')).dataReport,

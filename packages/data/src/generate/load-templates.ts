@@ -12,7 +12,7 @@ import { parseTemplateText } from './template-text.js'
 const own = ['../templates/', '../../templates/'].map((folder) => fileURLToPath(new URL(folder, import.meta.url)))
 
 /**
- * Templates of a YAML file, of a folder of them, or of a set that comes with this package: `coding-rules`.
+ * Templates of a YAML file, of a folder of them, or of a set that comes with this package: `coding-rules`, `agent-tools`.
  *
  * @example
  * ```ts

@@ -11,6 +11,10 @@ export interface SynthesisTask {
   readonly prompt: string
   readonly system?: string | undefined
   readonly category?: string | undefined
+  /** Makes the record of what the model wrote, when that is only a part of it; a text says what is wrong. */
+  readonly complete?: ((value: Plain) => Plain | string) | undefined
+  /** What the record is made of, for its provenance. */
+  readonly of?: string | undefined
 }
 
 export interface SynthesiseOptions extends Pick<GenerateOptions, 'maxTokens' | 'temperature' | 'topP' | 'constraint' | 'signal'> {
@@ -46,7 +50,7 @@ export async function* synthesise(
   const finder = new NearDuplicates({ similarity })
   let asked = 0
   for await (const task of tasks) {
-    const { prompt, system, category } = task
+    const { prompt, system, category, complete = (value: Plain) => value, of } = task
     const opening: ChatMessage[] = [
       ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
       { role: 'user', content: prompt },
@@ -57,13 +61,22 @@ export async function* synthesise(
       options.signal?.throwIfAborted()
       const { text } = await model.generate(messages, { ...sampling, seed: seed + asked++ })
       const value = recordIn(text)
-      const record = value && { ...(category === undefined ? {} : { category }), ...value }
-      why = record === undefined ? 'The answer is no JSON object.' : (wrongWith(record) ?? validate?.(record) ?? '')
+      const whole = value === undefined ? 'The answer is no JSON object.' : complete(value)
+      const record = typeof whole === 'string' ? undefined : { ...(category === undefined ? {} : { category }), ...whole }
+      why = typeof whole === 'string' ? whole : ((record && (wrongWith(record) ?? validate?.(record))) ?? '')
       // Compared last: what was refused for another reason is no earlier example.
-      if (record && why === '' && finder.add(recordText({ value: record, where: {} })))
-        why = 'It is nearly the same as an earlier one.'
+      if (value && why === '' && finder.add(recordText({ value, where: {} }))) why = 'It is nearly the same as an earlier one.'
       if (record && why === '') {
-        yield { ...record, provenance: { by: 'model', model: model.name, prompt: hashText(prompt).toString(16), attempt } }
+        yield {
+          ...record,
+          provenance: {
+            by: 'model',
+            model: model.name,
+            prompt: hashText(prompt).toString(16),
+            attempt,
+            ...(of === undefined ? {} : { of }),
+          },
+        }
         break
       }
       messages = [
