@@ -140,7 +140,18 @@ test('dedup leaves out what a sentence model takes for the same, and keeps the v
   // The tiny model drops accents: equal vectors of texts that share no shingle.
   const texts = ['the knight', 'an old church, a ruined chapel', 'th\u00e9 knight']
   await writeFile(data, texts.map((text) => `${JSON.stringify({ text })}\n`).join(''))
-  const dedup = ['data', 'dedup', data, '--semantic', '--semantic-similarity', '0.9999', '--embedder', embedder, '--vector-cache', cache]
+  const dedup = [
+    'data',
+    'dedup',
+    data,
+    '--semantic',
+    '--semantic-similarity',
+    '0.9999',
+    '--embedder',
+    embedder,
+    '--vector-cache',
+    cache,
+  ]
   const { code, stdout, stderr } = await qt([...dedup, '--list'])
   expect(code, stderr).toBe(0)
   expect(stdout).toContain(`${data}:3  means the same, 100 % like ${data}:1`)

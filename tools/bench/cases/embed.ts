@@ -60,7 +60,15 @@ export const embed: MakeCase = async (context) => {
       ? { name, absent: why }
       : {
           name,
-          command: [process.execPath, '--import', 'tsx', join(root, 'tools/bench/contenders/embed-ours.ts'), model, texts, vectors],
+          command: [
+            process.execPath,
+            '--import',
+            'tsx',
+            join(root, 'tools/bench/contenders/embed-ours.ts'),
+            model,
+            texts,
+            vectors,
+          ],
           parse,
         }
   const peer = (type: string, batch: number): Contender | Absent => {

@@ -9,7 +9,9 @@ export const dataGenerate = defineVerb({
   summary: 'Make training examples from templates.',
   details:
     'Templates are YAML files of texts with slots, weights, conditions and constraints. The same seed makes the same file. An example that is nearly the same as an earlier one is made again. coding-rules (six categories, 1,200 to 2,900 examples) and agent-tools (memory, calls, plans; 320 to 800) come along.',
-  positionals: [{ name: 'TEMPLATES', required: true, description: 'A YAML file, a folder of them, coding-rules or agent-tools.' }],
+  positionals: [
+    { name: 'TEMPLATES', required: true, description: 'A YAML file, a folder of them, coding-rules or agent-tools.' },
+  ],
   flags: {
     out: { type: 'text', value: 'FILE', required: true, description: 'Where to write: .jsonl, .json, .csv or .tsv, also .gz.' },
     size: { type: 'number', value: 'N', description: 'Examples in all. Default: the middle of the range of each category.' },
