@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { hubServer } from '../../weights/test/hub-server.js'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openEmbedder } from './open-embedder.js'
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
@@ -83,11 +84,24 @@ test('two embedders with one cache keep their vectors apart', async () => {
 })
 
 test('a model of the hub is downloaded with what belongs to it', async () => {
-  const files = Object.fromEntries(
-    ['tokenizer.json', 'config.json'].map((name) => [name, new Uint8Array(readFileSync(join(tiny, name)))]),
-  )
-  const hub = await hubServer({ files: { ...files, 'onnx/model.onnx': new Uint8Array(readFileSync(join(tiny, 'model.onnx'))) } })
-  const embedder = await openEmbedder('owner/name', { endpoint: hub.endpoint, hubCache: join(folder, 'hub'), threads: 1 })
+  const served = new Map([
+    ['tokenizer.json', 'tokenizer.json'],
+    ['config.json', 'config.json'],
+    ['onnx/model.onnx', 'model.onnx'],
+  ])
+  const server = createServer((request, response) => {
+    const name = served.get(/^\/owner\/name\/resolve\/main\/(.+)$/.exec(request.url ?? '')?.[1] ?? '')
+    if (name === undefined) return response.writeHead(404, { 'x-error-code': 'EntryNotFound' }).end()
+    const data = readFileSync(join(tiny, name))
+    const etag = `"${createHash('sha1').update(data).digest('hex')}"`
+    response.writeHead(200, { 'x-repo-commit': 'a'.repeat(40), etag, 'content-length': String(data.length) })
+    return response.end(request.method === 'HEAD' ? undefined : data)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => new Promise((resolve) => server.close(() => resolve())))
+  const address = server.address()
+  const endpoint = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  const embedder = await openEmbedder('owner/name', { endpoint, hubCache: join(folder, 'hub'), threads: 1 })
   const [vector] = await embedder.embed(expected.texts.slice(0, 1))
   expect(dot(vector!, expected.vectors[0]!)).toBeGreaterThan(0.99999)
   await embedder.close()
