@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { dirname } from 'node:path'
 import { Descriptors, namelessFile } from './descriptors.js'
-import { type Confinement, type Invocation, type Prepared, workFolder } from './mechanism.js'
+import { type Confinement, type Prepared, workFolder } from './mechanism.js'
 import { findIn, systemPath } from './programs.js'
 import { seccompFilter } from './seccomp.js'
 import { hardLimits, limitLines } from './shell.js'
@@ -20,48 +20,48 @@ export function bubblewrap(): Confinement | undefined {
   filterFile ??= filter && namelessFile(filter)
   const hard = hardLimits()
   const notes = filter ? [] : [`System calls are not filtered: their numbers on ${process.arch} are not known here.`]
-  const invocation = (program: Prepared, ahead: boolean): Invocation => {
-    const descriptors = new Descriptors()
-    try {
-      const [args, filePipe] = commandLine(program, {
-        descriptors,
-        filter: filterFile,
-        limiting: limitLines(program.limits, hard),
-        ahead,
-      })
-      const rest = { env: {}, cwd: '/', descriptors: descriptors.all, dispose: () => descriptors.close() }
-      return { command: [path, ...args], ...rest, ...(filePipe === undefined ? {} : { filePipe }) }
-    } catch (error) {
-      descriptors.close()
-      throw error
-    }
-  }
+  const limiting = (program: Prepared) => limitLines(program.limits, hard)
   return {
     mechanism: { kind: 'bubblewrap', version, seccomp: filter !== undefined, notes },
-    prepare: (program) => invocation(program, false),
-    prepareAhead: (program) => invocation(program, true),
+    prepare(program) {
+      const descriptors = new Descriptors()
+      try {
+        const args = wallsOf(program, {
+          sources: [...program.files.values()].map((bytes) => descriptors.add(bytes)),
+          filter: filterFile === undefined ? undefined : descriptors.addAgain(filterFile),
+          limiting: limiting(program),
+        })
+        const rest = { env: {}, cwd: '/', descriptors: descriptors.all, dispose: () => descriptors.close() }
+        return { command: [path, ...args], ...rest }
+      } catch (error) {
+        descriptors.close()
+        throw error
+      }
+    },
+    ahead: {
+      filter,
+      command: (program) => [path, ...wallsOf(program, { sources: [4], filter: filter && 5, limiting: limiting(program) })],
+    },
   }
 }
 
 interface Setting {
-  readonly descriptors: Descriptors
+  /** The descriptor of each file. */
+  readonly sources: readonly number[]
+  /** The descriptor of the filter of system calls. */
   readonly filter: number | undefined
   readonly limiting: string
-  /** Files come through pipes: bubblewrap puts up what stands before them and waits. */
-  readonly ahead: boolean
 }
 
-function commandLine(program: Prepared, { descriptors, filter, limiting, ahead }: Setting): [string[], number | undefined] {
-  const { limits, view, files, env, command } = program
-  const sources = [...files].map(([name, bytes]) => [name, ahead ? descriptors.addPipe() : descriptors.add(bytes)] as const)
+function wallsOf({ limits, view, files, env, command }: Prepared, { sources, filter, limiting }: Setting): string[] {
   const folders = new Set(view.filter(({ kind }) => kind !== 'link').map(({ path }) => dirname(path)))
-  const args = [
+  return [
     '--unshare-all',
     '--die-with-parent',
     '--new-session',
     ...['--json-status-fd', '3'],
     ...['--hostname', 'sandbox'],
-    ...(filter === undefined ? [] : ['--seccomp', String(descriptors.addAgain(filter))]),
+    ...(filter === undefined ? [] : ['--seccomp', String(filter)]),
     ...[...folders].filter((folder) => folder !== '/').flatMap((folder) => ['--dir', folder]),
     ...view.flatMap((one) => (one.kind === 'link' ? ['--symlink', one.target, one.path] : ['--ro-bind', one.path, one.path])),
     ...['--proc', '/proc', '--dev', '/dev'],
@@ -70,12 +70,11 @@ function commandLine(program: Prepared, { descriptors, filter, limiting, ahead }
     ...['--size', String(Math.min(limits.diskBytes, limits.memoryBytes)), '--perms', '1777', '--tmpfs', '/dev/shm'],
     ...['--remount-ro', '/dev'],
     ...['--size', String(limits.diskBytes), '--perms', '1777', '--tmpfs', '/tmp', '--dir', workFolder],
-    ...sources.flatMap(([name, source]) => ['--perms', '0644', '--file', String(source), `${workFolder}/${name}`]),
+    ...[...files.keys()].flatMap((name, i) => ['--perms', '0644', '--file', String(sources[i]), `${workFolder}/${name}`]),
     ...['--remount-ro', '/', '--chdir', workFolder, '--clearenv'],
     ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
     ...['--', '/bin/sh', '-c', `${limiting}; exec "$@"`, 'sh', ...command],
   ]
-  return [args, ahead ? sources[0]?.[1] : undefined]
 }
 
 function olderThan(version: string, [major, minor]: readonly [number, number]): boolean {

@@ -27,11 +27,11 @@ function namelessFileIn(folder: string, bytes: Uint8Array): number {
   }
 }
 
-/** Open files without names, to hand to a process: each is read from its beginning. And pipes, written to later. */
+/** Open files without names, to hand to a process: each is read from its beginning. */
 export class Descriptors {
-  readonly #open: (number | 'pipe')[] = []
+  readonly #open: number[] = []
 
-  get all(): readonly (number | 'pipe')[] {
+  get all(): readonly number[] {
     return this.#open
   }
 
@@ -45,17 +45,12 @@ export class Descriptors {
     return this.#keep(openSync(`/proc/self/fd/${descriptor}`, 'r'))
   }
 
-  /** The same for a pipe that the process finds empty, until somebody writes to it. */
-  addPipe(): number {
-    return this.#keep('pipe')
-  }
-
-  #keep(descriptor: number | 'pipe'): number {
+  #keep(descriptor: number): number {
     this.#open.push(descriptor)
     return 3 + this.#open.length
   }
 
   close(): void {
-    for (const descriptor of this.#open.splice(0)) if (descriptor !== 'pipe') closeSync(descriptor)
+    for (const descriptor of this.#open.splice(0)) closeSync(descriptor)
   }
 }

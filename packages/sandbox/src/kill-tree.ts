@@ -2,25 +2,32 @@ import type { ChildProcess } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * Ends the process that puts the walls up, and the first one inside, with which its namespace ends. That one asks the kernel to
- * die with its parent, but not before it has begun; so the parent is stopped, its children are looked for, and all are killed.
+ * Ends the process that puts the walls up, and the first one inside, with which its namespace ends; a launcher above it is one
+ * more generation. Each asks the kernel to die with its parent, but not before it has begun; so the parent is stopped, its
+ * children are looked for, and all are killed.
  */
-export function killConfined(child: ChildProcess): void {
+export function killConfined(child: ChildProcess, generations = 2): void {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
-  child.kill('SIGSTOP')
-  awaitStop(child.pid)
-  for (const pid of childrenOf(child.pid)) send(pid)
-  child.kill('SIGKILL')
+  killWithChildren(child.pid, generations)
+}
+
+function killWithChildren(pid: number, generations: number): void {
+  if (generations > 1) {
+    send(pid, 'SIGSTOP')
+    awaitStop(pid)
+    for (const child of childrenOf(pid)) killWithChildren(child, generations - 1)
+  }
+  send(pid, 'SIGKILL')
 }
 
 /** Ends a process that leads a group, and the group. */
 export function killGroup(child: ChildProcess): void {
-  if (child.pid !== undefined) send(-child.pid)
+  if (child.pid !== undefined) send(-child.pid, 'SIGKILL')
 }
 
-function send(pid: number): void {
+function send(pid: number, signal: 'SIGSTOP' | 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL')
+    process.kill(pid, signal)
   } catch {
     // It has ended already.
   }

@@ -28,9 +28,7 @@ export interface Invocation {
   readonly command: readonly [string, ...string[]]
   readonly env: Readonly<Record<string, string>>
   readonly cwd: string
-  readonly descriptors: readonly (number | 'pipe')[]
-  /** The pipe that the text of the program's only file goes into; the process waits for it within its walls. */
-  readonly filePipe?: number
+  readonly descriptors: readonly number[]
   /** After the last process ended. */
   dispose(): void
 }
@@ -38,8 +36,11 @@ export interface Invocation {
 export interface Confinement {
   readonly mechanism: Mechanism
   prepare(program: Prepared): Invocation
-  /** The same for a program whose only file is not known yet but by name; left out where walls cannot wait. */
-  prepareAhead?(program: Prepared): Invocation
+  /**
+   * A command that puts walls up for a program whose only file is not known yet but by name, and waits for its text within them:
+   * it reports on descriptor 3, reads the text from 4 and `filter` from 5. Left out where walls cannot wait.
+   */
+  readonly ahead?: { readonly filter: Uint8Array | undefined; command(program: Prepared): readonly string[] }
 }
 
 /** Where the program's files lie and where it starts. */

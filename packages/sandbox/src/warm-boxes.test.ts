@@ -15,16 +15,36 @@ const sandbox = await open().catch((error: Error) => {
 })
 afterAll(() => sandbox?.close())
 
-/** Processes of bubblewrap that this one started. */
-const boxes = (parent = process.pid): number =>
+/** Boxes that this process or one of its launchers started, each by its outermost process. */
+function boxes(): number {
+  const processes = readdirSync('/proc').flatMap((name) => {
+    try {
+      const [, comm, parent] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? []
+      return [{ pid: Number(name), comm, parent: Number(parent) }]
+    } catch {
+      return []
+    }
+  })
+  const launchers = processes.filter(({ comm, parent }) => comm === 'sh' && parent === process.pid).map(({ pid }) => pid)
+  return processes.filter(({ comm, parent }) => comm === 'bwrap' && [process.pid, ...launchers].includes(parent)).length
+}
+
+const mark = `qt-warm-${process.pid}`
+
+/** Programs and boxes that the test's own caller of a sandbox started. */
+const marked = (): string[] =>
   readdirSync('/proc').filter((name) => {
     try {
-      const [, comm, rest] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? []
-      return comm === 'bwrap' && Number(rest) === parent
+      return (
+        readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark) ||
+        readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(`MARK\0${mark}`)
+      )
     } catch {
       return false
     }
-  }).length
+  })
+
+const folders = (): string[] => readdirSync('/dev/shm').filter((name) => name.startsWith('qt-sandbox-'))
 
 const look = (i: number) => `
 import os
@@ -77,16 +97,30 @@ describe.skipIf(!sandbox)('walls that are put up ahead', () => {
     await expect(other.run({ language: 'python', code: '' })).rejects.toMatchObject({ code: 'SANDBOX_CLOSED' })
   })
 
-  test('keep no process alive', async () => {
-    const program = `
-      const { openSandbox } = await import(${JSON.stringify(fileURLToPath(new URL('./index.ts', import.meta.url)))})
-      const sandbox = await openSandbox({ mechanism: 'bubblewrap', parallel: 1 })
-      for (let i = 0; i < 3; i++) console.log((await sandbox.run({ language: 'python', code: 'print(' + i + ')', limits: { wallSeconds: 60 } })).stdout.trim())
-    `
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program], {
+  test('are not those of a program that went over a limit, nor does its text reach the next', async () => {
+    const say = async (code: string) => (await sandbox!.run({ language: 'python', code })).stdout
+    for (let i = 0; i < 3; i++) expect(await say(`print(${i})`)).toBe(`${i}\n`)
+    const flood = await sandbox!.run({ language: 'python', code: `while True: print('flood' * 10000) # ${'x'.repeat(200_000)}` })
+    expect(flood.ended).toBe('output')
+    for (let i = 0; i < 4; i++) expect(await say(`print(${i})`)).toBe(`${i}\n`)
+  })
+
+  const program = (last: string) => `
+    const { openSandbox } = await import(${JSON.stringify(fileURLToPath(new URL('./index.ts', import.meta.url)))})
+    const sandbox = await openSandbox({ mechanism: 'bubblewrap', parallel: 1 })
+    const run = (code) => sandbox.run({ language: 'python', code, env: { MARK: '${mark}' }, limits: { wallSeconds: 60 } })
+    for (let i = 0; i < 3; i++) console.log((await run('print(' + i + ')')).stdout.trim())
+    ${last}
+  `
+  const node = (last: string) =>
+    spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', program(last)], {
       cwd: fileURLToPath(new URL('../../..', import.meta.url)),
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+
+  test('keep no process alive, and leave no files', async () => {
+    const before = folders()
+    const child = node('')
     let [said, errors] = ['', '']
     child.stdout.on('data', (piece) => {
       said += piece
@@ -96,5 +130,18 @@ describe.skipIf(!sandbox)('walls that are put up ahead', () => {
     })
     const code = await new Promise((resolve) => child.once('close', resolve))
     expect([code, said], errors).toEqual([0, '0\n1\n2\n'])
+    expect(folders().filter((name) => !before.includes(name))).toEqual([])
+  })
+
+  test('end with whoever opened them, however that ends', async () => {
+    const child = node(`run('import time; time.sleep(50)'); setTimeout(() => console.log('sleeping'), 1000)`)
+    await new Promise<void>((resolve) => {
+      child.stdout.on('data', (piece: Buffer) => {
+        if (piece.toString().includes('sleeping')) resolve()
+      })
+    })
+    expect(marked()).not.toEqual([])
+    child.kill('SIGKILL')
+    await vi.waitFor(() => expect(marked()).toEqual([]), { timeout: 60_000 })
   })
 })

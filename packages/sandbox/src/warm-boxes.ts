@@ -1,13 +1,22 @@
 import type { Execution } from '@qt/core'
-import { type RunOptions, type Started, start } from './launch.js'
+import { Launcher } from './launcher.js'
 import type { Confinement, Prepared } from './mechanism.js'
+import { spawned } from './spawned.js'
+import { type RunOptions, type Started, started } from './started.js'
+
+/** Programs of a slot become one of two users in turn: one runs, one waits. */
+interface Turn {
+  readonly user: number | undefined
+  launcher?: Launcher | undefined
+}
 
 interface Slot {
+  readonly turns: readonly [Turn, Turn]
   /** What the last program was like, but for the text of its file. */
   last?: string | undefined
   waiting?: { readonly kind: string; readonly box: Started } | undefined
   idle?: NodeJS.Timeout | undefined
-  turn: number
+  turn: 0 | 1
 }
 
 /** Milliseconds that walls wait for the next program. */
@@ -21,35 +30,41 @@ export class WarmBoxes {
   readonly #confinement: Confinement
   readonly #firstUser: number | undefined
   readonly #slots: Slot[] = []
+  /** This machine can launch boxes, as far as known. */
+  #launches: boolean
 
-  /** Boxes of a slot become `firstUser + 2 · slot` and the one after it in turn: one runs, one waits. */
+  /** Boxes of a slot become `firstUser + 2 · slot` and the one after it in turn. */
   constructor(confinement: Confinement, firstUser: number | undefined) {
     this.#confinement = confinement
     this.#firstUser = firstUser
+    this.#launches = confinement.ahead !== undefined
   }
 
   async run(at: number, program: Prepared, options: RunOptions): Promise<Execution> {
     options.signal?.throwIfAborted()
-    this.#slots[at] ??= { turn: 0 }
-    const slot = this.#slots[at]
-    const kind = this.#confinement.prepareAhead ? kindOf(program, options) : undefined
+    const slot = this.#slot(at)
+    const kind = this.#launches ? kindOf(program, options) : undefined
     const ready = this.#take(slot, kind)
-    const running = (ready ?? this.#start(at, program, options.stdin !== undefined)).run({
-      ...options,
-      ...(ready ? { file: [...program.files.values()][0] } : {}),
-    })
-    if (kind !== undefined && kind === slot.last) slot.waiting = this.#startAhead(at, { kind, program })
+    const box = ready ?? this.#spawn(slot, program, options.stdin !== undefined)
+    const running = box.run({ ...options, ...(ready ? { file: [...program.files.values()][0] } : {}) })
+    if (kind !== undefined && kind === slot.last) slot.waiting = this.#startAhead(slot, { kind, program })
     slot.last = kind
     try {
       return await running
     } finally {
-      if (slot.waiting) slot.idle = setTimeout(() => this.#take(slot, undefined), patience).unref()
+      if (slot.waiting) slot.idle = setTimeout(() => this.#rest(slot), patience).unref()
     }
   }
 
   /** Ends what waits. */
   end(): void {
-    for (const slot of this.#slots) if (slot) this.#take(slot, undefined)
+    for (const slot of this.#slots) if (slot) this.#rest(slot)
+  }
+
+  #slot(at: number): Slot {
+    const user = (turn: number) => (this.#firstUser === undefined ? undefined : this.#firstUser + 2 * at + turn)
+    this.#slots[at] ??= { turns: [{ user: user(0) }, { user: user(1) }], turn: 0 }
+    return this.#slots[at]
   }
 
   /** The box that waits, when it is for programs of this kind; else it is ended. */
@@ -63,27 +78,33 @@ export class WarmBoxes {
     return undefined
   }
 
-  #start(at: number, program: Prepared, input: boolean): Started {
-    return start(this.#confinement.prepare(program), { limits: program.limits, input, ...this.#walls(at) })
+  #rest(slot: Slot): void {
+    this.#take(slot, undefined)
+    for (const turn of slot.turns) turn.launcher?.end()
   }
 
-  /** Undefined when it cannot be started now: the next program is then told why. */
-  #startAhead(at: number, { kind, program }: { readonly kind: string; readonly program: Prepared }): Slot['waiting'] {
+  #nextTurn(slot: Slot): Turn {
+    slot.turn = slot.turn === 0 ? 1 : 0
+    return slot.turns[slot.turn]
+  }
+
+  #spawn(slot: Slot, program: Prepared, input: boolean): Started {
+    const group = this.#confinement.mechanism.kind === 'none'
+    const box = spawned(this.#confinement.prepare(program), { input, user: this.#nextTurn(slot).user, group })
+    return started(box, program.limits, !group)
+  }
+
+  #startAhead(slot: Slot, { kind, program }: { readonly kind: string; readonly program: Prepared }): Slot['waiting'] {
+    const { ahead } = this.#confinement
+    if (!ahead) return undefined
+    const turn = this.#nextTurn(slot)
     try {
-      const box = start(this.#confinement.prepareAhead!(program), { limits: program.limits, input: false, ...this.#walls(at) })
-      box.release()
-      return { kind, box }
+      if (!turn.launcher?.alive) turn.launcher = new Launcher(ahead.filter, turn.user)
+      return { kind, box: started(turn.launcher.start(ahead.command(program)), program.limits, true) }
     } catch {
+      // Programs are then started as the first was, and say what is wrong when that fails too.
+      this.#launches = false
       return undefined
-    }
-  }
-
-  #walls(at: number) {
-    const slot = this.#slots[at]!
-    slot.turn = 1 - slot.turn
-    return {
-      user: this.#firstUser === undefined ? undefined : this.#firstUser + 2 * at + slot.turn,
-      group: this.#confinement.mechanism.kind === 'none',
     }
   }
 }
