@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test, vi } from 'vitest'
+import { boxes, processesWith } from '../test/processes-of.js'
 import { openSandbox, type Sandbox } from './index.js'
 
 // Processes on a busy machine.
@@ -15,34 +16,10 @@ const sandbox = await open().catch((error: Error) => {
 })
 afterAll(() => sandbox?.close())
 
-/** Boxes that this process or one of its launchers started, each by its outermost process. */
-function boxes(): number {
-  const processes = readdirSync('/proc').flatMap((name) => {
-    try {
-      const [, comm, parent] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? []
-      return [{ pid: Number(name), comm, parent: Number(parent) }]
-    } catch {
-      return []
-    }
-  })
-  const launchers = processes.filter(({ comm, parent }) => comm === 'sh' && parent === process.pid).map(({ pid }) => pid)
-  return processes.filter(({ comm, parent }) => comm === 'bwrap' && [process.pid, ...launchers].includes(parent)).length
-}
-
 const mark = `qt-warm-${process.pid}`
 
 /** Programs and boxes that the test's own caller of a sandbox started. */
-const marked = (): string[] =>
-  readdirSync('/proc').filter((name) => {
-    try {
-      return (
-        readFileSync(`/proc/${name}/environ`, 'latin1').includes(mark) ||
-        readFileSync(`/proc/${name}/cmdline`, 'latin1').includes(`MARK\0${mark}`)
-      )
-    } catch {
-      return false
-    }
-  })
+const marked = (): string[] => [...processesWith('environ', mark), ...processesWith('cmdline', `MARK\0${mark}`)]
 
 const folders = (): string[] => readdirSync('/dev/shm').filter((name) => name.startsWith('qt-sandbox-'))
 

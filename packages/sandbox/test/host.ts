@@ -1,20 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { homedir, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { processesWith } from './processes-of.js'
 
 /** Things on this machine that programs try to reach, open to everybody, so that only the walls keep programs from them. */
 export interface Host {
   readonly env: Readonly<Record<string, string>>
   /** Everything that must be afterwards as it was before. */
-  state(): unknown
+  state(): Readonly<Record<string, unknown>>
   close(): Promise<void>
 }
 
-const marker = `qt-hostile-${process.pid}`
-
 export async function openHost(): Promise<Host> {
+  const marker = `qt-hostile-${randomUUID()}`
   const folder = mkdtempSync(join(tmpdir(), 'qt-host-'))
   const file = join(folder, 'secret.txt')
   writeFileSync(file, 'host secret')
@@ -45,7 +46,7 @@ export async function openHost(): Promise<Host> {
       canary: alive(canary),
       name: hostname(),
       mounts: readFileSync('/proc/self/mountinfo', 'utf8'),
-      left: markedProcesses(),
+      left: processesWith('environ', `MARKER=${marker}`),
     }),
     async close() {
       canary.kill('SIGKILL')
@@ -59,14 +60,3 @@ const listening = (server: Server, where: { port: number; host: string } | { pat
   new Promise<void>((resolve) => server.listen(where, resolve))
 
 const alive = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null
-
-/** Processes that were started by the programs, anywhere on the machine. */
-function markedProcesses(): string[] {
-  return readdirSync('/proc').filter((name) => {
-    try {
-      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'latin1').includes(`MARKER=${marker}`)
-    } catch {
-      return false
-    }
-  })
-}
