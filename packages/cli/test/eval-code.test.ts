@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openSandbox } from '@qt/sandbox'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { fixture, qt } from './qt.js'
+import { fixture, qt, start } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 240_000 })
@@ -66,7 +66,7 @@ describe.skipIf(!sandbox)('qt eval code with samples', () => {
       missing: ['HumanEval/third'],
       suites: [{ suite: 'humaneval', problems: 2, solved: { count: 2, of: 2 } }],
     })
-    expect(stderr).toContain('1 problems have no sample, HumanEval/third first; they are not counted.')
+    expect(stderr).toContain('HumanEval/third has no sample; it is not counted.')
   })
 
   test('prints a table and the first mistakes for people', async () => {
@@ -127,6 +127,37 @@ describe.skipIf(!sandbox)('qt eval code with a model', () => {
     const again = await evaluate()
     expect(again.stdout).toBe(stdout)
     expect((await readFile(cache, 'utf8')).trim().split('\n')).toHaveLength(2)
+  })
+})
+
+describe.skipIf(!sandbox)('qt eval code that was interrupted', () => {
+  const interrupted = async (args: readonly string[]) => {
+    const { child, ended, stderr } = start(args)
+    // Whatever is running then: an answer, or a program.
+    await vi.waitFor(() => expect(stderr()).toMatch(/sample 1\//), { timeout: 200_000, interval: 10 })
+    child.kill('SIGINT')
+    return ended
+  }
+
+  test('has kept its answers, and the same command goes on', async () => {
+    const cache = join(folder, 'stopped.jsonl')
+    const args = ask('--suite', 'bug-fix', '--max-tokens', '64', '--context-length', '4096', '--cache', cache)
+    const { code, stderr } = await interrupted(args)
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`the answers so far are in ${cache}`)])
+    const kept = await readFile(cache, 'utf8')
+    expect(kept).toMatch(/^\{.*\}\n/)
+    const again = await qt([...args, '--json'])
+    expect(again.code, again.stderr).toBe(0)
+    expect(JSON.parse(again.stdout)).toMatchObject({ total: 12 })
+    expect((await readFile(cache, 'utf8')).startsWith(kept)).toBe(true)
+  })
+
+  test('says what to do where nothing was kept', async () => {
+    const many = join(folder, 'many.jsonl')
+    const endless = { task_id: 'HumanEval/second', completion: '    while True: pass\n' }
+    await writeFile(many, jsonl([{ task_id: 'HumanEval/first', completion: '    return x + 1\n' }, ...Array(20).fill(endless)]))
+    const { code, stderr } = await interrupted(['eval', 'code', '--suite', 'humaneval', '--data', data, '--samples', many])
+    expect([code, stderr]).toEqual([130, expect.stringContaining(`Judging was stopped; ${many} is as it was.`)])
   })
 })
 

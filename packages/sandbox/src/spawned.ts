@@ -23,7 +23,8 @@ export function spawned(invocation: Invocation, { input, user, group }: SpawnOpt
     stdio: covering([input ? 'pipe' : 'ignore', 'pipe', 'pipe', 'pipe', ...invocation.descriptors]),
     env: { ...invocation.env },
     cwd: invocation.cwd,
-    detached: group,
+    // A Ctrl-C is for the caller, who ends programs as it likes.
+    detached: true,
     ...(user === undefined ? {} : { uid: user, gid: user }),
   })
   let failure: Error | undefined

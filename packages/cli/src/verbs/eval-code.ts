@@ -1,6 +1,7 @@
 import { usageError } from '@qt/core'
 import type { CodeProgress, CodeReport, SamplesReport } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
+import { sayingWhatWasKept } from '../eval/code-interrupted.js'
 import { askFlags, codeOfModel } from '../eval/code-of-model.js'
 import { codeSandbox, sandboxFlags } from '../eval/code-sandbox.js'
 import { printCode } from '../eval/code-tables.js'
@@ -46,14 +47,16 @@ export const evalCode = defineVerb({
       const progress = status(io)
       const onProgress = ({ done, total, passed }: CodeProgress) => progress.update(`sample ${done}/${total}  ${passed} passed`)
       try {
-        const report: CodeReport | SamplesReport = written
-          ? await verifySamples(tasks, written, {
-              executor: sandbox,
-              signal,
-              onProgress,
-              ...(wallSeconds === undefined ? {} : { wallSeconds }),
-            })
-          : await codeOfModel(flags, positionals, { tasks, sandbox, wallSeconds, io, signal, onProgress })
+        const measured = (): Promise<CodeReport | SamplesReport> =>
+          written
+            ? verifySamples(tasks, written, {
+                executor: sandbox,
+                signal,
+                onProgress,
+                ...(wallSeconds === undefined ? {} : { wallSeconds }),
+              })
+            : codeOfModel(flags, positionals, { tasks, sandbox, wallSeconds, io, signal, onProgress })
+        const report = await sayingWhatWasKept({ samples: file, cache: flags.cache }, signal, measured)
         return { mechanism: sandbox.mechanism, report }
       } finally {
         progress.end()
@@ -65,7 +68,8 @@ export const evalCode = defineVerb({
     printCode(report, io, mistakes)
     io.out(`\n${passed} of ${verdicts.length} samples passed.\n`)
     const missing = 'missing' in report ? report.missing : []
-    if (missing.length > 0) io.note(`${missing.length} problems have no sample, ${missing[0]} first; they are not counted.\n`)
+    if (missing.length === 1) io.note(`${missing[0]} has no sample; it is not counted.\n`)
+    if (missing.length > 1) io.note(`${missing.length} problems have no sample, ${missing[0]} first; they are not counted.\n`)
     const [only, ...others] = report.suites
     const passAtK = Object.fromEntries(only?.passAtK.map(({ k, value }) => [k, value]) ?? [])
     io.document({
