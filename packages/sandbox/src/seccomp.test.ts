@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { seccompFilter } from './seccomp.js'
+import { inspected, refused } from './syscalls.js'
 
 const [kill, allow, refuse] = [0x80000000, 0x7fff0000, 0x00050001]
 const x64 = 0xc000003e
@@ -37,6 +38,21 @@ test('ordinary calls pass, dangerous ones do not', () => {
   for (const nr of [0, 1, 2, 9, 57, 59, 231]) expect(answer(filter, { nr })).toBe(allow)
   for (const nr of [101, 165, 272, 308, 321, 425]) expect(answer(filter, { nr })).toBe(refuse)
   expect(answer(filter, { nr: 435 })).toBe(0x00050000 | 38)
+})
+
+test.each([
+  ['x64', 0, x64],
+  ['arm64', 1, 0xc00000b7],
+] as const)('of %s every number that is listed is refused, and no other', (name, column, architecture) => {
+  const filter = seccompFilter(name)!
+  const closed = new Set(Object.values(refused).flatMap((numbers) => numbers[column] ?? []))
+  for (let nr = 0; nr < 1000; nr++) {
+    if (nr === inspected.clone3[column]) continue
+    // A socket of files: AF_UNIX.
+    expect(answer(filter, { nr, architecture, args: [nr === inspected.socket[column] ? 1 : 0] }), String(nr)).toBe(
+      closed.has(nr) ? refuse : allow,
+    )
+  }
 })
 
 test('calls of another architecture, and of x32, do not pass', () => {
