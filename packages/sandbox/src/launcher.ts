@@ -90,15 +90,22 @@ export class Launcher {
   }
 }
 
-/** Of launchers that were not ended; they go with this process, their folders would stay. */
+/** Of launchers that were not ended: those go with this process, but their folders would stay. */
 const folders = new Set<string>()
-process.on('exit', () => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
-})
+let swept = false
+
+function sweepAtExit(): void {
+  if (swept) return
+  swept = true
+  process.on('exit', () => {
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+  })
+}
 
 /** In memory, where that is possible: a busy disk would hold every program up. */
 function makeFolder(): string {
   const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'qt-sandbox-'))
   folders.add(folder)
+  sweepAtExit()
   return folder
 }
