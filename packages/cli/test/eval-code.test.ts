@@ -88,6 +88,12 @@ describe.skipIf(!sandbox)('qt eval code with samples', () => {
     expect(stdout).toContain('HumanEval/first\n  AssertionError (exit code 1)\n\n2 of 4 samples passed.')
   })
 
+  test('a flag for asking is an error, as nothing is asked', async () => {
+    const args = ['eval', 'code', '--suite', 'humaneval', '--data', data, '--samples', samples, '--limit', '1']
+    const { code, stderr } = await qt(args)
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--limit does nothing for samples that are written already.')])
+  })
+
   test('a sample of no problem is an error', async () => {
     const other = join(folder, 'other.jsonl')
     await writeFile(other, jsonl([{ task_id: 'MBPP/11', completion: '' }]))

@@ -9,6 +9,7 @@ import { codeTasks } from '../eval/code-tasks.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
+import { refuseFlags } from './data-refuse-flags.js'
 
 export const evalCode = defineVerb({
   name: 'eval code',
@@ -39,6 +40,7 @@ export const evalCode = defineVerb({
       throw usageError('USAGE_MISSING_FLAG', 'qt eval code needs a model or --samples, and not both.', {
         actions: ['Add --model FILE to ask a model, or --samples FILE to judge what is written.'],
       })
+    if (file !== undefined) refuseFlags(flags, Object.keys(askFlags), 'samples that are written already')
     const tasks = await codeTasks(flags)
     const { readSamples, verifySamples } = await need('@qt/eval', () => import('@qt/eval'))
     const written = file === undefined ? undefined : await readSamples(file)
