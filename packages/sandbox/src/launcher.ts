@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -90,22 +90,33 @@ export class Launcher {
   }
 }
 
+const prefix = 'qt-sandbox-'
+const day = 86_400_000
+
 /** Of launchers that were not ended: those go with this process, but their folders would stay. */
 const folders = new Set<string>()
 let swept = false
 
-function sweepAtExit(): void {
-  if (swept) return
+/** In memory, where that is possible: a busy disk would hold every program up. */
+function makeFolder(): string {
+  const parent = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  if (!swept) sweep(parent)
   swept = true
+  const folder = mkdtempSync(join(parent, prefix))
+  folders.add(folder)
+  return folder
+}
+
+/** Removes what processes left that were killed, and at the end of this one what is its own. */
+function sweep(parent: string): void {
   process.on('exit', () => {
     for (const folder of folders) rmSync(folder, { recursive: true, force: true })
   })
-}
-
-/** In memory, where that is possible: a busy disk would hold every program up. */
-function makeFolder(): string {
-  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'qt-sandbox-'))
-  folders.add(folder)
-  sweepAtExit()
-  return folder
+  for (const name of readdirSync(parent).filter((name) => name.startsWith(prefix)))
+    try {
+      const folder = join(parent, name)
+      if (Date.now() - statSync(folder).mtimeMs > day) rmSync(folder, { recursive: true, force: true })
+    } catch {
+      // It is somebody else's, or gone.
+    }
 }
