@@ -3,7 +3,7 @@ import { readdirSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import { boxes, processesWith } from '../test/processes-of.js'
+import { boxes, launchers, processesWith } from '../test/processes-of.js'
 import { openSandbox, type Sandbox } from './index.js'
 
 // Processes on a busy machine.
@@ -81,6 +81,15 @@ describe.skipIf(!sandbox)('walls that are put up ahead', () => {
     const flood = await sandbox!.run({ language: 'python', code: `while True: print('flood' * 10000) # ${'x'.repeat(200_000)}` })
     expect(flood.ended).toBe('output')
     for (let i = 0; i < 4; i++) expect(await say(`print(${i})`)).toBe(`${i}\n`)
+  })
+
+  test('that fell before their program came are done without', async () => {
+    const other = await open()
+    const say = async (i: number) => (await other.run({ language: 'python', code: `print(${i})` })).stdout
+    for (let i = 0; i < 3; i++) await say(i)
+    for (const pid of launchers()) process.kill(pid, 'SIGKILL')
+    for (let i = 0; i < 3; i++) expect(await say(i)).toBe(`${i}\n`)
+    await other.close()
   })
 
   const program = (last: string) => `

@@ -1,4 +1,4 @@
-import type { Execution } from '@qt/core'
+import { type Execution, QtError } from '@qt/core'
 import { Launcher } from './launcher.js'
 import type { Confinement, Prepared } from './mechanism.js'
 import { spawned } from './spawned.js'
@@ -44,9 +44,11 @@ export class WarmBoxes {
     options.signal?.throwIfAborted()
     const slot = this.#slot(at)
     const kind = this.#launches ? kindOf(program, options) : undefined
+    const spawn = () => this.#spawn(slot, program, options.stdin !== undefined).run(options)
     const ready = this.#take(slot, kind)
-    const box = ready ?? this.#spawn(slot, program, options.stdin !== undefined)
-    const running = box.run({ ...options, ...(ready ? { file: [...program.files.values()][0] } : {}) })
+    const running = ready
+      ? this.#runReady(ready, program, options).catch((error: unknown) => this.#without(error, spawn))
+      : spawn()
     if (kind !== undefined && kind === slot.last) slot.waiting = this.#startAhead(slot, { kind, program })
     slot.last = kind
     try {
@@ -81,6 +83,17 @@ export class WarmBoxes {
   #rest(slot: Slot): void {
     this.#take(slot, undefined)
     for (const turn of slot.turns) turn.launcher?.end()
+  }
+
+  #runReady(box: Started, { files }: Prepared, options: RunOptions): Promise<Execution> {
+    return box.run({ ...options, file: [...files.values()][0] })
+  }
+
+  /** Where walls that waited did not stand, launching is given up, and the program is started as the first was. */
+  #without(error: unknown, spawn: () => Promise<Execution>): Promise<Execution> {
+    if (!QtError.isInstance(error) || error.code !== 'SANDBOX_FAILED') throw error
+    this.#launches = false
+    return spawn()
   }
 
   #nextTurn(slot: Slot): Turn {

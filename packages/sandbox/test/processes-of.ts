@@ -10,16 +10,30 @@ export const processesWith = (file: 'environ' | 'cmdline', text: string): string
     }
   })
 
-/** Boxes of bubblewrap that this process or one of its launchers started, each by its outermost process. */
-export function boxes(): number {
-  const processes = readdirSync('/proc').flatMap((name) => {
+interface Running {
+  readonly pid: number
+  readonly name: string
+  readonly parent: number
+}
+
+const running = (): Running[] =>
+  readdirSync('/proc').flatMap((pid) => {
     try {
-      const [, comm, parent] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${name}/stat`, 'latin1')) ?? []
-      return [{ pid: Number(name), comm, parent: Number(parent) }]
+      const [, name = '', parent] = /\((.*)\) \S (\d+) /s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? []
+      return [{ pid: Number(pid), name, parent: Number(parent) }]
     } catch {
       return []
     }
   })
-  const launchers = processes.filter(({ comm, parent }) => comm === 'sh' && parent === process.pid).map(({ pid }) => pid)
-  return processes.filter(({ comm, parent }) => comm === 'bwrap' && [process.pid, ...launchers].includes(parent)).length
+
+/** Shells of this process that start boxes. */
+export const launchers = (): number[] =>
+  running()
+    .filter(({ name, parent }) => name === 'sh' && parent === process.pid)
+    .map(({ pid }) => pid)
+
+/** Boxes of bubblewrap that this process or one of its launchers started, each by its outermost process. */
+export function boxes(): number {
+  const starters = [process.pid, ...launchers()]
+  return running().filter(({ name, parent }) => name === 'bwrap' && starters.includes(parent)).length
 }
