@@ -169,7 +169,6 @@ describe.skipIf(!sandbox)('qt eval code that was interrupted', () => {
 
 test.each([
   [['--suite', 'bug-fixes'], 'Did you mean bug-fix?'],
-  [['--suite', 'humaneval'], 'The suite humaneval needs its file.'],
   [['--suite', 'bug-fix', '--data', 'mbpp=mbpp.jsonl'], '--data names a file of mbpp, which is not measured.'],
   [['--suite', 'bug-fix,mbpp', '--data', 'mbpp.jsonl'], '--data mbpp.jsonl does not say which suite it is of.'],
   [['--suite', 'bug-fix', '--style', 'chat', '--unsandboxed'], '--style must be base or instruct, not "chat".'],
@@ -178,4 +177,11 @@ test.each([
 ])('qt eval code %j is refused before the model is loaded', async (more, said) => {
   const { code, stderr } = await qt(ask(...more))
   expect([code, stderr]).toEqual([2, expect.stringContaining(said)])
+})
+
+test('without its file and without the hub a published suite says which flag to add', async () => {
+  const { code, stderr } = await qt(ask('--suite', 'mbpp'), '', {
+    env: { HF_ENDPOINT: 'http://127.0.0.1:9', HF_HUB_CACHE: folder },
+  })
+  expect([code, stderr]).toEqual([1, expect.stringContaining('--data mbpp=FILE')])
 })

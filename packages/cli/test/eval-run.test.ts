@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { openSandbox } from '@qt/sandbox'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { hubServer } from '../../weights/test/hub-server.js'
 import { fixture, qt, start } from './qt.js'
 
 // Processes on a busy machine.
@@ -127,48 +128,53 @@ test('a model behind a server is measured by the episodes that ship', async () =
   expect(suites[0].metrics.find(({ name }: { name: string }) => name === 'tool health')).toMatchObject({ value: 0, items: 5 })
 })
 
-test.skipIf(!sandbox)('code, tool calls and conversations are measured in one run, and one report holds them', async () => {
-  const problem = (name: string, more: number) => ({
-    task_id: `HumanEval/${name}`,
-    prompt: `def ${name}(x):\n    """${more} more than x."""\n`,
-    entry_point: name,
-    canonical_solution: `    return x + ${more}\n`,
-    test: `def check(candidate):\n    assert candidate(1) == ${1 + more}\n`,
-  })
-  await writeFile(at('HumanEval.jsonl'), [problem('next', 1), problem('later', 2)].map((one) => JSON.stringify(one)).join('\n'))
-  await mkdir(at('held-out'), { recursive: true })
-  const messages = [
-    { role: 'user', content: 'I look around.' },
-    { role: 'assistant', content: '[roll: perception] You see a door.' },
-  ]
-  await writeFile(at('held-out/chat.jsonl'), JSON.stringify({ messages }))
-  const { server, port } = await saying('```python\ndef next(x):\n    return x + 1\n```')
-  const { code, stdout, stderr } = await qt(
-    [
-      ...['eval', 'run', 'm', '--server', `http://127.0.0.1:${port}/v1`, '--suite', 'humaneval,tools,quality'],
-      ...['--data', `humaneval=${at('HumanEval.jsonl')}`, '--wall-seconds', '60', '--report', at('all.html'), '--json'],
-    ],
-    '',
-    { cwd: folder },
-  )
-  server.close()
-  expect(code, stderr).toBe(0)
-  expect(stderr).toContain('conversations: held-out/')
-  const { suites } = JSON.parse(stdout)
-  expect(suites.map(({ name, total }: { name: string; total: number }) => [name, total])).toEqual([
-    ['humaneval', 2],
-    ['tools', 1],
-    ['quality', 1],
-  ])
-  expect(suites[0].metrics).toMatchObject([{ name: 'pass@1', value: 0.5, items: 2 }])
-  expect(suites[0].items[1]).toMatchObject({
-    id: 'HumanEval/later',
-    right: false,
-    explanation: expect.stringContaining('AssertionError'),
-  })
-  const page = await readFile(at('all.html'), 'utf8')
-  for (const name of ['humaneval', 'tools', 'quality']) expect(page).toContain(`<section><h2>${name}</h2>`)
-})
+test.skipIf(!sandbox)(
+  'code of the hub, tool calls and conversations are measured in one run, and one report holds them',
+  async () => {
+    const problems = await readFile(new URL('../../eval/test/fixtures/hub/humaneval.parquet', import.meta.url))
+    const hub = await hubServer({
+      name: 'openai/openai_humaneval',
+      kind: 'dataset',
+      files: { 'openai_humaneval/test-00000-of-00001.parquet': problems },
+    })
+    await mkdir(at('held-out'), { recursive: true })
+    const messages = [
+      { role: 'user', content: 'I look around.' },
+      { role: 'assistant', content: '[roll: perception] You see a door.' },
+    ]
+    await writeFile(at('held-out/chat.jsonl'), JSON.stringify({ messages }))
+    const { server, port } = await saying('```python\ndef next(x):\n    return x + 1\n```')
+    const run = (suites: string, endpoint: string) =>
+      qt(
+        [
+          ...['eval', 'run', '--server', `http://127.0.0.1:${port}/v1`, '--suite', suites, '--model', 'm'],
+          ...['--wall-seconds', '60', '--report', at('all.html'), '--json'],
+        ],
+        '',
+        { cwd: folder, env: { HF_ENDPOINT: endpoint, HF_HUB_CACHE: at('hub') } },
+      )
+    const { code, stdout, stderr } = await run('humaneval,tools,quality', hub.endpoint)
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('conversations: held-out/')
+    const { suites } = JSON.parse(stdout)
+    expect(suites.map(({ name, total }: { name: string; total: number }) => [name, total])).toEqual([
+      ['humaneval', 2],
+      ['tools', 1],
+      ['quality', 1],
+    ])
+    expect(suites[0].metrics).toMatchObject([{ name: 'pass@1', value: 0.5, items: 2 }])
+    expect(suites[0].items[1]).toMatchObject({
+      id: 'HumanEval/later',
+      right: false,
+      explanation: expect.stringContaining('AssertionError'),
+    })
+    const page = await readFile(at('all.html'), 'utf8')
+    for (const name of ['humaneval', 'tools', 'quality']) expect(page).toContain(`<section><h2>${name}</h2>`)
+    const offline = await run('humaneval', 'http://127.0.0.1:9')
+    server.close()
+    expect([offline.code, JSON.parse(offline.stdout).suites[0].total], offline.stderr).toEqual([0, 2])
+  },
+)
 
 test('what is missing or unknown is said', async () => {
   for (const [args, what] of [

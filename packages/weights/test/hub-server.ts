@@ -15,6 +15,8 @@ export interface HubServer {
 }
 
 interface Repository {
+  /** Default `owner/name`. */
+  readonly name?: string
   readonly kind?: 'model' | 'dataset'
   readonly files: Readonly<Record<string, Uint8Array>>
   /** Files in large-file storage: a redirect to another host, and a SHA-256 as ETag. */
@@ -25,8 +27,9 @@ interface Repository {
 
 const sha = (algorithm: string, data: string | Uint8Array) => createHash(algorithm).update(data).digest('hex')
 
-/** A server on this machine that speaks the hub's protocol for one repository, `owner/name`, a model or a dataset. */
+/** A server on this machine that speaks the hub's protocol for one repository, a model or a dataset. */
 export async function hubServer(repository: Repository): Promise<HubServer> {
+  const { name = 'owner/name' } = repository
   const commit = sha('sha1', JSON.stringify(Object.keys(repository.files)))
   const log: string[] = []
   const cuts = new Map<string, number>()
@@ -58,8 +61,8 @@ export async function hubServer(repository: Repository): Promise<HubServer> {
     if (!allowed) return repository.gated ? fail(response, 401, 'GatedRepo') : fail(response, 401, 'RepoNotFound')
     const dataset = repository.kind === 'dataset'
     const [api, page] = dataset ? ['/api/datasets', '/datasets'] : ['/api/models', '']
-    const tree = new RegExp(`^${api}/owner/name/tree/([^/]+)$`).exec(url.pathname)
-    const content = new RegExp(`^${page}/owner/name/resolve/([^/]+)/(.+)$`).exec(url.pathname)
+    const tree = new RegExp(`^${api}/${name}/tree/([^/]+)$`).exec(url.pathname)
+    const content = new RegExp(`^${page}/${name}/resolve/([^/]+)/(.+)$`).exec(url.pathname)
     if (!tree && !content) return fail(response, 404, 'RepoNotFound')
     if (![commit, 'main', 'v1'].includes((tree ?? content)![1]!)) return fail(response, 404, 'RevisionNotFound')
     if (tree) return sendTree(url, response)

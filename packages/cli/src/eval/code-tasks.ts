@@ -9,7 +9,7 @@ interface CodeTaskFlags {
   readonly data?: readonly string[] | undefined
 }
 
-/** The problems of the suites that flags name, in the order of the suites. */
+/** The problems of the suites that flags name, in the order of the suites; published ones without a file come from the hub. */
 export async function codeTasks({ suite, data = [] }: CodeTaskFlags): Promise<CodeTask[]> {
   const { codeSuite, codeSuites, humanEval, mbpp } = await need('@qt/eval', () => import('@qt/eval'))
   const names: readonly string[] = ['humaneval', 'mbpp', ...codeSuites]
@@ -32,11 +32,7 @@ export async function codeTasks({ suite, data = [] }: CodeTaskFlags): Promise<Co
     const file = files.get(name)
     const own = codeSuites.find((one) => one === name)
     if (own) tasks.push(...(await codeSuite(own, file)))
-    else if (file !== undefined) tasks.push(...(await (name === 'mbpp' ? mbpp : humanEval)(file)))
-    else
-      throw usageError('USAGE_MISSING_FLAG', `The suite ${name} needs its file.`, {
-        actions: [`Download it and add --data ${name}=FILE.`],
-      })
+    else tasks.push(...(await (name === 'mbpp' ? mbpp : humanEval)(file)))
   }
   return tasks
 }

@@ -15,7 +15,7 @@ export const evalCode = defineVerb({
   name: 'eval code',
   summary: 'Let a model write code, or take what is written, and run it in a sandbox.',
   details:
-    'Suites: humaneval and mbpp (their JSONL files are named with --data), and completion, bug-fix, unit-tests, refactoring and documentation, which ' +
+    'Suites: humaneval and mbpp (from the hub, or from a file that --data names), and completion, bug-fix, unit-tests, refactoring and documentation, which ' +
     'are here, in Python, JavaScript and TypeScript. A model is asked, or --samples names what is written already: lines {"task_id": "HumanEval/0", ' +
     '"completion": "    return …"}, or with the whole program as "solution". Programs run without network and without your files; where that is not ' +
     'possible, none is run. With --cache an evaluation that was stopped goes on.',

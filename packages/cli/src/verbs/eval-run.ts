@@ -31,7 +31,7 @@ export const evalRun = defineVerb({
       value: 'PATH',
       many: true,
       description:
-        'Held-out conversations of tools and quality (default: the folder held-out, if there is one); of code SUITE=FILE.',
+        'Held-out conversations of tools and quality (default: the folder held-out, if there is one); of code SUITE=FILE (default: from the hub).',
     },
     tools: { type: 'text', value: 'FILE', description: 'The tools that there are, as JSON; left out: those of a game master.' },
     text: { type: 'text', value: 'FILE', description: 'The text of the suite perplexity.' },
@@ -59,8 +59,8 @@ export const evalRun = defineVerb({
   },
   examples: [
     'qt eval run --model model.gguf --suite tools,quality --data held-out/ --report out.html --report out.json',
-    'qt eval run --model model.gguf --suite humaneval,tools,quality --data humaneval=HumanEval.jsonl.gz --data held-out/ --report out.html',
-    'qt eval run --model model.gguf --task arc=ARC-Easy-Test.jsonl --limit 200 --baseline base.json --fail-if-worse',
+    'qt eval run --model model.gguf --suite humaneval,tools,quality --report out.html',
+    'qt eval run --model model.gguf --task arc-easy --limit 200 --baseline base.json --fail-if-worse',
     'qt eval run --server http://127.0.0.1:8080/v1 --model my-model --suite tool-episodes --cache answers.jsonl',
   ],
   async run({ flags, positionals, io }) {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { codeIn, cutAt } from './answer-text.js'
-import { readLines } from './read-lines.js'
+import { readBenchmark } from './read-lines.js'
 import { runCode } from './run-code.js'
 import type { CodeTask } from './task.js'
 
@@ -16,7 +16,8 @@ const recordSchema = z.object({
 const baseStops = ['\nclass', '\ndef', '\n#', '\nif', '\nprint']
 
 /**
- * HumanEval from its JSONL file (also .gz): 164 Python functions to complete. https://arxiv.org/abs/2107.03374
+ * HumanEval: 164 Python functions to complete, from its JSONL (also .gz) or Parquet file; without one from the hub, downloaded once.
+ * https://arxiv.org/abs/2107.03374
  *
  * @example
  * ```ts
@@ -24,8 +25,9 @@ const baseStops = ['\nclass', '\ndef', '\n#', '\nif', '\nprint']
  * tasks.length // 164
  * ```
  */
-export async function humanEval(file: string): Promise<CodeTask[]> {
-  return (await readLines(file, recordSchema)).map(task)
+export async function humanEval(file = 'hf://datasets/openai/openai_humaneval'): Promise<CodeTask[]> {
+  const instead = 'Give its file where the hub cannot be reached: --data humaneval=FILE, HumanEval.jsonl.gz or Parquet.'
+  return (await readBenchmark(file, recordSchema, instead)).map(task)
 }
 
 function task(record: z.infer<typeof recordSchema>): CodeTask {

@@ -1,7 +1,7 @@
 import { usageError } from '@qt/core'
 import { z } from 'zod'
 import { codeIn, cutAt } from './answer-text.js'
-import { readLines } from './read-lines.js'
+import { readBenchmark } from './read-lines.js'
 import { runCode } from './run-code.js'
 import type { CodeTask } from './task.js'
 
@@ -22,21 +22,26 @@ export interface MbppOptions {
   readonly base?: 'examples' | 'docstring'
 }
 
+/** In all its splits: the examples of the paper are in one of their own. */
+const published = 'hf://datasets/google-research-datasets/mbpp/full'
+
 /** The paper's split. */
 const [firstTest, lastTest] = [11, 510]
 const exampleIds = [2, 3, 4]
 const docstringStops = ['\nclass', '\nassert', '\n"""', '\nprint', '\nif', '\n<|/', '\n```']
 
 /**
- * MBPP from its JSONL file: the 500 problems of its test split, ids 11 to 510. https://arxiv.org/abs/2108.07732
+ * MBPP: the 500 problems of its test split, ids 11 to 510, from its JSONL or Parquet file; without one from the hub, downloaded once.
+ * https://arxiv.org/abs/2108.07732
  *
  * @example
  * ```ts
  * const tasks = await mbpp('mbpp.jsonl', { base: 'docstring' })
  * ```
  */
-export async function mbpp(file: string, { base = 'examples' }: MbppOptions = {}): Promise<CodeTask[]> {
-  const records = await readLines(file, recordSchema)
+export async function mbpp(file = published, { base = 'examples' }: MbppOptions = {}): Promise<CodeTask[]> {
+  const instead = 'Give its file where the hub cannot be reached: --data mbpp=FILE, mbpp.jsonl or Parquet.'
+  const records = await readBenchmark(file, recordSchema, instead)
   const examples = records.filter(({ task_id }) => exampleIds.includes(task_id))
   const asExample = (record: Record) => `${introduction(record)}[BEGIN]\n${record.code}\n[DONE]\n\n`
   const shots = () => {

@@ -5,6 +5,7 @@ import { readRecords } from '@qt/data'
 import { parse } from 'yaml'
 import type { z } from 'zod'
 import { tasksFolder } from '../folder.js'
+import { filesOf, isOfHub } from '../hub-data.js'
 import type { Suite } from '../suite/suite.js'
 import { fromLmEval } from './lm-eval.js'
 import { type Task, type TaskInput, taskSchema } from './schema.js'
@@ -49,11 +50,12 @@ const invalid = ({ path, message, ...issue }: z.core.$ZodIssue, file: string | u
 }
 
 /**
- * A task from a YAML or JSON file, or one of those that ship (`arc`, `hellaswag` …), with its records.
+ * A task from a YAML or JSON file, or one of those that ship (`arc-easy`, `hellaswag` …), with its records; those that ship take them from the hub
+ * where no file is given.
  *
  * @example
  * ```ts
- * const suite = await loadTask('arc', { data: 'ARC-Easy-Test.jsonl', limit: 200 })
+ * const suite = await loadTask('arc-easy', { data: 'ARC-Easy-Test.jsonl', limit: 200 })
  * ```
  */
 export async function loadTask(file: string, options: LoadTaskOptions = {}): Promise<Suite> {
@@ -77,34 +79,44 @@ export async function loadTask(file: string, options: LoadTaskOptions = {}): Pro
     })
   }
   const read = parseTask(value, path)
-  const beside = (name: string) => resolve(dirname(path), name)
+  const beside = (name: string) => (isOfHub(name) ? name : resolve(dirname(path), name))
   const data = options.data ?? (read.data === undefined ? undefined : beside(read.data))
   if (data === undefined)
     throw usageError('EVAL_TASK_INVALID', `The task ${read.name} names no data.`, {
       where: { file: path },
-      actions: ['Name the file of its records, JSONL or JSON.'],
+      actions: ['Name its records: a file, JSONL, JSON or Parquet, or hf://datasets/owner/name/path.'],
     })
-  const shotData = options.shots ?? (read.shots?.data === undefined ? undefined : beside(read.shots.data))
   if (options.shotCount !== undefined && !(Number.isInteger(options.shotCount) && options.shotCount >= 0))
     throw usageError('EVAL_TASK_INVALID', `${options.shotCount} shots are not possible.`, { actions: ['Use 0 or more.'] })
   const task: Task =
     options.shotCount === undefined ? read : { ...read, shots: { separator: '\n\n', ...read.shots, count: options.shotCount } }
-  return taskSuite(task, await recordsOf(data, options.limit), shotData === undefined ? undefined : await recordsOf(shotData))
+  const records = await recordsOf(data, read.name, options.limit)
+  const ownShots = shotDataOf(task, options.data)
+  const shotData = options.shots ?? (ownShots === undefined ? undefined : beside(ownShots))
+  return taskSuite(task, records, shotData === undefined ? undefined : await recordsOf(shotData, read.name))
 }
 
 /** A suite of a task and records in memory. */
 export const defineTask = (task: TaskInput, records: readonly Fields[], shots?: readonly Fields[]): Suite =>
   taskSuite(parseTask(task), records, shots)
 
-async function recordsOf(file: string, limit = Number.POSITIVE_INFINITY): Promise<Fields[]> {
+/** Where a task takes its shots: not from the hub when there are none, or when its records are a file of the user's. */
+function shotDataOf({ shots }: Task, data: string | undefined): string | undefined {
+  if (shots?.data === undefined) return undefined
+  return isOfHub(shots.data) && (shots.count === 0 || data !== undefined) ? undefined : shots.data
+}
+
+async function recordsOf(data: string, name: string, limit = Number.POSITIVE_INFINITY): Promise<Fields[]> {
   const records: Fields[] = []
-  for await (const { value } of readRecords(file)) {
-    if (records.length >= limit) break
-    records.push(value)
-  }
+  const instead = `Give the records as a file where the hub cannot be reached: --task ${name}=FILE, JSONL, JSON or Parquet.`
+  for (const file of await filesOf(data, instead))
+    for await (const { value } of readRecords(file)) {
+      if (records.length >= limit) break
+      records.push(value)
+    }
   if (records.length === 0)
-    throw usageError('EVAL_NO_ITEMS', `${file} has no records.`, {
-      where: { file },
+    throw usageError('EVAL_NO_ITEMS', `${data} has no records.`, {
+      where: { file: data },
       actions: ['Give a JSONL file with one record on each line.'],
     })
   return records

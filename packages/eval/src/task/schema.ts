@@ -16,7 +16,7 @@ export const taskSchema = z.strictObject({
   /** For people: what it measures, where the data comes from. */
   about: z.string().optional(),
   kind: z.enum(['choice', 'likelihood', 'rolling', 'generate']),
-  /** JSONL or JSON; a path relative to the task's file. */
+  /** JSONL, JSON or Parquet, a path relative to the task's file; or a dataset of the hub, `hf://datasets/owner/name/path`. */
   data: z.string().optional(),
   /** A change to every record before the templates see it. */
   prepare: z.enum(['labelled-choices', 'last-word', 'hellaswag', 'winogrande', 'wikitext', 'gsm8k']).optional(),
