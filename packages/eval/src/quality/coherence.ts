@@ -47,33 +47,60 @@ export async function onTopic(question: string, answer: string, embedder?: Embed
   }
 }
 
+const escaped = (text: string): string =>
+  text
+    .trim()
+    .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replace(/[-\s]+/g, '[-\\s]+')
+
+/** What may stand between an article and what somebody is: "the tall half-orc ranger", and nothing that begins another phrase. */
+const adjectives = "(?:(?!(?:an?|the|of|to|with|by|for|from|near|and|or|who|that)\\s)[\\p{L}'’-]+\\s+){0,2}"
+const verbs = '(?:is|was|remains|becomes|became)'
+/** What leads from a name to a number of its own. */
+const leads = '(?:(?:is|was|has|had|now|still|only|at|on|down|with|left|an?|current|currently)\\s+){0,4}'
+
+/** Where a sentence says of a name that it is something: "Mira the wizard", "Mira is a tall wizard", "the wizard Mira", "Mira, a wizard,". */
+function saysIs(name: string, value: string): RegExp {
+  const [who, what] = [escaped(name), `${escaped(value)}(?![\\p{L}\\p{N}'’-])`]
+  const ways = [
+    `${who}\\s+the\\s+${adjectives}${what}`,
+    `${who},\\s+(?:an?|the|our|your)\\s+${adjectives}${what}(?=[,.;!?]|$)`,
+    `${who}(?:\\s+${verbs}|['’]s)\\s+(?:(?:an?|the|our|your)\\s+${adjectives})?${what}`,
+    `(?<![\\p{L}\\p{N}-])${what},?\\s+${who}(?![\\p{L}\\p{N}])`,
+  ]
+  return new RegExp(`(?<![\\p{L}\\p{N}])(?:${ways.join('|')})`, 'iu')
+}
+
+/** Where a sentence gives a name a number: "Mira has 20 health", "Mira's health is 20", "Mira is a level 9 ranger". */
+function saysNumber(name: string, kind: string): RegExp {
+  const [who, what] = [escaped(name), `${escaped(kind)}(?![\\p{L}\\p{N}])`]
+  return new RegExp(
+    `(?<![\\p{L}\\p{N}])${who}(?:['’]s)?[,:]?\\s+${leads}(?:(-?\\d+)\\s+${what}|${what}\\s*(?:(?:is|of|:|=|at|now)\\s*){0,2}(-?\\d+))`,
+    'iu',
+  )
+}
+
 /**
- * Contradictions with the sheet: a sentence that names one character and gives one of its facts another value ("Mira the wizard" where she is a
- * ranger; "Mira has 20 health"). Each takes 0.5.
+ * Contradictions with the sheet: a sentence that says of a character, by name, another value of one of its facts ("Mira the wizard" where she is a
+ * ranger; "Mira has 20 health"). A wizard whom Mira meets is none. Each takes 0.5.
  */
 export function agreesWithSheet(answer: string, { characters, values = {} }: Sheet): Judged {
   const notes: string[] = []
-  for (const sentence of sentencesOf(answer)) {
-    const words = new Set(wordsOf(sentence))
-    const says = (phrase: string) => {
-      const own = wordsOf(phrase)
-      return own.length > 0 && own.every((word) => words.has(word))
-    }
-    const named = characters.filter(({ name }) => says(name))
-    // Of two characters in a sentence nobody knows whose the fact is.
-    if (named.length !== 1) continue
-    const { name, facts = {} } = named[0]!
-    for (const [kind, fact] of Object.entries(facts)) {
-      if (typeof fact === 'number') {
-        const word = kind.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-        const said = new RegExp(`(-?\\d+)\\s+${word}(?!\\w)|(?<!\\w)${word}\\s*(?:is|of|:|=|at)?\\s*(-?\\d+)`, 'i').exec(sentence)
-        const value = said && Number(said[1] ?? said[2])
-        if (value !== null && value !== fact) notes.push(`${name} has ${kind} ${fact}, not ${value}: "${sentence}"`)
-        continue
+  for (const sentence of sentencesOf(answer))
+    for (const { name, facts = {} } of characters)
+      for (const [kind, fact] of Object.entries(facts)) {
+        if (typeof fact === 'number') {
+          const said = saysNumber(name, kind).exec(sentence)
+          const value = said && Number(said[1] ?? said[2])
+          if (value !== null && value !== fact) notes.push(`${name} has ${kind} ${fact}, not ${value}: "${sentence}"`)
+          continue
+        }
+        // "Half-Elf" is an elf too, and a "Wizard" who is called an archwizard no other thing.
+        const own = wordsOf(fact.replaceAll('-', ' '))
+        const other = (values[kind] ?? []).find(
+          (one) => !wordsOf(one.replaceAll('-', ' ')).some((word) => own.includes(word)) && saysIs(name, one).test(sentence),
+        )
+        if (other !== undefined) notes.push(`${name} is ${fact}, not ${other}: "${sentence}"`)
       }
-      const other = (values[kind] ?? []).find((one) => one.toLowerCase() !== fact.toLowerCase() && says(one))
-      if (other !== undefined && !says(fact)) notes.push(`${name} is ${fact}, not ${other}: "${sentence}"`)
-    }
-  }
   return { score: Math.max(0, 1 - 0.5 * notes.length), notes }
 }

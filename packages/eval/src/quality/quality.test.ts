@@ -67,6 +67,23 @@ test('facts of the sheet stand', () => {
   ])
   expect(agreesWithSheet('Mira has 20 health left.', sheet).notes[0]).toContain('not 20')
   expect(agreesWithSheet('Mira asks the wizard Bran.', sheet).score).toBe(1)
+  for (const stranger of [
+    'Mira greets the wizard at the gate.',
+    'Mira is facing a wizard.',
+    'Mira, a wizard bars the way.',
+    'Mira heals the goblin, who has 4 health.',
+    'Mira loses 5 health.',
+    "Mira is the wizard's friend.",
+  ])
+    expect(agreesWithSheet(stranger, sheet), stranger).toEqual({ score: 1, notes: [] })
+  for (const wrong of [
+    'Bran watches Mira the young wizard.',
+    'Mira is a gifted wizard.',
+    'The wizard Mira laughs.',
+    'Mira, a cleric, prays.',
+    "Mira's health is 3.",
+  ])
+    expect(agreesWithSheet(wrong, sheet).notes, wrong).toHaveLength(1)
   const odd = { characters: [{ name: 'Mira', facts: { 'points (max)': 12, age: 20 } }] }
   expect(agreesWithSheet('Mira has 9 points (max) and saves 3 pages.', odd).notes).toHaveLength(1)
 })
