@@ -82,6 +82,8 @@ export interface Generation {
   /** Calls that the model made as data, apart from its text. */
   readonly toolCalls?: readonly ToolCall[] | undefined
   readonly why: 'end' | 'length' | 'stop'
+  /** Kept from an earlier time: nothing was used for it now. */
+  readonly remembered?: boolean
 }
 
 /** A prompt is a conversation, rendered by the model's own template, or plain text. */

@@ -61,7 +61,7 @@ export { type Aggregate, aggregates, type Metric, metricValue, type Statistics }
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.js'
 export { type PerplexityOfChatsOptions, perplexityOfChats } from './perplexity-of-chats.js'
 export { perplexityOfRows } from './perplexity-of-rows.js'
-export { agreesWithSheet, onTopic, type Sheet } from './quality/coherence.js'
+export { agreesWithSheet, onTopic, spellsNames } from './quality/coherence.js'
 export type { Judged } from './quality/heuristics.js'
 export { loadProfile, parseProfile, type QualityProfile, type QualityProfileInput } from './quality/profile.js'
 export {
@@ -72,7 +72,9 @@ export {
   qualityOf,
   qualityParts,
   qualitySuite,
+  type SheetedConversation,
 } from './quality/quality-suite.js'
+export { type Sheet, type SheetCharacter, loadSheet, sheetAfter, sheetOf } from './quality/sheet.js'
 export { type RateServer, type RateServerOptions, rateServer } from './rate/rate-server.js'
 export { type RatedPair, type Rating, type RatingSummary, ratedPairs, readRatings, summariseRatings } from './rate/ratings.js'
 export { type OllamaModelOptions, ollamaModel } from './remote/ollama-model.js'

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { type ChatExample, type Tokenizer, usageError } from '@qt/core'
 import type { ScenarioTool } from '@qt/data'
+import type { QualityProfile, SheetedConversation } from '@qt/eval'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
 
@@ -16,7 +17,7 @@ export async function defaultHeldOut(suites: readonly string[], io: Io): Promise
 }
 
 export interface HeldOut {
-  readonly conversations: readonly ChatExample[]
+  readonly conversations: readonly (ChatExample & SheetedConversation)[]
   readonly tools: readonly ScenarioTool[]
 }
 
@@ -26,24 +27,30 @@ interface HeldOutOptions {
   readonly tools: string | undefined
   /** Of the model that is measured, where it is known: it decides who says the results of tools, in training as here. */
   readonly tokenizer: Tokenizer | undefined
+  /** Set where scenarios shall bring the sheet of their party; it says what their facts can be. */
+  readonly profile?: QualityProfile
 }
 
 /** Conversations to measure on: scenarios (.md) and chat records (.jsonl, .json), told apart record by record. */
-export async function heldOut({ paths, tools: toolsFile, tokenizer }: HeldOutOptions): Promise<HeldOut> {
+export async function heldOut({ paths, tools: toolsFile, tokenizer, profile }: HeldOutOptions): Promise<HeldOut> {
   const data = await need('@qt/data', () => import('@qt/data'))
   const tools = (await data.toolsOf(toolsFile)) ?? data.defaultTools
   // Behind a server nobody knows the template; every one takes what a user says.
   const resultRole = tokenizer ? data.resultRoleOf(data.chatTemplateOf(tokenizer)) : 'user'
-  const conversations: ChatExample[] = []
+  const sheetOf = profile && (await need('@qt/eval', () => import('@qt/eval'))).sheetOf
+  const conversations: (ChatExample & SheetedConversation)[] = []
   for (const file of await data.findFiles(paths)) {
     for await (const record of data.readRecords(file)) {
       const { value, where } = record
       const source = where.line === undefined ? file : `${file}:${where.line}`
       const format = data.formatOf(record, 'auto')
       if (format === 'chat') conversations.push({ ...data.readChat(record), source })
-      else if (format === 'scenarios' && typeof value.text === 'string')
-        conversations.push(...data.toConversations(data.parseScenario(value.text, { file, tools }), { resultRole, source: file }))
-      else if (!/^readme\./i.test(file.split(/[/\\]/).at(-1)!)) throw noConversation(where)
+      else if (format === 'scenarios' && typeof value.text === 'string') {
+        const scenario = data.parseScenario(value.text, { file, tools })
+        const sheet = scenario.party.length > 0 ? sheetOf?.(scenario.party, profile?.values ?? {}) : undefined
+        for (const conversation of data.toConversations(scenario, { resultRole, source: file }))
+          conversations.push(sheet ? { ...conversation, sheet } : conversation)
+      } else if (!/^readme\./i.test(file.split(/[/\\]/).at(-1)!)) throw noConversation(where)
     }
   }
   return { conversations, tools }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { nearest, usageError } from '@qt/core'
-import type { AnyModel, Suite } from '@qt/eval'
+import type { AnyModel, QualityProfile, Suite } from '@qt/eval'
 import { need } from '../need.js'
 import { type CodeAsking, codeNames, suiteOfProblems } from './code-suites.js'
 import { heldOut } from './held-out.js'
@@ -18,6 +18,8 @@ export interface SuiteSources {
   readonly maxTokens: number | undefined
   /** A profile of quality; left out: the dungeon master's. */
   readonly profile: string | undefined
+  /** The characters of conversations that bring no sheet of their own. */
+  readonly sheet: string | undefined
   /** Set when there is a suite of code. */
   readonly code: CodeAsking | undefined
   readonly model: AnyModel
@@ -28,13 +30,13 @@ type Maker = (sources: SuiteSources) => Promise<Suite>
 const eval_ = () => need('@qt/eval', () => import('@qt/eval'))
 const tokens = ({ maxTokens }: SuiteSources) => (maxTokens === undefined ? {} : { maxTokens })
 
-async function conversations(sources: SuiteSources, suite: string) {
+async function conversations(sources: SuiteSources, suite: string, profile?: QualityProfile) {
   const { data: paths, tools, model } = sources
   if (paths.length === 0)
     throw usageError('USAGE_MISSING_FLAG', `The suite ${suite} needs held-out conversations.`, {
       actions: ['Add --data PATH: scenarios, or chats as JSONL.'],
     })
-  return heldOut({ paths, tools, tokenizer: model.tokenizer })
+  return heldOut({ paths, tools, tokenizer: model.tokenizer, ...(profile ? { profile } : {}) })
 }
 
 /** The suites that --suite names. */
@@ -50,10 +52,11 @@ const makers: Readonly<Record<string, Maker>> = {
     return toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
   },
   quality: async (sources) => {
-    const { conversationItems, loadProfile, qualitySuite } = await eval_()
-    const { conversations: held } = await conversations(sources, 'quality')
-    const profile = sources.profile === undefined ? {} : { profile: await loadProfile(sources.profile) }
-    return qualitySuite(conversationItems(held), { ...profile, ...tokens(sources) })
+    const { conversationItems, loadProfile, loadSheet, qualitySuite } = await eval_()
+    const profile = await loadProfile(sources.profile ?? 'dungeon-master')
+    const { conversations: held } = await conversations(sources, 'quality', profile)
+    const sheet = sources.sheet === undefined ? {} : { sheet: await loadSheet(sources.sheet) }
+    return qualitySuite(conversationItems(held), { profile, ...sheet, ...tokens(sources) })
   },
   perplexity: async ({ text }) => {
     if (text === undefined)

@@ -40,6 +40,11 @@ export const evalRun = defineVerb({
       value: 'FILE',
       description: 'Words and persona of the suite quality, as YAML (docs/evaluation/quality.md).',
     },
+    sheet: {
+      type: 'text',
+      value: 'FILE',
+      description: 'Names and facts of characters, as YAML, for the suite quality; scenarios bring their own.',
+    },
     ...codeFlags,
     shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
     report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
@@ -96,9 +101,9 @@ export const evalRun = defineVerb({
       const { model, id, remote } = await measuredModel(flags, positionals, { io, signal })
       const progress = status(io)
       try {
-        const { tools, text, limit, shots, profile, 'max-tokens': maxTokens } = flags
+        const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
         const code = sandbox && { flags, files, executor: sandbox }
-        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, profile, maxTokens, code, model })
+        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, profile, sheet, maxTokens, code, model })
         return await runSuites(model, suites, {
           signal,
           name: flags.name ?? [model.name, ...(flags.adapter ?? [])].join(' + '),

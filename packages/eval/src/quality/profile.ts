@@ -22,6 +22,8 @@ const profileSchema = z.strictObject({
   breaks: z.array(group).default([]),
   persona: z.strictObject({ wants: phrases, forbids: phrases }).prefault({}),
   refusal: phrases,
+  /** What facts of characters can be, by kind: who is one of a kind is no other of it. */
+  values: z.record(z.string(), z.array(z.string().min(1)).min(1)).default({}),
   /** Words of an answer. */
   length: z.strictObject({ least: z.number().int().min(0), most: z.number().int().min(1) }).default({ least: 3, most: 250 }),
 })

@@ -3,24 +3,33 @@ import { one } from '../metric/metric.js'
 import type { Suite } from '../suite/suite.js'
 import { answerTo } from '../tool-calls/answer.js'
 import type { HeldOutConversation } from '../tool-calls/items.js'
-import { agreesWithSheet, onTopic, type Sheet } from './coherence.js'
+import { agreesWithSheet, onTopic, spellsNames } from './coherence.js'
 import { type Judged, lengthFit, noRefusal, noRepetition, personaFit, settingFit, specificity } from './heuristics.js'
 import { loadProfile, type QualityProfile } from './profile.js'
+import { type Sheet, sheetAfter, sheetDuring } from './sheet.js'
 
 /** A turn to be answered. */
 export interface QualityItem {
   readonly id: string
   readonly context: readonly ChatMessage[]
   readonly reference?: string
+  /** Of the characters as the conversation begins; before the one of the options. */
+  readonly sheet?: Sheet
+}
+
+/** A conversation, and what is known of its characters. */
+export interface SheetedConversation extends HeldOutConversation {
+  readonly sheet?: Sheet | undefined
 }
 
 /** The turns of an assistant in held-out conversations that follow something that a user said. */
-export function conversationItems(conversations: Iterable<HeldOutConversation>): QualityItem[] {
-  return [...conversations].flatMap(({ messages, id, source }, index) =>
+export function conversationItems(conversations: Iterable<SheetedConversation>): QualityItem[] {
+  return [...conversations].flatMap(({ messages, id, source, sheet }, index) =>
     messages.flatMap((message, turn): QualityItem[] => {
       const context = messages.slice(0, turn)
       if (message.role !== 'assistant' || message.weight === 0 || context.at(-1)?.role !== 'user') return []
-      return [{ id: `${id ?? source ?? `conversation ${index + 1}`}#${turn}`, context, reference: message.content }]
+      const item = { id: `${id ?? source ?? `conversation ${index + 1}`}#${turn}`, context, reference: message.content }
+      return [sheet ? { ...item, sheet } : item]
     }),
   )
 }
@@ -41,7 +50,8 @@ export type QualityPart = (typeof qualityParts)[number]
 export interface QualityOptions {
   /** Default: the dungeon master's that ships. */
   readonly profile?: QualityProfile
-  readonly sheet?: Sheet
+  /** Of the characters as conversations begin. What it says no values of, the profile does. */
+  readonly sheet?: Sheet | undefined
   /** For staying on topic; without one shared words are counted. */
   readonly embedder?: Embedder
 }
@@ -61,12 +71,13 @@ export async function qualityOf(
   context: readonly ChatMessage[],
   answer: string,
   { profile, sheet, embedder }: QualityOptions & { readonly profile: QualityProfile },
-): Promise<{ readonly score: number; readonly parts: Readonly<Record<QualityPart, Judged>> }> {
+): Promise<{ readonly score: number; readonly parts: Readonly<Partial<Record<QualityPart, Judged>>> }> {
   const earlier = context.filter(({ role }) => role === 'assistant').map(({ content }) => content)
   const asked = context.findLast(({ role }) => role === 'user')?.content ?? ''
   const parts = {
     on_topic: await onTopic(asked, answer, embedder),
-    consistent: sheet ? agreesWithSheet(answer, sheet) : { score: 1, notes: [] },
+    // Without a sheet there is nothing to contradict, and nothing to praise.
+    ...(sheet ? { consistent: consistency(context, answer, { ...sheet, values: sheet.values ?? profile.values }) } : {}),
     no_repetition: noRepetition(answer, earlier),
     setting: settingFit(answer, profile),
     persona: personaFit(answer, profile),
@@ -76,6 +87,19 @@ export async function qualityOf(
   }
   const scores = Object.values(parts).map(({ score }) => score)
   return { score: scores.reduce((sum, score) => sum + score, 0) / scores.length, parts }
+}
+
+/** Names and facts of the sheet, as they stand at this turn. */
+function consistency(context: readonly ChatMessage[], answer: string, sheet: Sheet): Judged {
+  const earlier = context.filter(({ role }) => role === 'assistant')
+  const now = earlier.reduce((before, { content }) => sheetAfter(before, content), sheet)
+  const facts = agreesWithSheet(answer, sheetDuring(now, answer))
+  const names = spellsNames(
+    answer,
+    sheet,
+    context.map(({ content }) => content),
+  )
+  return { score: Math.max(0, facts.score + names.score - 1), notes: [...facts.notes, ...names.notes] }
 }
 
 /**
@@ -92,14 +116,16 @@ export async function qualitySuite(
 ): Promise<Suite> {
   const { maxTokens = 160 } = options
   const profile = options.profile ?? (await loadProfile('dungeon-master'))
+  const sheets = options.sheet !== undefined || items.some(({ sheet }) => sheet !== undefined)
+  const measured = qualityParts.filter((part) => part !== 'consistent' || sheets)
   return {
     name: 'quality',
-    metrics: ['quality', ...qualityParts].map((name) => ({ name, aggregate: 'mean', higherIsBetter: true })),
-    items: items.map(({ id, context, reference }) => ({
+    metrics: ['quality', ...measured].map((name) => ({ name, aggregate: 'mean', higherIsBetter: true })),
+    items: items.map(({ id, context, reference, sheet = options.sheet }) => ({
       id,
       async measure(model, { signal }) {
         const answer = await answerTo(model, context, { maxTokens, ...(signal ? { signal } : {}) })
-        const { score, parts } = await qualityOf(context, answer.text, { ...options, profile })
+        const { score, parts } = await qualityOf(context, answer.text, { ...options, sheet, profile })
         const notes = Object.entries(parts).map(
           ([part, judged]) =>
             `${part} ${judged.score.toFixed(2)}${judged.notes.length > 0 ? `: ${judged.notes.join('; ')}` : ''}`,

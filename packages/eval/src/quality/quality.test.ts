@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { scriptedModel } from '../../test/scripted-model.js'
 import { runSuites } from '../run/run-suites.js'
-import { agreesWithSheet, onTopic } from './coherence.js'
+import { agreesWithSheet, onTopic, spellsNames } from './coherence.js'
 import { lengthFit, noRefusal, noRepetition, personaFit, settingFit, specificity } from './heuristics.js'
 import { loadProfile, parseProfile } from './profile.js'
 import { conversationItems, qualityOf, qualityParts, qualitySuite } from './quality-suite.js'
@@ -88,6 +88,16 @@ test('facts of the sheet stand', () => {
   expect(agreesWithSheet('Mira has 9 points (max) and saves 3 pages.', odd).notes).toHaveLength(1)
 })
 
+test('a name one letter off is found where it cannot be another word', () => {
+  const sheet = { characters: [{ name: 'Mira Vale' }, { name: 'Bo' }] }
+  expect(spellsNames('Then Mirra nods; by her, Vala waits.', sheet, []).notes).toEqual([
+    'Mira is written Mirra: "Then Mirra nods; by her, Vala waits."',
+    'Vale is written Vala: "Then Mirra nods; by her, Vala waits."',
+  ])
+  for (const fine of ['Mire covers the path. Mira and Mira’s friend Bob wait.', 'Old Mora greets MIRA.'])
+    expect(spellsNames(fine, sheet, ['The smith is called Mora.'])).toEqual({ score: 1, notes: [] })
+})
+
 test('the topic: by an embedder where there is one, else by shared words', async () => {
   const embedder: Embedder = {
     dimensions: 2,
@@ -118,7 +128,8 @@ test('a game master scores above nonsense, and every part says why', async () =>
   expect(value(a)).toBeGreaterThan(0.9)
   expect(value(b)).toBeLessThan(0.65)
   expect(b.suites[0]!.items[0]!.explanation).toMatch(/setting 0\.00: .*"internet"/)
-  expect(a.suites[0]!.metrics.map(({ name }) => name)).toEqual(['quality', ...qualityParts])
+  const unsheeted = qualityParts.filter((part) => part !== 'consistent')
+  expect(a.suites[0]!.metrics.map(({ name }) => name)).toEqual(['quality', ...unsheeted])
 })
 
 test('every part stays between 0 and 1, whatever the answer', async () => {
