@@ -182,6 +182,7 @@ test('what is missing or unknown is said', async () => {
     [['--suite', 'tool'], 'Did you mean tools?'],
     [['--suite', 'tools'], 'Add --data'],
     [['--suite', 'perplexity'], 'Add --text'],
+    [['--suite', 'judge'], 'Add --judge'],
     [['--suite', 'bug-fix', '--style', 'poem', '--unsandboxed'], 'base or instruct'],
     [['--suite', 'tool-episodes', '--fail-if-worse'], 'needs a run to compare with'],
     [['--suite', 'tool-episodes', '--limit', '0'], 'whole number above 0'],
@@ -191,6 +192,76 @@ test('what is missing or unknown is said', async () => {
     const { code, stderr } = await qt(['eval', 'run', tiny, '--threads', '1', ...args])
     expect([code, stderr]).toEqual([2, expect.stringContaining(what)])
   }
+})
+
+test('judges score answers and rate pairs, and their tokens count', async () => {
+  await mkdir(at('judged'), { recursive: true })
+  const lines = ['I look around.', 'I listen.', 'I wait.'].map((content) =>
+    JSON.stringify({
+      messages: [
+        { role: 'user', content },
+        { role: 'assistant', content: 'You see a door.' },
+      ],
+    }),
+  )
+  await writeFile(at('judged/chat.jsonl'), lines.join('\n'))
+  const { server, port } = await saying('Fine.\nScore: 4\nBetter: A')
+  const judge = ['--judge', `large@http://127.0.0.1:${port}/v1`, '--judge-cache', at('judge.jsonl')]
+  const run = [
+    'eval',
+    'run',
+    'm',
+    '--server',
+    `http://127.0.0.1:${port}/v1`,
+    '--suite',
+    'judge',
+    '--data',
+    at('judged'),
+    ...judge,
+  ]
+  const limited = await qt([...run, '--parallel', '1', '--token-limit', '5', '--json'])
+  expect(limited.code, limited.stderr).toBe(0)
+  // An answer and three criteria are four tokens: the second item is begun, the third is not.
+  expect(JSON.parse(limited.stdout)).toMatchObject({
+    tokens: 2,
+    judgeTokens: 6,
+    suites: [{ name: 'judge-answer-quality', items: [{}, {}] }],
+  })
+  const all = await qt([...run, '--judge-price-output', '1000000', '--cost-limit', '100', '--json'])
+  expect(JSON.parse(all.stdout), all.stderr).toMatchObject({ judgeTokens: 3, cost: 3 })
+  const rated = await qt(['eval', 'rate', at('bad.json'), at('good.json'), '--ratings', at('judged.jsonl'), ...judge, '--json'])
+  server.close()
+  expect(rated.stderr).toContain('large: 12 pairs, 0 of them alike in both orders')
+  expect(JSON.parse(rated.stdout)).toMatchObject({ ratings: 12, raters: ['large'], equal: 12, verdict: 'cannot tell' })
+})
+
+test('a scenario brings its sheet to the metrics of quality, a file one for chats', async () => {
+  await mkdir(at('sheets'), { recursive: true })
+  await writeFile(
+    at('sheets/cave.md'),
+    '# SYSTEM\nRole: You lead.\nWorld: A world.\nLocation: A cave.\nParty:\n- Kara (Player Character, Dwarf Fighter, Level 3, HP: 18/18)\n# USER\nI look.\n# DM\nDust.\n',
+  )
+  await writeFile(at('party.yaml'), 'characters: [{ name: Kara, facts: { class: fighter } }]\n')
+  const { server, port } = await saying('You see Kara the wizard.')
+  const consistent = async (...args: string[]) => {
+    const { stdout, stderr } = await qt([
+      'eval',
+      'run',
+      'm',
+      '--server',
+      `http://127.0.0.1:${port}/v1`,
+      '--suite',
+      'quality',
+      ...args,
+      '--json',
+    ])
+    expect(stdout, stderr).not.toBe('')
+    return JSON.parse(stdout).suites[0].metrics.find(({ name }: { name: string }) => name === 'consistent')?.value
+  }
+  expect(await consistent('--data', at('sheets'))).toBe(0.5)
+  expect(await consistent('--data', at('judged'), '--sheet', at('party.yaml'))).toBe(0.5)
+  expect(await consistent('--data', at('judged'))).toBeUndefined()
+  server.close()
 })
 
 test('bench measures a file and compares with what was kept', async () => {

@@ -74,7 +74,8 @@ export {
   qualitySuite,
   type SheetedConversation,
 } from './quality/quality-suite.js'
-export { type Sheet, type SheetCharacter, loadSheet, sheetAfter, sheetOf } from './quality/sheet.js'
+export { loadSheet, type Sheet, type SheetCharacter, sheetAfter, sheetOf } from './quality/sheet.js'
+export { type JudgedPairs, type JudgePairsOptions, judgePairs } from './rate/judge-pairs.js'
 export { type RateServer, type RateServerOptions, rateServer } from './rate/rate-server.js'
 export { type RatedPair, type Rating, type RatingSummary, ratedPairs, readRatings, summariseRatings } from './rate/ratings.js'
 export { type OllamaModelOptions, ollamaModel } from './remote/ollama-model.js'

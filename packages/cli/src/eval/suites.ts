@@ -4,6 +4,7 @@ import type { AnyModel, QualityProfile, Suite } from '@qt/eval'
 import { need } from '../need.js'
 import { type CodeAsking, codeNames, suiteOfProblems } from './code-suites.js'
 import { heldOut } from './held-out.js'
+import type { Judges } from './judges.js'
 
 export interface SuiteSources {
   readonly names: readonly string[]
@@ -22,6 +23,7 @@ export interface SuiteSources {
   readonly sheet: string | undefined
   /** Set when there is a suite of code. */
   readonly code: CodeAsking | undefined
+  readonly judges: Judges | undefined
   readonly model: AnyModel
 }
 
@@ -57,6 +59,17 @@ const makers: Readonly<Record<string, Maker>> = {
     const { conversations: held } = await conversations(sources, 'quality', profile)
     const sheet = sources.sheet === undefined ? {} : { sheet: await loadSheet(sources.sheet) }
     return qualitySuite(conversationItems(held), { profile, ...sheet, ...tokens(sources) })
+  },
+  judge: async (sources) => {
+    const { judges } = sources
+    if (!judges)
+      throw usageError('USAGE_MISSING_FLAG', 'The suite judge needs somebody who judges.', {
+        actions: ['Add --judge NAME@http://HOST:PORT/v1, --judge ollama:NAME, or --judge FILE.'],
+      })
+    const { conversationItems, judgeSuite } = await eval_()
+    const { conversations: held } = await conversations(sources, 'judge')
+    const { models, rubric, price } = judges
+    return judgeSuite(conversationItems(held), { rubric, judges: models, ...(price ? { price } : {}), ...tokens(sources) })
   },
   perplexity: async ({ text }) => {
     if (text === undefined)

@@ -3,6 +3,7 @@ import { defineVerb } from '../args/verb.js'
 import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
 import { defaultHeldOut } from '../eval/held-out.js'
+import { judgeFlags, openJudges } from '../eval/judges.js'
 import { measuredFlags, measuredModel } from '../eval/measured-model.js'
 import { suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
@@ -31,7 +32,7 @@ export const evalRun = defineVerb({
       value: 'PATH',
       many: true,
       description:
-        'Held-out conversations of tools and quality (default: the folder held-out, if there is one); of code SUITE=FILE (default: from the hub).',
+        'Held-out conversations of tools, quality and judge (default: the folder held-out, if there is one); of code SUITE=FILE (default: from the hub).',
     },
     tools: { type: 'text', value: 'FILE', description: 'The tools that there are, as JSON; left out: those of a game master.' },
     text: { type: 'text', value: 'FILE', description: 'The text of the suite perplexity.' },
@@ -45,6 +46,7 @@ export const evalRun = defineVerb({
       value: 'FILE',
       description: 'Names and facts of characters, as YAML, for the suite quality; scenarios bring their own.',
     },
+    ...judgeFlags,
     ...codeFlags,
     shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
     report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
@@ -56,9 +58,9 @@ export const evalRun = defineVerb({
     seed: { type: 'number', description: 'The same seed gives the same run (default 1).' },
     name: { type: 'text', description: 'What reports call the model; left out: its own name, and its adapters.' },
     'max-tokens': { type: 'number', description: 'Longest answer, in tokens.' },
-    'token-limit': { type: 'number', value: 'N', description: 'Stop after so many generated tokens.' },
+    'token-limit': { type: 'number', value: 'N', description: 'Stop after so many generated tokens, those of judges included.' },
     'time-limit': { type: 'number', value: 'SECONDS', description: 'Stop after this time.' },
-    'cost-limit': { type: 'number', value: 'C', description: 'Stop at this cost; needs prices.' },
+    'cost-limit': { type: 'number', value: 'C', description: 'Stop at this cost, that of judges included; needs prices.' },
     'price-input': { type: 'number', value: 'C', description: 'What a million tokens of prompts cost.' },
     'price-output': { type: 'number', value: 'C', description: 'What a million generated tokens cost.' },
   },
@@ -66,6 +68,7 @@ export const evalRun = defineVerb({
     'qt eval run --model model.gguf --suite tools,quality --data held-out/ --report out.html --report out.json',
     'qt eval run --model model.gguf --suite humaneval,tools,quality --report out.html',
     'qt eval run --model model.gguf --task arc-easy --limit 200 --baseline base.json --fail-if-worse',
+    'qt eval run --model model.gguf --suite judge --judge large@http://127.0.0.1:8080/v1 --judge-cache judge.jsonl --token-limit 200000',
     'qt eval run --server http://127.0.0.1:8080/v1 --model my-model --suite tool-episodes --cache answers.jsonl',
   ],
   async run({ flags, positionals, io }) {
@@ -100,10 +103,28 @@ export const evalRun = defineVerb({
     const run = await withInterrupt(async (signal) => {
       const { model, id, remote } = await measuredModel(flags, positionals, { io, signal })
       const progress = status(io)
+      const judges = await openJudges(flags, signal).catch(async (error: unknown) => {
+        await model.close()
+        throw error
+      })
       try {
         const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
         const code = sandbox && { flags, files, executor: sandbox }
-        const suites = await suitesOf({ names, tasks, data, tools, text, limit, shots, profile, sheet, maxTokens, code, model })
+        const suites = await suitesOf({
+          names,
+          tasks,
+          data,
+          tools,
+          text,
+          limit,
+          shots,
+          profile,
+          sheet,
+          maxTokens,
+          code,
+          judges,
+          model,
+        })
         return await runSuites(model, suites, {
           signal,
           name: flags.name ?? [model.name, ...(flags.adapter ?? [])].join(' + '),
@@ -118,6 +139,7 @@ export const evalRun = defineVerb({
       } finally {
         progress.end()
         await model.close()
+        await judges?.close()
       }
     }).finally(() => sandbox?.close())
     const comparison = baseline && compareRuns(baseline, run)

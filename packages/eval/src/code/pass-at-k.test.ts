@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { meanPassAtK, passAtK } from './pass-at-k.js'
@@ -16,6 +17,20 @@ test('it is 1 − C(n−c, k) / C(n, k)', () => {
       expect(passAtK(n, c, k)).toBeCloseTo(expected, 10)
     }),
   )
+})
+
+const runs: readonly {
+  readonly samples: number
+  readonly passed: readonly number[]
+  readonly k: number
+  readonly values: readonly number[]
+  readonly mean: number
+}[] = JSON.parse(await readFile(new URL('../../test/fixtures/pass-at-k.json', import.meta.url), 'utf8'))
+
+test.each(runs)("pass@$k of $samples samples is that of HumanEval's own evaluation to 1e-9", ({ samples, passed, k, values, mean }) => {
+  for (const [i, c] of passed.entries()) expect(Math.abs(passAtK(samples, c, k) - values[i]!)).toBeLessThanOrEqual(1e-9)
+  const problems = passed.map((c) => ({ samples, passed: c }))
+  expect(Math.abs(meanPassAtK(problems, k) - mean)).toBeLessThanOrEqual(1e-9)
 })
 
 test('values of the reference implementation', () => {

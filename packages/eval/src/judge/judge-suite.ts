@@ -1,6 +1,7 @@
 import type { AnyModel } from '../likelihood/model.js'
 import { one } from '../metric/metric.js'
 import type { QualityItem } from '../quality/quality-suite.js'
+import { meteredModel, type Price } from '../run/metered-model.js'
 import type { Suite } from '../suite/suite.js'
 import { answerTo } from '../tool-calls/answer.js'
 import { type CriterionScore, judgeAnswer } from './judge.js'
@@ -11,11 +12,13 @@ export interface JudgeSuiteOptions {
   /** One or several; with several their mean counts, and each item says how far they are apart. */
   readonly judges: readonly AnyModel[]
   readonly maxTokens?: number
+  /** What the judges cost; left out: what the measured model does. */
+  readonly price?: Price
 }
 
 /**
- * Answers scored by other models: a metric for each criterion, between 0 and 1. To keep what judges say, and what they cost, give them as
- * `cachedModel`s.
+ * Answers scored by other models: a metric for each criterion, between 0 and 1. What judges use counts in the limits of a run. To keep what
+ * they say, and what they cost, give them as `cachedModel`s.
  *
  * @example
  * ```ts
@@ -24,9 +27,10 @@ export interface JudgeSuiteOptions {
  * const suite = judgeSuite(conversationItems(heldOut), { rubric: await loadRubric('quality'), judges: [judge] })
  * ```
  */
-export function judgeSuite(items: readonly QualityItem[], { rubric, judges, maxTokens = 160 }: JudgeSuiteOptions): Suite {
+export function judgeSuite(items: readonly QualityItem[], { rubric, judges, maxTokens = 160, price }: JudgeSuiteOptions): Suite {
   return {
     name: `judge-${rubric.name}`,
+    priced: price !== undefined,
     metrics: ['overall', ...rubric.criteria.map(({ name }) => name), ...(judges.length > 1 ? ['agreement'] : [])].map((name) => ({
       name,
       aggregate: 'mean',
@@ -34,11 +38,15 @@ export function judgeSuite(items: readonly QualityItem[], { rubric, judges, maxT
     })),
     items: items.map(({ id, context, reference }) => ({
       id,
-      async measure(model, { signal, seed }) {
+      async measure(model, { signal, seed, onUse }) {
         const answer = await answerTo(model, context, { maxTokens, ...(signal ? { signal } : {}) })
         const judged = { conversation: context, answer: answer.text, ...(reference === undefined ? {} : { reference }) }
         const all: CriterionScore[][] = []
-        for (const judge of judges) all.push(await judgeAnswer(judge, rubric, judged, { seed, ...(signal ? { signal } : {}) }))
+        for (const judge of judges) {
+          const { model: counted, usage } = meteredModel(judge)
+          all.push(await judgeAnswer(counted, rubric, judged, { seed, ...(signal ? { signal } : {}) }))
+          onUse?.(usage, price)
+        }
         const shares = (name: string) =>
           all.flatMap((scores) =>
             scores.filter(({ criterion }) => criterion === name).flatMap(({ share }) => (share === undefined ? [] : [share])),

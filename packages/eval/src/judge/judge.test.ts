@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { scriptedModel } from '../../test/scripted-model.js'
 import { cachedModel } from '../run/cached-model.js'
-import { runSuites } from '../run/run-suites.js'
+import type { Price } from '../run/metered-model.js'
+import { type RunSuitesOptions, runSuites } from '../run/run-suites.js'
 import { agreement, judgeAnswer, judgePair, readPreference, readScore } from './judge.js'
 import { judgeSuite } from './judge-suite.js'
 import { loadRubric } from './rubric.js'
@@ -100,6 +101,30 @@ test('judges are a suite, and what they said is kept', async () => {
   expect([overall!.name, overall!.value, rest.at(-1)!.name, rest.at(-1)!.value]).toEqual(['overall', 0.75, 'agreement', 0])
   expect(second.suites[0]!.metrics).toEqual(first.suites[0]!.metrics)
   expect([mild.asked.length, strict.asked.length]).toEqual([3, 3])
+  await rm(folder, { recursive: true })
+})
+
+test('what judges use counts in the limits, and what they said before does not', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'qt-judge-'))
+  const [model, judge] = [scriptedModel(() => 'A crypt.', 'model'), scriptedModel(() => 'Score: 5', 'judge')]
+  const items = Array.from({ length: 4 }, (_, i) => ({
+    id: String(i),
+    context: [{ ...conversation[0]!, content: `I look ${i}.` }],
+  }))
+  const run = async (options: RunSuitesOptions, price?: Price) => {
+    const judges = [await cachedModel(judge, { file: join(folder, 'judge.jsonl'), modelId: 'judge' })]
+    return runSuites(model, [judgeSuite(items, { rubric, judges, ...(price ? { price } : {}) })], options)
+  }
+  // An item is an answer and three criteria.
+  const each = (await run({ limits: { tokens: 1 } })).tokens
+  const judged = 3 * 'Score: 5'.length
+  const first = await run({ limits: { tokens: each + 1 } })
+  expect(first).toMatchObject({ tokens: 2 * each, judgeTokens: judged, stopped: `the limit of ${each + 1} tokens` })
+  expect(first.suites[0]!.items).toHaveLength(2)
+  // The first two are remembered by now and cost nothing.
+  const priced = await run({ limits: { cost: 1 } }, { input: 0, output: 1e6 / judged })
+  expect([priced.suites[0]!.items.length, priced.judgeTokens, priced.cost]).toEqual([3, judged, 1])
+  await expect(run({ limits: { cost: 1 } })).rejects.toMatchObject({ code: 'EVAL_LIMIT_INVALID' })
   await rm(folder, { recursive: true })
 })
 

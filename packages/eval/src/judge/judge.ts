@@ -27,8 +27,8 @@ export interface JudgeOptions {
   readonly signal?: AbortSignal
 }
 
-const shown = (conversation: readonly ChatMessage[]): string =>
-  conversation.map(({ role, content }) => `${role}: ${content}`).join('\n')
+const shown = (conversation: readonly ChatMessage[] | string): string =>
+  typeof conversation === 'string' ? conversation : conversation.map(({ role, content }) => `${role}: ${content}`).join('\n')
 
 async function ask(judge: LanguageModel, content: string, { maxTokens = 200, seed = 1, signal }: JudgeOptions): Promise<string> {
   const { text } = await judge.generate([{ role: 'user', content }], {
@@ -114,7 +114,7 @@ export function readPreference(text: string): Preference | undefined {
 export async function judgePair(
   judge: LanguageModel,
   rubric: Rubric,
-  { conversation, a, b }: { readonly conversation: readonly ChatMessage[]; readonly a: string; readonly b: string },
+  { conversation, a, b }: { readonly conversation: readonly ChatMessage[] | string; readonly a: string; readonly b: string },
   options: JudgeOptions = {},
 ): Promise<PairJudgement> {
   const prompt = template(rubric.pairwise ?? defaultPairwise, 'pairwise')

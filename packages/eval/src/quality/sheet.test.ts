@@ -85,10 +85,16 @@ test('an answer is held against the sheet as it stands at its turn', async () =>
 test('a sheet of a file is read, and one that is wrong names the field', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'qt-sheet-'))
   const file = join(folder, 'party.yaml')
-  await writeFile(file, 'characters:\n  - { name: Mira, facts: { class: ranger, health: 12 } }\nvalues: { class: [ranger, wizard] }\n')
+  await writeFile(
+    file,
+    'characters:\n  - { name: Mira, facts: { class: ranger, health: 12 } }\nvalues: { class: [ranger, wizard] }\n',
+  )
   expect((await loadSheet(file)).characters[0]).toEqual({ name: 'Mira', facts: { class: 'ranger', health: 12 } })
   await writeFile(file, 'characters: [{ name: Mira, facts: { class: [ranger] } }]\n')
-  await expect(loadSheet(file)).rejects.toMatchObject({ code: 'EVAL_SHEET_INVALID', where: { field: 'characters.0.facts.class' } })
+  await expect(loadSheet(file)).rejects.toMatchObject({
+    code: 'EVAL_SHEET_INVALID',
+    where: { field: 'characters.0.facts.class' },
+  })
   await expect(loadSheet('./nowhere.yaml')).rejects.toMatchObject({ code: 'EVAL_SHEET_INVALID' })
   await rm(folder, { recursive: true })
 })

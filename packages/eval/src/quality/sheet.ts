@@ -71,7 +71,9 @@ export function sheetOf(party: Scenario['party'], values: NonNullable<Sheet['val
   return {
     characters: party.map(({ name, class: written = '', level, health }) => {
       const own = new Set(factWords(written))
-      const said = Object.entries(values).filter(([, list]) => list.some((value) => factWords(value).some((word) => own.has(word))))
+      const said = Object.entries(values).filter(([, list]) =>
+        list.some((value) => factWords(value).some((word) => own.has(word))),
+      )
       return {
         name,
         facts: {
@@ -98,14 +100,13 @@ const everyone: ReadonlySet<string> = new Set(['party', 'the party', 'all', 'eve
  * ```
  */
 export function sheetAfter(sheet: Sheet, said: string): Sheet {
-  const changes = parseToolCalls(said).filter(({ name }) => name === 'health')
-  return changes.reduce(
-    (before, { arguments: [who = '', amount = ''] }) => ({
-      ...before,
-      characters: before.characters.map((one) => (isMeant(one.name, who) ? changed(one, Number(normaliseArgument(amount))) : one)),
-    }),
-    sheet,
-  )
+  let { characters } = sheet
+  for (const { name, arguments: given } of parseToolCalls(said)) {
+    const [who = '', amount = ''] = given
+    if (name === 'health')
+      characters = characters.map((one) => (isMeant(one.name, who) ? changed(one, Number(normaliseArgument(amount))) : one))
+  }
+  return { ...sheet, characters }
 }
 
 function isMeant(name: string, who: string): boolean {

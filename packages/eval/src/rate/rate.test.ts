@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { scriptedModel } from '../../test/scripted-model.js'
+import { loadRubric } from '../judge/rubric.js'
 import type { RunReport } from '../run/report.js'
+import { judgePairs } from './judge-pairs.js'
 import { rateServer } from './rate-server.js'
 import { isSwapped, ratedPairs, readRatings, summariseRatings } from './ratings.js'
 
@@ -117,6 +120,26 @@ test('ratings belong to a pair of answers, so that other runs in the same file d
   expect(new Set(ids).size).toBe(3)
   expect(ratedPairs(run('old'), run('new'))).toEqual(ratedPairs(run('old'), run('new')))
   expect(() => ratedPairs(run('same'), run('same'))).toThrow(expect.objectContaining({ code: 'EVAL_NOTHING_IN_COMMON' }))
+})
+
+test('a judge rates beside people, goes on where it was, and stops at its limit', async () => {
+  const file = join(folder, 'judged.jsonl')
+  const rubric = await loadRubric('quality')
+  const fond = scriptedModel(({ content }) => (/Answer A:\s+<b>vivid/.test(content) ? 'Better: A' : 'Better: B'), 'fond')
+  const first = await judgePairs(fond, pairs, { rubric, file, limits: { tokens: 1 } })
+  expect(first).toMatchObject({ judged: 1, consistent: 1, stopped: 'the limit of 1 tokens' })
+  expect(await judgePairs(fond, pairs, { rubric, file })).toMatchObject({ judged: 7, consistent: 7 })
+  expect(fond.asked).toHaveLength(16)
+  expect(JSON.stringify(fond.asked[0])).toContain('Question 0')
+  const biased = scriptedModel(() => 'Better: A', 'biased')
+  expect(await judgePairs(biased, pairs, { rubric, file })).toMatchObject({ judged: 8, consistent: 0 })
+  expect(summariseRatings(await readRatings(file))).toMatchObject({
+    raters: ['biased', 'fond'],
+    b: 8,
+    equal: 8,
+    verdict: 'better',
+    agreement: { share: 0 },
+  })
 })
 
 test('sides are drawn evenly and differ between raters', () => {

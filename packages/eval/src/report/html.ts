@@ -32,11 +32,12 @@ ${names.map((name) => section(name, runs)).join('')}
 `
 }
 
-const about = ({ model, modelId, seed, tokens, seconds, peakMemory, cost, stopped }: RunReport): string => {
+const about = ({ model, modelId, seed, tokens, judgeTokens, seconds, peakMemory, cost, stopped }: RunReport): string => {
   const facts = [
     `${tokens} tokens in ${seconds.toFixed(1)} s`,
     `peak memory ${(peakMemory / 2 ** 20).toFixed(0)} MiB`,
     `seed ${seed}`,
+    ...(judgeTokens === undefined ? [] : [`${judgeTokens} tokens of judges`]),
     ...(cost === undefined ? [] : [`cost ${cost.toFixed(4)}`]),
   ]
   const end = stopped === undefined ? '' : ` <strong>Stopped at ${escaped(stopped)}.</strong>`

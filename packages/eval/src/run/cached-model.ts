@@ -38,23 +38,27 @@ export async function cachedModel(model: AnyModel, { file, modelId }: CachedMode
     createHash('sha256')
       .update(JSON.stringify([modelId, what, ...parts]))
       .digest('hex')
-  async function remembered<T>(at: string, schema: z.ZodType<T>, make: () => Promise<T>): Promise<T> {
+  async function remembered<T>(at: string, schema: z.ZodType<T>, make: () => Promise<T>) {
     const known = schema.safeParse(store.get(at))
-    if (known.success) return known.data
+    if (known.success) return { value: known.data, remembered: true }
     const made = await make()
     await store.set(at, made)
-    return made
+    return { value: made, remembered: false }
   }
-  const generate: AnyModel['generate'] = (prompt, options = {}) => {
+  const generate: AnyModel['generate'] = async (prompt, options = {}) => {
     const { signal: _signal, ...settings } = options
-    return remembered<Generation>(key('generate', prompt, settings), generationSchema, () => model.generate(prompt, options))
+    const at = key('generate', prompt, settings)
+    const answer = await remembered<Generation>(at, generationSchema, () => model.generate(prompt, options))
+    return answer.remembered ? { ...answer.value, remembered: true } : answer.value
   }
   const { scoring } = model
   const scores: Scoring | undefined = scoring && {
     vocabularySize: scoring.vocabularySize,
     distributions: (ids, options) => scoring.distributions(ids, options),
     score: async (ids, options) =>
-      floats(await remembered(key('score', Array.from(ids)), z.string(), async () => bytes(await scoring.score(ids, options)))),
+      floats(
+        (await remembered(key('score', Array.from(ids)), z.string(), async () => bytes(await scoring.score(ids, options)))).value,
+      ),
     ...(scoring.continuations
       ? {
           continuations: async (context, continuations, options) => {
@@ -69,7 +73,7 @@ export async function cachedModel(model: AnyModel, { file, modelId }: CachedMode
                 greedy,
               })),
             )
-            return stored.map(({ logs, greedy }) => ({ logs: floats(logs), greedy }))
+            return stored.value.map(({ logs, greedy }) => ({ logs: floats(logs), greedy }))
           },
         }
       : {}),

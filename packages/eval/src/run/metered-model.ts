@@ -24,6 +24,7 @@ export function meteredModel(model: AnyModel): { readonly model: AnyModel; reado
   const usage: Usage = { tokens: 0, promptTokens: 0, requests: 0 }
   const generate: AnyModel['generate'] = async (prompt, options) => {
     const answer = await model.generate(prompt, options)
+    if (answer.remembered) return answer
     usage.tokens += answer.tokens
     usage.promptTokens += answer.promptTokens ?? 0
     usage.requests++

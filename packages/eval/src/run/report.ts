@@ -57,6 +57,8 @@ export const reportSchema = z.object({
   /** Largest memory of this process, in bytes. */
   peakMemory: z.number(),
   cost: z.number().optional(),
+  /** What judges generated, where there were some. */
+  judgeTokens: z.number().optional(),
   /** Why it ended before its end. */
   stopped: z.string().optional(),
 })

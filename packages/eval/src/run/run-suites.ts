@@ -3,14 +3,14 @@ import type { AnyModel } from '../likelihood/model.js'
 import { intervalOf } from '../stats/interval.js'
 import type { Measured, Suite } from '../suite/suite.js'
 import { cachedModel } from './cached-model.js'
-import { costOf, meteredModel, type Price } from './metered-model.js'
+import { costOf, meteredModel, type Price, type Usage } from './metered-model.js'
 import type { ItemReport, RunReport, SuiteReport } from './report.js'
 
 export interface Limits {
-  /** Generated tokens. */
+  /** Generated tokens, those of judges included. */
   readonly tokens?: number
   readonly seconds?: number
-  /** In the currency of `price`. */
+  /** In the currency of `price`, what judges cost included. */
   readonly cost?: number
 }
 
@@ -64,10 +64,19 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
   const results = suites.map((): ItemReport[] => [])
   let [next, done, right, peakMemory] = [0, 0, 0, 0]
   let stopped: string | undefined
+  const judges = { tokens: 0, promptTokens: 0, requests: 0, cost: 0 }
+  const onUse = (used: Readonly<Usage>, own = price): void => {
+    judges.tokens += used.tokens
+    judges.promptTokens += used.promptTokens
+    judges.requests += used.requests
+    if (own) judges.cost += costOf(used, own)
+  }
+  const cost = () => (price ? costOf(usage, price) : 0) + judges.cost
   const reached = (): string | undefined => {
-    if (limits.tokens !== undefined && usage.tokens >= limits.tokens) return `the limit of ${limits.tokens} tokens`
+    if (limits.tokens !== undefined && usage.tokens + judges.tokens >= limits.tokens)
+      return `the limit of ${limits.tokens} tokens`
     if (limits.seconds !== undefined && seconds() >= limits.seconds) return `the limit of ${limits.seconds} seconds`
-    if (limits.cost !== undefined && price && costOf(usage, price) >= limits.cost) return `the limit of cost, ${limits.cost}`
+    if (limits.cost !== undefined && cost() >= limits.cost) return `the limit of cost, ${limits.cost}`
     return undefined
   }
   let failed = false
@@ -80,7 +89,7 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
       const start = performance.now()
       let measured: Measured & { readonly error?: string }
       try {
-        measured = await item.measure(asked, { seed, ...(signal ? { signal } : {}) })
+        measured = await item.measure(asked, { seed, onUse, ...(signal ? { signal } : {}) })
       } catch (error) {
         if (!QtError.isInstance(error) || !ownFaults.has(error.code)) {
           failed = true
@@ -116,7 +125,8 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
     tokens: usage.tokens,
     seconds: seconds(),
     peakMemory,
-    ...(price ? { cost: costOf(usage, price) } : {}),
+    ...(price || judges.cost > 0 ? { cost: cost() } : {}),
+    ...(judges.requests > 0 ? { judgeTokens: judges.tokens } : {}),
     ...(stopped === undefined ? {} : { stopped }),
   }
 }
@@ -160,6 +170,6 @@ function check(suites: readonly Suite[], { parallel = 1, limits = {}, price }: R
       throw usageError('EVAL_LIMIT_INVALID', `A limit of ${value} ${name} leaves nothing to do.`, {
         actions: ['Use more than 0.'],
       })
-  if (limits.cost !== undefined && !price)
+  if (limits.cost !== undefined && !price && !suites.some(({ priced }) => priced))
     throw usageError('EVAL_LIMIT_INVALID', 'A limit of cost needs a price.', { actions: ['Say what a million tokens cost.'] })
 }

@@ -1,5 +1,6 @@
 import type { AnyModel } from '../likelihood/model.js'
 import type { Metric, Statistics } from '../metric/metric.js'
+import type { Price, Usage } from '../run/metered-model.js'
 
 /** What a model did on one item. */
 export interface Measured {
@@ -22,6 +23,8 @@ export interface Measured {
 export interface MeasureOptions {
   readonly seed: number
   readonly signal?: AbortSignal
+  /** Told of what was used besides the model that is measured, as by judges: it counts in the limits. Without a price it costs what the model does. */
+  readonly onUse?: (usage: Readonly<Usage>, price?: Price) => void
 }
 
 /** One question. */
@@ -36,4 +39,6 @@ export interface Suite {
   readonly name: string
   readonly metrics: readonly Metric[]
   readonly items: readonly SuiteItem[]
+  /** What items use besides the model has a price of its own. */
+  readonly priced?: boolean
 }

@@ -1,0 +1,92 @@
+import { usageError } from '@qt/core'
+import type { AnyModel, Price, Rubric } from '@qt/eval'
+import type { Flags, Values } from '../args/verb.js'
+import { need } from '../need.js'
+import { contentId } from './content-id.js'
+
+/** Models that judge answers. */
+export const judgeFlags = {
+  judge: {
+    type: 'text',
+    value: 'MODEL',
+    many: true,
+    description: 'A model that judges: NAME@http://HOST:PORT/v1 behind a server, ollama:NAME, or a file; may be repeated.',
+  },
+  rubric: {
+    type: 'text',
+    value: 'FILE',
+    description:
+      'What judges are asked, as YAML (docs/evaluation/judges.md): quality (default), relevancy, faithfulness, or your own.',
+  },
+  'judge-cache': { type: 'text', value: 'FILE', description: 'Keep what judges say in this JSONL file.' },
+  'judge-key-env': {
+    type: 'text',
+    value: 'NAME',
+    description: "The environment variable that holds the key of the judges' server.",
+  },
+  'judge-price-input': { type: 'number', value: 'C', description: 'What a million tokens of prompts cost with the judges.' },
+  'judge-price-output': { type: 'number', value: 'C', description: 'What a million tokens that judges generate cost.' },
+} as const satisfies Flags
+
+export interface Judges {
+  readonly models: readonly AnyModel[]
+  readonly rubric: Rubric
+  /** Left out: what the measured model costs. */
+  readonly price: Price | undefined
+  close(): Promise<void>
+}
+
+/** The judges that flags name; undefined where they name none. */
+export async function openJudges(flags: Values<typeof judgeFlags>, signal: AbortSignal): Promise<Judges | undefined> {
+  const { judge: names = [], 'judge-cache': cache, 'judge-price-input': input, 'judge-price-output': output } = flags
+  if (names.length === 0) return undefined
+  const { cachedModel, loadRubric } = await need('@qt/eval', () => import('@qt/eval'))
+  const rubric = await loadRubric(flags.rubric ?? 'quality')
+  const apiKey = keyOf(flags['judge-key-env'])
+  const opened: AnyModel[] = []
+  const close = async () => {
+    for (const model of opened) await model.close()
+  }
+  const models: AnyModel[] = []
+  try {
+    for (const name of names) {
+      const { model, id } = await openJudge(name, { apiKey, identified: cache !== undefined, signal })
+      opened.push(model)
+      models.push(cache === undefined ? model : await cachedModel(model, { file: cache, modelId: id }))
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const price = input === undefined && output === undefined ? undefined : { input: input ?? 0, output: output ?? 0 }
+  return { models, rubric, price, close }
+}
+
+interface Opening {
+  readonly apiKey: string | undefined
+  /** A cache needs to tell this model from others; hashing a file takes a while. */
+  readonly identified: boolean
+  readonly signal: AbortSignal
+}
+
+async function openJudge(name: string, { apiKey, identified, signal }: Opening): Promise<{ model: AnyModel; id: string }> {
+  const { ollamaModel, openAiModel } = await need('@qt/eval', () => import('@qt/eval'))
+  const [, served, baseUrl] = /^(.+?)@(https?:\/\/.+)$/.exec(name) ?? []
+  if (served !== undefined && baseUrl !== undefined)
+    return {
+      model: openAiModel({ baseUrl, model: served, ...(apiKey === undefined ? {} : { apiKey }) }),
+      id: `${baseUrl} ${served}`,
+    }
+  if (name.startsWith('ollama:')) return { model: ollamaModel({ model: name.slice('ollama:'.length) }), id: name }
+  const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  return { model: await load(name, { signal }), id: identified ? await contentId([name], signal) : name }
+}
+
+function keyOf(variable: string | undefined): string | undefined {
+  const key = variable === undefined ? undefined : process.env[variable]
+  if (variable !== undefined && key === undefined)
+    throw usageError('USAGE_BAD_VALUE', `There is no environment variable ${variable}.`, {
+      actions: ['Set it, or leave --judge-key-env out.'],
+    })
+  return key
+}
