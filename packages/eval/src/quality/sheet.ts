@@ -63,6 +63,8 @@ export const factWords = (text: string): string[] => wordsOf(text.replaceAll('-'
  *
  * @example
  * ```ts
+ * import { parseScenario } from '@qt/data'
+ *
  * const { party } = parseScenario(text)
  * sheetOf(party, { class: ['fighter', 'wizard'] }).characters[0] // { name: 'Kara', facts: { class: 'Dwarf Fighter', level: 3, health: 18 }, … }
  * ```
@@ -96,7 +98,8 @@ const everyone: ReadonlySet<string> = new Set(['party', 'the party', 'all', 'eve
  *
  * @example
  * ```ts
- * sheetAfter(sheet, 'She reels. [health: Kara, -4]').characters[0]?.facts // { health: 14, … }
+ * const sheet = { characters: [{ name: 'Kara', facts: { health: 18 } }] }
+ * sheetAfter(sheet, 'She reels. [health: Kara, -4]').characters[0]?.facts // { health: 14 }
  * ```
  */
 export function sheetAfter(sheet: Sheet, said: string): Sheet {
