@@ -27,11 +27,14 @@ const runs: readonly {
   readonly mean: number
 }[] = JSON.parse(await readFile(new URL('../../test/fixtures/pass-at-k.json', import.meta.url), 'utf8'))
 
-test.each(runs)("pass@$k of $samples samples is that of HumanEval's own evaluation to 1e-9", ({ samples, passed, k, values, mean }) => {
-  for (const [i, c] of passed.entries()) expect(Math.abs(passAtK(samples, c, k) - values[i]!)).toBeLessThanOrEqual(1e-9)
-  const problems = passed.map((c) => ({ samples, passed: c }))
-  expect(Math.abs(meanPassAtK(problems, k) - mean)).toBeLessThanOrEqual(1e-9)
-})
+test.each(runs)(
+  "pass@$k of $samples samples is that of HumanEval's own evaluation to 1e-9",
+  ({ samples, passed, k, values, mean }) => {
+    for (const [i, c] of passed.entries()) expect(Math.abs(passAtK(samples, c, k) - values[i]!)).toBeLessThanOrEqual(1e-9)
+    const problems = passed.map((c) => ({ samples, passed: c }))
+    expect(Math.abs(meanPassAtK(problems, k) - mean)).toBeLessThanOrEqual(1e-9)
+  },
+)
 
 test('values of the reference implementation', () => {
   // numpy: 1.0 - np.prod(1.0 - k / np.arange(n - c + 1, n + 1))

@@ -46,6 +46,8 @@ test('a model that gets many more items right is better, the other way round wor
   const forward = compareRuns(a, b)
   expect(forward).toMatchObject({ verdict: 'better', unpaired: 0 })
   expect(forward.metrics[0]).toMatchObject({ a: 0.5, b: 1, difference: 0.5, mcnemar: { onlyA: 0, onlyB: 20 }, items: 40 })
+  // Half an item added to both.
+  expect(forward.metrics[0]!.effect).toEqual({ name: 'odds ratio', value: 41 })
   expect(forward.metrics[0]!.low).toBeGreaterThan(0.3)
   const backward = compareRuns(b, a)
   expect(backward.verdict).toBe('worse')

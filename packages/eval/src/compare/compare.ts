@@ -4,6 +4,7 @@ import type { ItemReport, RunReport, SuiteReport } from '../run/report.js'
 import { holm } from '../stats/holm.js'
 import { columnsOf, sumAt } from '../stats/interval.js'
 import { type McNemar, mcnemar } from '../stats/mcnemar.js'
+import { pairedShares } from '../stats/paired-share.js'
 import { flips, quantile, resample } from '../stats/resample.js'
 
 export type ComparisonVerdict = 'better' | 'worse' | 'cannot tell'
@@ -14,7 +15,7 @@ export interface MetricComparison {
   /** Values over the items that both runs have. */
   readonly a: number
   readonly b: number
-  /** b − a, and the ends of its 95 % interval (paired bootstrap over items). */
+  /** b − a, and the ends of its 95 % interval (shares: Newcombe's score interval for pairs; others: paired bootstrap over items). */
   readonly difference: number
   readonly low: number
   readonly high: number
@@ -128,15 +129,11 @@ function* compareMetric(
   const value = aggregates[aggregate]
   const [a, b] = [value(sumOf(inA)), value(sumOf(inB))]
   const [columnsA, columnsB] = [columnsOf(inA), columnsOf(inB)]
-  const differences = new Float64Array(samples)
-  let at = 0
-  resample(both.length, samples, seed, (drawn) => {
-    const side = (columns: readonly Float64Array[]) => value(columns.map((column) => sumAt(column, drawn)))
-    differences[at++] = side(columnsB) - side(columnsA)
-  })
-  differences.sort()
   const binary = share === true && both.every((pair) => pair.every(([x, weight]) => weight === 1 && (x === 0 || x === 1)))
   const test = binary ? mcnemar(countOf(both, 1, 0), countOf(both, 0, 1)) : undefined
+  const interval = test
+    ? pairedShares({ ...test, both: countOf(both, 1, 1), neither: countOf(both, 0, 0) })
+    : bootstrapped(columnsA, columnsB, { value, samples, seed, n: both.length })
   const effect = test ? oddsRatio(test) : aggregate === 'mean' ? pairedD(both) : undefined
   yield {
     suite,
@@ -144,8 +141,7 @@ function* compareMetric(
     a,
     b,
     difference: b - a,
-    low: quantile(differences, 0.025),
-    high: quantile(differences, 0.975),
+    ...interval,
     p: test?.p ?? randomised(columnsA, columnsB, { value, samples, seed }),
     ...(test ? { mcnemar: test } : {}),
     ...(effect ? { effect } : {}),
@@ -154,11 +150,31 @@ function* compareMetric(
   }
 }
 
+/** The interval of the difference over items drawn anew, the same for both. */
+function bootstrapped(
+  a: readonly Float64Array[],
+  b: readonly Float64Array[],
+  { value, samples, seed, n }: Randomised & { readonly n: number },
+): { readonly low: number; readonly high: number } {
+  const differences = new Float64Array(samples)
+  let at = 0
+  resample(n, samples, seed, (drawn) => {
+    const side = (columns: readonly Float64Array[]) => value(columns.map((column) => sumAt(column, drawn)))
+    differences[at++] = side(b) - side(a)
+  })
+  differences.sort()
+  return { low: quantile(differences, 0.025), high: quantile(differences, 0.975) }
+}
+
 const countOf = (both: readonly (readonly [Statistics, Statistics])[], a: number, b: number): number =>
   both.filter(([[x], [y]]) => x === a && y === b).length
 
-const oddsRatio = ({ onlyA, onlyB }: McNemar): MetricComparison['effect'] =>
-  onlyA === 0 ? undefined : { name: 'odds ratio', value: onlyB / onlyA }
+/** Where one of the two is never alone in being right, half an item is added to both (Haldane and Anscombe). */
+function oddsRatio({ onlyA, onlyB }: McNemar): MetricComparison['effect'] {
+  if (onlyA + onlyB === 0) return undefined
+  const added = onlyA === 0 || onlyB === 0 ? 0.5 : 0
+  return { name: 'odds ratio', value: (onlyB + added) / (onlyA + added) }
+}
 
 function pairedD(both: readonly (readonly [Statistics, Statistics])[]): MetricComparison['effect'] {
   const values = both.map(([[x = 0, u = 1], [y = 0, v = 1]]) => y / v - x / u)

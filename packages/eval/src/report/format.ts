@@ -13,7 +13,8 @@ export const intervalText = ({
   low: number
   high: number
   share?: boolean | undefined
-}): string => `${figureText(value, share)}  (${figureText(low, share)} – ${figureText(high, share)})`
+}): string =>
+  Number.isNaN(value) ? 'none' : `${figureText(value, share)}  (${figureText(low, share)} – ${figureText(high, share)})`
 
 /** 0.0004 → "0.0004", smaller ones as a bound. */
 export const chanceText = (p: number): string => (p < 0.0001 ? '< 0.0001' : p.toFixed(4))

@@ -70,7 +70,11 @@ ${rows.join('')}</table>${rest}
 function section(name: string, runs: readonly RunReport[]): string {
   const own = runs.map((run) => run.suites.find((suite) => suite.name === name))
   const metrics = own.find((suite) => suite !== undefined)?.metrics ?? []
-  const charts = metrics.map(({ name: metric, share, higherIsBetter }) =>
+  // Of what no item says anything there is nothing to draw.
+  const said = metrics.filter(({ name: metric }) =>
+    own.some((suite) => suite?.metrics.some((one) => one.name === metric && !Number.isNaN(one.value))),
+  )
+  const charts = said.map(({ name: metric, share, higherIsBetter }) =>
     bars({
       title: `${metric}${higherIsBetter ? '' : ' (lower is better)'}`,
       share: share === true,
