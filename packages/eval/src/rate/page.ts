@@ -3,8 +3,9 @@ export const page = `<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Which answer is better?</title>
 <style>
 body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:1rem auto;padding:0 1rem}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f3f4f7;padding:.7rem;margin:0}
+pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f3f4f7;padding:.7rem;margin:0}#prompt{max-height:45vh;overflow-y:auto}
 .side{display:flex;gap:1rem;margin:1rem 0}.side>div{flex:1;min-width:0}button{font:inherit;padding:.5rem 1rem;width:100%;margin-top:.5rem}
+@media(max-width:40rem){.side{display:block}.side>div{margin-top:1rem}}
 @media(prefers-color-scheme:dark){body{background:#15181d;color:#e6e8ec}pre{background:#20242c}}
 </style>
 <h1>Which answer is better?</h1>
@@ -27,6 +28,8 @@ const show = (pair) => {
   index = pair.index
   get('count').textContent = index === undefined ? 'All ' + pair.total + ' are rated. Thank you.' : pair.done + ' of ' + pair.total + ' rated'
   for (const id of ['prompt', 'left', 'right']) get(id).textContent = pair[id] ?? ''
+  // What was said last is what is answered.
+  get('prompt').scrollTop = get('prompt').scrollHeight
   for (const button of document.querySelectorAll('[data-choice]')) button.hidden = index === undefined
 }
 get('who').onsubmit = async (event) => {
@@ -35,6 +38,7 @@ get('who').onsubmit = async (event) => {
   show(await ask('/next?rater=' + encodeURIComponent(rater)))
   get('who').hidden = true
   get('pair').hidden = false
+  get('prompt').scrollTop = get('prompt').scrollHeight
 }
 const rate = async (choice) => {
   if (index === undefined) return

@@ -105,6 +105,28 @@ test('a rater who comes back goes on, a torn line is passed over, the last word 
   expect(await readRatings(file)).toHaveLength(2)
 })
 
+test('the same answers to the same question in two suites are one pair', () => {
+  const run = (output: string): RunReport => ({
+    format: 'qt-eval-1',
+    model: output,
+    modelId: output,
+    seed: 1,
+    suites: ['tools', 'quality'].map((name) => ({
+      name,
+      metrics: [],
+      items: ['1', '2'].map((id) => ({ id, scores: {}, prompt: `Question ${id}`, output, seconds: 1 })),
+      total: 2,
+    })),
+    tokens: 1,
+    seconds: 1,
+    peakMemory: 1,
+  })
+  expect(ratedPairs(run('old'), run('new')).map(({ id }) => id.split(' ').slice(0, 2))).toEqual([
+    ['tools', '1'],
+    ['tools', '2'],
+  ])
+})
+
 test('ratings belong to a pair of answers, so that other runs in the same file do not count', () => {
   const run = (output: string): RunReport => ({
     format: 'qt-eval-1',

@@ -18,8 +18,9 @@ export interface RatedPair {
   readonly b: string
 }
 
-/** The items that both runs answered, and answered differently. */
+/** The items that both runs answered, and answered differently; what several suites asked in the same words counts once. */
 export function ratedPairs(a: RunReport, b: RunReport): RatedPair[] {
+  const seen = new Set<string>()
   const pairs = a.suites.flatMap(({ name, items }) => {
     const others = new Map(b.suites.find((suite) => suite.name === name)?.items.map((item) => [item.id, item]))
     return items.flatMap((item): RatedPair[] => {
@@ -27,6 +28,8 @@ export function ratedPairs(a: RunReport, b: RunReport): RatedPair[] {
       if (item.output === undefined || other?.output === undefined || item.output === other.output) return []
       const pair = { prompt: item.prompt ?? '', a: item.output, b: other.output }
       const mark = createHash('sha256').update(JSON.stringify(pair)).digest('hex').slice(0, 12)
+      if (seen.has(mark)) return []
+      seen.add(mark)
       return [{ id: `${name} ${item.id} ${mark}`, ...pair }]
     })
   })

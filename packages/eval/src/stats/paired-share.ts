@@ -14,7 +14,7 @@ export interface PairedCounts {
  *
  * @example
  * ```ts
- * pairedShares({ both: 1, onlyA: 0, onlyB: 3, neither: 0 }) // { low: 0.02…, high: 0.95… }
+ * pairedShares({ both: 1, onlyA: 0, onlyB: 3, neither: 0 }) // { low: 0.08…, high: 0.95… }
  * ```
  */
 export function pairedShares({ both, onlyA, onlyB, neither }: PairedCounts): { readonly low: number; readonly high: number } {
