@@ -235,6 +235,37 @@ test('judges score answers and rate pairs, and their tokens count', async () => 
   expect(JSON.parse(rated.stdout)).toMatchObject({ ratings: 12, raters: ['large'], equal: 12, verdict: 'cannot tell' })
 })
 
+test('calls as data are measured in chats that declare their tools', async () => {
+  const tools = [
+    { type: 'function', function: { name: 'roll', parameters: { type: 'object', properties: { skill: { type: 'string' } } } } },
+  ]
+  const call = { id: '1', type: 'function', function: { name: 'roll', arguments: '{"skill":"stealth"}' } }
+  const messages = [
+    { role: 'user', content: 'I sneak past.' },
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: '1', content: '17' },
+    { role: 'assistant', content: 'Nobody hears you.' },
+  ]
+  await writeFile(at('calls.jsonl'), JSON.stringify({ messages, tools }))
+  const { server, port } = await saying('<tool_call>{"name": "roll", "arguments": {"skill": "stealth"}}</tool_call>')
+  const run = [
+    'eval',
+    'run',
+    'm',
+    '--server',
+    `http://127.0.0.1:${port}/v1`,
+    '--suite',
+    'function-calls',
+    '--data',
+    at('calls.jsonl'),
+  ]
+  const { stdout, stderr } = await qt([...run, '--json'])
+  server.close()
+  expect(stdout, stderr).not.toBe('')
+  const values = JSON.parse(stdout).suites[0].metrics.map(({ name, value }: { name: string; value: number }) => [name, value])
+  expect(Object.fromEntries(values)).toMatchObject({ right: 0.5, needed: 1, not_needed: 0, 'tool roll': 1 })
+})
+
 test('a scenario brings its sheet to the metrics of quality, a file one for chats', async () => {
   await mkdir(at('sheets'), { recursive: true })
   await writeFile(

@@ -115,6 +115,7 @@ export { type HeldOutConversation, type ToolCallItem, toolCallItems } from './to
 export { type ArithmeticCheck, checkNumbers, numbersIn } from './tool-calls/numbers.js'
 export { type ParseToolCallsOptions, parseToolCalls } from './tool-calls/parse.js'
 export { type CallPair, scoreToolCalls, type ToolCallScore, type Verdict, verdicts } from './tool-calls/score.js'
+export { type CallingConversation, structuredCases } from './tool-calls/structured-cases.js'
 export { type ParseStructuredOptions, parseStructuredCalls } from './tool-calls/structured-parse.js'
 export {
   type ExpectedCall,

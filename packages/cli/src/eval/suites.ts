@@ -53,6 +53,11 @@ const makers: Readonly<Record<string, Maker>> = {
     const { defaultTools, toolsOf } = await need('@qt/data', () => import('@qt/data'))
     return toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
   },
+  'function-calls': async (sources) => {
+    const { structuredCases, structuredToolSuite } = await eval_()
+    const { conversations: held } = await conversations(sources, 'function-calls')
+    return structuredToolSuite(structuredCases(held), tokens(sources))
+  },
   quality: async (sources) => {
     const { conversationItems, loadProfile, loadSheet, qualitySuite } = await eval_()
     const profile = await loadProfile(sources.profile ?? 'dungeon-master')

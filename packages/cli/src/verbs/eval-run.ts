@@ -32,7 +32,7 @@ export const evalRun = defineVerb({
       value: 'PATH',
       many: true,
       description:
-        'Held-out conversations of tools, quality and judge (default: the folder held-out, if there is one); of code SUITE=FILE (default: from the hub).',
+        'Held-out conversations of tools, function-calls, quality and judge (default: the folder held-out, if there is one); of code SUITE=FILE (default: from the hub).',
     },
     tools: { type: 'text', value: 'FILE', description: 'The tools that there are, as JSON; left out: those of a game master.' },
     text: { type: 'text', value: 'FILE', description: 'The text of the suite perplexity.' },

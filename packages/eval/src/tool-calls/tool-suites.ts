@@ -74,6 +74,8 @@ export interface StructuredCase {
   readonly id: string
   readonly messages: ToolCallItem['context']
   readonly expected: readonly ExpectedCall[]
+  /** Those that there are; left out: those of the suite. */
+  readonly tools?: readonly ToolDefinition[]
 }
 
 /**
@@ -90,16 +92,16 @@ export interface StructuredCase {
 export function structuredToolSuite(
   cases: readonly StructuredCase[],
   {
-    tools,
+    tools: all = [],
     maxTokens = 160,
     name = 'function-calls',
-  }: Omit<ToolSuiteOptions, 'tools'> & { readonly tools: readonly ToolDefinition[] },
+  }: Omit<ToolSuiteOptions, 'tools'> & { readonly tools?: readonly ToolDefinition[] } = {},
 ): Suite {
   const wanted = cases.flatMap(({ expected }) => expected.map((call) => call.name))
   return {
     name,
     metrics: [share('right'), share('needed'), share('not_needed'), invented, ...perTool(wanted)],
-    items: cases.map(({ id, messages, expected }) => ({
+    items: cases.map(({ id, messages, expected, tools = all }) => ({
       id,
       async measure(model, { signal, seed }) {
         const answer = await model.generate(messages, { maxTokens, temperature: 0, seed, tools, ...(signal ? { signal } : {}) })
