@@ -14,6 +14,12 @@ export const evalCompare = defineVerb({
   ],
   flags: {
     'fail-if-worse': { type: 'boolean', description: 'Exit with 1 when B is worse than A.' },
+    metric: {
+      type: 'text',
+      value: 'NAME',
+      many: true,
+      description: 'Compare only this suite (tools) or metric of one (quality.quality); may be repeated.',
+    },
     alpha: { type: 'number', value: 'P', description: 'Largest chance of a false alarm (default 0.05).' },
     samples: { type: 'number', description: 'Resamples (default 10000).' },
     report: {
@@ -25,12 +31,14 @@ export const evalCompare = defineVerb({
   },
   examples: [
     'qt eval compare base.json tuned.json',
+    'qt eval compare base.json tuned.json --fail-if-worse --metric tools --metric quality.quality',
     'qt eval compare base.json tuned.json --fail-if-worse --report compared.html',
   ],
   async run({ flags, positionals, io }) {
     const { compareRuns, markdownComparison, readReport, saveReport } = await need('@qt/eval', () => import('@qt/eval'))
     const [a, b] = [await readReport(positionals[0]!), await readReport(positionals[1]!)]
     const comparison = compareRuns(a, b, {
+      ...(flags.metric === undefined ? {} : { only: flags.metric }),
       ...(flags.alpha === undefined ? {} : { alpha: flags.alpha }),
       ...(flags.samples === undefined ? {} : { samples: flags.samples }),
     })

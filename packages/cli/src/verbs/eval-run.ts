@@ -52,6 +52,12 @@ export const evalRun = defineVerb({
     report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
     baseline: { type: 'text', value: 'FILE', description: 'The .json report of an earlier run to compare with.' },
     'fail-if-worse': { type: 'boolean', description: 'With --baseline: exit with 1 when this run is worse.' },
+    metric: {
+      type: 'text',
+      value: 'NAME',
+      many: true,
+      description: 'With --baseline: compare only this suite (tools) or metric of one (quality.quality); may be repeated.',
+    },
     cache: { type: 'text', value: 'FILE', description: 'Keep every answer in this JSONL file.' },
     limit: { type: 'number', value: 'N', description: 'Only the first N items of each suite.' },
     parallel: { type: 'number', value: 'N', description: 'Items at the same time (default 1; behind a server 4).' },
@@ -142,7 +148,7 @@ export const evalRun = defineVerb({
         await judges?.close()
       }
     }).finally(() => sandbox?.close())
-    const comparison = baseline && compareRuns(baseline, run)
+    const comparison = baseline && compareRuns(baseline, run, flags.metric === undefined ? {} : { only: flags.metric })
     const runs = baseline ? [baseline, run] : [run]
     for (const file of flags.report ?? []) await saveReport(file, runs, comparison)
     io.out(markdownReport(runs, comparison, 3))

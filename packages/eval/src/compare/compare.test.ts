@@ -55,6 +55,27 @@ test('a model that gets many more items right is better, the other way round wor
   expect(backward.metrics[0]!.low).toBeCloseTo(-forward.metrics[0]!.high, 12)
 })
 
+test('a gate goes by the metrics that it names', () => {
+  const both = (model: string, bits_: string, worse: string): RunReport => {
+    const [first, second] = [run(model, right, bits(bits_)), run(model, metric('part'), bits(worse))]
+    const [{ items, metrics }, other] = [first.suites[0]!, second.suites[0]!]
+    const merged = items.map((item, i) => ({ ...item, scores: { ...item.scores, ...other.items[i]!.scores } }))
+    return { ...first, suites: [{ name: 'suite', metrics: [...metrics, ...other.metrics], items: merged, total: merged.length }] }
+  }
+  const [a, b] = [both('a', '0'.repeat(30), '1'.repeat(30)), both('b', '1'.repeat(30), '0'.repeat(30))]
+  expect(compareRuns(a, b).verdict).toBe('worse')
+  expect(compareRuns(a, b, { only: ['suite'] }).verdict).toBe('worse')
+  const gate = compareRuns(a, b, { only: ['suite.right'] })
+  expect([gate.verdict, gate.metrics.map(({ metric }) => metric)]).toEqual(['better', ['right']])
+  expect(gate.metrics[0]!.adjusted).toBe(gate.metrics[0]!.p)
+  expect(() => compareRuns(a, b, { only: ['suite.rigth'] })).toThrow(
+    expect.objectContaining({
+      message: 'Neither run has "suite.rigth".',
+      actions: [{ label: 'Did you mean suite.right?' }, expect.anything()],
+    }),
+  )
+})
+
 test('a few items more or less is nothing that can be told', () => {
   const { verdict, metrics } = compareRuns(run('a', right, bits('0011010111')), run('b', right, bits('0111010111')))
   expect([verdict, metrics[0]!.p]).toEqual(['cannot tell', 1])

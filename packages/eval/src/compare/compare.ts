@@ -1,4 +1,4 @@
-import { usageError } from '@qt/core'
+import { nearest, usageError } from '@qt/core'
 import { aggregates, type Metric, type Statistics, sumOf } from '../metric/metric.js'
 import type { ItemReport, RunReport, SuiteReport } from '../run/report.js'
 import { holm } from '../stats/holm.js'
@@ -51,6 +51,8 @@ export interface CompareOptions {
   /** Resamples; default 10,000. */
   readonly samples?: number
   readonly seed?: number
+  /** Suites, or metrics of them: `tools`, `quality.quality`. The verdict and the correction go by these alone; default: by all. */
+  readonly only?: readonly string[]
 }
 
 /**
@@ -63,18 +65,21 @@ export interface CompareOptions {
  * ```
  */
 export function compareRuns(a: RunReport, b: RunReport, options: CompareOptions = {}): Comparison {
-  const { alpha = 0.05, samples = 10_000, seed = 1 } = options
+  const { alpha = 0.05, samples = 10_000, seed = 1, only } = options
   if (!(alpha > 0 && alpha < 1) || !Number.isInteger(samples) || samples < 100)
     throw usageError('EVAL_COMPARISON_INVALID', `A level of ${alpha} with ${samples} resamples is not possible.`, {
       actions: ['Use a level between 0 and 1, and 100 resamples or more.'],
     })
+  if (only) checkNames(only, [...a.suites, ...b.suites])
+  const wanted = (suite: string, metric: string) => !only || only.includes(suite) || only.includes(`${suite}.${metric}`)
   const found: Omit<MetricComparison, 'adjusted' | 'verdict'>[] = []
   let unpaired = 0
   for (const suiteA of a.suites) {
     const suiteB = b.suites.find(({ name }) => name === suiteA.name)
     const pairs = suiteB ? pairsOf(suiteA, suiteB) : []
     unpaired += suiteA.items.length + (suiteB?.items.length ?? 0) - 2 * pairs.length
-    if (suiteB) for (const metric of suiteA.metrics) found.push(...compareMetric(suiteA.name, metric, pairs, { samples, seed }))
+    for (const metric of suiteB ? suiteA.metrics : [])
+      if (wanted(suiteA.name, metric.name)) found.push(...compareMetric(suiteA.name, metric, pairs, { samples, seed }))
   }
   for (const { name, items } of b.suites) if (!a.suites.some((suite) => suite.name === name)) unpaired += items.length
   if (found.length === 0)
@@ -98,6 +103,19 @@ export function compareRuns(a: RunReport, b: RunReport, options: CompareOptions 
     speed: rate(b) / rate(a),
     memory: b.peakMemory / a.peakMemory,
   }
+}
+
+function checkNames(only: readonly string[], suites: readonly SuiteReport[]): void {
+  const known = new Set(suites.flatMap(({ name, metrics }) => [name, ...metrics.map((metric) => `${name}.${metric.name}`)]))
+  const unknown = only.find((name) => !known.has(name))
+  if (unknown === undefined) return
+  const near = nearest(unknown, known)
+  throw usageError('EVAL_NOTHING_IN_COMMON', `Neither run has "${unknown}".`, {
+    actions: [
+      ...(near === undefined ? [] : [`Did you mean ${near}?`]),
+      `The suites are ${[...new Set(suites.map(({ name }) => name))].join(', ')}.`,
+    ],
+  })
 }
 
 type Pair = readonly [ItemReport, ItemReport]
