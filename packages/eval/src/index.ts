@@ -57,6 +57,7 @@ export {
   rollingFigures,
   rollingLikelihood,
 } from './likelihood/rolling.js'
+export { type LlamaCppModel, type LlamaCppModelOptions, llamaCppModel } from './llama-cpp/llama-cpp-model.js'
 export { type Aggregate, aggregates, type Metric, metricValue, type Statistics } from './metric/metric.js'
 export { type Perplexity, type PerplexityOptions, perplexity } from './perplexity.js'
 export { type PerplexityOfChatsOptions, perplexityOfChats } from './perplexity-of-chats.js'

@@ -16,6 +16,7 @@ export const measuredFlags = {
     description: "A server of OpenAI's interface, http://HOST:PORT/v1; --model is then its name there.",
   },
   ollama: { type: 'boolean', description: 'The model is one of the local Ollama (or the one at --server).' },
+  'llama-cpp': { type: 'boolean', description: 'Measure the GGUF file in llama.cpp (node-llama-cpp), not in our engine.' },
   'api-key-env': { type: 'text', value: 'NAME', description: 'The environment variable that holds the key of the server.' },
 } as const satisfies Flags
 
@@ -33,8 +34,24 @@ export async function measuredModel(
   positionals: readonly string[],
   { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
 ): Promise<MeasuredModel> {
-  const { server, ollama, adapter = [], precision } = flags
+  const { server, ollama, 'llama-cpp': llamaCpp, adapter = [], precision, threads, 'context-length': contextLength } = flags
   const name = flags.model ?? positionals[0]
+  if (
+    llamaCpp &&
+    (server !== undefined || ollama || adapter.length > 0 || precision !== undefined || flags['kv-cache'] !== undefined)
+  )
+    throw usageError('USAGE_BAD_VALUE', '--llama-cpp goes with a GGUF file alone.', {
+      actions: ['Leave --server, --ollama, --adapter, --precision and --kv-cache out.'],
+    })
+  if (llamaCpp && name !== undefined) {
+    const { llamaCppModel } = await need('@qt/eval', () => import('@qt/eval'))
+    const file = await localPath(name, io, signal)
+    const model = await llamaCppModel(file, {
+      ...(threads === undefined ? {} : { threads }),
+      ...(contextLength === undefined ? {} : { contextLength }),
+    })
+    return { model, id: `${await contentId([file], signal)} llama.cpp`, remote: false }
+  }
   if (server === undefined && !ollama) {
     const model = await loadModel(flags, positionals, { signal })
     const files = [await localPath(name!, io, signal), ...adapter]
