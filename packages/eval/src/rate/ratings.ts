@@ -28,7 +28,8 @@ export function ratedPairs(a: RunReport, b: RunReport): RatedPair[] {
       if (item.output === undefined || other?.output === undefined || item.output === other.output) return []
       const pair = { prompt: item.prompt ?? '', a: item.output, b: other.output }
       const mark = createHash('sha256').update(JSON.stringify(pair)).digest('hex').slice(0, 12)
-      if (seen.has(mark)) return []
+      // What was asked is known of most items; without it nobody knows whether it was the same.
+      if (item.prompt !== undefined && seen.has(mark)) return []
       seen.add(mark)
       return [{ id: `${name} ${item.id} ${mark}`, ...pair }]
     })

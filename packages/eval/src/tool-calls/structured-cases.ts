@@ -13,8 +13,11 @@ export interface CallingConversation extends HeldOutConversation {
  *
  * @example
  * ```ts
- * const messages = [{ role: 'user', content: 'Sneak past.' }, { role: 'assistant', content: '', toolCalls: [{ name: 'roll', arguments: { skill: 'stealth' } }] }] as const
- * structuredCases([{ messages, tools: [{ name: 'roll' }] }])[0].expected // [{ name: 'roll', arguments: { skill: 'stealth' } }]
+ * import { structuredCases } from '@qt/eval'
+ *
+ * const answer = { role: 'assistant' as const, content: '', toolCalls: [{ name: 'roll', arguments: { skill: 'stealth' } }] }
+ * const cases = structuredCases([{ messages: [{ role: 'user', content: 'Sneak past.' }, answer], tools: [{ name: 'roll' }] }])
+ * cases[0]?.expected // [{ name: 'roll', arguments: { skill: 'stealth' } }]
  * ```
  */
 export function structuredCases(conversations: Iterable<CallingConversation>): StructuredCase[] {
