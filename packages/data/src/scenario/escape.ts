@@ -21,6 +21,7 @@ export function escapeText(text: string, kind: TextKind): string {
 
 /** Takes one backslash away where `escapeText` puts one. */
 export function unescapeText(text: string, kind: TextKind): string {
+  if (!text.includes('\\')) return text
   let out = text.replace(tag, (_, slashes: string, rest: string) => slashes.slice(1) + rest)
   for (const mark of lineMarks[kind])
     out = out.replace(mark, (_, space: string, slashes: string, rest: string) => space + slashes.slice(1) + rest)

@@ -1,6 +1,6 @@
 import type { Problem } from './finding.js'
 import type { Spelling } from './model.js'
-import { headingLine, headingShape, nearSection, type SectionKind, sectionKind } from './section-names.js'
+import { type Heading, headingLine, headingOf, nearSection, type SectionKind, sectionKind } from './section-names.js'
 import type { Section } from './sections.js'
 import { type Line, short } from './source-lines.js'
 
@@ -10,10 +10,10 @@ const tagLine = /^\s*<(\/?)(system|user|dm|tool[ _]?call)\s*>/i
 export function headingSections(lines: readonly Line[]): { spelling: Spelling; sections: Section[]; problems: Problem[] } {
   const sections: { kind: SectionKind; line: number; body: Line[] }[] = []
   const problems: Problem[] = []
-  const titles = lines.map(({ text }) => headingShape.exec(text)).filter((match) => match !== null)
-  const conversation = titles.some(
-    ([, marks, title]) => marks!.length <= 2 && (sectionKind(title!) === 'conversation' || isTurn(marks!, title!)),
-  )
+  const conversation = lines.some(({ text }) => {
+    const heading = headingOf(text)
+    return heading && heading.marks.length <= 2 && (sectionKind(heading.title) === 'conversation' || isTurn(heading))
+  })
   const spelling: Spelling = conversation ? 'conversation' : 'headings'
 
   for (const line of lines) {
@@ -31,7 +31,7 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
       problems.push({
         code: 'text-outside',
         line: stray.number,
-        message: `${headingShape.test(stray.text) ? `"${short(stray.text)}" begins no turn` : `"${short(stray.text)}" belongs to no turn`} of # CONVERSATION.`,
+        message: `${headingOf(stray.text) ? `"${short(stray.text)}" begins no turn` : `"${short(stray.text)}" belongs to no turn`} of # CONVERSATION.`,
         fix: 'Write ## User, ## DM or ## TOOLCALL above what is said.',
       })
   }
@@ -39,10 +39,11 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
 
   /** What a line begins, or undefined when it is text. */
   function sectionOf(line: Line, inside: SectionKind | undefined): SectionKind | 'conversation' | undefined {
-    const tag = tagLine.exec(line.text)
+    const tag = line.text.includes('<') ? tagLine.exec(line.text) : null
     if (tag) return fromTag(line, tag[1]!, tag[2]!)
-    const [, marks, title] = headingShape.exec(line.text) ?? []
-    if (marks === undefined || title === undefined || marks.length > 2) return undefined
+    const heading = headingOf(line.text)
+    if (heading === undefined || heading.marks.length > 2) return undefined
+    const { marks, title } = heading
     const kind = sectionKind(title)
     if (kind !== undefined) return kind
     const near = nearSection(title)
@@ -90,7 +91,7 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
 }
 
 /** `## User` says that the file is of the third spelling, even without its # CONVERSATION. */
-function isTurn(marks: string, title: string): boolean {
+function isTurn({ marks, title }: Heading): boolean {
   const kind = sectionKind(title)
   return marks.length === 2 && kind !== undefined && kind !== 'system'
 }

@@ -5,6 +5,7 @@ import { defaultTools, type ScenarioTool } from './tools.js'
 
 /** A bracket that is no Markdown link. */
 const bracket = /\[([^[\]\n]{1,200})\](?!\()/g
+const plainName = /^[a-z]+$/
 const callName = /^[a-z][a-z0-9 _-]{0,39}$/
 
 /**
@@ -17,10 +18,13 @@ const callName = /^[a-z][a-z0-9 _-]{0,39}$/
  */
 export function parseCalls(text: string, tools: readonly ScenarioTool[] = defaultTools): ScenarioCall[] {
   const calls: ScenarioCall[] = []
-  for (const match of text.matchAll(bracket)) {
+  if (!text.includes('[')) return calls
+  bracket.lastIndex = 0
+  for (let match = bracket.exec(text); match !== null; match = bracket.exec(text)) {
     const inside = match[1]!
     const colon = inside.indexOf(':')
-    const name = (colon < 0 ? inside : inside.slice(0, colon)).trim().toLowerCase().replace(/\s+/g, ' ')
+    const said = (colon < 0 ? inside : inside.slice(0, colon)).trim().toLowerCase()
+    const name = plainName.test(said) ? said : said.replace(/\s+/g, ' ')
     if (!callName.test(name) || (colon < 0 && !tools.some((tool) => tool.name === name))) continue
     const given = colon < 0 ? [] : splitCommas(inside.slice(colon + 1))
     calls.push({ name, arguments: given, text: match[0], start: match.index })
@@ -33,6 +37,8 @@ const spokenOutcome = /^[*_]{1,2}(success|succeeded|failed|failure|fail)(?![a-z]
 
 /** What the game master says came of a roll. */
 export function outcomeOf(text: string): Outcome | undefined {
+  const unit = text.charCodeAt(0)
+  if (unit !== 0x2a && unit !== 0x5f) return undefined
   const word = spokenOutcome.exec(text)?.[1]?.toLowerCase()
   return word === undefined ? undefined : word.startsWith('s') ? 'success' : 'failed'
 }
@@ -42,5 +48,6 @@ export function turnOf(speaker: Turn['speaker'], text: string, tools: readonly S
   if (speaker === 'user') return { speaker, text }
   if (speaker === 'tool') return { speaker, text, results: text.split('\n').flatMap((line) => parseResult(line) ?? []) }
   const outcome = outcomeOf(text)
-  return { speaker, text, calls: parseCalls(text, tools), ...(outcome === undefined ? {} : { outcome }) }
+  const calls = parseCalls(text, tools)
+  return outcome === undefined ? { speaker, text, calls } : { speaker, text, calls, outcome }
 }

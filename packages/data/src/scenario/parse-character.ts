@@ -10,7 +10,7 @@ export const draft = (name: string): Draft => ({ name, inventory: [], spells: []
 
 const kindWords = /^(?:kind\s*:\s*)?(?:(player character|player|pc)|(npc companion|companion|npc))$/i
 const levelShape = /^(?:level|lvl)\s*:?\s+(.+)$/i
-const fieldShape = /^(class|health|hp|hit points|exp|experience|xp|inventory|spells|skills)\s*:\s*(.*)$/is
+const fields = new Set(['class', 'health', 'hp', 'hit points', 'exp', 'experience', 'xp', 'inventory', 'spells', 'skills'])
 const shortGauge = /^(hp|exp|xp)\s+(\d.*)$/i
 const nothing = /^(none|empty|nothing|-|–|—)?$/i
 
@@ -34,6 +34,11 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
       fix: `Keep one of them, or join them.`,
     })
 
+  const colon = text.indexOf(':')
+  if (colon > 0) {
+    const name = text.slice(0, colon).trimEnd().toLowerCase()
+    if (fields.has(name)) return readField(name, text.slice(colon + 1).trim())
+  }
   const kind = kindWords.exec(text)
   if (kind) {
     if (character.kind !== undefined) twice('the kind of character')
@@ -42,7 +47,7 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
   }
   const level = levelShape.exec(text)?.[1]
   if (level !== undefined) return readLevel(level)
-  const field = fieldShape.exec(text) ?? shortGauge.exec(text)
+  const field = shortGauge.exec(text)
   if (field) return readField(field[1]!.toLowerCase(), field[2]!.trim())
   const misspelt = misspeltField(text)
   if (misspelt) {
@@ -83,7 +88,7 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
     } else if (name === 'skills') {
       if (character.skills.length > 0) twice('Skills')
       character.skills = [...character.skills, ...list(value).map(readSkill)]
-    } else readGauge(/^(exp|xp)/.test(name) ? 'experience' : 'health', value)
+    } else readGauge(name.startsWith('exp') || name === 'xp' ? 'experience' : 'health', value)
   }
 
   function readGauge(field: 'health' | 'experience', value: string): void {
@@ -114,7 +119,8 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
 }
 
 function gaugeOf(value: string): Gauge | undefined {
-  const match = /^([-−]?\d{1,9})(?:\s*\/\s*(\d{1,9}))?$/.exec(value.replaceAll(/(\d)[,.](?=\d{3}\b)/g, '$1'))
+  const plain = /[,.]/.test(value) ? value.replaceAll(/(\d)[,.](?=\d{3}\b)/g, '$1') : value
+  const match = /^([-−]?\d{1,9})(?:\s*\/\s*(\d{1,9}))?$/.exec(plain)
   if (!match) return undefined
   const current = Number(match[1]!.replace('−', '-'))
   return { current, max: match[2] === undefined ? current : Number(match[2]) }
@@ -124,6 +130,7 @@ const list = (value: string): string[] => (nothing.test(value) ? [] : splitComma
 
 /** `torch`, `torch x2`, `2 torches`, `50 gold pieces`. */
 export function readItem(text: string): Item {
+  if (!/\d/.test(text)) return { name: text, count: 1 }
   const after = /^(.+?)\s*[x×]\s*(\d{1,9})$/i.exec(text)
   if (after && /[\s×]|x\s*\d+$/i.test(text) && /(\s[x×]|×)\s*\d+$/i.test(text))
     return { name: after[1]!, count: Number(after[2]) }
@@ -133,7 +140,7 @@ export function readItem(text: string): Item {
 
 /** `Stealth +7`, also `Stealth: +7` and `Stealth (+7)`. */
 function readSkill(text: string): Skill {
-  const match = /^(.+?)\s*[:(]?\s*([+\-−–])\s*(\d{1,4})\)?$/.exec(text)
+  const match = /\d\)?$/.test(text) ? /^(.+?)\s*[:(]?\s*([+\-−–])\s*(\d{1,4})\)?$/.exec(text) : null
   if (!match) return { name: text }
   return { name: match[1]!, bonus: /[-−–]/.test(match[2]!) ? -Number(match[3]) : Number(match[3]) }
 }

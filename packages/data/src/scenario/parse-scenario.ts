@@ -73,12 +73,11 @@ export function locateScenario(markdown: string, tools: readonly ScenarioTool[] 
       message: `There is a second SYSTEM; the first is on line ${first!.line}.`,
       fix: 'Join the two.',
     })
-  const { system, places } = parseSystem(
-    [first, ...others].flatMap((section) => section?.body ?? []),
-    report,
-  )
-  const told = sections.filter(isTurn)
-  const turns: Turn[] = told.map(({ kind, body }) => turnOf(kind, unescapeText(trimmed(body).text, 'turn'), tools))
+  const told = others.length === 0 ? (first?.body ?? []) : [first!, ...others].flatMap(({ body }) => body)
+  const { system, places } = parseSystem(told, report)
+  const said = sections.filter(isTurn)
+  const bodies = said.map(({ body }) => trimmed(body))
+  const turns: Turn[] = said.map(({ kind }, index) => turnOf(kind, unescapeText(bodies[index]!.text, 'turn'), tools))
   const before = spelling === undefined ? '' : trimmed(preamble).text
   return {
     scenario: { ...(before === '' ? {} : { preamble: before }), ...system, turns },
@@ -86,8 +85,8 @@ export function locateScenario(markdown: string, tools: readonly ScenarioTool[] 
     places: {
       ...places,
       system: first?.line,
-      turns: told.map(({ body, line }) => (body.some(({ text }) => text.trim() !== '') ? trimmed(body).line : line)),
-      marks: told.map(({ line }) => line),
+      turns: said.map(({ line }, index) => (bodies[index]!.text === '' ? line : bodies[index]!.line)),
+      marks: said.map(({ line }) => line),
     },
     problems: problems.toSorted((a, b) => a.line - b.line),
   }

@@ -2,7 +2,7 @@ import { unescapeText } from './escape.js'
 import type { Problem } from './finding.js'
 import type { Character } from './model.js'
 import { parseParty } from './parse-party.js'
-import { headingShape, sectionKind } from './section-names.js'
+import { headingOf, sectionKind } from './section-names.js'
 import { type Line, trimmed } from './source-lines.js'
 
 type Part = 'role' | 'world' | 'location' | 'party'
@@ -31,6 +31,7 @@ interface Piece {
 }
 
 const keyLine = /^[ \t]*(role|world|location|party)[ \t]*:(.*)$/i
+const isKey = (text: string): boolean => text.includes(':') && keyLine.test(text)
 const partOf = (title: string): Part | undefined => {
   const word = title.replace(/:$/, '').trim().toLowerCase()
   return word === 'role' || word === 'world' || word === 'location' || word === 'party' ? word : undefined
@@ -77,18 +78,17 @@ export function parseSystem(
 function cut(lines: readonly Line[]): { introduction: Line[]; pieces: Piece[] } {
   const introduction: Line[] = []
   const pieces: Piece[] = []
-  const first = lines.find(({ text }) => keyLine.test(text) || headingShape.test(text))
-  const base = first === undefined ? 0 : (headingShape.exec(first.text)?.[1]?.length ?? 0)
+  const first = lines.find(({ text }) => isKey(text) || headingOf(text))
+  const base = first === undefined ? 0 : (headingOf(first.text)?.marks.length ?? 0)
   for (const line of lines) {
-    const key = base === 0 ? keyLine.exec(line.text) : null
-    const heading = headingShape.exec(line.text)
+    const key = base === 0 && line.text.includes(':') ? keyLine.exec(line.text) : null
+    const heading = headingOf(line.text)
     // With keys, only ## begins another part; with headings, those as high as the first.
-    const level = heading?.[1]?.length
     if (key) {
       const body = [{ text: key[2]!, number: line.number }]
       pieces.push({ title: key[1]!, part: partOf(key[1]!), line: line.number, body })
-    } else if (heading && level !== undefined && level <= (base === 0 ? 2 : base)) {
-      pieces.push({ title: heading[2]!, part: partOf(heading[2]!), line: line.number, body: [] })
+    } else if (heading && heading.marks.length <= (base === 0 ? 2 : base)) {
+      pieces.push({ title: heading.title, part: partOf(heading.title), line: line.number, body: [] })
     } else (pieces.at(-1)?.body ?? introduction).push(line)
   }
   return { introduction, pieces }

@@ -3,28 +3,27 @@ import type { Speaker, Spelling } from './model.js'
 
 export type SectionKind = 'system' | Speaker
 
-const kinds: Readonly<Record<string, SectionKind | 'conversation'>> = {
-  system: 'system',
-  user: 'user',
-  dm: 'dm',
-  toolcall: 'tool',
-  conversation: 'conversation',
-}
+const kinds: ReadonlyMap<string, SectionKind | 'conversation'> = new Map([
+  ['system', 'system'],
+  ['user', 'user'],
+  ['dm', 'dm'],
+  ['toolcall', 'tool'],
+  ['conversation', 'conversation'],
+])
 const bare = (name: string): string => name.toLowerCase().replace(/[ _:#*-]+/g, '')
 
 /** The section that a name stands for: `TOOLCALL`, `Tool Call`, `tool_call`. */
 export const sectionKind = (name: string): SectionKind | 'conversation' | undefined => {
-  const word = bare(name)
-  return Object.hasOwn(kinds, word) ? kinds[word] : undefined
+  return kinds.get(name.toLowerCase()) ?? kinds.get(bare(name))
 }
 
 /** The section that a misspelt name was meant to be, or undefined for other words. */
 export function nearSection(name: string): SectionKind | 'conversation' | undefined {
   const word = bare(name)
   if (!/^[a-z]{3,14}$/.test(word) && !/^(D[A-Z]|[A-Z]M)$/.test(name)) return undefined
-  const near = nearest(word, Object.keys(kinds))
+  const near = nearest(word, [...kinds.keys()])
   return near !== undefined && Math.abs(near.length - word.length) <= 1 && sharedEnds(near, word) >= near.length - 2
-    ? kinds[near]
+    ? kinds.get(near)
     : undefined
 }
 
@@ -48,13 +47,26 @@ export const headingLine = (kind: SectionKind, spelling: Spelling): string =>
   spelling === 'conversation' && kind !== 'system' ? `## ${tagNames[kind]}` : `# ${headingNames[kind]}`
 
 const tagStart = /^\s*<(system|user|dm|tool[ _]?call)\s*>/i
-export const headingShape = /^[ \t]{0,3}(#{1,6})[ \t]+(.*?)[ \t]*$/
+const headingShape = /^[ \t]{0,3}(#{1,6})[ \t]+(.*?)[ \t]*$/
+
+export interface Heading {
+  readonly marks: string
+  readonly title: string
+}
+
+/** The heading that a line is; most lines are seen to be none by their first letter. */
+export function headingOf(text: string): Heading | undefined {
+  const unit = text.charCodeAt(0)
+  if (unit !== 0x23 && unit !== 0x20 && unit !== 0x09) return undefined
+  const match = headingShape.exec(text)
+  return match ? { marks: match[1]!, title: match[2]! } : undefined
+}
 
 /** Which spelling a line begins, if any. */
 export function spellingOf(text: string): Spelling | undefined {
-  if (tagStart.test(text)) return 'tags'
-  const heading = headingShape.exec(text)
-  if (!heading || heading[1]!.length > 2) return undefined
-  const kind = sectionKind(heading[2]!)
-  return kind === undefined ? undefined : kind === 'conversation' || heading[1]!.length === 2 ? 'conversation' : 'headings'
+  if (text.includes('<') && tagStart.test(text)) return 'tags'
+  const heading = headingOf(text)
+  if (!heading || heading.marks.length > 2) return undefined
+  const kind = sectionKind(heading.title)
+  return kind === undefined ? undefined : kind === 'conversation' || heading.marks.length === 2 ? 'conversation' : 'headings'
 }

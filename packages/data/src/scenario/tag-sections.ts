@@ -7,6 +7,13 @@ const tags = /(\\*)<(\/?)(system|user|dm|tool[ _]?call)\s*>/gi
 /** A tag of a name we do not know, alone at the beginning or end of a line. */
 const strange = /^\s*<(\/?)([A-Za-z][A-Za-z _]{0,13})>|<(\/)([A-Za-z][A-Za-z _]{0,13})>\s*$/
 
+/** Tags as they are nearly always written, alone on their line. */
+const wholeLines = new Map<string, { readonly kind: SectionKind; readonly closes: boolean }>()
+for (const kind of ['system', 'user', 'dm', 'tool'] as const) {
+  wholeLines.set(openTag(kind), { kind, closes: false })
+  wholeLines.set(closeTag(kind), { kind, closes: true })
+}
+
 interface Open {
   readonly kind: SectionKind
   readonly line: number
@@ -80,6 +87,17 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
   }
 
   for (const original of lines) {
+    if (!original.text.includes('<')) {
+      if (open) open.body.push(original)
+      else take(original.text, original.number)
+      continue
+    }
+    const whole = wholeLines.get(original.text)
+    if (whole !== undefined) {
+      if (whole.closes) closing(whole.kind, original, true)
+      else opening(whole.kind, original)
+      continue
+    }
     const line = corrected(original, report)
     let from = 0
     for (const match of line.text.matchAll(tags)) {
