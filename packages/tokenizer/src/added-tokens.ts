@@ -38,7 +38,10 @@ export function parseAddedTokens(value: unknown): AddedToken[] {
 }
 
 /** Calls `text` for the stretches between added tokens and `token` for each of them, in order. */
-export type FindTokens = (source: string, on: { text: (from: number, to: number) => void; token: (id: number) => void }) => void
+export type FindTokens = (
+  source: string,
+  on: { text: (from: number, to: number) => void; token: (id: number, from: number, to: number) => void },
+) => void
 
 const endsInWord = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u
 const startsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
@@ -92,7 +95,7 @@ export function findTokens(
       if (token.lstrip) while (from > done && isSpace(source.charCodeAt(from - 1))) from--
       if (token.rstrip) while (to < source.length && isSpace(source.charCodeAt(to))) to++
       if (from > done) on.text(done, from)
-      on.token(token.id)
+      on.token(token.id, from, to)
       done = to
       i = Math.max(i, to - 1)
     }

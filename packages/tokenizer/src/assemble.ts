@@ -1,10 +1,15 @@
-import { QtError, type Tokenizer } from '@qt/core'
+import { QtError, usageError } from '@qt/core'
 import { type AddedToken, findTokens } from './added-tokens.js'
+import type { BatchSettings } from './batch-settings.js'
 import { bytesOfPiece, type Detokenizer } from './detokenize.js'
+import { type Encoding, encodingIn, padded } from './encoding.js'
 import { Ids } from './ids.js'
+import { locator } from './locate.js'
 import type { Model } from './models/model.js'
-import type { Frame } from './post-process.js'
-import type { PreTokenizer } from './pre-tokenize.js'
+import type { StretchNormalizer } from './normalize.js'
+import type { Frame, FrameItem } from './post-process.js'
+import { type CutStep, preTokenizer } from './pre-tokenize.js'
+import type { EncodeBatchOptions, EncodeInput, TextTokenizer } from './text-tokenizer.js'
 import { wellFormed } from './unicode.js'
 import type { Vocabulary } from './vocabulary.js'
 
@@ -12,11 +17,11 @@ import type { Vocabulary } from './vocabulary.js'
 export interface Parts {
   readonly vocabulary: Vocabulary
   readonly added: readonly AddedToken[]
-  /** `leading`: the stretch begins the text or follows an added token. */
-  readonly normalize: ((text: string, leading: boolean) => string) | undefined
-  readonly cut: PreTokenizer | undefined
+  readonly normalize: StretchNormalizer | undefined
+  readonly steps: readonly CutStep[]
   readonly model: Model
   readonly frame: Frame
+  readonly settings: BatchSettings
   readonly detokenizer: Detokenizer
   readonly bosId: number | undefined
   readonly eosId: number | undefined
@@ -27,22 +32,19 @@ export interface Parts {
 type Segment = (text: string, leading: boolean, first: boolean, out: Ids) => void
 
 /** From one stretch of text between added tokens to ids; tokens to be found after normalisation are found here. */
-function segmentEncoder({ normalize, cut, model }: Parts, added: readonly AddedToken[]): Segment {
+function segmentEncoder({ normalize, steps, model }: Parts, added: readonly AddedToken[]): Segment {
+  const cut = preTokenizer(steps)
   const words: Segment = (text, _leading, first, out) => {
-    if (cut === undefined) {
-      if (text !== '') model.encode(text, 0, text.length, out)
-      return
-    }
     cut(text, 0, text.length, first, (word, from, to) => {
       if (to > from) model.encode(word, from, to, out)
     })
   }
   const late = added.filter((token) => token.normalized && normalize !== undefined)
   if (normalize === undefined) return words
-  if (late.length === 0) return (text, leading, first, out) => words(normalize(text, leading), leading, first, out)
-  const find = findTokens(late, (token) => normalize(token.content, false))
+  if (late.length === 0) return (text, leading, first, out) => words(normalize.text(text, leading), leading, first, out)
+  const find = findTokens(late, (token) => normalize.text(token.content, false))
   return (text, leading, first, out) => {
-    const normal = normalize(text, leading)
+    const normal = normalize.text(text, leading)
     find(normal, {
       text: (from, to) => words(normal.slice(from, to), leading && from === 0, first && from === 0, out),
       token: (id) => out.push(id),
@@ -69,7 +71,7 @@ function encoderFor(parts: Parts, added: readonly AddedToken[]): (text: string, 
 }
 
 /** Puts the parts together. */
-export function assemble(parts: Parts): Tokenizer {
+export function assemble(parts: Parts): TextTokenizer {
   const { vocabulary, added, frame, detokenizer } = parts
   const { tokens, ids } = vocabulary
   const encodePlain = encoderFor(
@@ -100,7 +102,37 @@ export function assemble(parts: Parts): Tokenizer {
     }
   }
 
+  const locatePlain = locator(
+    parts,
+    added.filter((token) => !token.special),
+  )
+  const locateSpecial = locator(parts, added)
+  const { settings } = parts
+
+  function located(input: EncodeInput, { special = false, truncation = settings.truncation }: EncodeBatchOptions): Encoding {
+    const texts = typeof input === 'string' ? [input] : input
+    const items = !special ? plainFrame : texts.length === 1 ? frame.single : frame.pair
+    if (items === undefined) throw noPair()
+    const locate = special ? locateSpecial : locatePlain
+    return encodingIn(
+      items.filter((item) => 'id' in item || item.text < texts.length),
+      texts.map((text) => locate(wellFormed(text))),
+      truncation ?? undefined,
+    )
+  }
+  function encodeBatch(inputs: readonly EncodeInput[], options: EncodeBatchOptions = {}): Encoding[] {
+    const encodings = inputs.map((input) => located(input, options))
+    const { padding = settings.padding } = options
+    return padding ? padded(encodings, padding) : encodings
+  }
+
   return {
+    encodeBatch,
+    encodeWithOffsets(input, options) {
+      const [encoding] = encodeBatch([input], options)
+      return encoding!
+    },
+
     vocabularySize: tokens.length,
     bosId: parts.bosId,
     eosId: parts.eosId,
@@ -162,6 +194,16 @@ function framed(ids: Uint32Array, { before, after }: Frame): Uint32Array {
   if (begins && ends) return ids
   return Uint32Array.from([...(begins ? [] : before), ...ids, ...(ends ? [] : after)])
 }
+
+const plainFrame: readonly FrameItem[] = [
+  { text: 0, type: 0 },
+  { text: 1, type: 1 },
+]
+
+const noPair = () =>
+  usageError('TOKENIZER_NO_PAIR', 'This tokenizer does not say how two texts stand together.', {
+    actions: ['Give one text.', 'Leave `special` out to get the tokens of both without those around them.'],
+  })
 
 // A byte order mark is a character like any other here.
 const textDecoder = () => new TextDecoder('utf-8', { ignoreBOM: true })

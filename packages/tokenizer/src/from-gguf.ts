@@ -1,4 +1,3 @@
-import type { Tokenizer } from '@qt/core'
 import { type Metadata, metadataBoolean, metadataNumber, metadataNumbers, metadataString, metadataStrings } from '@qt/weights'
 import type { AddedToken } from './added-tokens.js'
 import { assemble, type Parts } from './assemble.js'
@@ -10,8 +9,10 @@ import { bpe } from './models/bpe.js'
 import { cached } from './models/cached.js'
 import { sentencePiece } from './models/sentencepiece.js'
 import { wordPiece } from './models/word-piece.js'
-import { ggmlBertNormalizer } from './normalize.js'
-import { bertPreTokenizer, fromScan } from './pre-tokenize.js'
+import { ggmlBertNormalizer, ggmlMarks } from './normalize.js'
+import { frameOf } from './post-process.js'
+import { bertSteps } from './pre-tokenize.js'
+import type { TextTokenizer } from './text-tokenizer.js'
 import { type Vocabulary, vocabularyOf } from './vocabulary.js'
 import { wordBoundaries } from './word-boundaries.js'
 
@@ -29,7 +30,7 @@ interface Common {
   flag(name: string, otherwise: boolean): boolean
 }
 
-type KindParts = Pick<Parts, 'normalize' | 'cut' | 'model' | 'detokenizer'> & {
+type KindParts = Pick<Parts, 'normalize' | 'steps' | 'model' | 'detokenizer'> & {
   readonly bosId: number | undefined
   readonly eosId: number | undefined
   readonly before: readonly (number | undefined)[]
@@ -95,7 +96,7 @@ function byteLevelParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   const eosId = id('eos_token_id')
   return {
     normalize: undefined,
-    cut: fromScan(pre.scan),
+    steps: [{ scan: pre.scan }],
     model: cached(bpe({ vocabulary, merges, field: key('merges'), byteLevel: true, ignoreMerges: pre.ignoreMerges })),
     detokenizer: byteLevelDetokenizer,
     bosId,
@@ -116,8 +117,8 @@ function sentencePieceParts({ metadata, vocabulary, id, flag }: Common): KindPar
   const bosId = id('bos_token_id', 1)
   const eosId = id('eos_token_id', 2)
   return {
-    normalize: (text, leading) => (prefix && leading ? ` ${text}` : text).replaceAll(' ', '▁'),
-    cut: fromScan(wordBoundaries(vocabulary.ids.keys())),
+    normalize: ggmlMarks(prefix),
+    steps: [{ scan: wordBoundaries(vocabulary.ids.keys()) }],
     model: cached(sentencePiece({ vocabulary, scores, unknown: id('unknown_token_id', 0) })),
     detokenizer: stepDetokenizer({
       steps: [markToSpace],
@@ -137,7 +138,7 @@ function wordPieceParts({ vocabulary, id, flag }: Common): KindParts {
   const sep = id('seperator_token_id', 102)
   return {
     normalize: ggmlBertNormalizer(lowercase, flag('normalizer.strip_accents', lowercase)),
-    cut: bertPreTokenizer,
+    steps: bertSteps,
     model: cached(
       wordPiece({
         vocabulary,
@@ -173,7 +174,7 @@ const present = (ids: readonly (number | undefined)[]) => ids.filter((id) => id 
  * tokenizer.encode('Hello')
  * ```
  */
-export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
+export function tokenizerFromGguf(metadata: Metadata): TextTokenizer {
   const model = metadataString(metadata, key('model'))
   if (model === undefined) throw invalid(key('model'), `The file holds no tokenizer: there is no ${key('model')}.`)
   const kind = Object.hasOwn(kinds, model) ? kinds[model] : undefined
@@ -185,7 +186,8 @@ export function tokenizerFromGguf(metadata: Metadata): Tokenizer {
     ...parts,
     vocabulary,
     added,
-    frame: { before: present(before), after: present(after) },
+    frame: frameOf(present(before), present(after)),
+    settings: { truncation: undefined, padding: undefined },
     endIds: endIdsOf((token) => vocabulary.ids.get(token), [parts.eosId, id('eot_token_id'), id('eom_token_id')]),
     chatTemplate: metadataString(metadata, 'tokenizer.chat_template'),
   })

@@ -1,14 +1,15 @@
-import type { Tokenizer } from '@qt/core'
 import { type AddedToken, parseAddedTokens } from './added-tokens.js'
 import { assemble } from './assemble.js'
+import { parseBatchSettings } from './batch-settings.js'
 import { byteLevelDetokenizer, parseDecoder } from './detokenize.js'
 import { endIdsOf } from './end-tokens.js'
 import { invalid } from './errors.js'
 import { type Fields, isObject, objectAt } from './fields.js'
 import { parseModel } from './json-model.js'
 import { parseNormalizer } from './normalize.js'
-import { type Frame, parsePostProcessor } from './post-process.js'
-import { fromScan, parsePreTokenizer, sequence } from './pre-tokenize.js'
+import { type Frame, frameOf, parsePostProcessor } from './post-process.js'
+import { parsePreTokenizer } from './pre-tokenize.js'
+import type { TextTokenizer } from './text-tokenizer.js'
 import { type Vocabulary, vocabularyFrom } from './vocabulary.js'
 
 export interface FromJsonOptions {
@@ -63,7 +64,7 @@ const numbersIn = (value: unknown): number[] => (Array.isArray(value) ? value : 
  * tokenizer.decode(tokenizer.encode('Hello'))
  * ```
  */
-export function tokenizerFromJson(json: unknown, options: FromJsonOptions = {}): Tokenizer {
+export function tokenizerFromJson(json: unknown, options: FromJsonOptions = {}): TextTokenizer {
   try {
     return parse(json, options)
   } catch (thrown) {
@@ -73,7 +74,7 @@ export function tokenizerFromJson(json: unknown, options: FromJsonOptions = {}):
   }
 }
 
-function parse(json: unknown, options: FromJsonOptions): Tokenizer {
+function parse(json: unknown, options: FromJsonOptions): TextTokenizer {
   const file = objectAt(json, 'tokenizer.json')
   const config: Fields = isObject(options.config) ? options.config : {}
   const generation: Fields = isObject(options.generation) ? options.generation : {}
@@ -92,14 +93,14 @@ function parse(json: unknown, options: FromJsonOptions): Tokenizer {
   const bosId = idOf(contentOf(config.bos_token)) ?? (config.bos_token === null ? undefined : usual(usualBos))
   const eosId = idOf(contentOf(config.eos_token)) ?? (config.eos_token === null ? undefined : usual(usualEos))
 
-  const cuts = [...(pre ? [pre.cut] : []), ...(model.boundaries ? [fromScan(model.boundaries)] : [])]
   return assemble({
     vocabulary,
     added,
     normalize: normalizer,
-    cut: cuts.length > 0 ? sequence(cuts) : undefined,
+    steps: [...(pre?.steps ?? []), ...(model.boundaries ? [{ scan: model.boundaries }] : [])],
     model: model.model,
     frame: withConfig(framed, config, bosId, eosId),
+    settings: parseBatchSettings(file),
     detokenizer: file.decoder === undefined && bytes ? byteLevelDetokenizer : detokenizer,
     bosId,
     eosId,
@@ -114,8 +115,7 @@ function parse(json: unknown, options: FromJsonOptions): Tokenizer {
 /** Llama's older files leave BOS and EOS to two flags of tokenizer_config.json. */
 function withConfig(frame: Frame, config: Fields, bosId: number | undefined, eosId: number | undefined): Frame {
   if (frame.before.length > 0 || frame.after.length > 0) return frame
-  return {
-    before: config.add_bos_token === true && bosId !== undefined ? [bosId] : [],
-    after: config.add_eos_token === true && eosId !== undefined ? [eosId] : [],
-  }
+  const before = config.add_bos_token === true && bosId !== undefined ? [bosId] : []
+  const after = config.add_eos_token === true && eosId !== undefined ? [eosId] : []
+  return before.length + after.length === 0 ? frame : { ...frameOf(before, after), trim: frame.trim }
 }

@@ -1,4 +1,7 @@
+export type { Padding, Truncation } from './batch-settings.js'
+export type { Encoding } from './encoding.js'
 export type { FromJsonOptions } from './from-json.js'
+export type { EncodeBatchOptions, EncodeInput } from './text-tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 export { type ExtendTokenizerOptions, extendTokenizer } from './train/extend-tokenizer.js'
 export type { TokenizerJson, WordCut } from './train/tokenizer-json.js'

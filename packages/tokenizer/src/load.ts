@@ -1,8 +1,9 @@
-import { messageOf, type Tokenizer, usageError } from '@qt/core'
+import { messageOf, usageError } from '@qt/core'
 import { readGguf } from '@qt/weights'
 import { inFile, invalid } from './errors.js'
 import { tokenizerFromGguf } from './from-gguf.js'
 import { tokenizerFromJson } from './from-json.js'
+import type { TextTokenizer } from './text-tokenizer.js'
 
 /** The largest tokenizer.json there is has about 40 MB. */
 const largestJson = 512 * 2 ** 20
@@ -16,7 +17,7 @@ const largestJson = 512 * 2 ** 20
  * tokenizer.decode(tokenizer.encode('I search the altar'))
  * ```
  */
-export async function loadTokenizer(path: string): Promise<Tokenizer> {
+export async function loadTokenizer(path: string): Promise<TextTokenizer> {
   const file = await fileIn(path)
   if (await isGguf(file)) {
     const gguf = await readGguf(file)
@@ -90,7 +91,7 @@ async function beside<T>(file: string, read: (file: string) => Promise<T>): Prom
   return there ? read(file) : undefined
 }
 
-async function loadJson(file: string): Promise<Tokenizer> {
+async function loadJson(file: string): Promise<TextTokenizer> {
   const { readFile } = await import('node:fs/promises')
   const { dirname, join } = await import('node:path')
   const folder = dirname(file)

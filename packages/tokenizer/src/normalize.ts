@@ -1,11 +1,22 @@
+import { type Aligned, mapAligned, normalFormAligned, prependAligned, replaceAligned, sliceAligned } from './aligned.js'
 import { unsupported } from './errors.js'
 import { component, type Fields, flagAt, listAt, objectAt, textAt } from './fields.js'
 import { literalRegex, translateRegex } from './regex.js'
 
-export type Normalizer = (text: string) => string
+/** What is done to a text before it is cut: at once, and followed character by character. Both give the same text. */
+export interface Normalizer {
+  readonly text: (text: string) => string
+  readonly aligned: (source: Aligned) => Aligned
+}
 
 /** Lower case character by character: JavaScript alone would write a final Σ as ς. */
-const lowercase: Normalizer = (text) => text.replaceAll('Σ', 'σ').toLowerCase()
+const lowercase = (text: string): string => text.replaceAll('Σ', 'σ').toLowerCase()
+
+/** The same for a stretch between added tokens; `leading`: it begins the text or follows an added token. */
+export interface StretchNormalizer {
+  readonly text: (text: string, leading: boolean) => string
+  readonly aligned: (source: Aligned, leading: boolean) => Aligned
+}
 
 /** Characters that BERT sets apart as words of their own; the gap at 2B820 is in the original too. */
 const chinese =
@@ -18,24 +29,43 @@ interface BertNormalizerOptions {
   readonly lowercase: boolean
 }
 
+const lowercaseNormalizer: Normalizer = { text: lowercase, aligned: (source) => mapAligned(source, lowercase) }
+const replacing = (pattern: RegExp, content: string): Normalizer => ({
+  text: (text) => text.replace(pattern, () => content),
+  aligned: (source) => replaceAligned(source, pattern, content),
+})
+const normalForm = (form: 'NFC' | 'NFD' | 'NFKC' | 'NFKD'): Normalizer => ({
+  text: (text) => text.normalize(form),
+  aligned: (source) => normalFormAligned(source, form),
+})
+const without = (pattern: RegExp): Normalizer => replacing(pattern, '')
+const setApart: Normalizer = {
+  text: (text) => text.replace(chinese, ' $& '),
+  aligned: (source) => mapAligned(source, (char) => char.replace(chinese, ' $& ')),
+}
+const inTurn = (steps: readonly Normalizer[]): Normalizer => ({
+  text: (text) => steps.reduce((sofar, step) => step.text(sofar), text),
+  aligned: (source) => steps.reduce((sofar, step) => step.aligned(sofar), source),
+})
+const blanks = replacing(/\p{White_Space}/gu, ' ')
+
 /** https://github.com/google-research/bert/blob/master/tokenization.py */
 function bertNormalizer(options: BertNormalizerOptions): Normalizer {
-  return byLine(options.lowercase, (text) => {
-    let out = text
-    if (options.cleanText)
-      out = out.replace(/[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu, '').replace(/\p{White_Space}/gu, ' ')
-    if (options.chineseCharacters) out = out.replace(chinese, ' $& ')
-    if (options.stripAccents) out = out.normalize('NFD').replace(/\p{Mn}/gu, '')
-    return options.lowercase ? lowercase(out) : out
-  })
+  const steps = [
+    ...(options.cleanText ? [without(/[\0\ufffd]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu), blanks] : []),
+    ...(options.chineseCharacters ? [setApart] : []),
+    ...(options.stripAccents ? [normalForm('NFD'), without(/\p{Mn}/gu)] : []),
+    ...(options.lowercase ? [lowercaseNormalizer] : []),
+  ]
+  return byLine(options.lowercase, inTurn(steps))
 }
 
 const printableAscii = /^[ -~]*$/
 
 /** What BERT does to a line of plain ASCII is to lower its case: only other lines need the full treatment. */
-function byLine(lower: boolean, normalize: Normalizer): Normalizer {
-  const line = (text: string) => (printableAscii.test(text) ? (lower ? text.toLowerCase() : text) : normalize(text))
-  return (text) => text.split('\n').map(line).join(normalize('\n'))
+function byLine(lower: boolean, normalizer: Normalizer): Normalizer {
+  const line = (text: string) => (printableAscii.test(text) ? (lower ? text.toLowerCase() : text) : normalizer.text(text))
+  return { ...normalizer, text: (text) => text.split('\n').map(line).join(normalizer.text('\n')) }
 }
 
 /** The `pattern` of Split and Replace: {"String": …} or {"Regex": …}. */
@@ -57,9 +87,17 @@ function bertFrom(fields: Fields, field: string): Normalizer {
 }
 
 function strip(left: boolean, right: boolean): Normalizer {
-  return (text) => {
-    const start = left ? text.replace(/^\p{White_Space}+/u, '') : text
+  const text = (source: string): string => {
+    const start = left ? source.replace(/^\p{White_Space}+/u, '') : source
     return right ? start.replace(/(?<!\p{White_Space})\p{White_Space}+$/u, '') : start
+  }
+  return {
+    text,
+    aligned: (source) => {
+      const rest = text(source.text)
+      const start = left ? source.text.length - source.text.replace(/^\p{White_Space}+/u, '').length : 0
+      return sliceAligned(source, start, start + rest.length)
+    },
   }
 }
 
@@ -73,26 +111,29 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
       const steps = listAt(fields.normalizers, `${field}.normalizers`)
         .map((step, i) => parseNormalizer(step, `${field}.normalizers[${i}]`))
         .filter((step) => step !== undefined)
-      return (text) => steps.reduce((sofar, step) => step(sofar), text)
+      return inTurn(steps)
     }
     case 'Prepend': {
       const prefix = textAt(fields.prepend, `${field}.prepend`)
-      return (text) => (text === '' ? text : prefix + text)
+      return {
+        text: (text) => (text === '' ? text : prefix + text),
+        aligned: (source) => (source.text === '' ? source : prependAligned(source, prefix)),
+      }
     }
     case 'Replace': {
       const pattern = patternAt(fields.pattern, `${field}.pattern`)
       const content = textAt(fields.content, `${field}.content`)
-      return (text) => text.replace(pattern, () => content)
+      return replacing(pattern, content)
     }
     case 'NFC':
     case 'NFD':
     case 'NFKC':
     case 'NFKD':
-      return (text) => text.normalize(type)
+      return normalForm(type)
     case 'Lowercase':
-      return lowercase
+      return lowercaseNormalizer
     case 'StripAccents':
-      return (text) => text.replace(/\p{M}/gu, '')
+      return without(/\p{M}/gu)
     case 'Strip':
       return strip(
         flagAt(fields.strip_left, `${field}.strip_left`, true),
@@ -107,11 +148,24 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
 
 /** BERT's normalisation as llama.cpp has it: all marks go, and control characters that are white space part words. */
 export function ggmlBertNormalizer(lower: boolean, stripAccents: boolean): Normalizer {
-  return byLine(lower, (text) => {
-    let out = stripAccents ? text.normalize('NFD') : text
-    out = out.replace(/\p{White_Space}/gu, ' ').replace(/[\0\ufffd\p{Cc}\p{Cf}\p{Co}]/gu, '')
-    if (stripAccents) out = out.replace(/\p{M}/gu, '')
-    if (lower) out = lowercase(out)
-    return out.replace(chinese, ' $& ')
-  })
+  return byLine(
+    lower,
+    inTurn([
+      ...(stripAccents ? [normalForm('NFD')] : []),
+      blanks,
+      without(/[\0\ufffd\p{Cc}\p{Cf}\p{Co}]/gu),
+      ...(stripAccents ? [without(/\p{M}/gu)] : []),
+      ...(lower ? [lowercaseNormalizer] : []),
+      setApart,
+    ]),
+  )
+}
+
+/** Spaces as ▁, and one before a text that begins, as llama.cpp does it for SentencePiece's vocabularies. */
+export function ggmlMarks(prefix: boolean): StretchNormalizer {
+  const marks = replacing(/ /g, '▁')
+  return {
+    text: (text, leading) => marks.text(prefix && leading ? ` ${text}` : text),
+    aligned: (source, leading) => marks.aligned(prefix && leading ? prependAligned(source, ' ') : source),
+  }
 }

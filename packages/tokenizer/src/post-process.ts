@@ -1,13 +1,35 @@
 import { invalid, unsupported } from './errors.js'
-import { component, listAt, numberAt, objectAt, textAt } from './fields.js'
+import { component, type Fields, flagAt, listAt, numberAt, objectAt, textAt } from './fields.js'
 
-/** The special tokens around a text. */
+/** One place of a template: the first or second text, or a special token. */
+export type FrameItem = { readonly text: 0 | 1; readonly type: number } | { readonly id: number; readonly type: number }
+
+/** The special tokens around one text and around two. */
 export interface Frame {
   readonly before: readonly number[]
   readonly after: readonly number[]
+  readonly single: readonly FrameItem[]
+  /** Undefined when the file does not say how two texts stand together. */
+  readonly pair: readonly FrameItem[] | undefined
+  /** White space at the ends of tokens does not count to what they stand for; `prefix`: the tokenizer put one before the text. */
+  readonly trim: { readonly prefix: boolean } | undefined
 }
 
-const noFrame: Frame = { before: [], after: [] }
+const text = (which: 0 | 1, type: number = which): FrameItem => ({ text: which, type })
+const token =
+  (type: number) =>
+  (id: number): FrameItem => ({ id, type })
+
+/** Special tokens before and after one text. */
+export const frameOf = (before: readonly number[], after: readonly number[], pair?: readonly FrameItem[]): Frame => ({
+  before,
+  after,
+  single: [...before.map(token(0)), text(0), ...after.map(token(0))],
+  pair,
+  trim: undefined,
+})
+
+const noFrame: Frame = frameOf([], [], [text(0), text(1)])
 
 type HasId = (id: number) => boolean
 
@@ -17,52 +39,79 @@ function known(value: unknown, hasId: HasId, field: string): number {
   throw invalid(field, `The post-processor names the id ${id}, which the vocabulary lacks.`)
 }
 
-function template(single: unknown, specials: unknown, hasId: HasId, field: string): Frame {
-  const before: number[] = []
-  const after: number[] = []
-  let seen = false
+function template(list: unknown, specials: unknown, hasId: HasId, at: string, field: string): FrameItem[] {
   const table = objectAt(specials ?? {}, `${field}.special_tokens`)
-  for (const [i, entry] of listAt(single, `${field}.single`).entries()) {
-    const at = `${field}.single[${i}]`
-    const item = objectAt(entry, at)
+  return listAt(list, at).flatMap((entry, i): FrameItem[] => {
+    const item = objectAt(entry, `${at}[${i}]`)
     if (item.Sequence !== undefined) {
-      if (seen) throw unsupported(at, 'a template that repeats the text')
-      seen = true
-      continue
+      const fields = objectAt(item.Sequence, `${at}[${i}].Sequence`)
+      return [text(fields.id === 'B' ? 1 : 0, numberAt(fields.type_id ?? 0, `${at}[${i}].Sequence.type_id`))]
     }
-    const name = textAt(objectAt(item.SpecialToken, `${at}.SpecialToken`).id, `${at}.SpecialToken.id`)
+    const fields = objectAt(item.SpecialToken, `${at}[${i}].SpecialToken`)
+    const name = textAt(fields.id, `${at}[${i}].SpecialToken.id`)
+    const type = numberAt(fields.type_id ?? 0, `${at}[${i}].SpecialToken.type_id`)
     const ids = listAt(objectAt(table[name], `${field}.special_tokens.${name}`).ids, `${field}.special_tokens.${name}.ids`)
-    for (const id of ids) (seen ? after : before).push(known(id, hasId, `${field}.special_tokens.${name}.ids`))
-  }
-  if (!seen) throw invalid(`${field}.single`, 'The template of the post-processor has no place for the text.')
-  return { before, after }
+    return ids.map((id) => token(type)(known(id, hasId, `${field}.special_tokens.${name}.ids`)))
+  })
 }
 
-function pair(value: unknown, hasId: HasId, field: string): number {
+function fromTemplate(fields: Fields, hasId: HasId, field: string): Frame {
+  const single = template(fields.single, fields.special_tokens, hasId, `${field}.single`, field)
+  const texts = single.flatMap((item, i) => ('text' in item ? [i] : []))
+  const [at] = texts
+  if (at === undefined) throw invalid(`${field}.single`, 'The template of the post-processor has no place for the text.')
+  if (texts.length > 1) throw unsupported(`${field}.single[${texts[1]}]`, 'a template that repeats the text')
+  const idsOf = (items: readonly FrameItem[]) => items.flatMap((item) => ('id' in item ? [item.id] : []))
+  const pair =
+    fields.pair === undefined || fields.pair === null
+      ? undefined
+      : template(fields.pair, fields.special_tokens, hasId, `${field}.pair`, field)
+  return { before: idsOf(single.slice(0, at)), after: idsOf(single.slice(at + 1)), single, pair, trim: undefined }
+}
+
+function namedId(value: unknown, hasId: HasId, field: string): number {
   const [, id] = listAt(value, field)
   return known(id, hasId, `${field}[1]`)
 }
 
-/** The `post_processor` of a tokenizer.json, for one text. */
+const trimOf = (fields: Fields, field: string): Frame['trim'] =>
+  flagAt(fields.trim_offsets, `${field}.trim_offsets`, true)
+    ? { prefix: flagAt(fields.add_prefix_space, `${field}.add_prefix_space`, true) }
+    : undefined
+
+/** One processor after another: the tokens of the later stand around those of the earlier. */
+function around(inner: Frame, outer: Frame): Frame {
+  const before = [...outer.before, ...inner.before]
+  const after = [...inner.after, ...outer.after]
+  const trim = outer.trim ?? inner.trim
+  if (inner.before.length + inner.after.length === 0) return { ...outer, trim }
+  if (outer.before.length + outer.after.length === 0) return { ...inner, trim }
+  return { ...frameOf(before, after), trim }
+}
+
+/** The `post_processor` of a tokenizer.json. */
 export function parsePostProcessor(value: unknown, hasId: HasId, field = 'post_processor'): Frame {
   const part = component(value, field)
   if (part === undefined) return noFrame
   const { type, fields } = part
   switch (type) {
     case 'ByteLevel':
-      return noFrame
+      return { ...noFrame, trim: trimOf(fields, field) }
     case 'TemplateProcessing':
-      return template(fields.single, fields.special_tokens, hasId, field)
+      return fromTemplate(fields, hasId, field)
     case 'BertProcessing':
-    case 'RobertaProcessing':
-      return { before: [pair(fields.cls, hasId, `${field}.cls`)], after: [pair(fields.sep, hasId, `${field}.sep`)] }
+    case 'RobertaProcessing': {
+      const cls = namedId(fields.cls, hasId, `${field}.cls`)
+      const sep = namedId(fields.sep, hasId, `${field}.sep`)
+      const special = token(0)
+      if (type === 'BertProcessing') return frameOf([cls], [sep], [special(cls), text(0), special(sep), text(1), token(1)(sep)])
+      const pair = [special(cls), text(0), special(sep), special(sep), text(1, 0), special(sep)]
+      return { ...frameOf([cls], [sep], pair), trim: trimOf(fields, field) }
+    }
     case 'Sequence':
       return listAt(fields.processors, `${field}.processors`)
         .map((step, i) => parsePostProcessor(step, hasId, `${field}.processors[${i}]`))
-        .reduce(
-          (inner, outer) => ({ before: [...outer.before, ...inner.before], after: [...inner.after, ...outer.after] }),
-          noFrame,
-        )
+        .reduce(around, noFrame)
     default:
       throw unsupported(field, `the post-processor "${type}"`)
   }

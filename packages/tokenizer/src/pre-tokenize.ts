@@ -9,12 +9,31 @@ export type EmitWord = (text: string, from: number, to: number, first: boolean) 
 /** Cuts `text[from, to)` into words, perhaps rewriting it; `first` marks the piece that begins the whole text. */
 export type PreTokenizer = (text: string, from: number, to: number, first: boolean, emit: EmitWord) => void
 
-export const fromScan =
+/** One step of cutting: what is put before the piece, which letters become others, and where it is cut. */
+export interface CutStep {
+  /** Puts something before the piece at most, and swaps letters for others. */
+  readonly rewrite?: (piece: string, first: boolean) => string
+  readonly scan?: Scan
+}
+
+const fromScan =
   (scan: Scan): PreTokenizer =>
   (text, from, to, first, emit) =>
     scan(text, from, to, (start, end) => emit(text, start, end, first && start === from))
 
-export function sequence(steps: readonly PreTokenizer[]): PreTokenizer {
+function fromStep({ rewrite, scan }: CutStep): PreTokenizer {
+  if (rewrite === undefined) return scan ? fromScan(scan) : (text, from, to, first, emit) => emit(text, from, to, first)
+  return (text, from, to, first, emit) => {
+    const piece = rewrite(text.slice(from, to), first)
+    if (scan === undefined) return emit(piece, 0, piece.length, first)
+    scan(piece, 0, piece.length, (start, end) => emit(piece, start, end, first && start === 0))
+  }
+}
+
+/** The steps as one function. */
+export const preTokenizer = (steps: readonly CutStep[]): PreTokenizer => sequence(steps.map(fromStep))
+
+function sequence(steps: readonly PreTokenizer[]): PreTokenizer {
   const [head, ...rest] = steps
   if (head === undefined) return (text, from, to, first, emit) => emit(text, from, to, first)
   if (rest.length === 0) return head
@@ -33,19 +52,19 @@ const markScan: (mark: string) => Scan = (mark) => (text, from, to, emit) => {
   if (start < to) emit(start, to)
 }
 
-function metaspace(fields: Fields, field: string): PreTokenizer {
+function metaspace(fields: Fields, field: string): CutStep {
   const mark = textAt(fields.replacement ?? '▁', `${field}.replacement`)
   const legacy = flagAt(fields.add_prefix_space, `${field}.add_prefix_space`, true) ? 'always' : 'never'
   const scheme = textAt(fields.prepend_scheme ?? legacy, `${field}.prepend_scheme`)
   if (!['always', 'never', 'first'].includes(scheme)) throw unsupported(field, `the prepend scheme "${scheme}"`)
   const split = flagAt(fields.split, `${field}.split`, true)
-  const scan = markScan(mark)
-  return (text, from, to, first, emit) => {
-    const replaced = text.slice(from, to).replaceAll(' ', mark)
-    const prepend = (scheme === 'always' || (scheme === 'first' && first)) && !replaced.startsWith(mark)
-    const piece = prepend ? mark + replaced : replaced
-    if (!split) return emit(piece, 0, piece.length, first)
-    scan(piece, 0, piece.length, (start, end) => emit(piece, start, end, first && start === 0))
+  return {
+    rewrite: (piece, first) => {
+      const replaced = piece.replaceAll(' ', mark)
+      const prepend = (scheme === 'always' || (scheme === 'first' && first)) && !replaced.startsWith(mark)
+      return prepend ? mark + replaced : replaced
+    },
+    ...(split ? { scan: markScan(mark) } : {}),
   }
 }
 
@@ -55,14 +74,14 @@ const asciiOrUnicodePunctuation = /[\p{P}!-/:-@[-`{-~]/gu
 const wordsAndSymbols =
   /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]+|[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}\p{White_Space}]+/gu
 
-/** The definition of `bertPreTokenizer`, which a test holds equal to it. */
-export const bertReference: PreTokenizer = sequence([
-  fromScan(splitScan(whitespace, 'Removed')),
-  fromScan(splitScan(asciiOrUnicodePunctuation)),
-])
+/** The definition of `bertSteps`, which a test holds equal to it. */
+export const bertReference: readonly CutStep[] = [
+  { scan: splitScan(whitespace, 'Removed') },
+  { scan: splitScan(asciiOrUnicodePunctuation) },
+]
 
 /** Words between white space, and every punctuation character by itself. */
-export const bertPreTokenizer: PreTokenizer = fromScan(bertScan)
+export const bertSteps: readonly CutStep[] = [{ scan: bertScan }]
 
 const behaviors: readonly string[] = ['Isolated', 'Removed', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']
 const isBehavior = (text: string): text is SplitBehavior => behaviors.includes(text)
@@ -73,36 +92,38 @@ function behaviorAt(value: unknown, field: string): SplitBehavior {
   throw unsupported(field, `the split behavior "${text}"`)
 }
 
-function split(fields: Fields, field: string): PreTokenizer {
+function split(fields: Fields, field: string): CutStep {
   const behavior = behaviorAt(fields.behavior, `${field}.behavior`)
   const invert = flagAt(fields.invert, `${field}.invert`, false)
   const { pattern } = fields
   const regex = isObject(pattern) ? pattern.Regex : undefined
   const scan = typeof regex === 'string' ? handWritten.get(regex) : undefined
   // The hand-written patterns leave no gaps, so that keeping matches or keeping everything is the same.
-  if (scan && (behavior === 'Isolated' || (behavior === 'Removed' && invert))) return fromScan(scan)
-  return fromScan(splitScan(patternAt(pattern, `${field}.pattern`), behavior, invert))
+  if (scan && (behavior === 'Isolated' || (behavior === 'Removed' && invert))) return { scan }
+  return { scan: splitScan(patternAt(pattern, `${field}.pattern`), behavior, invert) }
 }
 
-function byteLevel(fields: Fields, field: string): PreTokenizer {
-  const scan = flagAt(fields.use_regex, `${field}.use_regex`, true) ? gpt2Scan : undefined
-  const steps: PreTokenizer[] = scan ? [fromScan(scan)] : []
-  if (flagAt(fields.add_prefix_space, `${field}.add_prefix_space`, true)) {
-    steps.unshift((text, from, to, first, emit) => {
-      if (text[from] === ' ') return emit(text, from, to, first)
-      const piece = ` ${text.slice(from, to)}`
-      emit(piece, 0, piece.length, first)
-    })
+function byteLevel(fields: Fields, field: string): CutStep {
+  return {
+    ...(flagAt(fields.add_prefix_space, `${field}.add_prefix_space`, true)
+      ? { rewrite: (piece: string) => (piece.startsWith(' ') ? piece : ` ${piece}`) }
+      : {}),
+    ...(flagAt(fields.use_regex, `${field}.use_regex`, true) ? { scan: gpt2Scan } : {}),
   }
-  return sequence(steps)
+}
+
+export interface PreTokenizerParts {
+  readonly steps: readonly CutStep[]
+  /** It turns words into bytes. */
+  readonly bytes: boolean
 }
 
 /** The `pre_tokenizer` of a tokenizer.json, and whether it turns words into bytes. */
-export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): { cut: PreTokenizer; bytes: boolean } | undefined {
+export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreTokenizerParts | undefined {
   const part = component(value, field)
   if (part === undefined) return undefined
   const { type, fields } = part
-  const characters = (cut: PreTokenizer) => ({ cut, bytes: false })
+  const characters = (...steps: CutStep[]): PreTokenizerParts => ({ steps, bytes: false })
   switch (type) {
     case 'Sequence': {
       const steps = listAt(fields.pretokenizers, `${field}.pretokenizers`).map((step, i) => ({
@@ -110,28 +131,28 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): { cu
         step: parsePreTokenizer(step, `${field}.pretokenizers[${i}]`),
       }))
       for (const { at, step } of steps.slice(0, -1)) if (step?.bytes) throw unsupported(at, 'a pre-tokenizer after ByteLevel')
-      return { cut: sequence(steps.flatMap(({ step }) => (step ? [step.cut] : []))), bytes: steps.at(-1)?.step?.bytes ?? false }
+      return { steps: steps.flatMap(({ step }) => step?.steps ?? []), bytes: steps.at(-1)?.step?.bytes ?? false }
     }
     case 'ByteLevel':
-      return { cut: byteLevel(fields, field), bytes: true }
+      return { steps: [byteLevel(fields, field)], bytes: true }
     case 'Split':
       return characters(split(fields, field))
     case 'Digits':
       return characters(
         flagAt(fields.individual_digits, `${field}.individual_digits`, false)
-          ? fromScan(digitsScan)
-          : fromScan(splitScan(/\p{N}+/gu)),
+          ? { scan: digitsScan }
+          : { scan: splitScan(/\p{N}+/gu) },
       )
     case 'Metaspace':
       return characters(metaspace(fields, field))
     case 'BertPreTokenizer':
-      return characters(bertPreTokenizer)
+      return characters(...bertSteps)
     case 'Whitespace':
-      return characters(fromScan(splitScan(wordsAndSymbols, 'Removed', true)))
+      return characters({ scan: splitScan(wordsAndSymbols, 'Removed', true) })
     case 'WhitespaceSplit':
-      return characters(fromScan(splitScan(whitespace, 'Removed')))
+      return characters({ scan: splitScan(whitespace, 'Removed') })
     case 'Punctuation':
-      return characters(fromScan(splitScan(asciiOrUnicodePunctuation, behaviorAt(fields.behavior, `${field}.behavior`))))
+      return characters({ scan: splitScan(asciiOrUnicodePunctuation, behaviorAt(fields.behavior, `${field}.behavior`)) })
     default:
       throw unsupported(field, `the pre-tokenizer "${type}"`)
   }

@@ -1,9 +1,9 @@
-import type { Tokenizer as CoreTokenizer } from '@qt/core'
 import { tokenizerFromGguf } from './from-gguf.js'
 import { tokenizerFromJson } from './from-json.js'
 import { loadTokenizer } from './load.js'
+import type { TextTokenizer } from './text-tokenizer.js'
 
-export type Tokenizer = CoreTokenizer
+export type Tokenizer = TextTokenizer
 
 /**
  * Text ↔ token ids, from a GGUF file or a tokenizer.json.

@@ -4,7 +4,7 @@ import type { Ids } from '../ids.js'
 import { type Merges, mergeSymbols } from '../merge.js'
 import { PairTable } from '../pair-table.js'
 import type { Vocabulary } from '../vocabulary.js'
-import type { Model } from './model.js'
+import type { EmitToken, Model } from './model.js'
 
 export interface BpeOptions {
   readonly vocabulary: Vocabulary
@@ -55,6 +55,7 @@ export function bpe(options: BpeOptions): Model {
   const { ids } = vocabulary
   const merges = mergeTable(options)
   const symbolsOf = byteLevel ? byteSymbols(options) : characterSymbols(options)
+  const partsOf = partCounts(vocabulary.tokens.length, options, merges)
   let scratch = new Int32Array(256)
 
   function wholeWord(text: string, from: number, to: number): number | undefined {
@@ -65,7 +66,23 @@ export function bpe(options: BpeOptions): Model {
     return ids.get(mapped)
   }
 
+  function locate(text: string, from: number, to: number, emit: EmitToken): void {
+    const whole = ignoreMerges ? wholeWord(text, from, to) : undefined
+    if (whole !== undefined) return emit(whole, from, to)
+    const places: Place[] = []
+    const symbols = new Int32Array((to - from) * 3)
+    const initial = symbolsOf(text, from, to, symbols, places)
+    const count = mergeSymbols(symbols, initial, merges)
+    let first = 0
+    for (let i = 0; i < count; i++) {
+      const next = first + partsOf()[symbols[i]!]!
+      emit(symbols[i]!, places[first]!.from, places[next - 1]!.to)
+      first = next
+    }
+  }
+
   return {
+    locate,
     encode(text: string, from: number, to: number, out: Ids) {
       if ((to - from) * 3 > scratch.length) scratch = new Int32Array((to - from) * 3)
       if (ignoreMerges) {
@@ -80,25 +97,58 @@ export function bpe(options: BpeOptions): Model {
   }
 }
 
-type SymbolsOf = (text: string, from: number, to: number, out: Int32Array) => number
+interface Place {
+  readonly from: number
+  to: number
+}
+
+/** Writes the symbols of a word and says how many; `places`, when given, gets the characters of each. */
+type SymbolsOf = (text: string, from: number, to: number, out: Int32Array, places?: Place[]) => number
+
+/** Of how many symbols each token is merged, reckoned when first asked for. */
+function partCounts(size: number, { vocabulary: { ids }, merges }: BpeOptions, { results }: Merges): () => Int32Array {
+  let counts: Int32Array | undefined
+  return () => {
+    if (counts) return counts
+    counts = new Int32Array(size).fill(1)
+    for (const [i, [left, right]] of merges.entries()) counts[results[i]!] = counts[ids.get(left)!]! + counts[ids.get(right)!]!
+    return counts
+  }
+}
 
 function byteSymbols({ vocabulary, unknown }: BpeOptions): SymbolsOf {
   const idOfByte = Int32Array.from(byteCharacters, (char) => vocabulary.ids.get(char) ?? unknown ?? -1)
-  return (text, from, to, out) => {
+  return (text, from, to, out, places) => {
     const count = writeUtf8(text, from, to, out)
+    const ofBytes = places && bytePlaces(text, from, to)
     let n = 0
     for (let i = 0; i < count; i++) {
       const id = idOfByte[out[i]!]!
-      if (id >= 0) out[n++] = id
+      if (id < 0) continue
+      if (places) places.push(ofBytes![i]!)
+      out[n++] = id
     }
     return n
   }
 }
 
+/** For each byte of UTF-8 the character it is part of. */
+function bytePlaces(text: string, from: number, to: number): Place[] {
+  const places: Place[] = []
+  for (let i = from; i < to; ) {
+    const point = text.codePointAt(i)!
+    const width = point > 0xffff ? 2 : 1
+    const bytes = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
+    for (let byte = 0; byte < bytes; byte++) places.push({ from: i, to: i + width })
+    i += width
+  }
+  return places
+}
+
 function characterSymbols(options: BpeOptions): SymbolsOf {
   const { vocabulary, byteFallback = false, unknown, fuseUnknown = false, continuingPrefix = '', wordSuffix = '' } = options
   const { ids } = vocabulary
-  return (text, from, to, out) => {
+  return (text, from, to, out, places) => {
     let n = 0
     let wasUnknown = false
     for (let i = from; i < to; ) {
@@ -106,8 +156,10 @@ function characterSymbols(options: BpeOptions): SymbolsOf {
       const char = text.slice(i, i + width)
       const name = (i > from ? continuingPrefix : '') + char + (i + width >= to ? wordSuffix : '')
       const id = ids.get(name)
+      const place = { from: i, to: i + width }
       i += width
       if (id !== undefined) {
+        places?.push(place)
         out[n++] = id
         wasUnknown = false
         continue
@@ -115,13 +167,19 @@ function characterSymbols(options: BpeOptions): SymbolsOf {
       if (byteFallback) {
         const tokens = Array.from(new TextEncoder().encode(name), (byte) => ids.get(byteToken(byte)))
         if (!tokens.includes(undefined)) {
-          for (const token of tokens) out[n++] = token!
+          for (const token of tokens) {
+            places?.push(place)
+            out[n++] = token!
+          }
           wasUnknown = false
           continue
         }
       }
       if (unknown === undefined) continue
-      if (!(fuseUnknown && wasUnknown)) out[n++] = unknown
+      if (!(fuseUnknown && wasUnknown)) {
+        places?.push(place)
+        out[n++] = unknown
+      } else if (places) places.at(-1)!.to = place.to
       wasUnknown = true
     }
     return n

@@ -1,9 +1,8 @@
 import { byteToken } from '../bytes.js'
-import type { Ids } from '../ids.js'
 import { type Merges, mergeSymbols } from '../merge.js'
 import { PairTable } from '../pair-table.js'
 import type { Vocabulary } from '../vocabulary.js'
-import type { Model } from './model.js'
+import type { EmitToken, Model } from './model.js'
 
 export interface SentencePieceOptions {
   readonly vocabulary: Vocabulary
@@ -55,31 +54,36 @@ export function sentencePiece({ vocabulary, scores, unknown }: SentencePieceOpti
   }
 
   const encoder = new TextEncoder()
-  function pushBytes(text: string, out: Ids): void {
+  function pushBytes(text: string, start: number, emit: EmitToken): void {
     for (const byte of encoder.encode(text)) {
       const id = byteIds[byte]
-      if (id !== undefined) out.push(id)
+      if (id !== undefined) emit(id, start, start + text.length)
     }
   }
 
   return {
-    encode(text, from, to, out) {
-      const symbols = new Int32Array(to - from)
-      let count = 0
-      for (let i = from; i < to; ) {
-        const point = text.codePointAt(i)!
-        // Characters outside every token wait as negative numbers, which never merge.
-        symbols[count++] = characters.get(point) ?? -point - 1
-        i += point > 0xffff ? 2 : 1
-      }
-      count = mergeSymbols(symbols, count, merges)
-      for (let i = 0; i < count; i++) {
-        const id = symbols[i]!
-        if (id < 0) pushBytes(String.fromCodePoint(-id - 1), out)
-        else if (id >= size) pushBytes(names(id), out)
-        else out.push(id)
-      }
-    },
+    encode: (text, from, to, out) => locate(text, from, to, (id) => out.push(id)),
+    locate,
+  }
+
+  function locate(text: string, from: number, to: number, emit: EmitToken): void {
+    const symbols = new Int32Array(to - from)
+    let count = 0
+    for (let i = from; i < to; ) {
+      const point = text.codePointAt(i)!
+      // Characters outside every token wait as negative numbers, which never merge.
+      symbols[count++] = characters.get(point) ?? -point - 1
+      i += point > 0xffff ? 2 : 1
+    }
+    count = mergeSymbols(symbols, count, merges)
+    let start = from
+    for (let i = 0; i < count; i++) {
+      const id = symbols[i]!
+      const name = id < 0 ? String.fromCodePoint(-id - 1) : names(id)
+      if (id < 0 || id >= size) pushBytes(name, start, emit)
+      else emit(id, start, start + name.length)
+      start += name.length
+    }
   }
 }
 

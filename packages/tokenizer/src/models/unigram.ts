@@ -1,9 +1,8 @@
 import { QtError } from '@qt/core'
 import { byteToken } from '../bytes.js'
-import type { Ids } from '../ids.js'
 import { PairTable } from '../pair-table.js'
 import type { Vocabulary } from '../vocabulary.js'
-import type { Model } from './model.js'
+import type { EmitToken, Model } from './model.js'
 
 export interface UnigramOptions {
   readonly vocabulary: Vocabulary
@@ -41,10 +40,11 @@ export function unigram({ vocabulary, scores, unknown, byteFallback }: UnigramOp
   }
   const unknownScore = scores.reduce((least, score) => Math.min(least, score), Number.MAX_VALUE) - unknownPenalty
 
-  function pushUnknown(text: string, out: Ids): void {
+  function pushUnknown(whole: string, from: number, to: number, emit: EmitToken): void {
+    const text = whole.slice(from, to)
     const bytes = byteFallback ? Array.from(new TextEncoder().encode(text), (byte) => ids.get(byteToken(byte))) : [undefined]
-    if (!bytes.includes(undefined)) for (const id of bytes) out.push(id!)
-    else if (unknown !== undefined) out.push(unknown)
+    if (!bytes.includes(undefined)) for (const id of bytes) emit(id!, from, to)
+    else if (unknown !== undefined) emit(unknown, from, to)
     else {
       throw new QtError({
         code: 'TOKENIZER_NO_UNKNOWN',
@@ -55,53 +55,56 @@ export function unigram({ vocabulary, scores, unknown, byteFallback }: UnigramOp
   }
 
   return {
-    encode(text, from, to, out) {
-      const length = to - from
-      const best = new Float64Array(length + 1).fill(Number.NEGATIVE_INFINITY)
-      const start = new Int32Array(length + 1)
-      const token = new Int32Array(length + 1).fill(-1)
-      best[0] = 0
-      for (let i = 0; i < length; ) {
-        const width = text.codePointAt(from + i)! > 0xffff && i + 1 < length ? 2 : 1
-        const sofar = best[i]!
-        let single = false
-        let node = 0
-        for (let j = i; j < length; j++) {
-          node = edges.get(node, text.charCodeAt(from + j))
-          if (node < 0) break
-          const id = ends[node]!
-          if (id < 0) continue
-          const score = sofar + scores[id]!
-          if (score > best[j + 1]!) {
-            best[j + 1] = score
-            start[j + 1] = i
-            token[j + 1] = id
-          }
-          if (j + 1 - i === width) single = true
+    encode: (text, from, to, out) => locate(text, from, to, (id) => out.push(id)),
+    locate,
+  }
+
+  function locate(text: string, from: number, to: number, emit: EmitToken): void {
+    const length = to - from
+    const best = new Float64Array(length + 1).fill(Number.NEGATIVE_INFINITY)
+    const start = new Int32Array(length + 1)
+    const token = new Int32Array(length + 1).fill(-1)
+    best[0] = 0
+    for (let i = 0; i < length; ) {
+      const width = text.codePointAt(from + i)! > 0xffff && i + 1 < length ? 2 : 1
+      const sofar = best[i]!
+      let single = false
+      let node = 0
+      for (let j = i; j < length; j++) {
+        node = edges.get(node, text.charCodeAt(from + j))
+        if (node < 0) break
+        const id = ends[node]!
+        if (id < 0) continue
+        const score = sofar + scores[id]!
+        if (score > best[j + 1]!) {
+          best[j + 1] = score
+          start[j + 1] = i
+          token[j + 1] = id
         }
-        if (!single && sofar + unknownScore > best[i + width]!) {
-          best[i + width] = sofar + unknownScore
-          start[i + width] = i
-          token[i + width] = -1
-        }
-        i += width
+        if (j + 1 - i === width) single = true
       }
-      const path: number[] = []
-      for (let end = length; end > 0; end = start[end]!) path.push(end)
-      path.reverse()
-      // Neighbouring unknown characters count as one.
-      let unknownFrom = -1
-      for (const end of path) {
-        const id = token[end]!
-        if (id < 0 || id === unknown) {
-          if (unknownFrom < 0) unknownFrom = start[end]!
-          if (end === length) pushUnknown(text.slice(from + unknownFrom, to), out)
-          continue
-        }
-        if (unknownFrom >= 0) pushUnknown(text.slice(from + unknownFrom, from + start[end]!), out)
-        unknownFrom = -1
-        out.push(id)
+      if (!single && sofar + unknownScore > best[i + width]!) {
+        best[i + width] = sofar + unknownScore
+        start[i + width] = i
+        token[i + width] = -1
       }
-    },
+      i += width
+    }
+    const path: number[] = []
+    for (let end = length; end > 0; end = start[end]!) path.push(end)
+    path.reverse()
+    // Neighbouring unknown characters count as one.
+    let unknownFrom = -1
+    for (const end of path) {
+      const id = token[end]!
+      if (id < 0 || id === unknown) {
+        if (unknownFrom < 0) unknownFrom = start[end]!
+        if (end === length) pushUnknown(text, from + unknownFrom, to, emit)
+        continue
+      }
+      if (unknownFrom >= 0) pushUnknown(text, from + unknownFrom, from + start[end]!, emit)
+      unknownFrom = -1
+      emit(id, from + start[end]!, from + end)
+    }
   }
 }

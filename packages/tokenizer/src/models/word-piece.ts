@@ -1,5 +1,5 @@
 import type { Vocabulary } from '../vocabulary.js'
-import type { Model } from './model.js'
+import type { EmitToken, Model } from './model.js'
 
 export interface WordPieceOptions {
   readonly vocabulary: Vocabulary
@@ -17,8 +17,9 @@ export function wordPiece({ vocabulary, unknown, initialPrefix, continuingPrefix
   const { ids, tokens } = vocabulary
   const longest = tokens.reduce((most, token) => Math.max(most, token?.length ?? 0), 0)
 
-  function pieces(word: string): number[] | undefined {
-    const found: number[] = []
+  /** Ids and where each ends. */
+  function pieces(word: string): { readonly id: number; readonly end: number }[] | undefined {
+    const found: { id: number; end: number }[] = []
     let start = 0
     while (start < word.length) {
       const prefix = start === 0 ? initialPrefix : continuingPrefix
@@ -30,19 +31,22 @@ export function wordPiece({ vocabulary, unknown, initialPrefix, continuingPrefix
         end--
       }
       if (id === undefined) return undefined
-      found.push(id)
+      found.push({ id, end })
       start = end
     }
     return found
   }
 
-  return {
-    encode(text, from, to, out) {
-      const word = text.slice(from, to)
-      const tooLong = word.length > maxCharacters && [...word].length > maxCharacters
-      const found = tooLong ? undefined : pieces(word)
-      if (found) for (const id of found) out.push(id)
-      else if (unknown !== undefined) out.push(unknown)
-    },
+  function locate(text: string, from: number, to: number, emit: EmitToken): void {
+    const word = text.slice(from, to)
+    const tooLong = word.length > maxCharacters && [...word].length > maxCharacters
+    let start = from
+    for (const { id, end } of (tooLong ? undefined : pieces(word)) ?? []) {
+      emit(id, start, from + end)
+      start = from + end
+    }
+    if (start === from && unknown !== undefined) emit(unknown, from, to)
   }
+
+  return { locate, encode: (text, from, to, out) => locate(text, from, to, (id) => out.push(id)) }
 }

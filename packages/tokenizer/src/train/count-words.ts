@@ -1,6 +1,8 @@
-import type { PreTokenizer } from '../pre-tokenize.js'
+import type { Normalizer } from '../normalize.js'
+import { type PreTokenizerParts, preTokenizer } from '../pre-tokenize.js'
 import { gpt2Scan } from '../scanners.js'
 import { wellFormed } from '../unicode.js'
+import type { TrainProgress } from './training.js'
 
 /** A slice of a long text keeps all of it in memory; this copy does not. */
 const ownCopy = (word: string) => (word.length < 13 ? word : word.split('').join(''))
@@ -16,13 +18,27 @@ export function countWords(text: string, counts: Map<string, number>): void {
   })
 }
 
+/** The words of all texts, each with how often it is there. Only different words are held in memory. */
+export async function countTexts(
+  texts: Iterable<string> | AsyncIterable<string>,
+  count: typeof countWords,
+  breathe: (progress: TrainProgress) => Promise<void>,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>()
+  let seen = 0
+  for await (const text of texts) {
+    count(text, counts)
+    await breathe({ phase: 'count', done: ++seen, total: undefined })
+  }
+  return counts
+}
+
 /** Counts words as a pre-tokenizer cuts them, after a normaliser. */
-export function wordCounter(
-  pre: { readonly cut: PreTokenizer } | undefined,
-  normalize: (text: string, leading: boolean) => string = (text) => text,
-): typeof countWords {
+export function wordCounter(pre: PreTokenizerParts | undefined, normalizer?: Normalizer): typeof countWords {
+  const cut = preTokenizer(pre?.steps ?? [])
   return (text, counts) => {
-    const whole = normalize(wellFormed(text), true)
+    const formed = wellFormed(text)
+    const whole = normalizer?.text(formed) ?? formed
     const add = (piece: string, from: number, to: number): void => {
       if (to === from) return
       const word = piece.slice(from, to)
@@ -30,7 +46,6 @@ export function wordCounter(
       if (count === undefined) counts.set(ownCopy(word), 1)
       else counts.set(word, count + 1)
     }
-    if (pre === undefined) add(whole, 0, whole.length)
-    else pre.cut(whole, 0, whole.length, true, add)
+    cut(whole, 0, whole.length, true, add)
   }
 }

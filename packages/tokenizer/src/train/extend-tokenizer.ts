@@ -5,7 +5,7 @@ import { Ids } from '../ids.js'
 import { parseModel } from '../json-model.js'
 import { parseNormalizer } from '../normalize.js'
 import { parsePreTokenizer } from '../pre-tokenize.js'
-import { wordCounter } from './count-words.js'
+import { countTexts, wordCounter } from './count-words.js'
 import { PairCounts } from './pair-counts.js'
 import { specialToken } from './tokenizer-json.js'
 import { breather, stopIfAborted, type TrainOptions } from './training.js'
@@ -52,12 +52,7 @@ export async function extendTokenizer(
   const added = (file.added_tokens === undefined ? [] : listAt(file.added_tokens, 'added_tokens')).filter(isObject)
   const count = wordCounter(pre, parseNormalizer(file.normalizer))
   const breathe = breather({ ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) })
-  const counts = new Map<string, number>()
-  let seen = 0
-  for await (const text of texts) {
-    count(text, counts)
-    await breathe({ phase: 'count', done: ++seen, total: undefined })
-  }
+  const counts = await countTexts(texts, count, breathe)
 
   const vocab: Record<string, number> = Object.assign(Object.create(null), Object.fromEntries(vocabulary.ids))
   const names = new Map([...vocabulary.ids].map(([token, id]) => [id, token]))

@@ -1,7 +1,8 @@
 import { byteCharacters, writeUtf8 } from '../bytes.js'
 import { parsePreTokenizer } from '../pre-tokenize.js'
-import { countWords, wordCounter } from './count-words.js'
+import { countTexts, countWords, wordCounter } from './count-words.js'
 import { PairCounts } from './pair-counts.js'
+import { TokenIds } from './token-ids.js'
 import { byteLevelJson, preTokenizers, type TokenizerJson, type WordCut } from './tokenizer-json.js'
 import { breather, checkMinFrequency, checkTraining, stopIfAborted, type TrainOptions, type TrainProgress } from './training.js'
 
@@ -39,27 +40,15 @@ export async function trainBpe(
   stopIfAborted(signal)
   const breathe = breather(options)
 
-  const counts = new Map<string, number>()
-  let seen = 0
   const count = cut === 'gpt2' ? countWords : wordCounter(parsePreTokenizer(preTokenizers[cut]))
-  for await (const text of texts) {
-    count(text, counts)
-    await breathe({ phase: 'count', done: ++seen, total: undefined })
-  }
+  const counts = await countTexts(texts, count, breathe)
 
-  const tokens: string[] = []
-  const ids = new Map<string, number>()
-  const idOf = (token: string): number => {
-    const known = ids.get(token)
-    if (known !== undefined) return known
-    ids.set(token, tokens.length)
-    return tokens.push(token) - 1
-  }
-  for (const token of specialTokens) idOf(token)
+  const vocabulary = new TokenIds(specialTokens)
+  const { tokens } = vocabulary
   const special = tokens.length
-  for (const char of [...byteCharacters].sort()) idOf(char)
+  for (const char of [...byteCharacters].sort()) vocabulary.of(char)
 
-  const byteIds = byteCharacters.map(idOf)
+  const byteIds = byteCharacters.map((char) => vocabulary.of(char))
   const words = [...counts.keys()].map((word) => {
     const bytes = new Uint8Array(word.length * 3)
     return Int32Array.from(bytes.subarray(0, writeUtf8(word, 0, word.length, bytes)), (byte) => byteIds[byte]!)
@@ -75,7 +64,7 @@ export async function trainBpe(
     const key = `${left} ${right}`
     merges.delete(key)
     merges.set(key, [left, right])
-    pairs.merge(best, idOf(left + right))
+    pairs.merge(best, vocabulary.of(left + right))
     await breathe({ phase: 'merge', done: tokens.length, total: vocabularySize })
   }
   onProgress?.({ phase: 'merge', done: tokens.length, total: vocabularySize })

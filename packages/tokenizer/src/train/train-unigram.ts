@@ -1,6 +1,6 @@
 import { usageError } from '@qt/core'
 import { parsePreTokenizer } from '../pre-tokenize.js'
-import { wordCounter } from './count-words.js'
+import { countTexts, wordCounter } from './count-words.js'
 import { specialToken } from './tokenizer-json.js'
 import { breather, checkTraining, stopIfAborted, type TrainOptions } from './training.js'
 
@@ -43,12 +43,7 @@ export async function trainUnigram(
   const breathe = breather(options)
   const preTokenizer = { type: 'Metaspace', replacement: '▁', prepend_scheme: 'always', split: true }
   const count = wordCounter(parsePreTokenizer(preTokenizer))
-  const counts = new Map<string, number>()
-  let seen = 0
-  for await (const text of texts) {
-    count(text, counts)
-    await breathe({ phase: 'count', done: ++seen, total: undefined })
-  }
+  const counts = await countTexts(texts, count, breathe)
   const words = [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([word, times]) => ({ characters: [...word], times }))
   const wanted = vocabularySize - specialTokens.length
   // Where there is not room for every character, the rarest are unknown.

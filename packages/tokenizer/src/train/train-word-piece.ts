@@ -1,7 +1,8 @@
 import { parseNormalizer } from '../normalize.js'
 import { parsePreTokenizer } from '../pre-tokenize.js'
-import { wordCounter } from './count-words.js'
+import { countTexts, wordCounter } from './count-words.js'
 import { PairCounts } from './pair-counts.js'
+import { TokenIds } from './token-ids.js'
 import { specialToken } from './tokenizer-json.js'
 import { breather, checkMinFrequency, checkTraining, stopIfAborted, type TrainOptions } from './training.js'
 
@@ -37,22 +38,10 @@ export async function trainWordPiece(
   const normalizer = { type: 'BertNormalizer', clean_text: true, handle_chinese_chars: true, strip_accents: null, lowercase }
   const preTokenizer = { type: 'BertPreTokenizer' }
   const count = wordCounter(parsePreTokenizer(preTokenizer), parseNormalizer(normalizer))
-  const counts = new Map<string, number>()
-  let seen = 0
-  for await (const text of texts) {
-    count(text, counts)
-    await breathe({ phase: 'count', done: ++seen, total: undefined })
-  }
+  const counts = await countTexts(texts, count, breathe)
 
-  const tokens: string[] = []
-  const ids = new Map<string, number>()
-  const idOf = (token: string): number => {
-    const known = ids.get(token)
-    if (known !== undefined) return known
-    ids.set(token, tokens.length)
-    return tokens.push(token) - 1
-  }
-  for (const token of specialTokens) idOf(token)
+  const vocabulary = new TokenIds(specialTokens)
+  const { tokens } = vocabulary
   // By code point, whatever the order of the texts; where there is not room for all, the rarest are unknown.
   const symbols = new Map<string, number>()
   for (const [word, times] of counts)
@@ -63,10 +52,10 @@ export async function trainWordPiece(
   const byCode = (a: string, b: string): number => (a < b ? -1 : 1)
   const room = vocabularySize - tokens.length
   const kept = [...symbols].sort(([a, n], [b, m]) => m - n || byCode(a, b)).slice(0, room)
-  for (const symbol of kept.map(([symbol]) => symbol).sort(byCode)) idOf(symbol)
+  for (const symbol of kept.map(([symbol]) => symbol).sort(byCode)) vocabulary.of(symbol)
 
   const known = [...counts].flatMap(([word, times]) => {
-    const list = [...word].map((character, place) => ids.get(place === 0 ? character : prefix + character))
+    const list = [...word].map((character, place) => vocabulary.known(place === 0 ? character : prefix + character))
     return list.includes(undefined) ? [] : [{ times, ids: Int32Array.from(list, (id) => id ?? 0) }]
   })
   const pairs = new PairCounts(
@@ -77,7 +66,7 @@ export async function trainWordPiece(
     const best = pairs.next()
     if (best === undefined || best.count < Math.max(1, minFrequency)) break
     const right = tokens[best.right]!
-    pairs.merge(best, idOf(tokens[best.left]! + (right.startsWith(prefix) ? right.slice(prefix.length) : right)))
+    pairs.merge(best, vocabulary.of(tokens[best.left]! + (right.startsWith(prefix) ? right.slice(prefix.length) : right)))
     await breathe({ phase: 'merge', done: tokens.length, total: vocabularySize })
   }
   onProgress?.({ phase: 'merge', done: tokens.length, total: vocabularySize })

@@ -1,0 +1,89 @@
+import { type AddedToken, findTokens } from './added-tokens.js'
+import { type Aligned, alignedText, prependAligned, sliceAligned } from './aligned.js'
+import type { Parts } from './assemble.js'
+import type { Located } from './encoding.js'
+import type { CutStep } from './pre-tokenize.js'
+
+/** The tokens of a text with what each stands for: the same as encoding it, character by character. */
+export function locator(parts: Parts, added: readonly AddedToken[]): (text: string) => Located[] {
+  const { normalize, steps, model } = parts
+  const find = findTokens(added.filter((token) => !token.normalized || normalize === undefined))
+  const late = added.filter((token) => token.normalized && normalize !== undefined)
+  const findLate = findTokens(late, (token) => normalize?.text(token.content, false) ?? token.content)
+
+  function words(source: Aligned, first: boolean, out: Located[]): void {
+    cutAligned(source, first, steps, (word) => {
+      model.locate(word.text, 0, word.text.length, (id, start, end) => out.push(locatedIn(word, id, start, end)))
+    })
+  }
+
+  function stretch(source: Aligned, leading: boolean, first: boolean, out: Located[]): void {
+    const normal = normalize?.aligned(source, leading) ?? source
+    findLate(normal.text, {
+      text: (from, to) => words(sliceAligned(normal, from, to), first && from === 0, out),
+      token: (id, from, to) => out.push(locatedIn(normal, id, from, to)),
+    })
+  }
+
+  return (text) => {
+    const out: Located[] = []
+    let leading = true
+    find(text, {
+      text(from, to) {
+        stretch(alignedText(text.slice(from, to), from), leading, from === 0, out)
+        leading = false
+      },
+      token(id, from, to) {
+        out.push({ id, from, to })
+        leading = true
+      },
+    })
+    return trimmedOffsets(out, parts)
+  }
+}
+
+const locatedIn = ({ from, to }: Aligned, id: number, start: number, end: number): Located => ({
+  id,
+  from: from[start] ?? 0,
+  to: to[end - 1] ?? 0,
+})
+
+function cutAligned(piece: Aligned, first: boolean, steps: readonly CutStep[], emit: (word: Aligned) => void): void {
+  const [step, ...rest] = steps
+  if (step === undefined) {
+    if (piece.text !== '') emit(piece)
+    return
+  }
+  const written = step.rewrite ? rewritten(piece, step.rewrite(piece.text, first)) : piece
+  if (step.scan === undefined) return cutAligned(written, first, rest, emit)
+  step.scan(written.text, 0, written.text.length, (from, to) =>
+    cutAligned(sliceAligned(written, from, to), first && from === 0, rest, emit),
+  )
+}
+
+/** What is longer than before got something put in front; the other letters stand where they stood. */
+function rewritten(piece: Aligned, text: string): Aligned {
+  const { from, to } = prependAligned(piece, text.slice(0, text.length - piece.text.length))
+  return { text, from, to }
+}
+
+const isBlank = (char: string): boolean => char === 'Ġ' || /^\p{White_Space}$/u.test(char)
+
+/** Without the white space at the ends of tokens, for post-processors that ask for it. */
+function trimmedOffsets(tokens: Located[], { frame: { trim }, vocabulary }: Parts): Located[] {
+  if (trim === undefined) return tokens
+  return tokens.map((token, i) => {
+    const name = [...(vocabulary.tokens[token.id] ?? '')]
+    const solid = name.findIndex((char) => !isBlank(char))
+    let leading = solid < 0 ? name.length : solid
+    const trailing = solid < 0 ? name.length : name.length - 1 - name.findLastIndex((char) => !isBlank(char))
+    let { from, to } = token
+    if (leading > 0) {
+      // The first space may be the tokenizer's own.
+      if ((i === 0 || from === 0) && trim.prefix) leading--
+      from = Math.min(from + leading, to)
+    }
+    if (trailing > 0 && to >= trailing) to = Math.max(to - trailing, from)
+    return { id: token.id, from, to }
+  })
+}
