@@ -3,6 +3,7 @@ import { dataCases } from './data.js'
 import { decodeCases } from './decode.js'
 import { embed } from './embed.js'
 import { generate } from './generate.js'
+import { importData } from './import-data.js'
 import { likelihood } from './likelihood.js'
 import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
 import {
@@ -29,6 +30,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   ...quantizeAvx2Cases,
   ...decodeCases,
   ...dataCases,
+  'import-data': importData,
   'quantum-speed': quantumSpeed,
   'quantum-target': quantumTarget,
   'quantum-cut': quantumCut,
@@ -46,5 +48,5 @@ export const groups: Readonly<Record<string, readonly string[]>> = {
   'quantize-all': Object.keys(quantizeCases),
   'quantize-avx2': Object.keys(quantizeAvx2Cases),
   'decode-all': Object.keys(decodeCases),
-  'data-all': Object.keys(dataCases),
+  'data-all': [...Object.keys(dataCases), 'import-data'],
 }

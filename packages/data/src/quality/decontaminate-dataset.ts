@@ -1,25 +1,17 @@
-import { findFiles } from '../find-files.js'
-import { readRecordBatches } from '../read-records.js'
+import { type KeepOptions, type KeptRecords, keepRecords } from '../keep-records.js'
 import { recordText } from '../record-text.js'
-import { openRecordWriter } from '../record-writer.js'
 import { addBenchmark } from './benchmarks.js'
 import { type Contamination, Decontaminator } from './decontaminator.js'
 
-export interface DecontaminateOptions {
+export interface DecontaminateOptions extends KeepOptions {
   /** Files of benchmarks by name. */
   readonly benchmarks: Readonly<Record<string, string>>
   /** Words of an n-gram. Default 13. */
   readonly n?: number | undefined
-  /** Where what is kept is written; left out: nothing is. */
-  readonly out?: string | undefined
   readonly onContaminated?: ((place: string, found: readonly Contamination[]) => void) | undefined
-  readonly signal?: AbortSignal | undefined
 }
 
-export interface DecontaminatedDataset {
-  readonly records: number
-  readonly kept: number
-  readonly removed: number
+export interface DecontaminatedDataset extends KeptRecords {
   /** Items of each benchmark, and records that share an n-gram with one. */
   readonly benchmarks: Readonly<Record<string, { readonly items: number; readonly contaminated: number }>>
 }
@@ -34,35 +26,21 @@ export interface DecontaminatedDataset {
  */
 export async function decontaminateDataset(
   path: string | readonly string[],
-  { benchmarks, n, out, onContaminated, signal }: DecontaminateOptions,
+  { benchmarks, n, onContaminated, ...options }: DecontaminateOptions,
 ): Promise<DecontaminatedDataset> {
   const decontaminator = new Decontaminator(n)
   const counts: Record<string, { items: number; contaminated: number }> = {}
   for (const [name, file] of Object.entries(benchmarks))
     counts[name] = { items: await addBenchmark(decontaminator, name, file), contaminated: 0 }
-  const writer = out === undefined ? undefined : openRecordWriter(out)
-  let [records, kept] = [0, 0]
-  try {
-    for (const file of await findFiles(path, { signal }))
-      for await (const batch of readRecordBatches(file)) {
-        signal?.throwIfAborted()
-        for (const record of batch) {
-          records++
-          const found = decontaminator.find(recordText(record))
-          if (found.length > 0) {
-            const { line, row } = record.where
-            for (const { benchmark } of found) counts[benchmark]!.contaminated++
-            onContaminated?.([file, line ?? row].filter((one) => one !== undefined).join(':'), found)
-            continue
-          }
-          kept++
-          await writer?.value(record.value)
-        }
-      }
-    await writer?.end()
-  } catch (error) {
-    await writer?.abandon()
-    throw error
-  }
-  return { records, kept, removed: records - kept, benchmarks: counts }
+  const kept = await keepRecords(
+    path,
+    (record, place) => {
+      const found = decontaminator.find(recordText(record))
+      for (const { benchmark } of found) counts[benchmark]!.contaminated++
+      if (found.length > 0) onContaminated?.(place, found)
+      return found.length === 0
+    },
+    options,
+  )
+  return { ...kept, benchmarks: counts }
 }
