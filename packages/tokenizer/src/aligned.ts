@@ -1,8 +1,8 @@
 /** A text made from another: for each of its UTF-16 units, which units of the other it came from. */
 export interface Aligned {
   readonly text: string
-  readonly from: readonly number[]
-  readonly to: readonly number[]
+  readonly from: Int32Array
+  readonly to: Int32Array
 }
 
 class Builder {
@@ -25,33 +25,37 @@ class Builder {
   }
 
   done(): Aligned {
-    return { text: this.text, from: this.from, to: this.to }
+    return { text: this.text, from: Int32Array.from(this.from), to: Int32Array.from(this.to) }
   }
 }
 
 /** A text as it is; both halves of a surrogate pair came from the whole of it. */
 export function alignedText(text: string, shift = 0): Aligned {
-  const out = new Builder()
-  let at = shift
-  for (const char of text) {
-    out.add(char, at, at + char.length)
-    at += char.length
+  const from = new Int32Array(text.length)
+  const to = new Int32Array(text.length)
+  for (let i = 0; i < text.length; ) {
+    const end = i + (text.codePointAt(i)! > 0xffff ? 2 : 1)
+    from.fill(i + shift, i, end)
+    to.fill(end + shift, i, end)
+    i = end
   }
-  return out.done()
+  return { text, from, to }
 }
 
 export const sliceAligned = ({ text, from, to }: Aligned, start: number, end: number): Aligned => ({
   text: text.slice(start, end),
-  from: from.slice(start, end),
-  to: to.slice(start, end),
+  from: from.subarray(start, end),
+  to: to.subarray(start, end),
 })
 
 /** Another text in front, which came from where the first character came from. */
 export function prependAligned(source: Aligned, prefix: string): Aligned {
-  const out = new Builder()
-  out.addAs(prefix, source, 0)
-  const front = out.done()
-  return { text: front.text + source.text, from: [...front.from, ...source.from], to: [...front.to, ...source.to] }
+  const behind = (units: Int32Array): Int32Array => {
+    const out = new Int32Array(prefix.length + units.length).fill(units[0] ?? 0)
+    out.set(units, prefix.length)
+    return out
+  }
+  return { text: prefix + source.text, from: behind(source.from), to: behind(source.to) }
 }
 
 /** Something else for each character; what is put there came from the character. */

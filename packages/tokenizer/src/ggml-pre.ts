@@ -17,6 +17,10 @@ const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'
 const casedWords = (suffix: string) =>
   `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${suffix}|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${suffix}`
 const tail = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
+const llama3Words = llama3Pattern.replace('|\\s+(?!\\S)|\\s+', '')
+const blankRuns = [512, 256, 128, 64, 32, 16, 8, 4].map((length) => `|\\s{${length}}(?!\\S)`).join('')
+const latinGreekCyrillic =
+  '\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+'
 const bloom = ' ?[^(\\s|.,!?…。，、।۔،)]+'
 
 // The patterns of llama.cpp's llama-vocab.cpp, in the order it applies them.
@@ -41,6 +45,11 @@ const patterns = {
   'seed-coder': [
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
   ],
+  superbpe: ['\\p{N}+', '(?=(\\d{3})+(?!\\d))'],
+  jais2: [`${llama3Words}${blankRuns}|\\s{1,2}(?!\\S)|\\s{1}`],
+  minicpm5: ['\\p{N}+', llama3Pattern],
+  youtu: ['[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+', qwen35Pattern],
+  'deepseek-llm': ['[\\r\\n]', latinGreekCyrillic, '\\s?[!-/:-~！-／：-～‘-‟　-。]+', '\\s+$', '[一-龥ࠀ-一가-퟿]+', '\\p{N}+'],
 } as const satisfies Record<string, readonly string[]>
 
 const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?: boolean; addBos?: boolean }?])[] = [
@@ -50,7 +59,8 @@ const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?:
     'llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano',
     { ignoreMerges: true, addBos: true },
   ],
-  ['llama3', 'dbrx smaug-bpe glm4 chatglm-bpe'],
+  ['llama3', 'dbrx smaug-bpe chatglm-bpe'],
+  ['llama3', 'glm4 glm5', { ignoreMerges: true }],
   ['qwen2', 'qwen2 deepseek-r1-qwen kormo f2llmv2 stablelm2 megrez hunyuan solar-open grok-2'],
   ['qwen35', 'qwen35'],
   ['ufakzeka', 'ufakzeka'],
@@ -64,11 +74,17 @@ const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?:
   ['deepseek-coder', 'deepseek-coder'],
   ['deepseek3', 'deepseek-v3 hunyuan-dense joyai-llm hy_v4'],
   ['gpt4o', 'gpt-4o llama4 kanana2 talkie minimax-m2'],
+  ['gpt4o', 'granite-embed-multi-97m', { ignoreMerges: true }],
   ['tekken', 'tekken', { ignoreMerges: true, addBos: true }],
   ['bloom', 'bloom gpt3-finnish poro-chat'],
   ['viking', 'viking'],
   ['bailing', 'bailingmoe bailingmoe2 llada-moe'],
   ['seed-coder', 'seed-coder'],
+  ['superbpe', 'superbpe'],
+  ['jais2', 'jais-2'],
+  ['minicpm5', 'minicpm5', { ignoreMerges: true }],
+  ['youtu', 'youtu', { ignoreMerges: true }],
+  ['deepseek-llm', 'deepseek-llm'],
 ]
 
 const byName = new Map(names.flatMap(([kind, list, flags]) => list.split(' ').map((name) => [name, { kind, ...flags }] as const)))

@@ -17,7 +17,10 @@ export function mergeSymbols(symbols: Int32Array, count: number, merges: Merges)
   return count <= shortWord ? mergeShort(symbols, count, merges) : mergeLong(symbols, count, merges)
 }
 
+const never = 0x7fffffff
 const found = new Int32Array(shortWord)
+/** The rank of each pair, beside each other so that looking for the smallest reads nothing else. */
+const rankOf = new Int32Array(shortWord)
 
 function pairOf(merges: Merges, left: number, right: number): number {
   return left < 0 || right < 0 ? -1 : merges.find(left, right)
@@ -25,16 +28,20 @@ function pairOf(merges: Merges, left: number, right: number): number {
 
 function mergeShort(symbols: Int32Array, count: number, merges: Merges): number {
   let n = count
-  for (let i = 0; i + 1 < n; i++) found[i] = pairOf(merges, symbols[i]!, symbols[i + 1]!)
   const { ranks, results } = merges
+  const look = (i: number): void => {
+    const pair = pairOf(merges, symbols[i]!, symbols[i + 1]!)
+    found[i] = pair
+    rankOf[i] = pair < 0 ? never : ranks[pair]!
+  }
+  for (let i = 0; i + 1 < n; i++) look(i)
   for (;;) {
     let best = -1
-    let bestRank = positions
+    let bestRank = never
     for (let i = 0; i + 1 < n; i++) {
-      const pair = found[i]!
-      if (pair >= 0 && ranks[pair]! < bestRank) {
+      if (rankOf[i]! < bestRank) {
         best = i
-        bestRank = ranks[pair]!
+        bestRank = rankOf[i]!
       }
     }
     if (best < 0) return n
@@ -43,9 +50,10 @@ function mergeShort(symbols: Int32Array, count: number, merges: Merges): number 
     for (let i = best + 1; i < n; i++) {
       symbols[i] = symbols[i + 1]!
       found[i] = found[i + 1]!
+      rankOf[i] = rankOf[i + 1]!
     }
-    if (best > 0) found[best - 1] = pairOf(merges, symbols[best - 1]!, symbols[best]!)
-    if (best + 1 < n) found[best] = pairOf(merges, symbols[best]!, symbols[best + 1]!)
+    if (best > 0) look(best - 1)
+    if (best + 1 < n) look(best)
   }
 }
 

@@ -26,12 +26,16 @@ export interface BpeOptions {
   readonly wordSuffix?: string
 }
 
+/** Pairs of ids below this, bytes among them, are looked up without hashing. */
+const smallId = 512
+
 /** The merges as a table; a pair that occurs twice keeps its later rank, as in Hugging Face's tokenizers. */
 function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges {
   const { ids } = vocabulary
   const table = new PairTable(merges.length)
   const results = new Int32Array(merges.length)
   const ranks = new Int32Array(merges.length)
+  const small = new Int32Array(smallId * smallId).fill(-1)
   for (let i = 0; i < merges.length; i++) {
     const [left, right] = merges[i]!
     const tail = continuingPrefix !== '' && right.startsWith(continuingPrefix) ? right.slice(continuingPrefix.length) : right
@@ -42,11 +46,14 @@ function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOpt
       const missing = a === undefined ? left : b === undefined ? right : left + tail
       throw invalid(`${field}[${i}]`, `Merge ${i} names the token ${JSON.stringify(missing)}, which the vocabulary lacks.`)
     }
-    table.set(a, b, i)
+    if (a < smallId && b < smallId) small[a * smallId + b] = i
+    else table.set(a, b, i)
     results[i] = merged
     ranks[i] = i
   }
-  return { find: (left, right) => table.get(left, right), ranks, results }
+  const find = (left: number, right: number): number =>
+    left < smallId && right < smallId ? small[left * smallId + right]! : table.get(left, right)
+  return { find, ranks, results }
 }
 
 /** Byte-pair encoding over bytes (GPT-2 and its heirs) or characters (Gemma, Llama 2 as tokenizer.json). */
@@ -60,6 +67,10 @@ export function bpe(options: BpeOptions): Model {
 
   function wholeWord(text: string, from: number, to: number): number | undefined {
     if (!byteLevel) return ids.get(text.slice(from, to))
+    if (isVisible(text, from + 1, to)) {
+      if (text.charCodeAt(from) === 0x20) return ids.get(`Ġ${text.slice(from + 1, to)}`)
+      if (isVisible(text, from, from + 1)) return ids.get(text.slice(from, to))
+    }
     const count = writeUtf8(text, from, to, scratch)
     let mapped = ''
     for (let i = 0; i < count; i++) mapped += byteCharacters[scratch[i]!]
@@ -95,6 +106,15 @@ export function bpe(options: BpeOptions): Model {
       if (scratch.length > 1 << 20) scratch = new Int32Array(256)
     },
   }
+}
+
+/** Visible characters of ASCII stand for themselves where bytes are written as characters. */
+function isVisible(text: string, from: number, to: number): boolean {
+  for (let i = from; i < to; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit <= 0x20 || unit >= 0x7f) return false
+  }
+  return true
 }
 
 interface Place {
