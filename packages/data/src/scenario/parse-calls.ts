@@ -1,4 +1,4 @@
-import type { Outcome, ScenarioCall, Turn } from './model.js'
+import type { Outcome, RollResult, ScenarioCall, Turn } from './model.js'
 import { parseResult } from './parse-result.js'
 import { splitCommas } from './source-lines.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
@@ -43,10 +43,19 @@ export function outcomeOf(text: string): Outcome | undefined {
   return word === undefined ? undefined : word.startsWith('s') ? 'success' : 'failed'
 }
 
+function resultsOf(text: string): RollResult[] {
+  const results: RollResult[] = []
+  for (const line of text.split('\n')) {
+    const result = line.includes('=') ? parseResult(line) : undefined
+    if (result) results.push(result)
+  }
+  return results
+}
+
 /** A turn from its text, with the calls or results that are in it. */
 export function turnOf(speaker: Turn['speaker'], text: string, tools: readonly ScenarioTool[] = defaultTools): Turn {
   if (speaker === 'user') return { speaker, text }
-  if (speaker === 'tool') return { speaker, text, results: text.split('\n').flatMap((line) => parseResult(line) ?? []) }
+  if (speaker === 'tool') return { speaker, text, results: resultsOf(text) }
   const outcome = outcomeOf(text)
   const calls = parseCalls(text, tools)
   return outcome === undefined ? { speaker, text, calls } : { speaker, text, calls, outcome }

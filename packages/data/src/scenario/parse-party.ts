@@ -3,14 +3,12 @@ import type { Problem } from './finding.js'
 import type { Character } from './model.js'
 import { type Draft, draft, readCharacterItem } from './parse-character.js'
 import { headingOf } from './section-names.js'
-import { type Line, splitCommas } from './source-lines.js'
+import { isSpace, type Line, splitCommas, trimSpaces } from './source-lines.js'
 
 interface ListItem {
   readonly indent: number
   readonly text: string
 }
-
-const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x09
 
 /** `  - text  `, by hand: sheets are lists, and a pattern for it takes a fifth of the time of a scenario. */
 function listItemOf(line: string): ListItem | undefined {
@@ -18,11 +16,7 @@ function listItemOf(line: string): ListItem | undefined {
   while (isSpace(line.charCodeAt(indent))) indent++
   const mark = line[indent]
   if ((mark !== '-' && mark !== '*' && mark !== '+') || !isSpace(line.charCodeAt(indent + 1))) return undefined
-  let from = indent + 2
-  while (isSpace(line.charCodeAt(from))) from++
-  let to = line.length
-  while (to > from && isSpace(line.charCodeAt(to - 1))) to--
-  return { indent, text: line.slice(from, to) }
+  return { indent, text: trimSpaces(line, indent + 2) }
 }
 
 interface Party {

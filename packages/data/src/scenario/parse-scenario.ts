@@ -42,6 +42,7 @@ export interface LocatedScenario {
  */
 export function parseScenario(markdown: string, options: ParseScenarioOptions = {}): Scenario {
   const { scenario, problems } = locateScenario(markdown, options.tools)
+  if (problems.length === 0) return scenario
   const findings = problems.map((problem) => toFinding(problem, options.file))
   const [error, ...more] = findings.filter(({ severity }) => severity === 'error')
   if (error) throw scenarioError(error, more.length)

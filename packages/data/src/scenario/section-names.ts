@@ -1,5 +1,6 @@
 import { nearest } from '@qt/core'
 import type { Speaker, Spelling } from './model.js'
+import { isSpace, trimSpaces } from './source-lines.js'
 
 export type SectionKind = 'system' | Speaker
 
@@ -47,19 +48,19 @@ export const headingLine = (kind: SectionKind, spelling: Spelling): string =>
   spelling === 'conversation' && kind !== 'system' ? `## ${tagNames[kind]}` : `# ${headingNames[kind]}`
 
 const tagStart = /^\s*<(system|user|dm|tool[ _]?call)\s*>/i
-const headingShape = /^[ \t]{0,3}(#{1,6})[ \t]+(.*?)[ \t]*$/
-
 export interface Heading {
   readonly marks: string
   readonly title: string
 }
 
-/** The heading that a line is; most lines are seen to be none by their first letter. */
+/** The heading that a line is: up to three blanks, one to six #, a blank, the title. By hand, as every line is asked. */
 export function headingOf(text: string): Heading | undefined {
-  const unit = text.charCodeAt(0)
-  if (unit !== 0x23 && unit !== 0x20 && unit !== 0x09) return undefined
-  const match = headingShape.exec(text)
-  return match ? { marks: match[1]!, title: match[2]! } : undefined
+  let start = 0
+  while (start < 3 && isSpace(text.charCodeAt(start))) start++
+  let end = start
+  while (end < start + 7 && text.charCodeAt(end) === 0x23) end++
+  if (end === start || end > start + 6 || !isSpace(text.charCodeAt(end))) return undefined
+  return { marks: text.slice(start, end), title: trimSpaces(text, end + 1) }
 }
 
 /** Which spelling a line begins, if any. */

@@ -27,6 +27,18 @@ export function trimmed(lines: readonly Line[]): { text: string; line: number } 
 
 const isBlank = (text: string): boolean => text.trim() === ''
 
+/** A blank or a tab. */
+export const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x09
+
+/** What begins at `from`, without blanks and tabs around it. */
+export function trimSpaces(text: string, from: number): string {
+  let start = from
+  while (isSpace(text.charCodeAt(start))) start++
+  let end = text.length
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
 /** Splits at commas that stand in no parentheses. */
 export function splitCommas(text: string): string[] {
   const parts: string[] = []
