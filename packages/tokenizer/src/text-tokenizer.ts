@@ -19,7 +19,9 @@ export interface EncodeBatchOptions {
  *
  * @example
  * ```ts
- * const tokenizer = tokenizerFromJson(JSON.parse(text))
+ * import { Tokenizer } from '@qt/tokenizer'
+ *
+ * const tokenizer = await Tokenizer.load('model.gguf')
  * const { ids, offsets } = tokenizer.encodeWithOffsets('I search the altar')
  * 'I search the altar'.slice(offsets[2], offsets[3]) // what ids[1] stands for
  * ```
