@@ -70,6 +70,22 @@ test('the QUBO finds the optimum of small decisions, also in pieces', async () =
     }
 })
 
+test('the QUBO is worse than neither the greedy choice nor the knapsack, however short its time', async () => {
+  let knapsackWins = 0
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    const problem = randomProblem(seed, 12, 4, 0.1)
+    // One that takes half of the budget: greedy steps leap over what its lighter options leave.
+    const [first, ...others] = problem.groups
+    const heavy = first!.options.map((option, o) => ({ ...option, weight: o * 0.25 * problem.budget!, cost: -1.5 * o }))
+    const groups = [{ name: 'heavy', options: heavy }, ...others]
+    const { outcomes } = await decide({ ...problem, groups }, { time: 0.001, seed })
+    const of = (method: string) => outcomes.find((one) => one.method === method)!.objective
+    if (of('separable') < of('greedy')) knapsackWins++
+    expect(of('qubo')).toBeLessThanOrEqual(Math.min(of('greedy'), of('separable')) + 1e-9)
+  }
+  expect(knapsackWins).toBeGreaterThan(0)
+})
+
 test('says where a QUBO has no place, and what cannot be kept', async () => {
   const knapsack = randomProblem(1, 8, 2, 0)
   expect((await decide(knapsack, { time: 0.02 })).verdict).toContain('knapsack')
