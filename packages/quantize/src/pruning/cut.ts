@@ -1,5 +1,6 @@
 import { type CollectedStatistics, type TensorInfo, usageError } from '@qt/core'
 import { decodeBlocks, type Gguf, type GgufTensor } from '@qt/weights'
+import { layerOf } from '../mixture/category.js'
 import type { NamedTensor } from '../prune.js'
 import { inputScores, strongest } from './choose.js'
 import { requireFloats, selectColumns, selectRows } from './select.js'
@@ -8,6 +9,8 @@ import { requireFloats, selectColumns, selectRows } from './select.js'
 export interface Cut {
   readonly parts: number
   readonly keep: number
+  /** Which ones, by layer of the original; left out: those that add most. */
+  readonly named?: readonly (readonly number[])[] | undefined
 }
 
 export interface Cuts {
@@ -32,10 +35,12 @@ export function cutter(source: Gguf, file: string, cuts: Cuts): (tensor: NamedTe
     return strongest(byPart, keep)
   }
   /** What decides is the matrix that reads the channels or heads of a layer. */
-  function keptBy(name: string, cut: Cut): () => Promise<number[]> {
+  function keptBy(name: string, cut: Cut): () => Promise<readonly number[]> {
     const matrix = source.tensors.get(name)
     if (matrix === undefined) throw unsupported(name, file)
     requireFloats(matrix, file)
+    const named = cut.named?.[layerOf(name)!]
+    if (named) return async () => named
     const sums = cuts.statistics.inputs.get(name)?.sums
     if (sums === undefined || sums.length !== matrix.shape.at(-1))
       throw usageError('PRUNE_STATISTICS', `The statistics say nothing of ${name}.`, {

@@ -105,6 +105,30 @@ describe('pruneModel', () => {
     expect(['attention.key_length', 'attention.value_length', 'rope.dimension_count'].map(number)).toEqual([2, 2, 2])
   })
 
+  it('keeps the heads that are named, whichever add most', async () => {
+    const [input, output] = [await model(), join(folder, 'pruned.gguf')]
+    const keepHeads = [[0], [1], [0]]
+    const { heads: changed } = await pruneModel(input, output, { statistics, dropLayers: 1, keepHeads })
+    expect(changed).toEqual({ before: 4, after: 2 })
+    const pruned = await readGguf(output)
+    const rows = async (name: string) => [...decodeBlocks('F32', await pruned.read(name))].filter((_, i) => i % width === 0)
+    expect(await rows('blk.0.attn_k.weight')).toEqual([0, 100])
+    // What was layer 2; layer 1 is left out.
+    expect(await rows('blk.1.attn_q.weight')).toEqual([20000, 20100, 20200, 20300])
+  })
+
+  it('refuses heads that there are not, that are named twice, or that differ in number', async () => {
+    const [input, output] = [await model(), join(folder, 'pruned.gguf')]
+    for (const keepHeads of [[[0], [1]], [[0], [2], [0]], [[0], [1], []], [[0, 0], [0, 1], [0, 1]], [[], [], []]])
+      await expect(pruneModel(input, output, { statistics, keepHeads })).rejects.toMatchObject({
+        code: 'PRUNE_COUNT',
+        where: { field: 'keepHeads' },
+      })
+    const both = { keepHeads: [[0], [1], [0]], keepKeyHeads: 1 }
+    await expect(pruneModel(input, output, { statistics, ...both })).rejects.toMatchObject({ code: 'PRUNE_COUNT' })
+    expect(await readdir(folder)).toEqual(['model.gguf'])
+  })
+
   it('leaves out whole layers also where layers differ in width, and heads have their own', async () => {
     const each: MetadataValue = { type: 'ARRAY', of: 'INT32', value: [ffn, ffn, ffn] }
     const input = await model({ metadata: { 'llama.feed_forward_length': each, 'llama.attention.head_count_kv': each } })

@@ -16,6 +16,8 @@ export interface PruneModelOptions {
   readonly keepChannels?: number | undefined
   /** How many key and value heads to keep in each layer, each with the query heads that read it. */
   readonly keepKeyHeads?: number | undefined
+  /** The same by name: which ones to keep in each layer of the original, in every layer as many. */
+  readonly keepHeads?: readonly (readonly number[])[] | undefined
   readonly signal?: AbortSignal | undefined
   readonly onTensor?: ((name: string) => void) | undefined
 }
@@ -65,7 +67,7 @@ export async function pruneModel(input: string, output: string, options: PruneMo
   const widths = widthsOf(source.metadata, architecture)
   requireCount('dropLayers', dropLayers, 0, layers - 1)
   const channels = cutOf('keepChannels', options.keepChannels, widths.channels, input)
-  const heads = cutOf('keepKeyHeads', options.keepKeyHeads, widths.heads?.keys, input)
+  const heads = headCut(options, layers, widths.heads?.keys, input)
   await refuseInputs(source, [output])
 
   const gone = leastInfluential(statistics.cosines, dropLayers)
@@ -121,6 +123,33 @@ function cutOf(field: string, keep: number | undefined, parts: number | undefine
     })
   requireCount(field, keep, 1, parts)
   return keep < parts ? { parts, keep } : undefined
+}
+
+/** How many heads to keep, or which ones. */
+function headCut(
+  { keepKeyHeads, keepHeads }: PruneModelOptions,
+  layers: number,
+  parts: number | undefined,
+  file: string,
+): Cut | undefined {
+  if (keepHeads === undefined) return cutOf('keepKeyHeads', keepKeyHeads, parts, file)
+  const refused = (message: string) =>
+    usageError('PRUNE_COUNT', message, {
+      where: { field: 'keepHeads' },
+      actions: ['Name for each layer the key and value heads to keep, in every layer as many: [[0, 2], [1, 2]].'],
+    })
+  if (keepKeyHeads !== undefined) throw refused('keepKeyHeads and keepHeads are both given.')
+  if (keepHeads.length !== layers) throw refused(`keepHeads names heads of ${keepHeads.length} layers; this model has ${layers}.`)
+  const keep = keepHeads[0]?.length ?? 0
+  const cut = cutOf('keepHeads', keep, parts, file)
+  const named = keepHeads.map((list) => [...list].sort((a, b) => a - b))
+  for (const [layer, list] of named.entries()) {
+    if (list.length !== keep) throw refused(`keepHeads keeps ${keep} heads of layer 0 and ${list.length} of layer ${layer}.`)
+    for (const [k, head] of list.entries())
+      if (!(Number.isSafeInteger(head) && head >= 0 && head < parts!) || head === list[k - 1])
+        throw refused(`keepHeads names head ${head} of layer ${layer} twice, or there is none.`)
+  }
+  return cut && { ...cut, named }
 }
 
 function requireCount(field: string, value: number, least: number, most: number): void {
