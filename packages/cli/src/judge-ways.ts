@@ -8,8 +8,8 @@ import { comparable, divergencesByRow, type VariantOptions, verdictOf, withModel
 /** One way to decide, and the model that it would make. */
 export interface Way {
   readonly name: string
-  /** By what was measured, pairs too. */
-  readonly predicted: number
+  /** By what was measured, pairs too; left out where the way decides by something else. */
+  readonly predicted?: number | undefined
   /** Ways with the same key make the same file. */
   readonly key: string
   /** Writes the model; returns the bytes of the file. */
@@ -19,7 +19,7 @@ export interface Way {
 /** What a way came to, measured again on rows that nothing was decided by. */
 export interface JudgedWay {
   readonly way: string
-  readonly predicted: number
+  readonly predicted?: number | undefined
   readonly fileBytes: number
   readonly kl: Interval
   /** KL divergence of what was taken less that of this one, row by row. */
@@ -80,7 +80,7 @@ export const judgedText = (judged: readonly JudgedWay[]): string =>
     ['', 'predicted', 'measured', 'from', 'to', 'bytes', 'taken is'],
     ...judged.map(({ way, predicted, kl, fileBytes, verdict = '' }) => [
       way,
-      ...[predicted, kl.value, kl.low, kl.high].map((value) => value.toPrecision(4)),
+      ...[predicted, kl.value, kl.low, kl.high].map((value) => value?.toPrecision(4) ?? '–'),
       String(fileBytes),
       verdict,
     ]),

@@ -57,12 +57,36 @@ test('layers to leave out are measured one by one and two at a time', async () =
   for (const { kl } of judged) expect(kl.value).toBeGreaterThan(0)
 })
 
+test('heads to leave out are silenced one by one, taken out, judged and written', async () => {
+  const output = join(folder, 'fewer-heads.gguf')
+  const { code, stdout, stderr } = await qt(['optimize', 'heads', tiny, '--drop-heads', '1', '--output', output, ...reading()])
+  expect(code, stderr).toBe(0)
+  const { decision, judged, keep } = JSON.parse(stdout)
+  expect(keep.map((heads: number[]) => heads.length)).toEqual([1, 1])
+  // Of two layers with two heads everything is tried, and a pair depends on each other.
+  expect([decision.groups, decision.options, decision.pairs]).toEqual([2, 4, 4])
+  expect(judged.map(({ way }: { way: string }) => way)).toEqual([
+    'taken',
+    'qubo',
+    'greedy',
+    'least missed one by one',
+    'what adds least',
+  ])
+  for (const { kl, fileBytes } of judged) {
+    expect(kl.value).toBeGreaterThan(0)
+    expect(fileBytes).toBe((await stat(output)).size)
+  }
+  expect((await stat(output)).size).toBeLessThan((await stat(tiny)).size)
+})
+
 test.each([
   [['bits', 'TINY', '--max-size', '100KB', '--text', 'SHORT'], 'EVAL_TEXT_TOO_SHORT'],
   [['bits', 'TINY', '--max-size', '1KB'], 'QUANT_SIZE'],
   [['bits', 'TINY', '--max-size', '1MB', '--types', 'Q8_0,Q99'], 'USAGE_BAD_VALUE'],
   [['layers', 'TINY', '--drop-layers', '1'], 'USAGE_MISSING_FLAG'],
   [['layers', 'TINY', '--drop-layers', '99', '--text', 'SHORT'], 'PRUNE_COUNT'],
+  [['heads', 'TINY', '--drop-heads', '1'], 'USAGE_MISSING_FLAG'],
+  [['heads', 'TINY', '--drop-heads', '2', '--text', 'SHORT'], 'PRUNE_COUNT'],
 ])('refuses %j', async (flags, code) => {
   await writeFile(join(folder, 'short.txt'), 'The rain')
   const args = flags.map((flag) => (flag === 'TINY' ? tiny : flag === 'SHORT' ? join(folder, 'short.txt') : flag))

@@ -17,6 +17,14 @@ export {
 } from './decisions/choice-problem.js'
 export { type DecideOptions, type Decision, decide, type Method, methods, type Outcome } from './decisions/decide.js'
 export {
+  type DropHeadsOptions,
+  type DroppedHeads,
+  dropHeads,
+  dropHeadsProblem,
+  type HeadSketches,
+  keptHeads,
+} from './decisions/drop-heads.js'
+export {
   type DropLayersOptions,
   type DroppedLayers,
   dropLayers,

@@ -1,5 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import {
+  dropHeads,
+  dropHeadsProblem,
   dropLayers,
   dropLayersProblem,
   freezingProblem,
@@ -119,4 +121,22 @@ test('layers that stand in for each other are not both left out', async () => {
       ),
     ).toBe(both)
   await expect(dropLayers(costs, { count: 4 })).rejects.toMatchObject({ code: 'DECISION_INVALID' })
+})
+
+test('heads that change a model against each other are left out together', async () => {
+  const sketch = (...values: number[]) => Float32Array.from(values)
+  const sketches = [
+    [sketch(2, 0, 0), sketch(0, 1, 0), sketch(0, 0, 3)],
+    [sketch(-2, 0, 0), sketch(0, 1, 0), sketch(0, 0, 3)],
+  ]
+  // One by one the second head is missed least (½ against 2); both first ones together not at all.
+  const { keep, decision } = await dropHeads(sketches, { count: 1, time: 0.05 })
+  expect(keep).toEqual([
+    [1, 2],
+    [1, 2],
+  ])
+  expect(decision.best.objective).toBeCloseTo(0, 9)
+  // The objective is half the square of the sum of what the heads change.
+  expect(objectiveOf(dropHeadsProblem(sketches, 2), [0, 2])).toBeCloseTo((2 ** 2 + 2 ** 2 + 3 ** 2) / 2, 5)
+  expect(() => dropHeadsProblem(sketches, 3)).toThrow('left out')
 })

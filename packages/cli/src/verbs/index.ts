@@ -193,6 +193,11 @@ export const verbs: readonly VerbEntry[] = [
     load: async () => (await import('./optimize-layers.js')).optimizeLayers,
   },
   {
+    name: 'optimize heads',
+    summary: 'Say which attention heads to leave out of each layer, counting how they act together.',
+    load: async () => (await import('./optimize-heads.js')).optimizeHeads,
+  },
+  {
     name: 'optimize schedule',
     summary: 'Say which training job runs when, and on which machine.',
     load: async () => (await import('./optimize-schedule.js')).optimizeSchedule,

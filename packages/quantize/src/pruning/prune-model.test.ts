@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { quantizeTensor } from '../quantize-tensor.js'
 import { inputScores, leastInfluential } from './choose.js'
 import { pruneModel } from './prune-model.js'
+import { silenceHead } from './silence-head.js'
 
 const [layers, width, heads, keyHeads, headDim, ffn] = [3, 8, 4, 2, 2, 6]
 const shapes: Record<string, number[]> = {
@@ -119,7 +120,17 @@ describe('pruneModel', () => {
 
   it('refuses heads that there are not, that are named twice, or that differ in number', async () => {
     const [input, output] = [await model(), join(folder, 'pruned.gguf')]
-    for (const keepHeads of [[[0], [1]], [[0], [2], [0]], [[0], [1], []], [[0, 0], [0, 1], [0, 1]], [[], [], []]])
+    for (const keepHeads of [
+      [[0], [1]],
+      [[0], [2], [0]],
+      [[0], [1], []],
+      [
+        [0, 0],
+        [0, 1],
+        [0, 1],
+      ],
+      [[], [], []],
+    ])
       await expect(pruneModel(input, output, { statistics, keepHeads })).rejects.toMatchObject({
         code: 'PRUNE_COUNT',
         where: { field: 'keepHeads' },
@@ -181,6 +192,31 @@ describe('pruneModel', () => {
     await expect(pruneModel(input, join(folder, 'pruned.gguf'), { statistics, keepChannels: 3 })).rejects.toMatchObject({
       code: 'PRUNE_QUANTISED',
     })
+  })
+})
+
+describe('silenceHead', () => {
+  it('zeroes what reads one head, and nothing else', async () => {
+    const [input, output] = [await model(), join(folder, 'silent.gguf')]
+    await silenceHead(input, output, { layer: 1, head: 1 })
+    const [before, after] = [await readGguf(input), await readGguf(output)]
+    for (const [name, { type }] of before.tensors) {
+      const [was, is] = [decodeBlocks(type, await before.read(name)), decodeBlocks(type, await after.read(name))]
+      const columns = heads * headDim
+      // Key head 1 is read by the later half of the query heads.
+      const silenced = (i: number) => name === 'blk.1.attn_output.weight' && i % columns >= columns / 2
+      expect([...is]).toEqual([...was].map((value, i) => (silenced(i) ? 0 : value)))
+    }
+  })
+
+  it('refuses a head that there is not, and writes nothing then', async () => {
+    const [input, output] = [await model(), join(folder, 'silent.gguf')]
+    for (const which of [
+      { layer: 3, head: 0 },
+      { layer: 0, head: keyHeads },
+    ])
+      await expect(silenceHead(input, output, which)).rejects.toMatchObject({ code: 'PRUNE_UNSUPPORTED' })
+    expect(await readdir(folder)).toEqual(['model.gguf'])
   })
 })
 

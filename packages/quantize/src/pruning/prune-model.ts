@@ -1,11 +1,12 @@
 import { type CollectedStatistics, usageError } from '@qt/core'
-import { type Gguf, type Metadata, type MetadataValue, metadataNumber, readWholeGguf, writeGguf } from '@qt/weights'
+import { type Gguf, type MetadataValue, readWholeGguf, writeGguf } from '@qt/weights'
 import { splitKeys } from '../build-plan.js'
 import { factsOf } from '../mixture/facts.js'
 import { prune } from '../prune.js'
 import { refuseInputs } from '../refuse-inputs.js'
 import { leastInfluential } from './choose.js'
 import { type Cut, cutter } from './cut.js'
+import { widthsOf } from './widths.js'
 
 export interface PruneModelOptions {
   /** What the model did on a text like that which it will see: `model.statistics.collect(rows)`. */
@@ -64,7 +65,7 @@ export async function pruneModel(input: string, output: string, options: PruneMo
         : `The statistics are of ${statistics.cosines.length} layers, the model has ${layers}.`,
       { where: { file: input }, actions: ['Collect statistics of this very model, on some text.'] },
     )
-  const widths = widthsOf(source.metadata, architecture)
+  const widths = widthsOf(source.metadata)
   requireCount('dropLayers', dropLayers, 0, layers - 1)
   const channels = cutOf('keepChannels', options.keepChannels, widths.channels, input)
   const heads = headCut(options, layers, widths.heads?.keys, input)
@@ -100,18 +101,6 @@ const change = (before: number | undefined, after: number | undefined): Change |
   before === undefined ? undefined : { before, after: after ?? before }
 
 const bytesOf = ({ tensors }: Gguf): number => [...tensors.values()].reduce((sum, { bytes }) => sum + bytes, 0)
-
-/** The widths that can be cut: those that are the same in all layers. */
-function widthsOf(metadata: Metadata, architecture: string) {
-  const number = (key: string) => metadataNumber(metadata, `${architecture}.${key}`)
-  const [query, width] = [number('attention.head_count'), number('embedding_length')]
-  const keys = metadata.has(`${architecture}.attention.head_count_kv`) ? number('attention.head_count_kv') : query
-  const channels = number('feed_forward_length')
-  if (query === undefined || keys === undefined || width === undefined || keys === 0 || query % keys !== 0) return { channels }
-  const plainDim = width / query
-  const dim = number('attention.key_length') ?? plainDim
-  return { channels, heads: { keys, grouped: query / keys, dim, plainDim } }
-}
 
 /** Undefined: everything stays. */
 function cutOf(field: string, keep: number | undefined, parts: number | undefined, file: string): Cut | undefined {

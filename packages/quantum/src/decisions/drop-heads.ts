@@ -67,12 +67,15 @@ export function dropHeadsProblem(sketches: HeadSketches, count: number): ChoiceP
  */
 export async function dropHeads(sketches: HeadSketches, options: DropHeadsOptions): Promise<DroppedHeads> {
   const decision = await decide(dropHeadsProblem(sketches, options.count), options)
-  const keep = sketches.map((heads, layer) => {
-    const gone = subsets(heads.length, options.count)[decision.best.choice[layer]!]!
+  return { keep: keptHeads(sketches, options.count, decision.best.choice), decision }
+}
+
+/** By layer the heads that stay, of a choice among the options of `dropHeadsProblem`. */
+export const keptHeads = (sketches: HeadSketches, count: number, choice: readonly number[]): number[][] =>
+  sketches.map((heads, layer) => {
+    const gone = subsets(heads.length, count)[choice[layer]!]!
     return heads.flatMap((_, head) => (gone.includes(head) ? [] : [head]))
   })
-  return { keep, decision }
-}
 
 /** All sets of `count` of the numbers below `size`. */
 function subsets(size: number, count: number, from = 0): number[][] {
