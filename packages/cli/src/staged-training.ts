@@ -8,6 +8,7 @@ import { contentId } from './eval/content-id.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
 import { localPath } from './resolve.js'
+import { stagedAdapters } from './staged-adapters.js'
 import { withModel } from './variants.js'
 
 /** Where training stands: the adapter or the model that the last stage wrote; neither before the first. */
@@ -28,6 +29,8 @@ export interface StagedInput {
   readonly io: Io
   readonly config: TrainingConfig
   readonly groupBy: string
+  /** Let adapters give rank to each other. */
+  readonly moveRanks: boolean
   readonly signal: AbortSignal
   readonly onEvent: (event: RunEvent) => void
 }
@@ -39,7 +42,14 @@ const [heldOutEvery, sampled] = [5, 16]
  * The real trainer, in stages: each begins with the adapter (or model) of the one before, on lines that were sampled for it. A stage that an
  * interrupted run finished is not trained again; one that it left in the middle is trained anew.
  */
-export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: StagedInput): Promise<StagedTrainer<StageState>> {
+export async function stagedTrainer({
+  config,
+  groupBy,
+  moveRanks,
+  io,
+  signal,
+  onEvent,
+}: StagedInput): Promise<StagedTrainer<StageState>> {
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
   const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
@@ -50,6 +60,11 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
   const features = textFeatures(groups.map(({ text }) => text))
   const { threads } = config
   const baseId = await contentId([await localPath(config.base!, io, signal)], signal)
+
+  const sample = join(folder, 'sample.jsonl')
+  await writeFile(sample, (await Promise.all(groups.map((group) => readFile(group.sample, 'utf8')))).join('\n'))
+  const adapters =
+    config.adapter && (await stagedAdapters({ config, adapter: config.adapter, sample, folder, moveRanks, signal }))
 
   /** Mean loss of a token of each file. */
   async function losses(state: StageState, files: readonly string[]): Promise<{ loss: number; tokens: number }[]> {
@@ -69,7 +84,7 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
   }
 
   return {
-    async train(from, { stage: number, steps, sampling }) {
+    async train(from, { stage: number, steps, sampling, frozen, ranks }) {
       // Of one stage what is decided and what is plain differ by what they see, not by chance.
       const seed = config.training.seed + number
       const lines = sampledLines(groups, sampling, seed).join('\n')
@@ -77,7 +92,7 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
       const { output: _output, quantum: _quantum, ...decisive } = config
       const came = Object.values(from).map((path) => relative(folder, path))
       const id = createHash('sha256')
-        .update(JSON.stringify([baseId, came, steps, decisive, lines]))
+        .update(JSON.stringify([baseId, came, steps, decisive, lines, [...frozen], [...ranks]]))
         .digest('hex')
         .slice(0, 12)
       const output = join(folder, `stage-${number}-${id}`)
@@ -91,7 +106,7 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
         {
           ...config,
           base: from.model ?? config.base,
-          adapter: from.adapter === undefined ? config.adapter : { init: from.adapter },
+          adapter: await adapters?.begin(from, { frozen, ranks }, join(folder, `stage-${number}-${id}-start`)),
           data: { ...config.data, path: file, validation: 0 },
           training: {
             ...training,
@@ -122,6 +137,7 @@ export async function stagedTrainer({ config, groupBy, io, signal, onEvent }: St
           loss: found[g]!.loss,
           features: features[g]!,
         })),
+        modules: (await adapters?.modules(state)) ?? [],
       }
     },
     async heldOutLoss(state) {

@@ -50,6 +50,40 @@ test('trains in stages that are decided, measured beside plain ones, and kept or
   expect(seen.split('\n').length).toBeGreaterThan(8)
 })
 
+test('gradients of an adapter decide which modules are frozen and which ranks move, and both are applied', async () => {
+  const output = join(folder, 'moved')
+  const more = ['--trained-share', '0.8', '--move-ranks', '--control', '--output', output]
+  const { code, stdout, stderr } = await qt(args('--steps', '2', '--optimization-frequency', '1', ...more))
+  expect(code, stderr).toBe(0)
+  const { stages } = JSON.parse(stdout)
+  const before = new Map<string, number>()
+  for (const { stage, frozen, gradientNorms, ranks, ranking, freezing } of stages) {
+    const norms: [string, number][] = Object.entries(gradientNorms)
+    // Two layers of seven projections each.
+    expect(norms).toHaveLength(14)
+    for (const [, norm] of norms) expect(norm).toBeGreaterThan(0)
+    expect(frozen.length).toBeGreaterThan(0)
+    expect(Object.keys(ranks).length).toBeGreaterThan(0)
+    for (const name of Object.keys(ranks)) expect(frozen).not.toContain(name)
+    expect([freezing.verdict, ranking.verdict]).toEqual([
+      expect.stringContaining('knapsack'),
+      expect.stringContaining('knapsack'),
+    ])
+    // The stage that was decided has these ranks, in what it wrote.
+    const files = await readdir(join(output, 'stages'))
+    const adapters = await Promise.all(
+      files
+        .filter((name) => new RegExp(`^stage-${stage}-[0-9a-f]+$`).test(name))
+        .map(async (name) => JSON.parse(await readFile(join(output, 'stages', name, 'adapter', 'adapter_config.json'), 'utf8'))),
+    )
+    const rankOf = (config: { r: number; rank_pattern: Record<string, number> }, path: string) =>
+      config.rank_pattern[path] ?? config.r
+    expect(adapters.some((config) => Object.entries(ranks).every(([path, rank]) => rankOf(config, path) === rank))).toBe(true)
+    for (const [path, rank] of Object.entries(ranks)) before.set(path, Number(rank))
+  }
+  expect(before.size).toBeGreaterThan(0)
+})
+
 test('run again it takes finished stages as they are, and trains what was left in the middle anew', async () => {
   const output = join(folder, 'again')
   const once = () => qt(args('--steps', '2', '--optimization-frequency', '1', '--output', output))
@@ -70,5 +104,6 @@ test('run again it takes finished stages as they are, and trains what was left i
 test('says what it needs', async () => {
   const code = async (...more: string[]) => JSON.parse((await qt(args(...more))).stdout).error.code
   expect(await code('--output', join(folder, 'none'))).toBe('USAGE_MISSING_FLAG')
+  expect(await code('--steps', '2', '--trained-share', '2', '--output', join(folder, 'none'))).toBe('USAGE_BAD_VALUE')
   expect(await code('--steps', '2', '--group-by', 'kind', '--output', join(folder, 'none'))).toBe('DECISION_INVALID')
 })

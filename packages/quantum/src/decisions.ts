@@ -58,6 +58,8 @@ export {
 export {
   type ExampleGroup,
   freezingProblem,
+  type ModuleRank,
+  rankProblem,
   samplingProblem,
   samplingWeights,
   type TrainedModule,

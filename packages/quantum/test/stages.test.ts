@@ -81,6 +81,28 @@ test('modules with small gradients are frozen where only a share is trained', as
   expect(() => freezingProblem([], 0)).toThrow('share')
 })
 
+test('ranks move to where they gain most, with as many parameters as before', async () => {
+  const { trainer, trained } = toy()
+  const gains = { q: [1, 1.1, 1.2], k: [1, 3, 5], v: [0.5, 0.6, 0.7] }
+  const modules = Object.entries(gains).map(([name, values], i) => ({
+    ...{ name, parameters: 40, gradientNorm: i, rank: 4 },
+    ranks: [2, 4, 8].map((rank, o) => ({ rank, parameters: 10 * rank, gain: values[o]! })),
+  }))
+  const { groups } = await trainer.statistics(start)
+  const { stages } = await trainInStages({ ...trainer, statistics: async () => ({ groups, modules }) }, start, {
+    ...{ steps: 1, time: 0.05, moveRanks: true },
+  })
+  expect(Object.fromEntries(trained[0]!.ranks)).toEqual({ q: 2, k: 8, v: 2 })
+  expect(stages[0]!.ranks).toEqual({ q: 2, k: 8, v: 2 })
+  expect(stages[0]!.ranking!.best.weight).toBeLessThanOrEqual(120)
+  expect(stages[0]!.gradientNorms).toEqual({ q: 0, k: 1, v: 2 })
+  // What is frozen neither gives nor takes.
+  const frozen = await trainInStages({ ...trainer, statistics: async () => ({ groups, modules }) }, start, {
+    ...{ steps: 1, time: 0.05, moveRanks: true, trainedShare: 0.7 },
+  })
+  expect([frozen.stages[0]!.frozen, frozen.stages[0]!.ranks]).toEqual([['q'], {}])
+})
+
 test('the formulation keeps to the size that is allowed, and says what is no number', async () => {
   const { trainer } = toy()
   await expect(trainInStages(trainer, start, { steps: 5, quboSizeLimit: 2, time: 0.05 })).resolves.toBeDefined()

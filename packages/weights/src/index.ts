@@ -1,6 +1,7 @@
 export { type Adapter, type AdapterModule, adapterScale } from './adapter/adapter.js'
 export { type ConvertAdapterOptions, type ConvertedAdapter, convertAdapter } from './adapter/convert-adapter.js'
 export { readAdapter } from './adapter/read.js'
+export { type ResizeAdapterOptions, resizeAdapter } from './adapter/resize-adapter.js'
 export { writeAdapter } from './adapter/write.js'
 export type { Architecture, TensorEntry } from './architectures/architecture.js'
 export { architectureNamed, architectures } from './architectures/index.js'

@@ -204,7 +204,7 @@ export const verbs: readonly VerbEntry[] = [
   },
   {
     name: 'optimize train',
-    summary: 'Train in stages, and decide before each which examples it sees more of.',
+    summary: 'Train in stages, and decide before each what it sees more of and what it trains.',
     load: async () => (await import('./optimize-train.js')).optimizeTrain,
   },
   { name: 'tokenize', summary: 'Turn text into token ids.', load: async () => (await import('./tokenize.js')).tokenize },

@@ -103,6 +103,8 @@ export const adapterSchema = z.strictObject({
   /** Another rank for some modules, by name (`down_proj`) or the end of their path (`layers.0.self_attn.q_proj`). */
   rankPattern: z.record(z.string(), positive).optional(),
   alphaPattern: z.record(z.string(), z.number().positive()).optional(),
+  /** Modules that stay as they are, by name or the end of their path as of `rankPattern`. */
+  frozen: z.array(z.string()).min(1).optional(),
   /** The learning rate of B divided by that of A (LoRA+); 1 unless `kind` is `lora+`. */
   loraPlusRatio: z.number().positive().optional(),
 })

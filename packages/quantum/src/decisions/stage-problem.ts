@@ -17,6 +17,17 @@ export interface TrainedModule {
   readonly name: string
   readonly parameters: number
   readonly gradientNorm: number
+  /** Of an adapter: its rank now and what it could be. Left out: it stays. */
+  readonly rank?: number | undefined
+  readonly ranks?: readonly ModuleRank[] | undefined
+}
+
+/** A rank that a module can have in the next stage. */
+export interface ModuleRank {
+  readonly rank: number
+  readonly parameters: number
+  /** About how much lower the loss is with it than without the module. */
+  readonly gain: number
 }
 
 /** How often examples of a group are seen, times their share of the data. */
@@ -71,6 +82,20 @@ export function freezingProblem(modules: readonly TrainedModule[], share: number
     })),
     pairs: [],
     budget: share * modules.reduce((sum, { parameters }) => sum + parameters, 0),
+  }
+}
+
+/** Which rank each module gets, with as many parameters in all as now. A knapsack, too. */
+export function rankProblem(modules: readonly TrainedModule[]): ChoiceProblem {
+  return {
+    groups: modules.map(({ name, parameters, rank, ranks }) => ({
+      name,
+      options: ranks?.map((one) => ({ name: `rank ${one.rank}`, weight: one.parameters, cost: -one.gain })) ?? [
+        { name: rank === undefined ? 'as it is' : `rank ${rank}`, weight: parameters, cost: 0 },
+      ],
+    })),
+    pairs: [],
+    budget: modules.reduce((sum, { parameters }) => sum + parameters, 0),
   }
 }
 

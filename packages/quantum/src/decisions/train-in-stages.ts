@@ -1,6 +1,13 @@
 import { usageError } from '@qt/core'
 import { type DecideOptions, type Decision, decide } from './decide.js'
-import { type ExampleGroup, freezingProblem, samplingProblem, samplingWeights, type TrainedModule } from './stage-problem.js'
+import {
+  type ExampleGroup,
+  freezingProblem,
+  rankProblem,
+  samplingProblem,
+  samplingWeights,
+  type TrainedModule,
+} from './stage-problem.js'
 
 /** How a stage trains. */
 export interface StageSettings {
@@ -10,6 +17,8 @@ export interface StageSettings {
   readonly sampling: ReadonlyMap<string, number>
   /** Modules that stay as they are. */
   readonly frozen: ReadonlySet<string>
+  /** The ranks of adapters that get another one. */
+  readonly ranks: ReadonlyMap<string, number>
 }
 
 /** What trains, in terms of states that can be gone back to: folders of checkpoints, say. */
@@ -28,6 +37,8 @@ export interface StagesOptions extends Omit<DecideOptions, 'sizeLimit'> {
   readonly quboSizeLimit?: number | undefined
   /** The share of parameters that is trained; 1: no module is frozen. */
   readonly trainedShare?: number | undefined
+  /** Let adapters give rank to each other, with as many parameters in all. */
+  readonly moveRanks?: boolean | undefined
   /** Train every stage plainly as well, and keep what is better: twice the work, and the effect of each decision is known. */
   readonly control?: boolean | undefined
   readonly onStage?: ((report: StageReport) => void) | undefined
@@ -44,7 +55,14 @@ export interface StageReport {
   readonly kept: boolean
   readonly sampling: Readonly<Record<string, number>>
   readonly frozen: readonly string[]
+  /** Ranks that changed. */
+  readonly ranks: Readonly<Record<string, number>>
+  /** What was measured of the modules before the stage. */
+  readonly gradientNorms: Readonly<Record<string, number>>
+  /** Of the sampling. */
   readonly decision: Decision
+  readonly freezing?: Decision | undefined
+  readonly ranking?: Decision | undefined
 }
 
 export interface StagedResult<State> {
@@ -76,14 +94,13 @@ export async function trainInStages<State>(
   start: State,
   options: StagesOptions,
 ): Promise<StagedResult<State>> {
-  const { steps, optimizationFrequency = 100, quboSizeLimit = 1000, trainedShare = 1, control = false, signal } = options
+  const { steps, optimizationFrequency = 100, quboSizeLimit = 1000, control = false, signal } = options
   for (const [field, value] of Object.entries({ steps, optimizationFrequency, quboSizeLimit }))
     if (!(Number.isInteger(value) && value > 0))
       throw usageError('QUBO_OPTION', `"${field}" is ${value}.`, {
         where: { field },
         actions: ['Give a whole number from 1 on.'],
       })
-  const deciding = { ...options, sizeLimit: quboSizeLimit }
   const stages: StageReport[] = []
   let state = start
   let before = await trainer.heldOutLoss(start)
@@ -92,37 +109,35 @@ export async function trainInStages<State>(
     signal?.throwIfAborted()
     const length = Math.min(optimizationFrequency, steps - done)
     const { groups, modules = [] } = await trainer.statistics(state)
-    const problem = samplingProblem(groups.map((group) => ({ lossBefore: lossesBefore.get(group.name), ...group })))
-    const decision = await decide(problem, deciding)
-    const sampling = new Map(groups.map(({ name }, g) => [name, samplingWeights[decision.best.choice[g]!]!]))
-    const frozen = new Set<string>()
-    if (trainedShare < 1 && modules.length > 0) {
-      const { best } = await decide(freezingProblem(modules, trainedShare), deciding)
-      for (const [m, { name }] of modules.entries()) if (best.choice[m] === 0) frozen.add(name)
-    }
-    const changed = frozen.size > 0 || [...sampling.values()].some((weight) => weight !== 1)
+    const decided = await settle(groups, modules, { ...options, sizeLimit: quboSizeLimit }, lossesBefore)
+    const { sampling, frozen, ranks } = decided
+    const changed = frozen.size > 0 || ranks.size > 0 || [...sampling.values()].some((weight) => weight !== 1)
     const plainly = () =>
       trainer.train(state, {
         stage,
         steps: length,
         sampling: new Map(groups.map(({ name }) => [name, 1])),
         frozen: new Set(),
+        ranks: new Map(),
       })
-    let next = changed ? await trainer.train(state, { stage, steps: length, sampling, frozen }) : await plainly()
-    const decided = await trainer.heldOutLoss(next)
-    let after = decided
+    let next = changed ? await trainer.train(state, { stage, steps: length, sampling, frozen, ranks }) : await plainly()
+    const reached = await trainer.heldOutLoss(next)
+    let after = reached
     let plain: number | undefined
     let kept = changed
     // Not lower, or no number at all.
-    if (changed && (control || !(decided < before))) {
+    if (changed && (control || !(reached < before))) {
       const other = await plainly()
       plain = await trainer.heldOutLoss(other)
-      if (!(decided < before && decided < plain)) [next, after, kept] = [other, plain, false]
+      if (!(reached < before && reached < plain)) [next, after, kept] = [other, plain, false]
     }
-    const report = {
-      ...{ stage, steps: length, before, decided, plain, kept, decision },
+    const report: StageReport = {
+      ...{ stage, steps: length, before, decided: reached, plain, kept },
       sampling: Object.fromEntries(sampling),
       frozen: [...frozen],
+      ranks: Object.fromEntries(ranks),
+      gradientNorms: Object.fromEntries(modules.map(({ name, gradientNorm }) => [name, gradientNorm])),
+      ...{ decision: decided.decision, freezing: decided.freezing, ranking: decided.ranking },
     }
     stages.push(report)
     options.onStage?.(report)
@@ -130,4 +145,30 @@ export async function trainInStages<State>(
     ;[state, before, done] = [next, after, done + length]
   }
   return { state, stages }
+}
+
+/** What a stage sees, which modules it leaves as they are, and which ranks move. */
+async function settle(
+  groups: readonly ExampleGroup[],
+  modules: readonly TrainedModule[],
+  options: DecideOptions & Pick<StagesOptions, 'trainedShare' | 'moveRanks'>,
+  lossesBefore: ReadonlyMap<string, number>,
+) {
+  const { trainedShare = 1, moveRanks = false } = options
+  const problem = samplingProblem(groups.map((group) => ({ lossBefore: lossesBefore.get(group.name), ...group })))
+  const decision = await decide(problem, options)
+  const sampling = new Map(groups.map(({ name }, g) => [name, samplingWeights[decision.best.choice[g]!]!]))
+  const freezing =
+    trainedShare < 1 && modules.length > 0 ? await decide(freezingProblem(modules, trainedShare), options) : undefined
+  const frozen = new Set(modules.flatMap(({ name }, m) => (freezing?.best.choice[m] === 0 ? [name] : [])))
+  // What is frozen keeps its rank, too.
+  const free = modules.filter(({ name }) => !frozen.has(name))
+  const ranking = moveRanks && free.some(({ ranks }) => ranks) ? await decide(rankProblem(free), options) : undefined
+  const ranks = new Map(
+    free.flatMap(({ name, rank, ranks: all }, m): [string, number][] => {
+      const chosen = ranking && all?.[ranking.best.choice[m]!]
+      return chosen && chosen.rank !== rank ? [[name, chosen.rank]] : []
+    }),
+  )
+  return { decision, sampling, freezing, frozen, ranking, ranks }
 }

@@ -33,6 +33,8 @@ interface PlacedModule {
   readonly alpha: number
   readonly scale: number
   readonly magnitude: boolean
+  /** It takes part as it is, and learns nothing. */
+  readonly frozen?: true
 }
 
 /** PEFT's names of the projections. */
@@ -47,7 +49,21 @@ const peftNames: Readonly<Record<string, Projection>> = {
 }
 
 export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promise<AdapterPlan> {
-  if (config.init !== undefined) return fromFolder(config, await readAdapter(config.init, spec), spec)
+  const plan = config.init === undefined ? fresh(config, spec) : fromFolder(config, await readAdapter(config.init, spec), spec)
+  if (config.frozen === undefined) return plan
+  const isFrozen = modulePattern(Object.fromEntries(config.frozen.map((name) => [name, 1])), 'adapter.frozen', spec)
+  const modules = plan.modules.map(
+    (module): PlacedModule => (isFrozen(module.layer, projections[module.projection]!) ? { ...module, frozen: true } : module),
+  )
+  if (modules.some(({ frozen }) => !frozen)) return { ...plan, modules }
+  throw usageError('CONFIG_CONTRADICTION', 'adapter.frozen names every module of the adapter: nothing would be trained.', {
+    where: { field: 'adapter.frozen' },
+    actions: ['Leave some of them out.'],
+  })
+}
+
+/** A new adapter. */
+function fresh(config: AdapterConfig, spec: ModelSpec): AdapterPlan {
   const {
     rank = adapterDefaults.rank,
     alpha = adapterDefaults.alpha,

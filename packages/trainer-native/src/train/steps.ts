@@ -1,5 +1,6 @@
 import type { TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
+import type { FrozenModules } from './frozen-modules.js'
 import { whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
 import { pairLosses, preferencePass, tokensOf } from './preference.js'
@@ -22,6 +23,7 @@ export async function oneStep(
   step: number,
   learningRate: number,
   config: TrainingConfig,
+  frozen?: FrozenModules,
 ): Promise<StepResult | undefined> {
   const { gradAccumulation, beta1, beta2, epsilon, gradClip, averageDecay } = config.training
   const trainable = batches.reduce((sum, batch) => sum + batch.trainable, 0)
@@ -42,6 +44,7 @@ export async function oneStep(
   }
   if (!Number.isFinite(mean)) return brokenStep('loss', Number.NaN)
   const groups = parameterGroups(learningRate, config)
+  frozen?.withoutGradients()
   const gradNorm = await trainer.update({
     groups,
     beta1,
@@ -51,6 +54,7 @@ export async function oneStep(
     averageDecay: averageDecay ?? 0,
     step,
   })
+  frozen?.restore()
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable } : brokenStep('gradient', gradNorm)
 }
 

@@ -6,6 +6,7 @@ import { versions } from '../versions.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
+import { type FrozenModules, frozenModules } from './frozen-modules.js'
 import { writeOutput } from './output.js'
 import type { Prepared } from './prepare.js'
 import { openRecorder, type Recorder } from './recorder.js'
@@ -56,6 +57,7 @@ export async function training(
       plan,
       configuration,
       trainer,
+      frozen: frozenModules(trainer, prepared.adapter),
       recorder,
       patience,
       position: { ...position },
@@ -94,6 +96,7 @@ interface OpenRun {
   readonly plan: Windows
   readonly configuration: string
   readonly trainer: NativeTrainer
+  readonly frozen: FrozenModules | undefined
   readonly recorder: Recorder
   readonly patience: EarlyStopping
   readonly position: Position
@@ -150,13 +153,13 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
 
 /** Takes the next step; false when it was stopped, and then nothing has changed. */
 async function stepped(run: OpenRun): Promise<boolean> {
-  const { prepared, plan, trainer, recorder, position } = run
+  const { prepared, plan, trainer, frozen, recorder, position } = run
   const { config } = prepared
   const step = position.step + 1
   const begun = performance.now()
   const batches = plan.window(step)
   const learningRate = learningRateAt(step, plan.totalSteps, config.training)
-  const result = await oneStep(trainer, batches, step, learningRate, config)
+  const result = await oneStep(trainer, batches, step, learningRate, config, frozen)
   if (result === undefined) return false
   const { broken } = result
   if (broken) {

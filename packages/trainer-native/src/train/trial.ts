@@ -1,5 +1,6 @@
 import type { RunEvent } from '@qt/core'
 import { versions } from '../versions.js'
+import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
 import { listenersOnly } from './recorder.js'
 import { resolvedConfig } from './run-files.js'
@@ -31,6 +32,7 @@ export async function trial(
   let loss: number | null = null
   try {
     startParameters(trainer, prepared)
+    const frozen = frozenModules(trainer, adapter)
     const parts = [...planned.plan.parts]
     await recorder.record({
       type: 'start',
@@ -43,7 +45,7 @@ export async function trial(
       const begun = performance.now()
       const batches = plan.window(step)
       const learningRate = learningRateAt(step, whole.totalSteps, config.training)
-      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config)
+      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config, frozen)
       if (result === undefined) throw trialStopped(step - 1)
       const { broken } = result
       if (broken) throw diverged(step, broken, undefined)

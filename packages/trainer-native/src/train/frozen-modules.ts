@@ -1,0 +1,32 @@
+import type { NativeTrainer } from '../binding.js'
+import type { AdapterPlan } from './adapter-plan.js'
+
+/** Modules of an adapter that take part and learn nothing. */
+export interface FrozenModules {
+  /** Before an update: what they would learn counts nothing, in the norm of the gradients neither. */
+  withoutGradients(): void
+  /** After it: what decay took is put back. */
+  restore(): void
+}
+
+/** With the numbers that they have now; undefined when everything is trained. */
+export function frozenModules(trainer: NativeTrainer, plan: AdapterPlan | undefined): FrozenModules | undefined {
+  const names = new Set(plan?.modules.flatMap(({ name, frozen }) => (frozen ? [name] : [])))
+  if (names.size === 0) return undefined
+  const held = trainer
+    .tensors()
+    .filter(({ module }) => names.has(module))
+    .map(({ offset, rows, columns }) => ({
+      offset,
+      values: trainer.read('parameters', offset, rows * columns),
+      nothing: new Float32Array(rows * columns),
+    }))
+  return {
+    withoutGradients() {
+      for (const { offset, nothing } of held) trainer.write('gradients', offset, nothing)
+    },
+    restore() {
+      for (const { offset, values } of held) trainer.write('parameters', offset, values)
+    },
+  }
+}

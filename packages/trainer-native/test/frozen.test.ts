@@ -1,0 +1,82 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TrainingConfigInput } from '@qt/core'
+import { type AdapterModule, openModel, readAdapter, writeAdapter } from '@qt/weights'
+import { expect, test } from 'vitest'
+import { adapterGradients, train } from '../src/index.js'
+import { eventsOf, fixture, stepsIn, temporaryFolder } from './support.js'
+
+const folder = await temporaryFolder()
+const base = fixture('tiny-untied')
+const final = fixture('lora', 'adapter_final')
+const { spec } = await openModel(base)
+const rows = join(folder, 'rows.jsonl')
+await writeFile(rows, (await readFile(fixture('lora', 'rows.jsonl'), 'utf8')).trim().split('\n').slice(0, 4).join('\n'))
+
+const config = (adapter: TrainingConfigInput['adapter'], output: string): TrainingConfigInput => ({
+  base,
+  data: { path: rows, format: 'tokens', validation: 0 },
+  adapter,
+  training: {
+    ...{ steps: 2, batchSize: 4, sequenceLength: 64, precision: 'float32', schedule: 'constant' },
+    ...{ learningRate: 1e-2, weightDecay: 0.1, packing: false, shuffle: false },
+  },
+  output: join(folder, output),
+})
+
+test('frozen modules keep their numbers, whatever gradients and decay would do to them; the others learn', async () => {
+  const { adapter } = await train(config({ init: final, frozen: ['q_proj', 'layers.1.mlp.down_proj'] }, 'frozen'))
+  const [before, after] = [await readAdapter(final, spec), await readAdapter(adapter!.path, spec)]
+  for (const [name, { a, b }] of after.modules) {
+    const isFrozen = name.includes('attn_q') || name === 'blk.1.ffn_down.weight'
+    expect([name, equal(a, before.modules.get(name)!.a), equal(b, before.modules.get(name)!.b)]).toEqual([
+      name,
+      isFrozen,
+      isFrozen,
+    ])
+  }
+})
+
+test('refuses to freeze what there is not, or everything', async () => {
+  await expect(train(config({ frozen: ['qproj'] }, 'none'))).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    where: { field: 'adapter.frozen.qproj' },
+  })
+  await expect(train(config({ targets: ['q_proj'], frozen: ['q_proj'] }, 'none'))).rejects.toMatchObject({
+    code: 'CONFIG_CONTRADICTION',
+  })
+})
+
+test('the gradients of an adapter say what its loss rises by when a direction grows', async () => {
+  const found = await adapterGradients(config({ init: final }, 'unused'))
+  expect(found.map(({ name }) => name)).toEqual([...(await readAdapter(final, spec)).modules.keys()])
+  const adapter = await readAdapter(final, spec)
+  const [name, k] = ['blk.1.attn_v.weight', 1]
+  const { directions, path, rank, inputs, outputs } = found.find((one) => one.name === name)!
+  expect(path).toBe('model.layers.1.self_attn.v_proj')
+  const module = adapter.modules.get(name)!
+  expect([rank, inputs * rank, outputs * rank]).toEqual([module.rank, module.a.length, module.b.length])
+  /** The loss of all rows with one direction larger or smaller. */
+  const lossWith = async (factor: number) => {
+    const a = module.a.map((value, i) => (Math.floor(i / inputs) === k ? factor * value : value))
+    const changed: AdapterModule = { ...module, a }
+    const init = join(folder, `grown-${factor}`)
+    await writeAdapter(init, { ...adapter, modules: new Map([...adapter.modules, [name, changed]]) }, spec)
+    const run = config({ init }, `loss-${factor}`)
+    await train({ ...run, training: { ...run.training, steps: 1 } })
+    return stepsIn(await eventsOf(run.output!))[0]!.loss
+  }
+  const step = 0.05
+  const slope = ((await lossWith(1 + step)) - (await lossWith(1 - step))) / (2 * step)
+  expect(Math.abs(directions[k]!.worth / Math.abs(slope) - 1)).toBeLessThan(0.05)
+  for (const { norm, slope: sum } of directions) expect(sum).toBeGreaterThan(norm)
+})
+
+test('a new adapter has gradients of B alone', async () => {
+  for (const { directions, rank } of await adapterGradients(config({ rank: 4 }, 'unused'))) {
+    expect(directions).toHaveLength(rank)
+    for (const { norm, worth } of directions) expect([norm > 0, worth]).toEqual([true, 0])
+  }
+})
+
+const equal = (a: Float32Array, b: Float32Array): boolean => a.length === b.length && a.every((value, i) => value === b[i])
