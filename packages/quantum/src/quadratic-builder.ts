@@ -8,6 +8,8 @@ export interface QuadraticBuilder {
   addLinear(i: number, value: number): void
   /** i = j is a linear term for bits and a constant for spins. */
   addQuadratic(i: number, j: number, value: number): void
+  /** Many at once: the k-th is values[k] · i[k] · j[k]. */
+  addQuadratics(i: Uint32Array, j: Uint32Array, values: Float64Array): void
   /** One more variable; returns its number. */
   addVariable(): number
   build(labels?: readonly string[]): QuadraticModel
@@ -32,8 +34,8 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
   let values = new Float64Array(capacity)
   let count = 0
 
-  const grow = () => {
-    capacity *= 2
+  const grow = (least = 0) => {
+    capacity = Math.max(2 * capacity, least)
     rows = enlarged(rows, new Uint32Array(capacity))
     columns = enlarged(columns, new Uint32Array(capacity))
     values = enlarged(values, new Float64Array(capacity))
@@ -67,6 +69,19 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       rows[count] = Math.min(i, j)
       columns[count] = Math.max(i, j)
       values[count++] = finite(value)
+    },
+    addQuadratics(left, right, all) {
+      if (count + all.length > capacity) grow(count + all.length)
+      for (let k = 0; k < all.length; k++) {
+        const [i, j, value] = [left[k]!, right[k]!, all[k]!]
+        if (i === j) this.addQuadratic(i, j, value)
+        else {
+          if (i >= size || j >= size) throw noVariable(Math.max(i, j), size)
+          rows[count] = Math.min(i, j)
+          columns[count] = Math.max(i, j)
+          values[count++] = finite(value)
+        }
+      }
     },
     addVariable() {
       if (size === linear.length) linear = enlarged(linear, new Float64Array(2 * size))
@@ -103,6 +118,7 @@ export function quadraticModel(input: QuadraticInput): QuadraticModel {
 /** Sorts by row and column (two counting passes, so in linear time), adds equal pairs up, leaves zeros out. */
 export function mergeCouplings(size: number, rows: Uint32Array, columns: Uint32Array, values: Float64Array) {
   const count = rows.length
+  if (isMerged(rows, columns, values)) return { rows: rows.slice(), columns: columns.slice(), values: values.slice() }
   if (!sorted(rows, columns)) {
     const byColumn = countingOrder(size, columns, undefined)
     const order = countingOrder(size, rows, byColumn)
@@ -123,6 +139,15 @@ export function mergeCouplings(size: number, rows: Uint32Array, columns: Uint32A
   return kept === count
     ? { rows, columns, values }
     : { rows: rows.slice(0, kept), columns: columns.slice(0, kept), values: values.slice(0, kept) }
+}
+
+/** In order, without equal pairs and zeros: as models are mostly written down. */
+function isMerged(rows: Uint32Array, columns: Uint32Array, values: Float64Array): boolean {
+  for (let k = 0; k < rows.length; k++) {
+    if (values[k] === 0) return false
+    if (k > 0 && (rows[k]! < rows[k - 1]! || (rows[k] === rows[k - 1] && columns[k]! <= columns[k - 1]!))) return false
+  }
+  return true
 }
 
 function sorted(rows: Uint32Array, columns: Uint32Array): boolean {

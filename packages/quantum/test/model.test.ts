@@ -139,3 +139,33 @@ test.each([
 ])('refuses %s', (_, say, code) => {
   expect(() => say(model())).toThrow(expect.objectContaining({ code }))
 })
+
+test('terms that are added one by one are the sum of them, and one that is refused leaves nothing behind', () => {
+  const [m, summed] = [model(), model()]
+  const [x, y] = [m.binaries('x', 3), summed.binaries('x', 3)]
+  for (const [i, j] of [
+    [0, 1],
+    [1, 2],
+    [2, 0],
+    [1, 1],
+  ] as const)
+    m.minimise(x[i]!.times(x[j]!).times(i + 2 * j + 1))
+  m.maximise(x[0]!.times(x[1]!).times(x[2]!).plus(x[2]!).plus(4))
+  const terms = [
+    y[0]!.times(y[1]!).times(3),
+    y[1]!.times(y[2]!).times(6),
+    y[2]!.times(y[0]!).times(3),
+    y[1]!.times(y[1]!).times(4),
+  ]
+  summed.minimise(sum(terms))
+  summed.minimise(sum([y[0]!.times(y[1]!).times(y[2]!), y[2]!, 4]).times(-1))
+  const before = m.compile()
+  expect(before.qubo).toEqual(summed.compile().qubo)
+  const stranger = model().binary('z')
+  expect(() => m.minimise(sum([x[0]!.times(x[1]!), x[0]!.times(stranger)]))).toThrow('another model')
+  expect(m.compile().qubo).toEqual(before.qubo)
+  // What was compiled does not change with what is added later.
+  const value = before.objective.evaluate(() => 1)
+  m.minimise(x[0]!.times(x[1]!).times(100))
+  expect(before.objective.evaluate(() => 1)).toBe(value)
+})

@@ -1,9 +1,9 @@
 import type { QuadraticModel } from '../quadratic.js'
 import { quadraticBuilder } from '../quadratic-builder.js'
-import { type Expression, sum, Variable } from './expression.js'
+import { type Expression, Variable } from './expression.js'
 import type { AddedConstraint, ModelParts } from './parts.js'
 import { penaltyOf } from './penalty.js'
-import { type Monomial, overBits } from './polynomial.js'
+import { type AcceptProduct, type Monomial, overBits } from './polynomial.js'
 import { reduceOrder } from './reduce-order.js'
 
 /** A model as a QUBO, with what is needed to read its solutions. */
@@ -28,14 +28,14 @@ export function compile(parts: ModelParts, { weightFactor = 1 }: CompileOptions 
     labels.push(label)
     return new Variable(label, 'binary', labels.length - 1, parts)
   }
-  const objective = sum(parts.objective)
+  const objective = parts.objective.snapshot()
   const penalties = parts.constraints.map(({ constraint, label, method }) => penaltyOf(constraint, label, method, newBit))
   const chosen = parts.constraints.some(({ weight }) => weight === undefined)
     ? weightFactor * largestMove(objective, parts.variables.length)
     : 0
   const weights = parts.constraints.map(({ weight }) => weight ?? chosen)
 
-  const builder = quadraticBuilder('binary', labels.length)
+  const builder = quadraticBuilder('binary', labels.length, objective.products)
   const higher = new Map<string, { bits: readonly number[]; coefficient: number }>()
   const accept = (coefficient: number, bits: readonly number[]) => {
     if (bits.length === 0) builder.addOffset(coefficient)
@@ -48,8 +48,11 @@ export function compile(parts: ModelParts, { weightFactor = 1 }: CompileOptions 
       else higher.set(key, { bits, coefficient })
     }
   }
-  overBits(objective, accept)
-  for (const [k, penalty] of penalties.entries()) overBits(penalty, accept, weights[k]!)
+  const acceptProduct: AcceptProduct = (coefficient, i, j) => builder.addQuadratic(i, j, coefficient)
+  const products = objective.bitProducts()
+  if (products) builder.addQuadratics(products.i, products.j, products.coefficients)
+  overBits(products ? objective.withoutProducts() : objective, accept, 1, acceptProduct)
+  for (const [k, penalty] of penalties.entries()) overBits(penalty, accept, weights[k]!, acceptProduct)
   const monomials: Monomial[] = [...higher.values()]
   const reduced = reduceOrder(monomials, labels.length)
   for (const { bit, productOf } of reduced.added) {

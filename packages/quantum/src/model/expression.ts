@@ -3,11 +3,13 @@ import type { Vartype } from '../quadratic.js'
 
 /** What the visitor of an expression sees: coefficient times the product of variables (none for a constant). */
 export type VisitTerm = (coefficient: number, variables: readonly Variable[]) => void
+/** The same for a product of two, without a list: most terms of most models. */
+export type VisitProduct = (coefficient: number, first: Variable, second: Variable) => void
 
 /** A polynomial of variables. Expressions never change; every method makes a new one. */
 export abstract class Expression {
-  /** Every term times `scale`; the same product may come more than once. */
-  abstract visit(visitor: VisitTerm, scale?: number): void
+  /** Every term times `scale`; the same product may come more than once. Products of two go to `pair` where there is one. */
+  abstract visit(visitor: VisitTerm, scale?: number, pair?: VisitProduct): void
 
   plus(other: Expression | number): Expression {
     return new Sum([this, expressionOf(other)])
@@ -71,8 +73,34 @@ export class Term extends Expression {
 
   override times(other: Expression | number): Expression {
     if (typeof other === 'number') return new Term(this.coefficient * other, this.variables)
-    if (other instanceof Term) return new Term(this.coefficient * other.coefficient, [...this.variables, ...other.variables])
+    if (other instanceof Term || other instanceof Product)
+      return new Term(this.coefficient * other.coefficient, [...this.variables, ...other.variables])
     return super.times(other)
+  }
+}
+
+/** A coefficient times two variables. There are many of them, so it has no list. */
+class Product extends Expression {
+  constructor(
+    readonly coefficient: number,
+    private readonly first: Variable,
+    private readonly second: Variable,
+  ) {
+    super()
+  }
+
+  get variables(): readonly Variable[] {
+    return [this.first, this.second]
+  }
+
+  override visit(visitor: VisitTerm, scale = 1, pair?: VisitProduct): void {
+    if (pair) pair(this.coefficient * scale, this.first, this.second)
+    else visitor(this.coefficient * scale, this.variables)
+  }
+
+  override times(other: Expression | number): Expression {
+    if (typeof other === 'number') return new Product(this.coefficient * other, this.first, this.second)
+    return new Term(this.coefficient, this.variables).times(other)
   }
 }
 
@@ -81,8 +109,8 @@ class Sum extends Expression {
     super()
   }
 
-  override visit(visitor: VisitTerm, scale = 1): void {
-    for (const part of this.parts) part.visit(visitor, scale)
+  override visit(visitor: VisitTerm, scale = 1, pair?: VisitProduct): void {
+    for (const part of this.parts) part.visit(visitor, scale, pair)
   }
 }
 
@@ -94,8 +122,8 @@ class Scaled extends Expression {
     super()
   }
 
-  override visit(visitor: VisitTerm, scale = 1): void {
-    this.inner.visit(visitor, scale * this.factor)
+  override visit(visitor: VisitTerm, scale = 1, pair?: VisitProduct): void {
+    this.inner.visit(visitor, scale * this.factor, pair)
   }
 }
 
@@ -120,8 +148,8 @@ export class Variable extends Expression {
 
   override times(other: Expression | number): Expression {
     if (typeof other === 'number') return new Term(other, this.self)
-    if (other instanceof Variable) return new Term(1, [this, other])
-    if (other instanceof Term) return new Term(other.coefficient, [this, ...other.variables])
+    if (other instanceof Variable) return new Product(1, this, other)
+    if (other instanceof Term || other instanceof Product) return new Term(other.coefficient, [this, ...other.variables])
     return super.times(other)
   }
 }
@@ -152,4 +180,7 @@ export const expressionOf = (value: Expression | number): Expression => {
  * m.subjectTo(total.le(3))
  * ```
  */
-export const sum = (parts: Iterable<Expression | number>): Expression => new Sum(Array.from(parts, expressionOf))
+export function sum(parts: Iterable<Expression | number>): Expression {
+  const all = Array.isArray(parts) ? parts.slice() : [...parts]
+  return new Sum(all.every((part) => part instanceof Expression) ? all : all.map(expressionOf))
+}

@@ -1,4 +1,5 @@
 import { usageError } from '@qt/core'
+import { Collected } from './collected.js'
 import { type CompiledModel, type CompileOptions, compile } from './compile.js'
 import { type Constraint, type Expression, sum, Variable } from './expression.js'
 import type { AddedConstraint, ModelParts } from './parts.js'
@@ -52,7 +53,6 @@ export interface Model extends ModelParts {
 export function model(): Model {
   const variables: Variable[] = []
   const labels = new Set<string>()
-  const objective: Expression[] = []
   const constraints: AddedConstraint[] = []
 
   const add = (label: string, vartype: 'binary' | 'spin'): Variable => {
@@ -67,17 +67,13 @@ export function model(): Model {
   }
   const many = (label: string, count: number, vartype: 'binary' | 'spin') =>
     Array.from({ length: count }, (_, i) => add(`${label}[${i}]`, vartype))
-  const own = (expression: Expression): Expression => {
-    expression.visit((_, product) => {
-      for (const { owner, label } of product)
-        if (owner !== made)
-          throw usageError('QUBO_NO_VARIABLE', `The variable "${label}" belongs to another model.`, {
-            actions: ['Use variables of the model that the expression is given to.'],
-          })
-    })
-    return expression
+  const require = ({ owner, label }: Variable) => {
+    if (owner !== made)
+      throw usageError('QUBO_NO_VARIABLE', `The variable "${label}" belongs to another model.`, {
+        actions: ['Use variables of the model that the expression is given to.'],
+      })
   }
-
+  const objective = new Collected(variables, require)
   const made: Model = {
     variables,
     objective,
@@ -111,17 +107,19 @@ export function model(): Model {
       }
     },
     minimise(expression) {
-      objective.push(own(expression))
+      objective.add(expression, 1)
     },
     maximise(expression) {
-      objective.push(own(expression).times(-1))
+      objective.add(expression, -1)
     },
     subjectTo(constraint, { label = `constraint ${constraints.length + 1}`, weight, method = 'slack' } = {}) {
       if (weight !== undefined && !(weight > 0 && Number.isFinite(weight)))
         throw usageError('QUBO_WEIGHT', `The weight of "${label}" is ${weight}.`, {
           actions: ['Give a positive number, or none.'],
         })
-      own(constraint.expression)
+      constraint.expression.visit((_, product) => {
+        for (const variable of product) require(variable)
+      })
       constraints.push({ constraint, label, weight, method })
     },
     compile: (options) => compile(made, options),

@@ -1,4 +1,5 @@
-import type { Constraint, Expression, Variable } from './expression.js'
+import type { Collected } from './collected.js'
+import type { Constraint, Variable } from './expression.js'
 import type { PenaltyMethod } from './penalty.js'
 
 export interface AddedConstraint {
@@ -11,6 +12,6 @@ export interface AddedConstraint {
 /** What was said to a model. */
 export interface ModelParts {
   readonly variables: readonly Variable[]
-  readonly objective: readonly Expression[]
+  readonly objective: Collected
   readonly constraints: readonly AddedConstraint[]
 }

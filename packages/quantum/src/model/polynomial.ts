@@ -1,4 +1,4 @@
-import type { Expression, Variable } from './expression.js'
+import type { Expression, Variable, VisitProduct, VisitTerm } from './expression.js'
 
 /** A product of different bits (their numbers ascend) and its coefficient. */
 export interface Monomial {
@@ -9,16 +9,30 @@ export interface Monomial {
 /** What is linear and quadratic goes straight to `accept`; what is higher is collected. */
 export type AcceptTerm = (coefficient: number, bits: readonly number[]) => void
 
-/** The terms of an expression over bits: a spin is 2x − 1, and x x is x. Equal products may come more than once. */
-export function overBits(expression: Expression, accept: AcceptTerm, scale = 1): void {
-  expression.visit((coefficient, variables) => {
+/** Takes a product of two different bits, without a list and in any order. */
+export type AcceptProduct = (coefficient: number, i: number, j: number) => void
+
+/**
+ * The terms of an expression over bits: a spin is 2x − 1, and x x is x. Equal products may come more than once. Products of two bits go
+ * to `acceptProduct` where there is one.
+ */
+export function overBits(expression: Expression, accept: AcceptTerm, scale = 1, acceptProduct?: AcceptProduct): void {
+  const each: VisitTerm = (coefficient, variables) => {
     if (coefficient === 0) return
     const allBits = variables.every(({ vartype }) => vartype === 'binary')
     if (!allBits) spinTerm(coefficient, variables, accept)
     else if (variables.length === 0) accept(coefficient, none)
     else if (variables.length === 1) accept(coefficient, [variables[0]!.index])
     else accept(coefficient, unique(variables.map(({ index }) => index)))
-  }, scale)
+  }
+  const pair: VisitProduct | undefined =
+    acceptProduct &&
+    ((coefficient, first, second) => {
+      if (first.vartype === 'binary' && second.vartype === 'binary' && first !== second && coefficient !== 0)
+        acceptProduct(coefficient, first.index, second.index)
+      else each(coefficient, [first, second])
+    })
+  expression.visit(each, scale, pair)
 }
 
 const none: readonly number[] = []
