@@ -16,6 +16,9 @@ export interface BitsDecision {
   readonly ways: readonly Way[]
 }
 
+/** How each tensor as each type changes what a model says. */
+export type Sketches = (tensor: string, type: string) => Float32Array | undefined
+
 export interface BitsInput extends Pick<PlanUnderOptions, 'bytes' | 'types' | 'importance'> {
   readonly input: string
   /** For files that live for a moment. */
@@ -24,6 +27,8 @@ export interface BitsInput extends Pick<PlanUnderOptions, 'bytes' | 'types' | 'i
   readonly options: VariantOptions
   /** Left out: costs are errors of weights, and nothing depends on pairs. */
   readonly rows?: MeasuringRows['measured'] | undefined
+  /** What was measured for one size holds for the others; by what was asked. */
+  readonly measured: Map<string, Sketches>
   readonly onProgress: (text: string) => void
 }
 
@@ -81,8 +86,11 @@ export async function decideBits(given: BitsInput): Promise<BitsDecision> {
 async function sketches(
   problem: PlanningProblem,
   rows: readonly Uint32Array[],
-  { input, folder, importance, options, onProgress }: BitsInput,
-) {
+  { input, folder, importance, options, measured, onProgress }: BitsInput,
+): Promise<Sketches> {
+  const asked = JSON.stringify(problem.tensors.map(({ name, options: all }) => [name, ...all.map(({ type }) => type)]))
+  const known = measured.get(asked)
+  if (known) return known
   const { quantize } = await need('@qt/quantize', () => import('@qt/quantize'))
   const { measureBits } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
   const { signal } = options
@@ -92,7 +100,7 @@ async function sketches(
   }))
   const own = new Map(problem.tensors.map(({ name, options: all }) => [name, all.find(({ cost }) => cost === 0)?.type]))
   const started = performance.now()
-  return measureBits(problem, {
+  const found = await measureBits(problem, {
     ...original,
     signal,
     onMeasured(done, total, tensor, type) {
@@ -111,6 +119,8 @@ async function sketches(
       }
     },
   })
+  measured.set(asked, found)
+  return found
 }
 
 const typeOf = ({ tensors }: PlanningProblem, tensor: string, type: string): TensorType =>

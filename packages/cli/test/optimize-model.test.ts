@@ -41,6 +41,23 @@ test('types under a size are measured in pairs, judged on held-out rows, and wri
   }
 })
 
+test('of several sizes each is decided, and the changes are measured once', async () => {
+  const whole = (await stat(tiny)).size
+  const sizes = [0.6, 0.8].map((share) => Math.floor(share * whole))
+  const args = ['optimize', 'bits', tiny, '--types', 'Q8_0,Q4_0', ...sizes.flatMap((size) => ['--max-size', String(size)])]
+  const { code, stdout, stderr } = await qt([...args, ...reading()])
+  expect(code, stderr).toBe(0)
+  const found = JSON.parse(stdout).sizes
+  expect(found.map(({ maxSize }: { maxSize: number }) => maxSize)).toEqual(sizes)
+  for (const { maxSize, fileBytes, judged } of found) {
+    expect(fileBytes).toBeLessThanOrEqual(maxSize)
+    expect(judged).toHaveLength(5)
+  }
+  expect(found[0].fileBytes).toBeLessThan(found[1].fileBytes)
+  // The same measurements.
+  expect(found[0].decision.pairs).toBe(found[1].decision.pairs)
+})
+
 test('without a text the plan is by errors of weights, and exact', async () => {
   const limit = Math.floor(0.7 * (await stat(tiny)).size)
   const args = ['optimize', 'bits', tiny, '--max-size', String(limit), '--time', '0.05', '--json']

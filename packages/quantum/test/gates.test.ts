@@ -139,3 +139,16 @@ test('the same seed measures the same', () => {
 test('too many qubits are refused', () => {
   expect(() => qaoa(randomModel(27, 0.1, 1))).toThrow(expect.objectContaining({ code: 'QAOA_SIZE' }))
 })
+
+test('24 qubits: pairs that have nothing to do with each other are as many times one pair', () => {
+  const pairs = (count: number) =>
+    quadraticModel({
+      vartype: 'spin',
+      size: 2 * count,
+      couplings: Array.from({ length: count }, (_, k) => [2 * k, 2 * k + 1, 1] as const),
+    })
+  const angles = { gammas: [0.7], betas: [0.4] }
+  const [one, twelve] = [1, 12].map((count) => qaoa(pairs(count), { angles, seed: 1, shots: 16 }).expectation)
+  expect(Math.abs(one!)).toBeGreaterThan(0.1)
+  expect(twelve).toBeCloseTo(12 * one!, 4)
+})

@@ -8,7 +8,7 @@ import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays } from '../judge-ways.js'
 import { need } from '../need.js'
-import { decideBits } from '../optimize-bits.js'
+import { decideBits, type Sketches } from '../optimize-bits.js'
 import { status } from '../print/status.js'
 import { bytesText, fields } from '../print/units.js'
 import { withGguf } from '../quantize-source.js'
@@ -31,7 +31,14 @@ export const optimizeBits = defineVerb({
   ],
   flags: {
     ...decisionFlags,
-    'max-size': { type: 'text', value: 'SIZE', description: 'The most the file may take: 2GB, 2GiB, 700MB.', required: true },
+    'max-size': {
+      type: 'text',
+      value: 'SIZE',
+      many: true,
+      description:
+        'The most the file may take: 2GB, 2GiB, 700MB; of several sizes each is decided, and the changes are measured once.',
+      required: true,
+    },
     types: {
       type: 'text',
       value: 'LIST',
@@ -49,10 +56,15 @@ export const optimizeBits = defineVerb({
   examples: [
     'qt optimize bits model-f16.gguf --max-size 700MB --text calibration.txt --output small.gguf',
     'qt optimize bits model-f16.gguf --max-size 700MB --text calibration.txt --held-out test.txt --types Q6_K,Q4_K,Q3_K --json',
+    'qt optimize bits model-f16.gguf --max-size 700MB --max-size 900MB --text calibration.txt',
     'qt optimize bits model-f16.gguf --max-size 700MB --imatrix imatrix.gguf',
   ],
   async run({ flags, positionals, io }) {
-    const bytes = sizeOf('max-size', flags['max-size'])
+    const sizes = flags['max-size'].map((size) => sizeOf('max-size', size))
+    if (sizes.length > 1 && flags.output !== undefined)
+      throw usageError('USAGE_BAD_VALUE', 'There are several sizes, and --output is one file.', {
+        actions: ['Give one --max-size, or leave out --output.'],
+      })
     const { mergeImportance, planQuantization, quantize, quantMethods, readImportance } = await need(
       '@qt/quantize',
       () => import('@qt/quantize'),
@@ -80,30 +92,37 @@ export const optimizeBits = defineVerb({
           const given = {
             input,
             folder,
-            bytes,
             types: asked ?? (reads ? usualTypes : undefined),
             importance,
             decide: await decideOptions(flags, signal),
             options,
             rows: rows?.measured,
+            measured: new Map<string, Sketches>(),
             onProgress: progress.update,
           }
-          const { plan, decision, ways } = await decideBits(given)
-          const judged = rows ? await judgeWays(ways, { ...given, original: input, heldOut: rows.heldOut }) : undefined
-          progress.end()
-          if (flags.output !== undefined) await quantize(input, flags.output, { types: plan.types, importance, signal })
-          printDecision(io, decision)
-          if (judged)
-            io.out(`\nKL divergence on ${rows!.heldOut.length} held-out rows, with 95 % intervals:\n${judgedText(judged)}`)
-          io.out(`\n${fields([['file', `${plan.fileBytes} bytes (${bytesText(plan.fileBytes)})`], ...countsOf(plan)])}`)
-          if (flags.output !== undefined) io.out(`\nWrote ${flags.output}.\n`)
-          io.document({
-            types: Object.fromEntries(plan.types),
-            fileBytes: plan.fileBytes,
-            ...(judged ? { judged } : {}),
-            ...(flags.output === undefined ? {} : { output: flags.output }),
-            decision: decisionDocument(decision),
-          })
+          const documents = []
+          for (const bytes of sizes) {
+            const { plan, decision, ways } = await decideBits({ ...given, bytes })
+            const judged = rows ? await judgeWays(ways, { ...given, original: input, heldOut: rows.heldOut }) : undefined
+            progress.end()
+            if (flags.output !== undefined) await quantize(input, flags.output, { types: plan.types, importance, signal })
+            if (sizes.length > 1) io.out(`${documents.length === 0 ? '' : '\n'}At most ${bytes} bytes:\n`)
+            printDecision(io, decision)
+            if (judged)
+              io.out(`\nKL divergence on ${rows!.heldOut.length} held-out rows, with 95 % intervals:\n${judgedText(judged)}`)
+            io.out(`\n${fields([['file', `${plan.fileBytes} bytes (${bytesText(plan.fileBytes)})`], ...countsOf(plan)])}`)
+            if (flags.output !== undefined) io.out(`\nWrote ${flags.output}.\n`)
+            documents.push({
+              types: Object.fromEntries(plan.types),
+              fileBytes: plan.fileBytes,
+              ...(judged ? { judged } : {}),
+              ...(flags.output === undefined ? {} : { output: flags.output }),
+              decision: decisionDocument(decision),
+            })
+          }
+          io.document(
+            documents.length === 1 ? documents[0]! : { sizes: documents.map((one, k) => ({ maxSize: sizes[k]!, ...one })) },
+          )
           return 0
         } finally {
           progress.end()

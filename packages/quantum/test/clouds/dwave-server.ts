@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chimeraGraph, energyOf, quadraticModel, readProblem, solve } from '../../src/index.js'
+import {
+  chimeraGraph,
+  energyOf,
+  type HardwareGraph,
+  pegasusGraph,
+  quadraticModel,
+  readProblem,
+  solve,
+  zephyrGraph,
+} from '../../src/index.js'
 import { type Answer, type Asked, type Server, serve } from './serve.js'
 
 export const token = 'DEV-0123456789abcdef'
@@ -20,27 +29,36 @@ export interface DWaveServer extends Server {
   end: string
 }
 
-/** The processor: a small Chimera with two broken qubits. Couplers are listed as such machines do, not in order. */
-const graph = chimeraGraph(4)
-const qubits = graph.nodes.filter((qubit) => qubit !== 5 && qubit !== 77)
-const working = new Set(qubits)
-const couplers = graph.edges.filter(([a, b]) => working.has(a) && working.has(b)).toReversed()
-
-const solvers = [
-  {
-    id: 'small_chimera',
-    identity: { name: 'small_chimera', version: { graph_id: 'g1' } },
+/** A small processor with two broken qubits. Couplers are listed as such machines do, not in order. */
+function processor(graph: HardwareGraph, type: string, shape: readonly number[], load: number) {
+  const qubits = graph.nodes.filter((_, k) => k !== 5 && k !== 77)
+  const working = new Set(qubits)
+  const couplers = graph.edges.filter(([a, b]) => working.has(a) && working.has(b)).toReversed()
+  return {
+    id: `small_${type}`,
+    identity: { name: `small_${type}`, version: { graph_id: 'g1' } },
     status: 'ONLINE',
-    avg_load: 0.2,
+    avg_load: load,
     properties: {
       category: 'qpu',
       qubits,
       couplers,
-      topology: { type: 'chimera', shape: [4, 4, 4] },
+      topology: { type, shape },
       num_reads_range: [1, 500],
       supported_problem_types: ['ising', 'qubo'],
     },
-  },
+  }
+}
+
+const processors = [
+  processor(chimeraGraph(4), 'chimera', [4, 4, 4], 0.2),
+  processor(pegasusGraph(3), 'pegasus', [3], 0.7),
+  processor(zephyrGraph(2), 'zephyr', [2, 4], 0.8),
+]
+const { qubits, couplers } = processors[0]!.properties
+
+const solvers = [
+  ...processors,
   {
     id: 'hybrid_bqm',
     status: 'ONLINE',
@@ -151,7 +169,8 @@ const floats = (text = '') => {
   return Array.from({ length: buffer.length / 8 }, (_, k) => buffer.readDoubleLE(8 * k))
 }
 
-async function processorAnswer({ data }: StoredProblem): Promise<unknown> {
+async function processorAnswer({ data, solver }: StoredProblem): Promise<unknown> {
+  const { qubits, couplers } = processors.find(({ identity }) => JSON.stringify(identity) === JSON.stringify(solver))!.properties
   const lin = floats(data.lin)
   const active = qubits.filter((_, k) => !Number.isNaN(lin[k]!))
   const place = new Map(active.map((qubit, k) => [qubit, k]))
@@ -188,7 +207,7 @@ async function processorAnswer({ data }: StoredProblem): Promise<unknown> {
     energies: energies.toString('base64'),
     solutions: bytes.toString('base64'),
     num_occurrences: whole([97, 3]),
-    num_variables: 128,
+    num_variables: qubits.length + 2,
     timing: { qpu_access_time: 12345 },
   }
 }

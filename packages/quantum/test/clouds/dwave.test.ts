@@ -46,6 +46,20 @@ test('a processor gets an embedded model, and its samples are those of the model
   expect(sent.params).toMatchObject({ num_reads: 100 })
 })
 
+test.each(['small_chimera', 'small_pegasus', 'small_zephyr'])(
+  '%s gets a model that is embedded in its own graph',
+  async (solver) => {
+    const server = await dwaveServer()
+    const model = randomModel(8, 1, 11)
+    const { samples, ticket } = await sampleQpu(connect(server), model, { ...look, solver, seed: 2 })
+    expect(samples[0]!.energy).toBeCloseTo(energyOf(model, (await exactOptimum(model)).solution), 9)
+    expect(samples[0]!.brokenChains).toBe(0)
+    expect(server.problems.get(ticket.id)!.solver).toMatchObject({ name: solver })
+    // A complete graph of eight variables has chains on all of them.
+    expect(ticket.embedding!.some((chain) => chain.length > 1)).toBe(true)
+  },
+)
+
 test('what was submitted is collected by another process, from its ticket alone', async () => {
   const server = await dwaveServer()
   const model = randomModel(6, 1, 2, { vartype: 'spin' })
