@@ -33,9 +33,12 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
   let columns = new Uint32Array(capacity)
   let values = new Float64Array(capacity)
   let count = 0
+  // A model that was built may use these very arrays.
+  let lent = false
 
   const grow = (least = 0) => {
-    capacity = Math.max(2 * capacity, least)
+    capacity = Math.max(lent ? capacity : 2 * capacity, least, count + 1)
+    lent = false
     rows = enlarged(rows, new Uint32Array(capacity))
     columns = enlarged(columns, new Uint32Array(capacity))
     values = enlarged(values, new Float64Array(capacity))
@@ -65,16 +68,17 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       }
       check(i)
       check(j)
-      if (count === capacity) grow()
+      if (finite(value) === 0) return
+      if (lent || count === capacity) grow()
       rows[count] = Math.min(i, j)
       columns[count] = Math.max(i, j)
-      values[count++] = finite(value)
+      values[count++] = value
     },
     addQuadratics(left, right, all) {
-      if (count + all.length > capacity) grow(count + all.length)
+      if (lent || count + all.length > capacity) grow(count + all.length)
       for (let k = 0; k < all.length; k++) {
         const [i, j, value] = [left[k]!, right[k]!, all[k]!]
-        if (i === j) this.addQuadratic(i, j, value)
+        if (i === j || value === 0) this.addQuadratic(i, j, value)
         else {
           if (i >= size || j >= size) throw noVariable(Math.max(i, j), size)
           rows[count] = Math.min(i, j)
@@ -88,7 +92,9 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       return size++
     },
     build(labels) {
-      const merged = mergeCouplings(size, rows.subarray(0, count), columns.subarray(0, count), values.subarray(0, count))
+      const terms = [rows.subarray(0, count), columns.subarray(0, count), values.subarray(0, count)] as const
+      lent = isMerged(...terms)
+      const merged = lent ? { rows: terms[0], columns: terms[1], values: terms[2] } : mergeCouplings(size, ...terms)
       return { vartype, size, offset, linear: linear.slice(0, size), ...merged, ...(labels ? { labels } : {}) }
     },
   }
@@ -118,27 +124,39 @@ export function quadraticModel(input: QuadraticInput): QuadraticModel {
 /** Sorts by row and column (two counting passes, so in linear time), adds equal pairs up, leaves zeros out. */
 export function mergeCouplings(size: number, rows: Uint32Array, columns: Uint32Array, values: Float64Array) {
   const count = rows.length
-  if (isMerged(rows, columns, values)) return { rows: rows.slice(), columns: columns.slice(), values: values.slice() }
   if (!sorted(rows, columns)) {
     const byColumn = countingOrder(size, columns, undefined)
     const order = countingOrder(size, rows, byColumn)
     rows = pick(rows, order, new Uint32Array(count))
     columns = pick(columns, order, new Uint32Array(count))
     values = pick(values, order, new Float64Array(count))
-  } else [rows, columns, values] = [rows.slice(), columns.slice(), values.slice()]
+  }
+  // Counted first: large models should not be in memory twice.
+  const kept = sumEqual(rows, columns, values, () => {})
+  const merged = { rows: new Uint32Array(kept), columns: new Uint32Array(kept), values: new Float64Array(kept) }
+  sumEqual(rows, columns, values, (at, row, column, value) => {
+    merged.rows[at] = row
+    merged.columns[at] = column
+    merged.values[at] = value
+  })
+  return merged
+}
+
+/** Equal pairs of a sorted list added up, without what is 0 then; returns how many there are. */
+function sumEqual(
+  rows: Uint32Array,
+  columns: Uint32Array,
+  values: Float64Array,
+  write: (at: number, row: number, column: number, value: number) => void,
+): number {
   let kept = 0
-  for (let k = 0; k < count; ) {
+  for (let k = 0; k < rows.length; ) {
     const [row, column] = [rows[k]!, columns[k]!]
     let value = 0
-    for (; k < count && rows[k] === row && columns[k] === column; k++) value += values[k]!
-    if (value === 0) continue
-    rows[kept] = row
-    columns[kept] = column
-    values[kept++] = value
+    for (; k < rows.length && rows[k] === row && columns[k] === column; k++) value += values[k]!
+    if (value !== 0) write(kept++, row, column, value)
   }
-  return kept === count
-    ? { rows, columns, values }
-    : { rows: rows.slice(0, kept), columns: columns.slice(0, kept), values: values.slice(0, kept) }
+  return kept
 }
 
 /** In order, without equal pairs and zeros: as models are mostly written down. */

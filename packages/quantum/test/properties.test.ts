@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { integerProblem } from '../src/engine/integer-problem.js'
 import { energyOf, type QuadraticModel } from '../src/quadratic.js'
-import { quadraticModel } from '../src/quadratic-builder.js'
+import { quadraticBuilder, quadraticModel } from '../src/quadratic-builder.js'
 import { branchAndBound } from '../src/solvers/branch-and-bound.js'
 import { exactOptimum } from '../src/solvers/exact.js'
 import { rowsOf, wholeEnergy } from '../src/solvers/rows.js'
@@ -99,3 +99,34 @@ test('a dense model of 20 variables is solved as brute force solves it', async (
   const { solution } = await exactOptimum(model)
   expect(energyOf(model, solution)).toBe(least)
 }, 30_000)
+
+test('a model that was built stays as it is when its builder goes on, and many terms at once are those one by one', () => {
+  const [builder, other] = [quadraticBuilder('binary', 4, 2), quadraticBuilder('binary', 4)]
+  const terms = [
+    [0, 1, 2],
+    [1, 3, 0],
+    [0, 2, -1],
+    [2, 2, 7],
+  ] as const
+  for (const [i, j, value] of terms) builder.addQuadratic(i, j, value)
+  const column = (k: 0 | 1) => Uint32Array.from(terms, (term) => term[k])
+  other.addQuadratics(
+    column(0),
+    column(1),
+    Float64Array.from(terms, ([, , value]) => value),
+  )
+  const built = builder.build()
+  expect(other.build()).toEqual(built)
+  expect([[...built.rows], [...built.columns], [...built.values]]).toEqual([
+    [0, 0],
+    [1, 2],
+    [2, -1],
+  ])
+  const before = structuredClone(built)
+  builder.addQuadratic(3, 2, 5)
+  builder.addQuadratic(0, 1, 1)
+  expect(built).toEqual(before)
+  expect([...builder.build().values]).toEqual([3, -1, 5])
+  expect(() => other.addQuadratics(Uint32Array.of(4), Uint32Array.of(0), Float64Array.of(1))).toThrow('no variable 4')
+  expect(() => other.addQuadratics(Uint32Array.of(1), Uint32Array.of(0), Float64Array.of(Number.NaN))).toThrow('NaN')
+})

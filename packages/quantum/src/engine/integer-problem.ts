@@ -36,8 +36,13 @@ export function integerProblem(model: QuadraticModel): IntegerProblem {
   const bound = bounds.reduce((a, b) => Math.max(a, b), 0)
   const { scale, exact } = scaleOf(spins, bound)
   const whole = (value: number) => Math.round(value * scale)
-  const linear = Int32Array.from(spins.linear, whole)
-  const values = Int32Array.from(spins.values, whole)
+  // Not by Int32Array.from, which makes a list of all numbers first.
+  const wholes = (list: Float64Array): Int32Array => {
+    const out = new Int32Array(list.length)
+    for (let k = 0; k < list.length; k++) out[k] = whole(list[k]!)
+    return out
+  }
+  const [linear, values] = [wholes(spins.linear), wholes(spins.values)]
   const largestField = Math.max(1, exact ? Math.round(bound * scale) : wholeBound(size, linear, rows, columns, values))
   const largestValue = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
 
