@@ -63,12 +63,13 @@ function randomState(choices: Choices, draw: () => number): ChoiceState {
   return state
 }
 
-/** Steps that a budget is cut into. */
-const steps = 2000
+/** Steps that a budget is cut into, at most. */
+const mostSteps = 2000
 
 /**
- * The best choice by single costs, pairs left aside: a multiple-choice knapsack by dynamic programming. Weights are rounded up to a
- * two-thousandth of the budget, so the result fits and may miss the optimum by what rounding takes.
+ * The best choice by single costs, pairs left aside: a multiple-choice knapsack by dynamic programming. Exact where weights are multiples of a
+ * number that goes into the budget at most two thousand times; others are rounded up to a two-thousandth of the budget, so that the
+ * result fits and may miss the optimum by what rounding takes.
  */
 export function separableChoice({ starts, weight, cost, limit }: Choices): number[] {
   const groups = starts.length - 1
@@ -76,9 +77,17 @@ export function separableChoice({ starts, weight, cost, limit }: Choices): numbe
     return Array.from({ length: groups }, (_, g) => argmin(starts[g]!, starts[g + 1]!, (o) => cost[o]!) - starts[g]!)
   // Above the lightest of each group.
   const floor = Array.from({ length: groups }, (_, g) => weight[argmin(starts[g]!, starts[g + 1]!, (o) => weight[o]!)]!)
-  const unit = (limit - floor.reduce((a, b) => a + b, 0)) / steps
+  const room = limit - floor.reduce((a, b) => a + b, 0)
+  const moreThanFloor = (option: number, g: number) => weight[option]! - floor[g]!
+  const common = floor.reduce((divisor, _, g) => {
+    for (let o = starts[g]!; o < starts[g + 1]!; o++) divisor = commonDivisor(divisor, moreThanFloor(o, g))
+    return divisor
+  }, 0)
+  const isExact = common >= 1 && room / common <= mostSteps
+  const unit = isExact ? common : room / mostSteps
+  const steps = isExact ? Math.max(0, Math.floor(room / common)) : mostSteps
   const sizeOf = (option: number, g: number) => {
-    const more = weight[option]! - floor[g]!
+    const more = moreThanFloor(option, g)
     return more === 0 ? 0 : unit > 0 ? Math.ceil(more / unit) : Number.POSITIVE_INFINITY
   }
   let best = new Float64Array(steps + 1)
@@ -102,6 +111,12 @@ export function separableChoice({ starts, weight, cost, limit }: Choices): numbe
     used -= sizeOf(starts[g]! + choice[g]!, g)
   }
   return choice
+}
+
+/** 0 divides by everything; below 1 where the two are not whole. */
+function commonDivisor(a: number, b: number): number {
+  while (b >= 1) [a, b] = [b, a % b]
+  return b === 0 ? a : b
 }
 
 function argmin(from: number, to: number, value: (index: number) => number): number {
