@@ -134,7 +134,8 @@ export const quantumMinute: MakeCase = async () => ({
 export const quantumLarge: MakeCase = async () => ({
   name: 'quantum-large',
   title: 'a million variables, five million couplings, one core',
-  conditions: 'Loading is building the model and reaching the second sweep; a sweep is the mean of five hundred, from hot to cold.',
+  conditions:
+    'Loading is building the model and reaching the second sweep; a sweep is the mean of five hundred, from hot to cold.',
   metrics: columns(['loadSeconds', 'sweepMilliseconds', 'megabytes'], 'lower', 1),
   inputs: [],
   ours: [ours('simulated-annealing', 'large.ts', [], undefined)],
