@@ -15,6 +15,7 @@ const request = z.object({
   text: z.string().default(''),
   logLikelihood: z.number().default(0),
   greedy: z.boolean().default(false),
+  until: z.array(z.string()).default([]),
 })
 const fixture = z
   .object({
@@ -37,8 +38,16 @@ const fixture = z
   })
   .parse(JSON.parse(await readFile(new URL('fixtures/lm-eval.json', import.meta.url), 'utf8')))
 
-/** The last-word task needs Python in its templates; ours prepares it. */
+/** The last-word task needs Python in its templates, which ours prepares; what has several contexts has words of its own here. */
 const ours: Readonly<Record<string, object>> = {
+  'contexts-shots': {
+    kind: 'choice',
+    contexts: '{{options}}',
+    continuation: '{{rest}}',
+    answer: '{{label}}',
+    shots: { count: 2 },
+    metrics: ['acc'],
+  },
   'last-word': {
     kind: 'likelihood',
     prepare: 'last-word',
@@ -69,10 +78,12 @@ describe(`the same as lm-evaluation-harness ${fixture.version}`, () => {
       (prompt) => requests.find(({ context }) => context === prompt)!.text,
     )
     const { fewshot_split: _split, fewshot_config: _config, ...read } = config
+    const task = parseTask(ours[name] ? { name, ...ours[name] } : { ...read, task: name })
+    if (task.kind === 'generate') expect(task.stop).toEqual(requests[0]!.until)
     const data = records.map((record) => (name === 'last-word' ? { ...record, text: record.page } : record))
-    const suite = taskSuite(parseTask(ours[name] ? { name, ...ours[name] } : { ...read, task: name }), data)
+    const suite = taskSuite(task, data)
     const measured = await Promise.all(suite.items.map((item) => item.measure(model, { seed: 1 })))
-    if (name !== 'generate') expect(new Set(asked)).toEqual(new Set(known.keys()))
+    if (task.kind !== 'generate') expect(new Set(asked)).toEqual(new Set(known.keys()))
     expect(suite.metrics.length).toBeGreaterThan(0)
     for (const { name: metric, aggregate } of suite.metrics) {
       const value = metricValue(

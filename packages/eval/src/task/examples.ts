@@ -1,4 +1,4 @@
-import { permutation } from '@qt/core'
+import { permutation, usageError } from '@qt/core'
 import type { Task } from './schema.js'
 import { type Fields, template } from './template.js'
 
@@ -42,23 +42,38 @@ export function rightChoices(answers: readonly string[], choices: readonly strin
 /** What stands before the question of a record: the instruction and solved records, each with its answer. */
 export function shotsBefore(task: Task, records: readonly Fields[], own: readonly Fields[] | undefined): (at: number) => string {
   const { count = 0, separator = '\n\n', seed } = task.shots ?? {}
-  if (count === 0) return () => task.instruction
+  const instruction = template(task.instruction, 'instruction')
+  const before = (at: number) => instruction.text(records[at]!)
+  if (count === 0) return before
   const source = own ?? records
-  const { prompt, choices, contexts, answers, delimiter } = texts(task)
+  const others = own === undefined ? records.length - 1 : own.length
+  if (others < count)
+    throw usageError(
+      'EVAL_TASK_INVALID',
+      `The task ${task.name} wants ${count} shots, but there are only ${others} records for them.`,
+      {
+        where: { field: 'shots.count' },
+        actions: [`Ask for ${others} or fewer.`, 'Name more records for them in shots.data.'],
+      },
+    )
+  const { prompt, choices, contexts, continuation, answers, delimiter } = texts(task)
   const shown = task.shots?.answer === undefined ? undefined : template(task.shots.answer, 'shots.answer')
   const order = seed === undefined ? source.map((_, i) => i) : [...permutation(source.length, seed, 'sample', 0)]
   const solved = new Map<number, string>()
+  /** The question with its answer; with `contexts` the right context is part of the question, and what continues it the answer. */
   const solve = (i: number): string => {
     const fields = source[i]!
     const options = task.contexts === undefined ? choices(fields) : contexts(fields)
     const [first = ''] = answers(fields)
     const right = task.kind === 'choice' ? (options[rightChoices([first], options)[0] ?? -1] ?? first) : first
-    const text = `${prompt(fields)}${delimiter}${shown?.text(fields) ?? right}`
+    const [question, answer] =
+      task.contexts === undefined ? [prompt(fields), right] : [prompt(fields) + right, continuation?.text(fields) ?? '']
+    const text = `${question}${delimiter}${shown?.text(fields) ?? answer}`
     solved.set(i, text)
     return text
   }
   return (at) => {
     const chosen = order.filter((i) => own !== undefined || i !== at).slice(0, count)
-    return task.instruction + chosen.map((i) => `${solved.get(i) ?? solve(i)}${separator}`).join('')
+    return before(at) + chosen.map((i) => `${solved.get(i) ?? solve(i)}${separator}`).join('')
   }
 }

@@ -24,10 +24,12 @@ export const generateItem =
       stop: task.stop,
       ...(signal ? { signal } : {}),
     })
-    const answer = pattern && task.extract ? extracted(text, { pattern, take: task.extract.take }) : text.trim()
+    const answer = pattern && task.extract ? extracted(text, { pattern, take: task.extract.take }) : text
     const plain = (one: string) => normalised(one.trim(), task.ignore)
-    const exact = answer !== undefined && references.some((reference) => plain(reference) === plain(answer))
-    const contains = references.some((reference) => plain(text).includes(plain(reference)))
+    const compared = task.trim ? plain : (one: string) => normalised(one, task.ignore)
+    const exact = answer !== undefined && references.some((reference) => compared(reference) === compared(answer))
+    // Nothing is in every text, and so says nothing about this one.
+    const contains = references.some((reference) => plain(reference) !== '' && plain(text).includes(plain(reference)))
     const rouges = references.map((reference) => rouge(text, reference))
     const best = (kind: keyof Rouge): Statistics => one(Math.max(0, ...rouges.map((score) => score[kind].f)))
     const found = answer === undefined ? 'The answer has nothing that fits the pattern.' : ''

@@ -67,6 +67,7 @@ export function fromLmEval(value: unknown): unknown {
   if (!isRecord(value) || !('output_type' in value || 'doc_to_text' in value)) return value
   const task: Record<string, unknown> = { kind: 'generate' }
   const shots: Record<string, unknown> = {}
+  const { fewshot_delimiter: delimiter = '\n\n' } = value
   for (const [key, one] of Object.entries(value)) {
     if (ignored.has(key)) continue
     if (key === 'output_type') task.kind = kinds[String(one)] ?? one
@@ -76,6 +77,8 @@ export function fromLmEval(value: unknown): unknown {
     else if (key === 'generation_kwargs' && isRecord(one)) Object.assign(task, generationOf(one))
     else task[names[key] ?? key] = one
   }
+  // Where it names no end, the harness ends an answer where a shot ends; and it compares white space too.
+  if (task.kind === 'generate') Object.assign(task, { stop: task.stop ?? [delimiter], trim: false })
   // A bare name is a field of the record.
   for (const key of ['prompt', 'answer', 'choices'])
     if (typeof task[key] === 'string' && /^[A-Za-z_]\w*$/.test(task[key])) task[key] = `{{${task[key]}}}`

@@ -52,8 +52,9 @@ const published: Readonly<
     expected: ' stone',
   },
   mmlu: {
-    record: { question: ' Which is cold? ', choices: ['fire', 'ice', 'sun', 'lava'], answer: 1 },
-    context: 'Which is cold?\nA. fire\nB. ice\nC. sun\nD. lava\nAnswer:',
+    record: { question: ' Which is cold? ', subject: 'high_school_physics', choices: ['fire', 'ice', 'sun', 'lava'], answer: 1 },
+    context:
+      'The following are multiple choice questions (with answers) about high school physics.\n\nWhich is cold?\nA. fire\nB. ice\nC. sun\nD. lava\nAnswer:',
     continuations: [' A', ' B', ' C', ' D'],
     expected: 'B',
   },
@@ -172,6 +173,8 @@ test('a field that a record lacks is named; names of loops and constants are no 
     q: false,
   })
   expect(prompt).toBe('12 x')
+  const looped = '{% for k, v in q.items() %}{{ k }}{{ v }}{{ loop.index }}{% endfor %} {{ hint | default("none") }}'
+  expect((await measure(looped, { q: { a: 2 } })).prompt).toBe('a21 none')
   await expect(measure('{{q', { q: 1 })).rejects.toMatchObject({ code: 'EVAL_TASK_INVALID' })
 })
 
@@ -196,6 +199,67 @@ test('a choice without a token cannot be scored', async () => {
   const suite = defineTask({ name: 'x', kind: 'choice', prompt: 'Q', choices: ['', 'a'], delimiter: '', answer: 1 }, [{}])
   const model = textModel(() => ({ logLikelihood: -1, greedy: true }))
   await expect(suite.items[0]!.measure(model, { seed: 1 })).rejects.toMatchObject({ code: 'EVAL_TEXT_TOO_SHORT' })
+})
+
+test('the harness ends an answer where a shot ends, unless a task says more, and compares white space', async () => {
+  const task = { task: 'x', output_type: 'generate_until', doc_to_text: 'q', doc_to_target: 'a' }
+  expect(parseTask(task)).toMatchObject({ stop: ['\n\n'], trim: false })
+  expect(parseTask({ ...task, fewshot_delimiter: '##', generation_kwargs: { max_gen_toks: 9 } })).toMatchObject({ stop: ['##'] })
+  const right = async (trim: boolean) => {
+    const model = textModel(
+      () => ({ logLikelihood: 0, greedy: true }),
+      () => ' zzz\n',
+    )
+    const { items } = defineTask({ name: 'x', kind: 'generate', prompt: 'q', answer: 'zzz', trim }, [{}])
+    return (await items[0]!.measure(model, { seed: 1 })).right
+  }
+  expect([await right(true), await right(false)]).toEqual([true, false])
+})
+
+test('a task that does not say what is right is refused, and so is one that says it where it is not looked for', async () => {
+  const task = { name: 'x', kind: 'generate', prompt: 'q' } as const
+  expect(() => parseTask(task)).toThrow(expect.objectContaining({ code: 'EVAL_TASK_INVALID', where: { field: 'answer' } }))
+  expect(() => parseTask({ ...task, output_type: 'generate_until', doc_to_choice: ['a', 'b'], doc_to_target: 0 })).toThrow(
+    expect.objectContaining({ where: { field: 'choices' } }),
+  )
+  const model = textModel(
+    () => ({ logLikelihood: 0, greedy: true }),
+    () => 'anything',
+  )
+  const { items } = defineTask({ ...task, answer: '{{a}}', metrics: ['contains'], ignore: { punctuation: true } }, [{ a: '?' }])
+  expect(await items[0]!.measure(model, { seed: 1 })).toMatchObject({ right: false })
+})
+
+test('the instruction is a template over the record in question', async () => {
+  const task = { name: 'x', kind: 'generate', instruction: 'About {{topic}}.\n\n', prompt: '{{q}}', answer: '{{a}}' } as const
+  const records = [
+    { topic: 'ice', q: 'Q1', a: 'A1' },
+    { topic: 'fire', q: 'Q2', a: 'A2' },
+  ]
+  const { items } = defineTask({ ...task, shots: { count: 1 } }, records)
+  const { prompt } = await items[1]!.measure(
+    textModel(() => ({ logLikelihood: 0, greedy: true })),
+    { seed: 1 },
+  )
+  expect(prompt).toBe('About fire.\n\nQ1 A1\n\nQ2')
+})
+
+test('fewer records than shots are an error, and a limit changes no prompt', async () => {
+  const data = join(folder, 'few.jsonl')
+  const records = Array.from({ length: 3 }, (_, i) => ({ goal: `goal ${i}`, sol1: 'a', sol2: 'b', label: 0 }))
+  await writeFile(data, records.map((record) => JSON.stringify(record)).join('\n'))
+  await expect(loadTask('piqa', { data, shotCount: 3 })).rejects.toMatchObject({
+    code: 'EVAL_TASK_INVALID',
+    message: expect.stringContaining('only 2 records'),
+  })
+  const { items } = await loadTask('piqa', { data, shotCount: 2, limit: 1 })
+  expect(items).toHaveLength(1)
+  const { prompt } = await items[0]!.measure(
+    textModel(() => ({ logLikelihood: -1, greedy: true })),
+    { seed: 1 },
+  )
+  expect(prompt).toContain('goal 1')
+  expect(prompt).toContain('goal 2')
 })
 
 test('numbers of shots that are none are refused', async () => {

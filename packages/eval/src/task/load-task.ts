@@ -34,6 +34,17 @@ export function parseTask(value: unknown, file?: string): Task {
       ...place,
       actions: ['Add choices: a list of templates, or one whose value is a list: {{choices.text}}.'],
     })
+  if (task.kind !== 'rolling' && task.answer === '')
+    throw usageError('EVAL_TASK_INVALID', `The task ${task.name} does not say what is right.`, {
+      where: { ...place.where, field: 'answer' },
+      actions: ['Add answer: a template of the right text, or of the number of the right choice.'],
+    })
+  const stray = (['choices', 'contexts', 'continuation'] as const).find((key) => task[key] !== undefined)
+  if (task.kind !== 'choice' && stray !== undefined)
+    throw usageError('EVAL_TASK_INVALID', `A task of kind ${task.kind} has no "${stray}".`, {
+      where: { ...place.where, field: stray },
+      actions: ['Write the right text itself in "answer".', 'Let "kind" be choice.'],
+    })
   return task
 }
 
@@ -90,10 +101,14 @@ export async function loadTask(file: string, options: LoadTaskOptions = {}): Pro
     throw usageError('EVAL_TASK_INVALID', `${options.shotCount} shots are not possible.`, { actions: ['Use 0 or more.'] })
   const task: Task =
     options.shotCount === undefined ? read : { ...read, shots: { separator: '\n\n', ...read.shots, count: options.shotCount } }
-  const records = await recordsOf(data, read.name, options.limit)
   const ownShots = shotDataOf(task, options.data)
   const shotData = options.shots ?? (ownShots === undefined ? undefined : beside(ownShots))
-  return taskSuite(task, records, shotData === undefined ? undefined : await recordsOf(shotData, read.name))
+  const { limit } = options
+  // Shots that come from the records themselves are the same whatever the limit.
+  const among = shotData === undefined && (task.shots?.count ?? 0) > 0
+  const records = await recordsOf(data, read.name, among ? undefined : limit)
+  const suite = taskSuite(task, records, shotData === undefined ? undefined : await recordsOf(shotData, read.name))
+  return limit === undefined ? suite : { ...suite, items: suite.items.slice(0, limit) }
 }
 
 /** A suite of a task and records in memory. */

@@ -20,7 +20,7 @@ export const taskSchema = z.strictObject({
   data: z.string().optional(),
   /** A change to every record before the templates see it. */
   prepare: z.enum(['labelled-choices', 'last-word', 'hellaswag', 'winogrande', 'wikitext', 'gsm8k']).optional(),
-  /** Stands before everything. */
+  /** Stands before everything; over the record in question. */
   instruction: z.string().default(''),
   prompt: z.string().default(''),
   /** Texts, or one template whose value is a list: `{{choices.text}}`. */
@@ -55,6 +55,8 @@ export const taskSchema = z.strictObject({
   chat: z.boolean().default(false),
   /** Of `generate`: the part of the answer that counts; the last match, or the first. A group in it counts alone. */
   extract: z.strictObject({ pattern: z.string(), take: z.enum(['first', 'last']).default('first') }).optional(),
+  /** Of `exact_match`: leave out white space around answers. */
+  trim: z.boolean().default(true),
   /** Of `exact_match` and `contains`. */
   ignore: z
     .strictObject({

@@ -21,9 +21,12 @@ const single = /^\{\{([^{}]*)\}\}$/
  */
 export function template(source: string, where: string): Template {
   const expression = single.exec(source)?.[1]
-  // What begins an expression; functions are no fields.
-  const names = [...source.matchAll(/\{\{-?\s*(?:not\s+|\(\s*)*([A-Za-z_]\w*)(?!\w|\s*\()/g)].map(([, name]) => name!)
-  const own = new Set([...source.matchAll(/\{%-?\s*(?:set|for)\s+([A-Za-z_]\w*)/g)].map(([, name]) => name!))
+  // What begins an expression; functions are no fields, and what has a default may be missing.
+  const names = [...source.matchAll(/\{\{-?\s*(?:not\s+|\(\s*)*([A-Za-z_]\w*)(?!\w|\s*\(|\s*\|\s*default\b)/g)].map(
+    ([, name]) => name!,
+  )
+  const bound = [...source.matchAll(/\{%-?\s*(?:set|for)\s+\(?\s*([A-Za-z_]\w*(?:\s*,\s*[A-Za-z_]\w*)*)/g)]
+  const own = new Set(['loop', ...bound.flatMap(([, list]) => list!.split(/\s*,\s*/))])
   const wanted = names.filter((name) => !own.has(name) && !Object.hasOwn(constants, name))
   const text = read(source, where)
   const value = expression === undefined ? undefined : read(`{{ (${expression}) | tojson }}`, where)
