@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { nearest, usageError } from '@qt/core'
 import { generalHelp, verbHelp } from './args/help.js'
 import { checkComplete, parseArguments } from './args/parse.js'
@@ -6,6 +5,7 @@ import type { Flags, Values, Verb } from './args/verb.js'
 import { createIo } from './io.js'
 import { printError } from './print/error.js'
 import { type VerbEntry, verbs } from './verbs/index.js'
+import { version } from './version.js'
 
 /**
  * Runs the command line and returns the exit code; never throws.
@@ -69,9 +69,4 @@ function findVerb(argv: readonly string[]): { entry: VerbEntry; rest: readonly s
   throw usageError('USAGE_UNKNOWN_VERB', `qt has no verb "${word}".`, {
     actions: [...(near ? [`Did you mean "qt ${near}"?`] : []), help],
   })
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : 'unknown'
 }

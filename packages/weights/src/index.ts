@@ -35,7 +35,7 @@ export {
 } from './gguf/metadata.js'
 export { type OwnFormat, ownFormat, ownFormatKeys, ownFormatMetadata, storedRowBytes } from './gguf/own-format.js'
 export { type Gguf, readGguf } from './gguf/read.js'
-export { readWholeGguf } from './gguf/read-split.js'
+export { ggufParts, readWholeGguf } from './gguf/read-split.js'
 export { type GgufContent, type GgufLayout, type GgufTensor, layoutGguf, type TensorPlace, writeGguf } from './gguf/write.js'
 export { type ResolveOptions, type ResolveProgress, resolve } from './hub/resolve.js'
 export { isDatasetReference, resolveDataset } from './hub/resolve-dataset.js'

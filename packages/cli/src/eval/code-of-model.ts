@@ -5,8 +5,7 @@ import type { Flags, Values } from '../args/verb.js'
 import type { Io } from '../io.js'
 import { loadFlags, loadModel } from '../model-flags.js'
 import { need } from '../need.js'
-import { localPath } from '../resolve.js'
-import { contentId } from './content-id.js'
+import { modelId } from './content-id.js'
 
 /** How a model is asked for code. */
 export const askFlags = {
@@ -37,14 +36,12 @@ export async function codeOfModel(
   positionals: readonly string[],
   { tasks, sandbox, wallSeconds, io, signal, onProgress }: Asked,
 ): Promise<CodeReport> {
-  const { seed, temperature, cache, adapter = [], 'per-problem': samples, 'max-tokens': maxTokens } = flags
+  const { seed, temperature, cache, 'per-problem': samples, 'max-tokens': maxTokens } = flags
   const { evaluateCode } = await need('@qt/eval', () => import('@qt/eval'))
   const style = codeStyleOf(flags.style)
   const some = firstOfEach(tasks, flags.limit)
   const model = await loadModel(flags, positionals, { signal })
   try {
-    const { model: named = positionals[0]! } = flags
-    const files = cache === undefined ? [] : [await localPath(named, io, signal), ...adapter]
     return await evaluateCode(model, some, {
       executor: sandbox,
       style,
@@ -55,18 +52,12 @@ export async function codeOfModel(
       ...(temperature === undefined ? {} : { temperature }),
       ...(seed === undefined ? {} : { seed }),
       ...(maxTokens === undefined ? {} : { maxTokens }),
-      ...(cache === undefined ? {} : { cache, modelId: [await contentId(files, signal), ...answering(flags)].join(' ') }),
+      ...(cache === undefined ? {} : { cache, modelId: await modelId(flags, positionals, { io, signal }) }),
     })
   } finally {
     await model.close()
   }
 }
-
-/** What decides about an answer besides the model and its adapters, each by its name. */
-export const answering = (flags: Partial<Pick<AskValues, 'precision' | 'kv-cache' | 'context-length'>>): string[] =>
-  (['precision', 'kv-cache', 'context-length'] as const).flatMap((name) =>
-    flags[name] === undefined ? [] : [`${name} ${flags[name]}`],
-  )
 
 /** How --style says that a model is asked. */
 export function codeStyleOf(style = 'instruct'): CodeStyle {

@@ -2,6 +2,7 @@ import { usageError } from '@qt/core'
 import type { AnyModel, Price, Rubric } from '@qt/eval'
 import type { Flags, Values } from '../args/verb.js'
 import { need } from '../need.js'
+import { version } from '../version.js'
 import { contentId } from './content-id.js'
 
 /** Models that judge answers. */
@@ -79,7 +80,7 @@ async function openJudge(name: string, { apiKey, identified, signal }: Opening):
     }
   if (name.startsWith('ollama:')) return { model: ollamaModel({ model: name.slice('ollama:'.length) }), id: name }
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
-  return { model: await load(name, { signal }), id: identified ? await contentId([name], signal) : name }
+  return { model: await load(name, { signal }), id: identified ? `${await contentId([name], signal)} qt ${version()}` : name }
 }
 
 function keyOf(variable: string | undefined): string | undefined {

@@ -13,6 +13,23 @@ const partName = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/
 export const isLaterPart = (name: string): boolean => Number(partName.exec(name)?.[2] ?? 1) > 1
 
 /**
+ * The files of a GGUF model, by the name of any of them: all parts where the name is that of one (`name-00001-of-00003.gguf`), else the file itself.
+ *
+ * @example
+ * ```ts
+ * ggufParts('m-00001-of-00002.gguf') // ['m-00001-of-00002.gguf', 'm-00002-of-00002.gguf']
+ * ```
+ */
+export function ggufParts(path: string): string[] {
+  const [, stem, , total] = partName.exec(baseName(path)) ?? []
+  const count = Number(total)
+  if (!(count >= 1 && count <= mostParts)) return [path]
+  return Array.from({ length: count }, (_, part) =>
+    joinPath(folderOf(path), `${stem}-${String(part + 1).padStart(5, '0')}-of-${total}.gguf`),
+  )
+}
+
+/**
  * Reads a GGUF file, or all parts of one that llama.cpp's gguf-split has cut (`name-00001-of-00003.gguf`): the metadata of the
  * first part and the tensors of all, each with the file that it lies in.
  *
@@ -25,8 +42,8 @@ export async function readWholeGguf(path: string): Promise<Gguf> {
   const first = await readGguf(path)
   const count = metadataNumber(first.metadata, 'split.count') ?? 1
   if (count <= 1) return first
-  const [, stem, , total] = partName.exec(baseName(path)) ?? []
-  if (Number(total) !== count || count > mostParts)
+  const total = Number(partName.exec(baseName(path))?.[3])
+  if (total !== count || count > mostParts)
     throw usageError(
       'GGUF_SPLIT',
       `${path} is one of ${count} parts, but its name does not end in -NNNNN-of-${String(count).padStart(5, '0')}.gguf.`,
@@ -36,8 +53,7 @@ export async function readWholeGguf(path: string): Promise<Gguf> {
       },
     )
   const parts: Gguf[] = []
-  for (let part = 1; part <= count; part++)
-    parts.push(await readGguf(joinPath(folderOf(path), `${stem}-${String(part).padStart(5, '0')}-of-${total}.gguf`)))
+  for (const part of ggufParts(path)) parts.push(await readGguf(part))
   return joined(parts)
 }
 
