@@ -63,8 +63,8 @@ test('an evaluation that was stopped goes on where it was', async () => {
     const cache = join(folder, 'answers.jsonl')
     const model = scriptedModel(() => 'a')
     const tasks = [wordTask('a'), wordTask('b')]
-    const first = await evaluateCode(model, tasks, { executor: nowhere, cache })
-    const again = await evaluateCode(model, tasks, { executor: nowhere, cache })
+    const first = await evaluateCode(model, tasks, { executor: nowhere, cache, modelId: 'm' })
+    const again = await evaluateCode(model, tasks, { executor: nowhere, cache, modelId: 'm' })
     expect(model.asked).toHaveLength(2)
     expect(again.suites).toEqual(first.suites)
     expect((await readFile(cache, 'utf8')).trim().split('\n')).toHaveLength(2)

@@ -1,5 +1,5 @@
 import { type Executor, type LanguageModel, usageError } from '@qt/core'
-import { cachedModel } from '../run/cached-model.js'
+import { rememberingModel } from '../run/cached-model.js'
 import { askForCode, type SamplingOptions, samplingOf } from './ask-for-code.js'
 import { type CodeProgress, type CodeSample, openJudge } from './judge.js'
 import { type CodeSummary, summariseCode } from './summary.js'
@@ -17,7 +17,7 @@ export interface EvaluateCodeOptions extends SamplingOptions {
   readonly wallSeconds?: number
   /** A JSONL file that keeps every answer; with it an evaluation that was stopped goes on where it was. */
   readonly cache?: string
-  /** What tells this model from others in the cache: a hash of its files. Default: its name. */
+  /** What tells this model from others in the cache: a hash of its files. A cache needs it. */
   readonly modelId?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: CodeProgress) => void
@@ -60,11 +60,11 @@ export async function evaluateCode(
   options: EvaluateCodeOptions,
 ): Promise<CodeReport> {
   const { executor, style = 'instruct', seed = 0, maxTokens = 1024, signal, onProgress } = options
-  const { modelId = model.name, wallSeconds } = options
+  const { wallSeconds } = options
   if (tasks.length === 0)
     throw usageError('EVAL_NO_ITEMS', 'There is no problem to solve.', { actions: ['Name a suite that has some.'] })
   const { samples, temperature, ks } = samplingOf(options)
-  const asked = options.cache === undefined ? model : await cachedModel(model, { file: options.cache, modelId })
+  const asked = await rememberingModel(model, options)
   const total = tasks.length * samples
   const { judge, count, end, signal: stopped } = openJudge({ executor, total, wallSeconds, signal, onProgress })
   const judging: Promise<CodeSample>[][] = []

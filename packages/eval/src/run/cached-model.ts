@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { appendFile, readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Generation, type Scoring, toolCallSchema } from '@qt/core'
+import { type Generation, type Scoring, toolCallSchema, usageError } from '@qt/core'
 import { makeFolder, namingFile } from '@qt/core/node'
 import { z } from 'zod'
 import type { AnyModel } from '../likelihood/model.js'
@@ -79,6 +79,20 @@ export async function cachedModel(model: AnyModel, { file, modelId }: CachedMode
       : {}),
   }
   return wrappedModel(model, { generate, scoring: scores })
+}
+
+/** The model, with a memory where `cache` names one. A name does not tell a model from what it was before it was trained on. */
+export async function rememberingModel(
+  model: AnyModel,
+  { cache, modelId }: { readonly cache?: string | undefined; readonly modelId?: string | undefined },
+): Promise<AnyModel> {
+  if (cache === undefined) return model
+  if (modelId === undefined)
+    throw usageError('EVAL_CACHE_MODEL', `Nothing tells the answers of ${model.name} in the cache from those of another model.`, {
+      where: { field: 'modelId' },
+      actions: ['Give modelId (evaluate: modelIds): a hash of the model and its adapters, or its address and name.'],
+    })
+  return cachedModel(model, { file: cache, modelId })
 }
 
 const bytes = (values: Float32Array): string =>

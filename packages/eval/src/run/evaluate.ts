@@ -16,8 +16,10 @@ export interface Evaluation {
 }
 
 export interface EvaluateOptions extends Omit<RunSuitesOptions, 'name' | 'modelId'> {
-  /** What the models are called in reports and in the cache; default: their own names. */
+  /** What the models are called in reports; default: their own names. */
   readonly names?: readonly string[]
+  /** What tells each from others, above all from what it was before it was trained on: a hash of its files. A cache needs them. */
+  readonly modelIds?: readonly string[]
 }
 
 /**
@@ -36,7 +38,7 @@ export interface EvaluateOptions extends Omit<RunSuitesOptions, 'name' | 'modelI
 export async function evaluate(
   models: AnyModel | readonly AnyModel[],
   suites: readonly Suite[],
-  { names: given = [], ...options }: EvaluateOptions = {},
+  { names: given = [], modelIds: ids = [], ...options }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const list = 'generate' in models ? [models] : models
   const names = list.map(({ name }, i) => given[i] ?? name)
@@ -46,7 +48,10 @@ export async function evaluate(
       actions: ['Say in "names" what each of them shall be called.'],
     })
   const runs: RunReport[] = []
-  for (const [i, model] of list.entries()) runs.push(await runSuites(model, suites, { ...options, name: names[i]! }))
+  for (const [i, model] of list.entries()) {
+    const id = ids[i] === undefined ? {} : { modelId: ids[i] }
+    runs.push(await runSuites(model, suites, { ...options, ...id, name: names[i]! }))
+  }
   const run = (name: string): RunReport => {
     const found = runs.find(({ model }) => model === name)
     if (found) return found

@@ -2,7 +2,7 @@ import { messageOf, QtError, usageError } from '@qt/core'
 import type { AnyModel } from '../likelihood/model.js'
 import { intervalOf } from '../stats/interval.js'
 import type { Measured, Suite } from '../suite/suite.js'
-import { cachedModel } from './cached-model.js'
+import { rememberingModel } from './cached-model.js'
 import { costOf, meteredModel, type Price, type Usage } from './metered-model.js'
 import type { ItemReport, RunReport, SuiteReport } from './report.js'
 
@@ -23,7 +23,7 @@ export interface RunSuitesOptions {
   readonly cache?: string
   /** What reports call the model; default: its own name, which a tuned model may share with its base. */
   readonly name?: string
-  /** What tells this model from others in the cache; default: what reports call it. */
+  /** What tells this model from others: a hash of its files, or its address and name. A cache needs it; default: what reports call it. */
   readonly modelId?: string
   /** No item is begun beyond these; the report says so. */
   readonly limits?: Limits
@@ -49,16 +49,16 @@ const ownFaults = new Set(['PROMPT_TOO_LONG', 'PROMPT_EMPTY'])
  * @example
  * ```ts
  * const suite = await loadTask('arc', { data: 'arc.jsonl' })
- * const report = await runSuites(model, [suite], { cache: 'answers.jsonl', limits: { seconds: 600 } })
+ * const report = await runSuites(model, [suite], { cache: 'answers.jsonl', modelId: 'the SHA-256 of its file', limits: { seconds: 600 } })
  * report.suites[0].metrics[0] // { name: 'acc', value: 0.61, low: 0.57, high: 0.65, items: 570, … }
  * ```
  */
 export async function runSuites(model: AnyModel, suites: readonly Suite[], options: RunSuitesOptions = {}): Promise<RunReport> {
-  const { seed = 1, parallel = 1, cache, name = model.name, modelId = name, limits = {}, price, signal, onProgress } = options
+  const { seed = 1, parallel = 1, name = model.name, modelId = name, limits = {}, price, signal, onProgress } = options
   check(suites, options)
   const began = performance.now()
   const { model: counted, usage } = meteredModel(model)
-  const asked = cache === undefined ? counted : await cachedModel(counted, { file: cache, modelId })
+  const asked = await rememberingModel(counted, options)
   const seconds = () => (performance.now() - began) / 1000
   const queue = suites.flatMap((suite, index) => suite.items.map((item) => ({ index, suite, item })))
   const results = suites.map((): ItemReport[] => [])

@@ -1,5 +1,5 @@
 import { type LanguageModel, usageError } from '@qt/core'
-import { cachedModel } from '../run/cached-model.js'
+import { rememberingModel } from '../run/cached-model.js'
 import { answerTo } from './answer.js'
 import type { BracketCall, BracketTool } from './call.js'
 import type { ToolCallItem } from './items.js'
@@ -14,7 +14,7 @@ export interface EvaluateToolCallsOptions {
   readonly maxTokens?: number
   /** A JSONL file that keeps every answer; with it an evaluation that was stopped goes on where it was. */
   readonly cache?: string
-  /** What tells this model from others in the cache: a hash of its files. Default: its name. */
+  /** What tells this model from others in the cache: a hash of its files. A cache needs it. */
   readonly modelId?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ToolCallProgress) => void
@@ -56,7 +56,7 @@ export interface ToolCallReport extends ToolCallSummary {
  *
  * @example
  * ```ts
- * const report = await evaluateToolCalls(model, toolCallItems(heldOut, tools), { tools, cache: 'answers.jsonl' })
+ * const report = await evaluateToolCalls(model, toolCallItems(heldOut, tools), { tools, cache: 'answers.jsonl', modelId: 'the SHA-256 of its file' })
  * report.accuracy.needed // { share: 0.83, low: 0.72, high: 0.90, count: 50, of: 60 }
  * ```
  */
@@ -65,12 +65,12 @@ export async function evaluateToolCalls(
   items: readonly ToolCallItem[],
   options: EvaluateToolCallsOptions,
 ): Promise<ToolCallReport> {
-  const { tools, maxTokens = 160, cache: file, modelId = model.name, signal, onProgress } = options
+  const { tools, maxTokens = 160, signal, onProgress } = options
   if (items.length === 0)
     throw usageError('EVAL_NO_ITEMS', 'There is no turn to measure.', {
       actions: ['Give conversations in which an assistant answers.'],
     })
-  const asked = file === undefined ? model : await cachedModel(model, { file, modelId })
+  const asked = await rememberingModel(model, options)
   const results: ToolCallResult[] = []
   let right = 0
   for (const { id, context, expected, reference } of items) {
