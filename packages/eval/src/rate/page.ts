@@ -44,12 +44,15 @@ const rate = async (choice) => {
   if (index === undefined) return
   const body = JSON.stringify({ rater, index, choice })
   index = undefined
+  // A button that was clicked would take the next space for itself.
+  document.activeElement.blur()
   show(await ask('/rate', { method: 'POST', headers: { 'content-type': 'application/json' }, body }))
 }
 for (const button of document.querySelectorAll('[data-choice]')) button.onclick = () => rate(button.dataset.choice)
 document.onkeydown = ({ key, target }) => {
   const choice = { ArrowLeft: 'left', ArrowRight: 'right', ' ': 'equal' }[key]
-  if (choice && !get('pair').hidden && target.tagName !== 'BUTTON') rate(choice)
+  // On a button that was reached by Tab, space presses it.
+  if (choice && !get('pair').hidden && !(choice === 'equal' && target.tagName === 'BUTTON')) rate(choice)
 }
 </script></html>
 `

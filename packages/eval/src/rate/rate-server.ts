@@ -37,6 +37,8 @@ const sentSchema = z.object({
  * ```
  */
 export async function rateServer({ pairs, file, port = 0, seed = 1 }: RateServerOptions): Promise<RateServer> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw usageError('EVAL_PORT_TAKEN', `${port} is no port.`, { actions: ['Use a whole number up to 65535, or leave it out.'] })
   await prepareRatings(file)
   /** The first pair that this rater has not rated. */
   async function next(rater: string) {
@@ -66,12 +68,15 @@ export async function rateServer({ pairs, file, port = 0, seed = 1 }: RateServer
       return void json(await next(url.searchParams.get('rater')?.trim() ?? ''))
     if (request.method !== 'POST' || url.pathname !== '/rate') return void json({ error: 'not found' }, 404)
     if (!request.headers['content-type']?.startsWith('application/json')) return void json({ error: 'json' }, 415)
-    let text = ''
+    const pieces: Buffer[] = []
+    let length = 0
     for await (const piece of request) {
-      text += piece
-      if (text.length > most) return void json({ error: 'too long' }, 413)
+      pieces.push(Buffer.from(piece))
+      length += pieces.at(-1)!.length
+      if (length > most) return void json({ error: 'too long' }, 413)
     }
-    const sent = sentSchema.safeParse(parsed(text))
+    // Together, so that letters which lie across two pieces stay whole.
+    const sent = sentSchema.safeParse(parsed(Buffer.concat(pieces).toString('utf8')))
     const pair = sent.success ? pairs[sent.data.index] : undefined
     if (!sent.success || !pair) return void json({ error: 'not a rating' }, 400)
     const { rater, index, choice } = sent.data

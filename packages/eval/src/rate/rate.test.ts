@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -103,6 +104,25 @@ test('a rater who comes back goes on, a torn line is passed over, the last word 
   await fetch(new URL('rate', server.url), { method: 'POST', headers: { 'content-type': 'application/json' }, body })
   await server.close()
   expect(await readRatings(file)).toHaveLength(2)
+})
+
+test('a name stays whole when it comes in pieces, and a port that is none is refused', async () => {
+  const file = join(folder, 'pieces.jsonl')
+  const server = await rateServer({ pairs, file })
+  const body = Buffer.from(JSON.stringify({ rater: 'Zoë', index: 0, choice: 'left' }))
+  const { port } = new URL(server.url)
+  const headers = { 'content-type': 'application/json', 'content-length': body.length }
+  await new Promise<void>((resolve, reject) => {
+    const sent = request({ port, path: '/rate', method: 'POST', headers }, (answer) => {
+      answer.resume().once('end', resolve)
+    })
+    sent.once('error', reject)
+    sent.write(body.subarray(0, body.indexOf('ë') + 1))
+    setTimeout(() => sent.end(body.subarray(body.indexOf('ë') + 1)), 50)
+  })
+  await server.close()
+  expect((await readRatings(file)).map(({ rater }) => rater)).toEqual(['Zoë'])
+  await expect(rateServer({ pairs, file, port: 99_999 })).rejects.toMatchObject({ kind: 'usage' })
 })
 
 test('the same answers to the same question in two suites are one pair', () => {

@@ -107,8 +107,7 @@ function settings({
 function generationOf({ choices, usage }: z.infer<typeof answerSchema>, { stop = [] }: GenerateOptions): Generation {
   const { finish_reason: reason, text, message } = choices[0]!
   const calls = (message?.tool_calls ?? []).map(({ id, function: { name, arguments: given } }): ToolCall => {
-    const value = parsed(given)
-    return { ...(id === undefined ? {} : { id }), name, arguments: isRecord(value) ? value : {} }
+    return { ...(id === undefined ? {} : { id }), name, arguments: argumentsOf(given) }
   })
   const said = text ?? message?.content ?? ''
   return {
@@ -119,6 +118,13 @@ function generationOf({ choices, usage }: z.infer<typeof answerSchema>, { stop =
     // The interface says "stop" for the end of an answer as for a text that ends it.
     why: reason === 'length' ? 'length' : stop.length > 0 ? 'stop' : 'end',
   }
+}
+
+/** Arguments that cannot be read stay, under a name that no tool asks for: the call is a wrong one, not one without arguments. */
+function argumentsOf(given: string): Record<string, unknown> {
+  const value = given.trim() === '' ? {} : parsed(given)
+  if (isRecord(value)) return value
+  return value === null ? {} : { arguments: given }
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

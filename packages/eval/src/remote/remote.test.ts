@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { scoreStructuredCalls } from '../tool-calls/structured-score.js'
 import { ollamaModel } from './ollama-model.js'
 import { openAiModel } from './open-ai-model.js'
 
@@ -76,6 +77,32 @@ describe("a server of OpenAI's interface", () => {
         { tool_call_id: 'c0' },
       ],
     })
+  })
+
+  test('arguments that are no JSON are those of a wrong call', async () => {
+    const made = ['{"skill": "st', '[1]', '', 'null', '{}'].map((given) => ({ function: { name: 'look', arguments: given } }))
+    const { baseUrl } = await serving(json(chat(null, { tool_calls: made })))
+    const { toolCalls } = await openAiModel({ baseUrl, model: 'm' }).generate(ask)
+    expect(
+      toolCalls!.map((call) => scoreStructuredCalls([{ name: 'look', arguments: {} }], [call], [{ name: 'look' }]).right),
+    ).toEqual([false, false, true, true, true])
+  })
+
+  test("only a prompt that is too long is an item's own fault", async () => {
+    const messages = {
+      "This model's maximum context length is 512 tokens. However, you requested 600 tokens": true,
+      'the request exceeds the available context size': true,
+      'Prompt is too long: 900 tokens': true,
+      'input exceeds the limit of 512 tokens': true,
+      'max_tokens exceeds the maximum of 4096': false,
+      'rate exceeded': false,
+      'The name of the user is too long': false,
+    }
+    for (const [message, own] of Object.entries(messages)) {
+      const { baseUrl } = await serving(json({ error: { message } }, 400))
+      const asked = openAiModel({ baseUrl, model: 'm', ...quick }).generate(ask)
+      await expect(asked, message).rejects.toMatchObject({ code: own ? 'PROMPT_TOO_LONG' : 'SERVER_REFUSED' })
+    }
   })
 
   test('streams, however the pieces are cut', async () => {

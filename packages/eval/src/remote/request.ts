@@ -133,11 +133,15 @@ const failure = (url: string, why: string, cause?: unknown) =>
 const badAddress = (url: string, cause: unknown) =>
   usageError('SERVER_ADDRESS', `"${url}" is no address of a server.`, { actions: ['Write http://HOST:PORT/v1.'], cause })
 
+const tooLong =
+  /context[ _](length|size|window)|maximum context|\b(prompt|input|context)\b[^.]{0,60}(too long|exceed)|(too long|exceed)[^.]{0,60}\b(prompt|input|context)\b/i
+
 async function refused(url: string, response: Response): Promise<QtError> {
   const text = (await response.text().catch(() => '')).slice(0, 500)
   const own = /"message"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? /"error"\s*:\s*"((?:[^"\\]|\\.)*)"/.exec(text)?.[1] ?? text
   // What a conversation longer than the context is called differs by server; the words do not.
-  const long = response.status === 400 && /context (length|size|window)|too long|maximum context|exceed/i.test(text)
+  // A limit of something else, of the answer or of requests in a minute, is no fault of the item.
+  const long = response.status === 400 && tooLong.test(text)
   return new QtError({
     code: long ? 'PROMPT_TOO_LONG' : 'SERVER_REFUSED',
     message: `The server at ${url} refuses (${response.status}): ${own}`,

@@ -155,3 +155,14 @@ test('no text makes it fail or wait', () => {
   parseStructuredCalls('[{"a":'.repeat(3000), { tools })
   expect(performance.now() - start).toBeLessThan(20_000)
 })
+
+test('calls whose arguments may have several values are paired so that as many as possible fit', () => {
+  const f = (a: number, ...others: number[]) => ({ name: 'f', arguments: { a }, allowed: { a: others } })
+  const made = (...values: number[]) => values.map((a) => ({ name: 'f', arguments: { a } }))
+  const right = (expected: ReturnType<typeof f>[], values: number[]) =>
+    scoreStructuredCalls(expected, made(...values), [{ name: 'f' }]).right
+  expect(right([f(1, 2), f(1)], [1, 2])).toBe(true)
+  expect(right([f(1, 2, 3), f(1, 2), f(1)], [1, 2, 3])).toBe(true)
+  expect(right([f(1, 2), f(1)], [2, 2])).toBe(false)
+  expect(right([f(1), f(1)], [1])).toBe(false)
+})
