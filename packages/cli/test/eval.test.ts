@@ -52,7 +52,7 @@ describe('qt eval tools', () => {
     const report = JSON.parse(stdout)
     expect(report.accuracy.all.of).toBe(8)
     expect(report.accuracy.needed.of).toBe(7)
-    expect(report.items[0]).toMatchObject({ id: `${chats}:1#1`, expected: [{ name: 'roll', arguments: ['perception'] }] })
+    expect(report.items[0]).toMatchObject({ id: 'chats.jsonl:1#1', expected: [{ name: 'roll', arguments: ['perception'] }] })
     expect(report.baselines.commonestCall).toMatchObject({
       call: { name: 'roll', arguments: ['perception'] },
       accuracy: { needed: { count: 2, of: 7 } },

@@ -25,6 +25,7 @@ export {
   type Comparison,
   type ComparisonVerdict,
   compareRuns,
+  holds,
   type MetricComparison,
 } from './compare/compare.js'
 export {

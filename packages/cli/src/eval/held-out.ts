@@ -4,6 +4,7 @@ import type { ScenarioTool } from '@qt/data'
 import type { QualityProfile, SheetedConversation } from '@qt/eval'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
+import { shortNames } from './short-names.js'
 
 /** Where the demo keeps what was never trained on. */
 const heldOutFolder = 'held-out'
@@ -16,8 +17,11 @@ export async function defaultHeldOut(suites: readonly string[], io: Io): Promise
   return [heldOutFolder]
 }
 
+type Conversation = ChatExample & SheetedConversation
+
 export interface HeldOut {
-  readonly conversations: readonly (ChatExample & SheetedConversation)[]
+  /** As the model is asked: its tokenizer, where it is known, decides who says the results of tools, in training as here. */
+  conversations(tokenizer: Tokenizer | undefined): Conversation[]
   readonly tools: readonly ScenarioTool[]
 }
 
@@ -25,35 +29,45 @@ interface HeldOutOptions {
   readonly paths: readonly string[]
   /** A JSON file of tools; left out: those of a game master. */
   readonly tools: string | undefined
-  /** Of the model that is measured, where it is known: it decides who says the results of tools, in training as here. */
-  readonly tokenizer: Tokenizer | undefined
   /** Set where scenarios shall bring the sheet of their party; it says what their facts can be. */
   readonly profile?: QualityProfile
 }
 
 /** Conversations to measure on: scenarios (.md) and chat records (.jsonl, .json), told apart record by record. */
-export async function heldOut({ paths, tools: toolsFile, tokenizer, profile }: HeldOutOptions): Promise<HeldOut> {
+export async function heldOut({ paths, tools: toolsFile, profile }: HeldOutOptions): Promise<HeldOut> {
   const data = await need('@qt/data', () => import('@qt/data'))
   const tools = (await data.toolsOf(toolsFile)) ?? data.defaultTools
-  // Behind a server nobody knows the template; every one takes what a user says.
-  const resultRole = tokenizer ? data.resultRoleOf(data.chatTemplateOf(tokenizer)) : 'user'
   const sheetOf = profile && (await need('@qt/eval', () => import('@qt/eval'))).sheetOf
-  const conversations: (ChatExample & SheetedConversation)[] = []
-  for (const file of await data.findFiles(paths)) {
+  const read: ((resultRole: 'tool' | 'user') => Conversation[])[] = []
+  const files = await data.findFiles(paths)
+  const names = shortNames(files, paths)
+  for (const [at, file] of files.entries()) {
+    const name = names[at]!
     for await (const record of data.readRecords(file)) {
       const { value, where } = record
-      const source = where.line === undefined ? file : `${file}:${where.line}`
       const format = data.formatOf(record, 'auto')
-      if (format === 'chat') conversations.push({ ...data.readChat(record), source })
-      else if (format === 'scenarios' && typeof value.text === 'string') {
+      if (format === 'chat') {
+        const [source, id] = [file, name].map((one) => (where.line === undefined ? one : `${one}:${where.line}`))
+        const chat = { id, ...data.readChat(record), source }
+        read.push(() => [chat])
+      } else if (format === 'scenarios' && typeof value.text === 'string') {
         const scenario = data.parseScenario(value.text, { file, tools })
         const sheet = scenario.party.length > 0 ? sheetOf?.(scenario.party, profile?.values ?? {}) : undefined
-        for (const conversation of data.toConversations(scenario, { resultRole, source: file }))
-          conversations.push(sheet ? { ...conversation, sheet } : conversation)
+        const more = { id: name, ...(sheet ? { sheet } : {}) }
+        read.push((resultRole) =>
+          data.toConversations(scenario, { resultRole, source: file }).map((conversation) => ({ ...more, ...conversation })),
+        )
       } else if (!/^readme\./i.test(file.split(/[/\\]/).at(-1)!)) throw noConversation(where)
     }
   }
-  return { conversations, tools }
+  return {
+    conversations(tokenizer) {
+      // Behind a server nobody knows the template; every one takes what a user says.
+      const resultRole = tokenizer ? data.resultRoleOf(data.chatTemplateOf(tokenizer)) : 'user'
+      return read.flatMap((one) => one(resultRole))
+    },
+    tools,
+  }
 }
 
 const noConversation = (where: { readonly file?: string; readonly line?: number }) =>

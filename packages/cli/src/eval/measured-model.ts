@@ -5,7 +5,7 @@ import type { Io } from '../io.js'
 import { loadFlags, loadModel } from '../model-flags.js'
 import { need } from '../need.js'
 import { localPath } from '../resolve.js'
-import { contentId } from './content-id.js'
+import { modelId } from './content-id.js'
 
 /** Flags that name a model to be measured: a file, or one behind a server. */
 export const measuredFlags = {
@@ -22,43 +22,62 @@ export const measuredFlags = {
 
 export interface MeasuredModel {
   readonly model: AnyModel
-  /** The same for the same weights and precision, or for the same name at the same address. */
+  /** The same for the same weights, asked in the same way, or for the same name at the same address. */
   readonly id: string
   /** Behind a server, which answers several at once. */
   readonly remote: boolean
+}
+
+/** What a server decides for itself. */
+const ofTheEngine = ['adapter', 'threads', 'context-length', 'precision', 'kv-cache'] as const
+
+/** Refuses flags that do not go together, before anything is read. */
+export function checkMeasured(flags: Values<typeof measuredFlags>, positionals: readonly string[]): void {
+  const remote = flags.server !== undefined || flags.ollama
+  if ((flags.model ?? positionals[0]) === undefined)
+    throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
+      actions: [remote ? 'Add --model NAME, as the server calls it.' : 'Add --model FILE: a GGUF file or a Hugging Face folder.'],
+    })
+  const local = remote ? ofTheEngine.find((flag) => flags[flag] !== undefined) : undefined
+  if (local !== undefined)
+    throw usageError('USAGE_BAD_VALUE', `--${local} is for a model that is loaded here, not for one behind a server.`, {
+      actions: [`Leave --${local} out, or start the server with it.`],
+    })
+  if (flags['llama-cpp'] && (remote || (['adapter', 'precision', 'kv-cache'] as const).some((flag) => flags[flag] !== undefined)))
+    throw usageError('USAGE_BAD_VALUE', '--llama-cpp goes with a GGUF file alone.', {
+      actions: ['Leave --server, --ollama, --adapter, --precision and --kv-cache out.'],
+    })
+}
+
+interface Measuring {
+  readonly io: Io
+  readonly signal: AbortSignal
+  /** Something keeps the id: hashing a file takes a while. */
+  readonly identified: boolean
 }
 
 /** The model that flags name, ready to be measured. */
 export async function measuredModel(
   flags: Values<typeof measuredFlags>,
   positionals: readonly string[],
-  { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
+  { io, signal, identified }: Measuring,
 ): Promise<MeasuredModel> {
-  const { server, ollama, 'llama-cpp': llamaCpp, adapter = [], precision, threads, 'context-length': contextLength } = flags
-  const name = flags.model ?? positionals[0]
-  if (
-    llamaCpp &&
-    (server !== undefined || ollama || adapter.length > 0 || precision !== undefined || flags['kv-cache'] !== undefined)
-  )
-    throw usageError('USAGE_BAD_VALUE', '--llama-cpp goes with a GGUF file alone.', {
-      actions: ['Leave --server, --ollama, --adapter, --precision and --kv-cache out.'],
-    })
-  if (llamaCpp && name !== undefined) {
+  checkMeasured(flags, positionals)
+  const { server, ollama, threads, 'context-length': contextLength } = flags
+  const name = flags.model ?? positionals[0]!
+  const id = async () => (identified ? modelId(flags, positionals, { io, signal }) : name)
+  if (flags['llama-cpp']) {
     const { llamaCppModel } = await need('@qt/eval', () => import('@qt/eval'))
-    const file = await localPath(name, io, signal)
-    const model = await llamaCppModel(file, {
+    const model = await llamaCppModel(await localPath(name, io, signal), {
       ...(threads === undefined ? {} : { threads }),
       ...(contextLength === undefined ? {} : { contextLength }),
     })
-    return { model, id: `${await contentId([file], signal)} llama.cpp`, remote: false }
+    return { model, id: `${await id()} llama.cpp`, remote: false }
   }
   if (server === undefined && !ollama) {
     const model = await loadModel(flags, positionals, { signal })
-    const files = [await localPath(name!, io, signal), ...adapter]
-    return { model, id: `${await contentId(files, signal)} ${precision ?? ''}`.trim(), remote: false }
+    return { model, id: await id(), remote: false }
   }
-  if (name === undefined)
-    throw usageError('USAGE_MISSING_FLAG', 'No model is named.', { actions: ['Add --model NAME, as the server calls it.'] })
   const { ollamaModel, openAiModel } = await need('@qt/eval', () => import('@qt/eval'))
   const variable = flags['api-key-env']
   const apiKey = variable === undefined ? undefined : process.env[variable]

@@ -23,22 +23,30 @@ export interface SuiteSources {
   readonly sheet: string | undefined
   /** Set when there is a suite of code. */
   readonly code: CodeAsking | undefined
-  readonly judges: Judges | undefined
-  readonly model: AnyModel
+  /** Models that judge are opened when everything else has been read. */
+  readonly judged: boolean
 }
 
-type Maker = (sources: SuiteSources) => Promise<Suite>
+/** What is known when the model, and those that judge, are loaded. */
+export interface Loaded {
+  readonly model: AnyModel
+  readonly judges: Judges | undefined
+}
+
+/** A suite that was read, and waits for the model: mistakes in what was named show before gigabytes are loaded. */
+type Ready = (loaded: Loaded) => Suite | Promise<Suite>
+type Maker = (sources: SuiteSources) => Promise<Ready>
 
 const eval_ = () => need('@qt/eval', () => import('@qt/eval'))
 const tokens = ({ maxTokens }: SuiteSources) => (maxTokens === undefined ? {} : { maxTokens })
 
 async function conversations(sources: SuiteSources, suite: string, profile?: QualityProfile) {
-  const { data: paths, tools, model } = sources
+  const { data: paths, tools } = sources
   if (paths.length === 0)
     throw usageError('USAGE_MISSING_FLAG', `The suite ${suite} needs held-out conversations.`, {
       actions: ['Add --data PATH: scenarios, or chats as JSONL.'],
     })
-  return heldOut({ paths, tools, tokenizer: model.tokenizer, ...(profile ? { profile } : {}) })
+  return heldOut({ paths, tools, ...(profile ? { profile } : {}) })
 }
 
 /** The suites that --suite names. */
@@ -46,12 +54,13 @@ const makers: Readonly<Record<string, Maker>> = {
   tools: async (sources) => {
     const { toolCallItems, toolSuite } = await eval_()
     const { conversations: held, tools } = await conversations(sources, 'tools')
-    return toolSuite(toolCallItems(held, tools), { tools, ...tokens(sources) })
+    return ({ model }) => toolSuite(toolCallItems(held(model.tokenizer), tools), { tools, ...tokens(sources) })
   },
   'tool-episodes': async (sources) => {
     const { toolRegressions } = await eval_()
     const { defaultTools, toolsOf } = await need('@qt/data', () => import('@qt/data'))
-    return toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
+    const suite = toolRegressions({ tools: (await toolsOf(sources.tools)) ?? defaultTools, ...tokens(sources) })
+    return () => suite
   },
   'function-calls': async (sources) => {
     const { structuredCases, structuredToolSuite } = await eval_()
@@ -63,53 +72,69 @@ const makers: Readonly<Record<string, Maker>> = {
     const profile = await loadProfile(sources.profile ?? 'dungeon-master')
     const { conversations: held } = await conversations(sources, 'quality', profile)
     const sheet = sources.sheet === undefined ? {} : { sheet: await loadSheet(sources.sheet) }
-    return qualitySuite(conversationItems(held), { profile, ...sheet, ...tokens(sources) })
+    return ({ model }) => qualitySuite(conversationItems(held(model.tokenizer)), { profile, ...sheet, ...tokens(sources) })
   },
   judge: async (sources) => {
-    const { judges } = sources
-    if (!judges)
+    if (!sources.judged)
       throw usageError('USAGE_MISSING_FLAG', 'The suite judge needs somebody who judges.', {
         actions: ['Add --judge NAME@http://HOST:PORT/v1, --judge ollama:NAME, or --judge FILE.'],
       })
     const { conversationItems, judgeSuite } = await eval_()
     const { conversations: held } = await conversations(sources, 'judge')
-    const { models, rubric, price } = judges
-    return judgeSuite(conversationItems(held), { rubric, judges: models, ...(price ? { price } : {}), ...tokens(sources) })
+    return ({ model, judges }) => {
+      const { models, rubric, price } = judges!
+      const asked = { rubric, judges: models, ...(price ? { price } : {}), ...tokens(sources) }
+      return judgeSuite(conversationItems(held(model.tokenizer)), asked)
+    }
   },
   perplexity: async ({ text }) => {
     if (text === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'The suite perplexity needs a text.', { actions: ['Add --text FILE.'] })
     const { defineTask } = await eval_()
-    return defineTask({ name: 'perplexity', kind: 'rolling', prompt: '{{text}}' }, [{ text: await readFile(text, 'utf8') }])
+    const suite = defineTask({ name: 'perplexity', kind: 'rolling', prompt: '{{text}}' }, [
+      { text: await readFile(text, 'utf8') },
+    ])
+    return () => suite
   },
 }
 
 export const suiteNames = [...Object.keys(makers), ...codeNames]
 
-/** What --suite and --task ask for, at most `limit` items of each. */
-export async function suitesOf(sources: SuiteSources): Promise<Suite[]> {
+/** Refuses names that no suite has. */
+export function checkSuiteNames(names: readonly string[]): void {
+  const wrong = names.find((name) => !suiteNames.includes(name))
+  if (wrong === undefined) return
+  const near = nearest(wrong, suiteNames)
+  throw usageError('USAGE_BAD_VALUE', `There is no suite "${wrong}".`, {
+    actions: [...(near ? [`Did you mean ${near}?`] : []), `The suites are ${suiteNames.join(', ')}; tasks go with --task.`],
+  })
+}
+
+/** What --suite and --task ask for, at most `limit` items of each: read now, ready when the model is loaded. */
+export async function suitesOf(sources: SuiteSources): Promise<(loaded: Loaded) => Promise<Suite[]>> {
   const { names, tasks, limit, shots } = sources
-  const suites: Suite[] = []
+  const suites: Ready[] = []
   for (const name of names) {
     if (codeNames.includes(name) && sources.code) {
-      suites.push(await suiteOfProblems(name, sources.code, sources.maxTokens))
+      const suite = await suiteOfProblems(name, sources.code, sources.maxTokens)
+      suites.push(() => suite)
       continue
     }
-    const make = Object.hasOwn(makers, name) ? makers[name] : undefined
-    const near = nearest(name, suiteNames)
-    if (!make)
-      throw usageError('USAGE_BAD_VALUE', `There is no suite "${name}".`, {
-        actions: [...(near ? [`Did you mean ${near}?`] : []), `The suites are ${suiteNames.join(', ')}; tasks go with --task.`],
-      })
-    suites.push(await make(sources))
+    suites.push(await makers[name]!(sources))
   }
   const { loadTask } = await eval_()
   for (const task of tasks) {
     const equals = task.indexOf('=')
     const [file, data] = equals < 0 ? [task, undefined] : [task.slice(0, equals), task.slice(equals + 1)]
-    suites.push(
-      await loadTask(file, { ...(data === undefined ? {} : { data }), ...(shots === undefined ? {} : { shotCount: shots }) }),
-    )
+    const suite = await loadTask(file, {
+      ...(data === undefined ? {} : { data }),
+      ...(shots === undefined ? {} : { shotCount: shots }),
+    })
+    suites.push(() => suite)
   }
-  return limit === undefined ? suites : suites.map((suite) => ({ ...suite, items: suite.items.slice(0, limit) }))
+  return async (loaded) => {
+    const ready: Suite[] = []
+    for (const suite of suites) ready.push(await suite(loaded))
+    return limit === undefined ? ready : ready.map((suite) => ({ ...suite, items: suite.items.slice(0, limit) }))
+  }
 }

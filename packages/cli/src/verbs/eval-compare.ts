@@ -7,13 +7,13 @@ export const evalCompare = defineVerb({
   summary: 'Say whether one run is better than another.',
   details:
     'Item by item on what both answered: McNemar for right and wrong, paired resampling for the rest, corrected for the number of metrics. ' +
-    'With --fail-if-worse the exit code is 1 when a metric is worse, for CI.',
+    'With --fail-if-worse the exit code is 1 when a metric is worse or a suite is missing, for CI.',
   positionals: [
     { name: 'A', description: 'The report of the first run, .json.', required: true },
     { name: 'B', description: 'The report of the second run, .json.', required: true },
   ],
   flags: {
-    'fail-if-worse': { type: 'boolean', description: 'Exit with 1 when B is worse than A.' },
+    'fail-if-worse': { type: 'boolean', description: 'Exit with 1 when B is worse than A, or lacks what A measured.' },
     metric: {
       type: 'text',
       value: 'NAME',
@@ -35,7 +35,7 @@ export const evalCompare = defineVerb({
     'qt eval compare base.json tuned.json --fail-if-worse --report compared.html',
   ],
   async run({ flags, positionals, io }) {
-    const { compareRuns, markdownComparison, readReport, saveReport } = await need('@qt/eval', () => import('@qt/eval'))
+    const { compareRuns, holds, markdownComparison, readReport, saveReport } = await need('@qt/eval', () => import('@qt/eval'))
     const [a, b] = [await readReport(positionals[0]!), await readReport(positionals[1]!)]
     const comparison = compareRuns(a, b, {
       ...(flags.metric === undefined ? {} : { only: flags.metric }),
@@ -53,6 +53,6 @@ export const evalCompare = defineVerb({
       ]),
     )
     io.document(comparison)
-    return flags['fail-if-worse'] && comparison.verdict === 'worse' ? 1 : 0
+    return flags['fail-if-worse'] && !holds(comparison) ? 1 : 0
   },
 })

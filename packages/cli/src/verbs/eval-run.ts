@@ -4,8 +4,8 @@ import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
 import { defaultHeldOut } from '../eval/held-out.js'
 import { judgeFlags, openJudges } from '../eval/judges.js'
-import { measuredFlags, measuredModel } from '../eval/measured-model.js'
-import { suiteNames, suitesOf } from '../eval/suites.js'
+import { checkMeasured, measuredFlags, measuredModel } from '../eval/measured-model.js'
+import { checkSuiteNames, suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
@@ -51,7 +51,10 @@ export const evalRun = defineVerb({
     shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
     report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
     baseline: { type: 'text', value: 'FILE', description: 'The .json report of an earlier run to compare with.' },
-    'fail-if-worse': { type: 'boolean', description: 'With --baseline: exit with 1 when this run is worse.' },
+    'fail-if-worse': {
+      type: 'boolean',
+      description: 'With --baseline: exit with 1 when this run is worse, or lacks what that one measured.',
+    },
     metric: {
       type: 'text',
       value: 'NAME',
@@ -87,6 +90,8 @@ export const evalRun = defineVerb({
       throw usageError('USAGE_MISSING_FLAG', 'qt eval run needs --suite or --task.', {
         actions: [`Add --suite with some of ${suiteNames.join(', ')}.`, 'Add --task NAME=DATA.'],
       })
+    checkSuiteNames(names)
+    checkMeasured(flags, positionals)
     if (flags['fail-if-worse'] && flags.baseline === undefined)
       throw usageError('USAGE_MISSING_FLAG', '--fail-if-worse needs a run to compare with.', {
         actions: ['Add --baseline FILE: the .json report of an earlier run.'],
@@ -95,7 +100,7 @@ export const evalRun = defineVerb({
       throw usageError('USAGE_BAD_VALUE', `--limit must be a whole number above 0, not ${flags.limit}.`, {
         actions: ['Leave --limit out to measure every item.'],
       })
-    const { compareRuns, markdownReport, readReport, reportKind, runSuites, saveReport } = await need(
+    const { compareRuns, holds, markdownReport, readReport, reportKind, runSuites, saveReport } = await need(
       '@qt/eval',
       () => import('@qt/eval'),
     )
@@ -107,31 +112,20 @@ export const evalRun = defineVerb({
     const data = conversations.length > 0 ? conversations : await defaultHeldOut(names, io)
     const sandbox = names.some((name) => codeNames.includes(name)) ? await codeSandbox(flags, io) : undefined
     const run = await withInterrupt(async (signal) => {
-      const { model, id, remote } = await measuredModel(flags, positionals, { io, signal })
+      const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
+      const code = sandbox && { flags, files, executor: sandbox }
+      const judged = (flags.judge?.length ?? 0) > 0
+      const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, maxTokens, code, judged }
+      const suites = await suitesOf(read)
+      const identified = flags.cache !== undefined || flags.report !== undefined || io.json
+      const { model, id, remote } = await measuredModel(flags, positionals, { io, signal, identified })
       const progress = status(io)
       const judges = await openJudges(flags, signal).catch(async (error: unknown) => {
         await model.close()
         throw error
       })
       try {
-        const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
-        const code = sandbox && { flags, files, executor: sandbox }
-        const suites = await suitesOf({
-          names,
-          tasks,
-          data,
-          tools,
-          text,
-          limit,
-          shots,
-          profile,
-          sheet,
-          maxTokens,
-          code,
-          judges,
-          model,
-        })
-        return await runSuites(model, suites, {
+        return await runSuites(model, await suites({ model, judges }), {
           signal,
           name: flags.name ?? [model.name, ...(flags.adapter ?? [])].join(' + '),
           modelId: id,
@@ -153,6 +147,6 @@ export const evalRun = defineVerb({
     for (const file of flags.report ?? []) await saveReport(file, runs, comparison)
     io.out(markdownReport(runs, comparison, 3))
     io.document(comparison ? { run, comparison } : run)
-    return flags['fail-if-worse'] && comparison?.verdict === 'worse' ? 1 : 0
+    return flags['fail-if-worse'] && comparison && !holds(comparison) ? 1 : 0
   },
 })

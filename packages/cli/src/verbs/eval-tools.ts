@@ -1,7 +1,6 @@
 import type { BracketCall, ToolCallReport } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
-import { answering } from '../eval/code-of-model.js'
-import { contentId } from '../eval/content-id.js'
+import { modelId } from '../eval/content-id.js'
 import { heldOut } from '../eval/held-out.js'
 import { bareShare, shareText } from '../eval/share.js'
 import { withInterrupt } from '../interrupt.js'
@@ -10,7 +9,6 @@ import { loadFlags, loadModel } from '../model-flags.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
 import { fields, numbers } from '../print/units.js'
-import { localPath } from '../resolve.js'
 
 export const evalTools = defineVerb({
   name: 'eval tools',
@@ -33,19 +31,18 @@ export const evalTools = defineVerb({
   ],
   async run({ flags, positionals, io }) {
     const { evaluateToolCalls, printCall, toolCallItems } = await need('@qt/eval', () => import('@qt/eval'))
+    const { conversations, tools } = await heldOut({ paths: flags.data, tools: flags.tools })
     const report = await withInterrupt(async (signal) => {
       const model = await loadModel(flags, positionals, { signal })
       const progress = status(io)
       try {
-        const { conversations, tools } = await heldOut({ paths: flags.data, tools: flags.tools, tokenizer: model.tokenizer })
-        const items = toolCallItems(conversations, tools)
-        const { cache, 'max-tokens': maxTokens, adapter = [], model: named = positionals[0]! } = flags
-        const files = cache === undefined ? [] : [await localPath(named, io, signal), ...adapter]
+        const items = toolCallItems(conversations(model.tokenizer), tools)
+        const { cache, 'max-tokens': maxTokens } = flags
         return await evaluateToolCalls(model, items, {
           tools,
           signal,
           ...(maxTokens === undefined ? {} : { maxTokens }),
-          ...(cache === undefined ? {} : { cache, modelId: [await contentId(files, signal), ...answering(flags)].join(' ') }),
+          ...(cache === undefined ? {} : { cache, modelId: await modelId(flags, positionals, { io, signal }) }),
           onProgress: ({ done, total, right }) => progress.update(`turn ${done}/${total}  ${right} right`),
         })
       } finally {

@@ -2,7 +2,7 @@ import { uniform } from '@qt/core'
 import { expect, test, vi } from 'vitest'
 import type { Statistics } from '../metric/metric.js'
 import type { MetricReport, RunReport } from '../run/report.js'
-import { compareRuns } from './compare.js'
+import { compareRuns, holds } from './compare.js'
 
 // On a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -152,4 +152,20 @@ test('items that asked something else, or could not be measured, are not compare
 test('a run that generated nothing has no speed', () => {
   const a = run('a', right, bits('01'))
   expect(compareRuns(a, { ...a, tokens: 0 }).speed).toBeNaN()
+})
+
+test('a suite that was not compared, or was stopped in the middle, is named, and does not pass', () => {
+  const a = run('a', right, bits('0101'))
+  const [suite] = a.suites
+  const two = { ...a, suites: [suite!, { ...suite!, name: 'tools' }] }
+  const same = compareRuns(two, two)
+  expect([same.verdict, same.uncompared, holds(same)]).toEqual(['cannot tell', [], true])
+  const lacking = compareRuns(two, a)
+  expect([lacking.verdict, lacking.uncompared, holds(lacking)]).toEqual(['cannot tell', ['tools'], false])
+  const renamed = { ...suite!, name: 'tools', items: suite!.items.map((item) => ({ ...item, id: `/elsewhere/${item.id}` })) }
+  expect(compareRuns(two, { ...a, suites: [suite!, renamed] }).uncompared).toEqual(['tools'])
+  const stopped = { ...a, stopped: 'the limit of 1 tokens', suites: [{ ...suite!, items: suite!.items.slice(0, 1) }] }
+  expect(compareRuns(a, stopped).uncompared).toEqual(['suite'])
+  expect(compareRuns(stopped, stopped).uncompared).toEqual([])
+  expect(holds(compareRuns(run('a', right, bits('1'.repeat(20))), run('b', right, bits('0'.repeat(20)))))).toBe(false)
 })

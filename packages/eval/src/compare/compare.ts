@@ -38,6 +38,8 @@ export interface Comparison {
   readonly metrics: readonly MetricComparison[]
   /** Items that only one of the runs has, asked in that way, and measured; they are not compared. */
   readonly unpaired: number
+  /** Suites of a of which b has no item, or not all because it was stopped: about them the verdict says nothing, or little. */
+  readonly uncompared: readonly string[]
   /** Over everything: worse as soon as one metric is. */
   readonly verdict: ComparisonVerdict
   /** b over a: tokens a second (NaN where a run generated none, or took all from a cache), and peak memory. */
@@ -73,11 +75,15 @@ export function compareRuns(a: RunReport, b: RunReport, options: CompareOptions 
   if (only) checkNames(only, [...a.suites, ...b.suites])
   const wanted = (suite: string, metric: string) => !only || only.includes(suite) || only.includes(`${suite}.${metric}`)
   const found: Omit<MetricComparison, 'adjusted' | 'verdict'>[] = []
+  const uncompared: string[] = []
   let unpaired = 0
   for (const suiteA of a.suites) {
     const suiteB = b.suites.find(({ name }) => name === suiteA.name)
     const pairs = suiteB ? pairsOf(suiteA, suiteB) : []
     unpaired += suiteA.items.length + (suiteB?.items.length ?? 0) - 2 * pairs.length
+    const cut = b.stopped !== undefined && suiteB !== undefined && suiteB.items.length < suiteB.total
+    const lacking = suiteA.items.length > 0 && (pairs.length === 0 || (cut && pairs.length < suiteA.items.length))
+    if (lacking && suiteA.metrics.some((metric) => wanted(suiteA.name, metric.name))) uncompared.push(suiteA.name)
     for (const metric of suiteB ? suiteA.metrics : [])
       if (wanted(suiteA.name, metric.name)) found.push(...compareMetric(suiteA.name, metric, pairs, { samples, seed }))
   }
@@ -99,11 +105,15 @@ export function compareRuns(a: RunReport, b: RunReport, options: CompareOptions 
     b: b.model,
     metrics,
     unpaired,
+    uncompared,
     verdict: any('worse') ? 'worse' : any('better') ? 'better' : 'cannot tell',
     speed: rate(b) / rate(a),
     memory: b.peakMemory / a.peakMemory,
   }
 }
+
+/** Whether b may stand in for a: it is not worse, as far as can be told, and everything that a measured was compared. */
+export const holds = ({ verdict, uncompared }: Comparison): boolean => verdict !== 'worse' && uncompared.length === 0
 
 function checkNames(only: readonly string[], suites: readonly SuiteReport[]): void {
   const known = new Set(suites.flatMap(({ name, metrics }) => [name, ...metrics.map((metric) => `${name}.${metric.name}`)]))

@@ -44,6 +44,10 @@ export async function rollingLikelihood(
       actions: ['Use a whole number, 1 or more.'],
     })
   const ids = model.tokenizer.encode(text, { special: true })
+  if (text === '' || ids.length === 0)
+    throw usageError('EVAL_TEXT_TOO_SHORT', 'The text has no token, so there is nothing to measure.', {
+      actions: ['Use a text that is not empty.'],
+    })
   let logLikelihood = 0
   for (const window of rollingWindows(ids, prefixToken(model.tokenizer), length)) {
     signal?.throwIfAborted()

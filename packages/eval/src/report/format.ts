@@ -1,3 +1,5 @@
+import type { Comparison } from '../compare/compare.js'
+
 /** A value for people: shares in percent, others with four digits that count. */
 export const figureText = (value: number, share = false): string =>
   Number.isNaN(value) ? 'none' : share ? `${(100 * value).toFixed(1)} %` : String(Number(value.toPrecision(4)))
@@ -29,3 +31,11 @@ export const visible = (text: string): string =>
 /** Text within HTML or XML. */
 export const escaped = (text: string): string =>
   visible(text).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
+
+/** What a comparison leaves out, in sentences. */
+export function leftOut({ a, b, unpaired, uncompared }: Comparison): string[] {
+  return [
+    ...(unpaired > 0 ? [`${unpaired} items are in one run only and were not compared.`] : []),
+    ...uncompared.map((suite) => `Of ${suite}, which ${a} measured, ${b} lacks items: nothing can be said about it as a whole.`),
+  ]
+}

@@ -2,7 +2,7 @@ import type { Comparison } from '../compare/compare.js'
 import type { ItemReport, RunReport } from '../run/report.js'
 import { bars } from './chart.js'
 import { confusionOf } from './confusion.js'
-import { chanceText, escaped, figureText, intervalText } from './format.js'
+import { chanceText, escaped, figureText, intervalText, leftOut } from './format.js'
 import { script, style } from './page.js'
 
 /**
@@ -44,7 +44,8 @@ const about = ({ model, modelId, seed, tokens, judgeTokens, seconds, peakMemory,
   return `<p><b>${escaped(model)}</b> <small>${escaped(modelId)}</small><br>${facts.join(' · ')}${end}</p>\n`
 }
 
-function compared({ a, b, metrics, verdict, unpaired, speed, memory }: Comparison): string {
+function compared(comparison: Comparison): string {
+  const { a, b, metrics, verdict, speed, memory } = comparison
   const rows = metrics.map((one) => {
     const share = one.mcnemar !== undefined
     const cells = [
@@ -59,11 +60,11 @@ function compared({ a, b, metrics, verdict, unpaired, speed, memory }: Compariso
     const mark = one.verdict.replace(' ', '-')
     return `<tr>${cells.map((cell) => `<td>${escaped(cell)}</td>`).join('')}<td class="${mark}">${one.verdict}</td></tr>\n`
   })
-  const rest = unpaired > 0 ? `<p>${unpaired} items are in one run only and were not compared.</p>` : ''
+  const rest = leftOut(comparison).map((text) => `<p>${escaped(text)}</p>`)
   return `<h2>${escaped(b)} beside ${escaped(a)}: <span class="${verdict.replace(' ', '-')}">${verdict}</span></h2>
 <p>Speed × ${figureText(speed)}, memory × ${figureText(memory)}.</p>
 <table><tr><th>suite<th>metric<th>${escaped(a)}<th>${escaped(b)}<th>difference (95 %)<th>effect<th>p<th>verdict</tr>
-${rows.join('')}</table>${rest}
+${rows.join('')}</table>${rest.join('')}
 `
 }
 

@@ -1,11 +1,11 @@
 import type { Comparison } from '../compare/compare.js'
 import type { RunReport } from '../run/report.js'
-import { chanceText, figureText, intervalText, visible } from './format.js'
+import { chanceText, figureText, intervalText, leftOut, visible } from './format.js'
 
-/** What a model wrote is text, not Markdown with elements in it. */
+/** What a model wrote is text, not Markdown with elements in it; names with `_` and calls in brackets stay as they are. */
 const cell = (text: string): string =>
   visible(text)
-    .replace(/[\\|<]/g, '\\$&')
+    .replace(/[\\|<*`]|(?<=\])\(|(?<![a-z0-9])_|_(?![a-z0-9])/gi, '\\$&')
     .replace(/\s+/g, ' ')
     .trim()
 const table = (rows: readonly (readonly string[])[]): string =>
@@ -47,7 +47,8 @@ export function markdownReport(runs: readonly RunReport[], comparison?: Comparis
 }
 
 /** The table of a comparison. */
-export function markdownComparison({ a, b, metrics, verdict, unpaired }: Comparison): string {
+export function markdownComparison(comparison: Comparison): string {
+  const { a, b, metrics, verdict } = comparison
   const share = (one: Comparison['metrics'][number]) => one.mcnemar !== undefined
   const rows = metrics.map((one) => [
     one.suite,
@@ -58,8 +59,8 @@ export function markdownComparison({ a, b, metrics, verdict, unpaired }: Compari
     chanceText(one.adjusted),
     one.verdict,
   ])
-  const left = unpaired > 0 ? `\n${unpaired} items are in one run only and were not compared.\n` : ''
-  return `## ${b} beside ${a}: ${verdict}\n\n${table([['suite', 'metric', a, b, 'difference', 'p', 'verdict'], ...rows])}${left}`
+  const left = leftOut(comparison).map((text) => `\n${cell(text)}\n`)
+  return `## ${b} beside ${a}: ${verdict}\n\n${table([['suite', 'metric', a, b, 'difference', 'p', 'verdict'], ...rows])}${left.join('')}`
 }
 
 function failureList({ model, suites }: RunReport, most: number): string {

@@ -5,6 +5,8 @@ import { type LanguageModel, QtError } from '@qt/core'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { scriptedModel } from '../../test/scripted-model.js'
 import { textModel } from '../../test/text-model.js'
+import { compareRuns } from '../compare/compare.js'
+import { markdownReport } from '../report/markdown.js'
 import { readReport, saveReport } from '../report/save.js'
 import type { Suite } from '../suite/suite.js'
 import { defineTask } from '../task/load-task.js'
@@ -51,6 +53,7 @@ test('a run that was stopped goes on from its cache and ends as one that was not
   const abort = new AbortController()
   const stopped = runSuites(adder(15), [sums()], {
     cache,
+    modelId: 'm',
     signal: abort.signal,
     onProgress: ({ done }) => {
       if (done === 8) abort.abort()
@@ -60,11 +63,11 @@ test('a run that was stopped goes on from its cache and ends as one that was not
   // A crash may tear the last line.
   await writeFile(cache, (await readFile(cache, 'utf8')).slice(0, -20))
   const model = adder(15)
-  const resumed = await runSuites(model, [sums()], { cache })
+  const resumed = await runSuites(model, [sums()], { cache, modelId: 'm' })
   expect(model.asked).toHaveLength(13)
-  expect(timeless(resumed)).toEqual(timeless(await runSuites(adder(15), [sums()])))
+  expect(timeless(resumed)).toEqual(timeless(await runSuites(adder(15), [sums()], { modelId: 'm' })))
   const again = adder(15)
-  await runSuites(again, [sums()], { cache })
+  await runSuites(again, [sums()], { cache, modelId: 'm' })
   expect(again.asked).toHaveLength(0)
   // Another model of the same name is told apart by its id.
   const other = adder(3, 'adder 15')
@@ -85,9 +88,9 @@ test('scores come out of the cache as they went in', async () => {
       asked++
       return { logLikelihood: continuation === ' a' ? -1.2 : -2.3, greedy: false }
     })
-  const first = await runSuites(model(), [task()], { cache })
+  const first = await runSuites(model(), [task()], { cache, modelId: 'm' })
   const before = asked
-  expect(timeless(await runSuites(model(), [task()], { cache }))).toEqual(timeless(first))
+  expect(timeless(await runSuites(model(), [task()], { cache, modelId: 'm' }))).toEqual(timeless(first))
   expect([before, asked]).toEqual([4, 4])
   expect(first.suites[0]!.metrics.map(({ value }) => value)).toEqual([1, 0])
 })
@@ -96,6 +99,11 @@ test('limits stop before the next item, and the report says so', async () => {
   const { stopped, suites } = await runSuites(adder(20), [sums()], { limits: { tokens: 6 } })
   expect(stopped).toBe('the limit of 6 tokens')
   expect(suites[0]!.items.length).toBeLessThan(suites[0]!.total)
+  const short = await runSuites(adder(20), [sums()], { limits: { tokens: 6 } })
+  await saveReport(join(folder, 'short.xml'), [short])
+  const xml = await readFile(join(folder, 'short.xml'), 'utf8')
+  expect(xml).toContain('<testsuite name="sums" tests="7" failures="0" errors="1">')
+  expect(xml).toContain('<error message="14 of 20 items: the limit of 6 tokens."/>')
   const costly = await runSuites(adder(20), [sums()], { limits: { cost: 3 }, price: { input: 0, output: 1e6 } })
   expect([costly.stopped, costly.cost]).toEqual(['the limit of cost, 3', 3])
   await expect(runSuites(adder(20), [sums()], { limits: { cost: 3 } })).rejects.toMatchObject({ code: 'EVAL_LIMIT_INVALID' })
@@ -150,7 +158,7 @@ test('a model may be of a class', async () => {
       return Promise.resolve()
     }
   }
-  const { suites } = await runSuites(new Fixed(), [sums()], { cache: join(folder, 'class.jsonl') })
+  const { suites } = await runSuites(new Fixed(), [sums()], { cache: join(folder, 'class.jsonl'), modelId: 'm' })
   expect(suites[0]!.items[0]!.output).toBe('many')
 })
 
@@ -176,8 +184,20 @@ test('items need ids of their own', async () => {
   const two = await evaluate([adder(5, 'm'), adder(20, 'm')], [sums()], {
     names: ['base', 'tuned'],
     cache: join(folder, 'two.jsonl'),
+    modelIds: ['1', '2'],
   })
   expect(two.better('tuned', 'base').verdict).toBe('better')
+})
+
+test('a cache needs to know which model answers: a name stays when a model is trained on', async () => {
+  const cache = join(folder, 'named.jsonl')
+  await expect(runSuites(adder(5), [sums()], { cache })).rejects.toMatchObject({ code: 'EVAL_CACHE_MODEL' })
+  const models = [adder(5), adder(15)] as const
+  await expect(evaluate(models, [sums()], { cache, modelIds: ['one'] })).rejects.toMatchObject({ code: 'EVAL_CACHE_MODEL' })
+  const names = ['base', 'tuned']
+  await evaluate(models, [sums()], { cache, names, modelIds: ['1', '2'] })
+  const again = await evaluate([adder(5), adder(20)], [sums()], { cache, names, modelIds: ['1', '3'] })
+  expect(again.runs[1]).toMatchObject({ modelId: '3', suites: [{ metrics: [{ value: 1 }] }] })
 })
 
 test('two models are compared, and reports are written in every form', async () => {
@@ -197,6 +217,23 @@ test('two models are compared, and reports are written in every form', async () 
   expect(report).toEqual(JSON.parse(JSON.stringify(evaluation.runs[1])))
   await saveReport(join(folder, 'new', 'first.xml'), evaluation.runs.slice(0, 1))
   expect((await read('first.xml')).match(/<failure /g)).toHaveLength(15)
+})
+
+test('what a model wrote makes no link, picture or emphasis in Markdown', async () => {
+  const wrong = scriptedModel(() => '![x](http://evil/x.png) [y](javascript:z) *a* _b_ `c` snake_case [roll: d]', 'm')
+  const text = markdownReport([await runSuites(wrong, [sums()])])
+  expect(text).toContain('![x]\\(http://evil/x.png) [y]\\(javascript:z) \\*a\\* \\_b\\_ \\`c\\` snake_case [roll: d]')
+})
+
+test('a long text that grew is another item, and an empty one is none', async () => {
+  const text = 'word '.repeat(200)
+  const model = textModel(() => ({ logLikelihood: -1, greedy: false }))
+  const measured = (one: string) =>
+    runSuites(model, [defineTask({ name: 'text', kind: 'rolling', prompt: '{{text}}' }, [{ text: one }])])
+  const [before, after] = [await measured(text), await measured(`${text}more`)]
+  expect(() => compareRuns(before, after)).toThrow(expect.objectContaining({ code: 'EVAL_NOTHING_IN_COMMON' }))
+  expect(compareRuns(before, await measured(text)).unpaired).toBe(0)
+  await expect(measured('')).rejects.toMatchObject({ code: 'EVAL_TEXT_TOO_SHORT' })
 })
 
 test('what is no report, and what is no kind of report, is refused', async () => {

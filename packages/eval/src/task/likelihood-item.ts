@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { likelihoods } from '../likelihood/continuations.js'
 import { scoringModel } from '../likelihood/model.js'
 import { measureOf, rollingLikelihood } from '../likelihood/rolling.js'
@@ -22,6 +23,8 @@ export const likelihoodItem =
     }
   }
 
+const digest = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16)
+
 /** A whole text: word and byte perplexity and bits per byte, all of one sum. */
 export const rollingItem =
   ({ text, counted }: { readonly text: string; readonly counted: string | undefined }): SuiteItem['measure'] =>
@@ -34,7 +37,8 @@ export const rollingItem =
         byte_perplexity: [-logLikelihood, bytes],
         bits_per_byte: [-logLikelihood / Math.LN2, bytes],
       },
-      prompt: text.length > 400 ? `${text.slice(0, 400)} …` : text,
+      // Comparisons pair items that asked the same: a text that grew is another one.
+      prompt: text.length > 400 ? `${text.slice(0, 400)} … (SHA-256 ${digest(text)})` : text,
       explanation: `${tokens} tokens, ${words} words, ${bytes} bytes; log-likelihood ${logLikelihood.toFixed(3)}.`,
     }
   }

@@ -38,12 +38,12 @@ export function toolCallItems(conversations: Iterable<HeldOutConversation>, tool
     index++
     for (const [turn, message] of messages.entries()) {
       if (message.role !== 'assistant' || message.weight === 0) continue
-      if (message.toolCalls && message.toolCalls.length > 0) throw structured(name, turn)
+      if (message.toolCalls && message.toolCalls.length > 0) throw structured(source ?? name, turn)
       const context = messages.slice(0, turn)
       if (!context.some(({ role }) => role !== 'system')) continue
       const expected = parseToolCalls(message.content, tools ? { tools } : {})
       const undeclared = known && expected.find((call) => !known.has(call.name))
-      if (undeclared) throw notDeclared(name, turn, undeclared)
+      if (undeclared) throw notDeclared(source ?? name, turn, undeclared)
       items.push({ id: `${name}#${turn}`, context, expected, reference: message.content })
     }
   }
