@@ -65,15 +65,20 @@ export interface ServedRequest {
 /** The least that a limit can be, where that is not 1. */
 const leastOf: Readonly<Record<string, number>> = { queue: 0, seconds: 0.001 }
 
+/** The most: a timer takes no more milliseconds than 2³¹ − 1. */
+const mostOf: Readonly<Record<string, number>> = { seconds: 2_147_483 }
+
 /** The limits with their defaults; each must be a number that makes sense. */
 export function limitsOf(given: Partial<Limits> = {}): Limits {
   const limits = { ...defaultLimits, ...given }
   for (const [name, value] of Object.entries(limits)) {
-    const least = leastOf[name] ?? 1
-    if (Number.isFinite(value) && value >= least && (name === 'seconds' || Number.isInteger(value))) continue
+    const [least, most = Number.POSITIVE_INFINITY] = [leastOf[name] ?? 1, mostOf[name]]
+    if (Number.isFinite(value) && value >= least && value <= most && (name === 'seconds' || Number.isInteger(value))) continue
     throw usageError('SERVE_LIMIT', `The limit ${name} cannot be ${value}.`, {
       where: { field: `limits.${name}` },
-      actions: [`Give a ${name === 'seconds' ? 'number' : 'whole number'} from ${least} on.`],
+      actions: [
+        `Give a ${name === 'seconds' ? 'number' : 'whole number'} from ${least} ${Number.isFinite(most) ? `to ${most}` : 'on'}.`,
+      ],
     })
   }
   return limits

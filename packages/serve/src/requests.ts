@@ -78,7 +78,7 @@ export function requests({ shared, authorise, onError, onRequest }: Settings): R
       closing = true
       let timer: NodeJS.Timeout | undefined
       const patience = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, graceSeconds * 1000)
+        timer = setTimeout(resolve, Math.min(graceSeconds * 1000, 2 ** 31 - 1))
       })
       const empty = shared.gate.close()
       await Promise.race([empty, patience])

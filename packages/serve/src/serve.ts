@@ -96,6 +96,7 @@ function portProblem(cause: unknown, port: number, host: string): unknown {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
   const known: Readonly<Record<string, string>> = {
     EADDRINUSE: `Port ${port} of ${host} is taken by another program.`,
+    ERR_SOCKET_BAD_PORT: `${port} is no port: they go from 0 to 65535.`,
     EACCES: `Port ${port} may not be used by you.`,
     EADDRNOTAVAIL: `${host} is no address of this machine.`,
     ENOTFOUND: `${host} is no address of this machine.`,

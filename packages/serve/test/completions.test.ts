@@ -55,6 +55,31 @@ test('token ids are a prompt, and several prompts are answered in order', async 
   expect(two.usage).toMatchObject({ prompt_tokens: 2 * ids.length, completion_tokens: 4 * one.usage!.completion_tokens })
 })
 
+test('prompts of other ids are scored apart, though they have one text', async () => {
+  const { tokenizer, scoring } = await baseModel()
+  const text = 'opens the door'
+  const whole = [...tokenizer.encode(text, { special: true })]
+  const letters = [...text].flatMap((letter) => [...tokenizer.encode(letter)])
+  expect(tokenizer.decode(letters, { special: true })).toBe(tokenizer.decode(whole, { special: true }))
+  expect(letters.length).toBeGreaterThan(whole.length)
+  const { choices, usage } = await client(await server()).completions.create({
+    ...greedy,
+    prompt: [whole, letters],
+    max_tokens: 0,
+    echo: true,
+    logprobs: 0,
+  })
+  expect(choices.map(({ logprobs }) => logprobs!.tokens!.length)).toEqual([whole.length, letters.length])
+  expect(choices[0]!.logprobs!.token_logprobs![1]).toBeCloseTo((await scoring.score(whole))[1]!, 4)
+  expect(usage?.prompt_tokens).toBe(whole.length + letters.length)
+})
+
+test('where answers must be short, one that names no length is', async () => {
+  const { max_tokens: _, ...request } = greedy
+  const { usage } = await client(await server({ limits: { maxTokens: 3 } })).completions.create(request)
+  expect(usage?.completion_tokens).toBe(3)
+})
+
 test('an answer that cannot be is refused with the parameter', async () => {
   const { url } = await server()
   for (const [body, param] of [

@@ -59,7 +59,8 @@ test('an address that others can reach needs tokens, or the word that it is mean
 
 test('a port that is taken is an error that says so', async () => {
   const { port } = await server()
-  await expect(serve(await baseModel(), { port })).rejects.toMatchObject({ code: 'SERVE_PORT', kind: 'usage' })
+  for (const bad of [port, 99_999])
+    await expect(serve(await baseModel(), { port: bad })).rejects.toMatchObject({ code: 'SERVE_PORT', kind: 'usage' })
 })
 
 test('more requests than may wait are told to come back', async () => {
@@ -135,7 +136,14 @@ test('bodies beyond the limit are refused, announced or not', async () => {
     () => 413,
   )
   expect(status).toBe(413)
-  expect((await post(`${url}/v1/chat/completions`, { ...short, max_tokens: 99_999 })).status).toBe(400)
+  for (const max_tokens of [99_999, 0])
+    expect((await post(`${url}/v1/chat/completions`, { ...short, max_tokens })).status).toBe(400)
+})
+
+test('a time that no timer can hold is refused', async () => {
+  await expect(serve(await baseModel(), { port: 0, limits: { seconds: 3_000_000 } })).rejects.toMatchObject({
+    code: 'SERVE_LIMIT',
+  })
 })
 
 test('closing lets answers end, and refuses new ones', async () => {

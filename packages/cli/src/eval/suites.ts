@@ -65,7 +65,7 @@ const makers: Readonly<Record<string, Maker>> = {
   'function-calls': async (sources) => {
     const { structuredCases, structuredToolSuite } = await eval_()
     const { conversations: held } = await conversations(sources, 'function-calls')
-    return structuredToolSuite(structuredCases(held), tokens(sources))
+    return ({ model }) => structuredToolSuite(structuredCases(held(model.tokenizer)), tokens(sources))
   },
   quality: async (sources) => {
     const { conversationItems, loadProfile, loadSheet, qualitySuite } = await eval_()

@@ -15,7 +15,10 @@ export const serve = defineVerb({
   positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
   flags: {
     ...shared,
-    'max-tokens': { type: 'number', description: 'Longest answer, also where a request names no length (default 2048).' },
+    'max-tokens': {
+      type: 'number',
+      description: 'Longest answer (default 2048); what a chat gets that names no length, a completion gets 16.',
+    },
     port: { type: 'number', description: 'Where to listen (default 8080); 0 takes a port that is free.' },
     host: { type: 'text', value: 'ADDRESS', description: 'Default 127.0.0.1: this machine only.' },
     name: { type: 'text', description: 'What requests call the model; left out: its own name.' },

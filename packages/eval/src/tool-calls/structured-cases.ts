@@ -35,7 +35,7 @@ export function structuredCases(conversations: Iterable<CallingConversation>): S
           'EVAL_TOOL_UNDECLARED',
           `Message ${turn + 1} of ${name} calls ${undeclared.name}, which its "tools" do not declare.`,
           {
-            where: { file: name, field: `messages[${turn}].toolCalls` },
+            where: { file: source ?? name, field: `messages[${turn}].toolCalls` },
             actions: [`Add "${undeclared.name}" to "tools", or correct the call.`],
           },
         )

@@ -18,9 +18,10 @@ export async function chat(context: Context, body: unknown): Promise<void> {
   const use = useTools(request, model, formOf(model, context.toolForm))
   const messages = toMessages(request.messages, use)
   if (request.top_logprobs !== undefined && !request.logprobs) throw badRequest('top_logprobs needs logprobs.', 'top_logprobs')
+  if (request.max_tokens === 0) throw badRequest('max_tokens must be 1 or more.', 'max_tokens')
   const tokenizer = request.logprobs ? tokenizerOf(model, 'logprobs') : undefined
   const held = constraintOf(request, use)
-  const options = generateOptions(request, request.max_completion_tokens ?? (request.max_tokens || undefined), context)
+  const options = generateOptions(request, request.max_completion_tokens ?? request.max_tokens, context)
   const alternatives = tokenizer && (request.top_logprobs ?? 0)
   const { signal } = context
   const leave = await context.gate.enter(signal)

@@ -7,7 +7,7 @@ import { answerOf, begin, type Ending, finishReason, follow, followAll, usageOf 
 import { completionLogprobs } from './completion-logprobs.js'
 import { type Context, sendJson, servedModel } from './context.js'
 import { type ScoredToken, scoreTokens } from './echo.js'
-import { promptsOf, requireSameIds } from './prompts.js'
+import { promptsOf, requireSameIds, type TextPrompt } from './prompts.js'
 import { tokenizerOf } from './token-text.js'
 
 /** OpenAI's, where a request names no length. */
@@ -19,7 +19,7 @@ export async function completions(context: Context, body: unknown): Promise<void
   const { id, model } = servedModel(context, request.model)
   const { echo = false, logprobs } = request
   const prompts = promptsOf(request.prompt, model, context.limits.choices)
-  const maxTokens = request.max_tokens ?? usualTokens
+  const maxTokens = request.max_tokens ?? Math.min(usualTokens, context.limits.maxTokens)
   if (maxTokens === 0 && !echo) throw badRequest('max_tokens can be 0 only with echo.', 'max_tokens')
   if (maxTokens > 0) for (const prompt of prompts) requireSameIds(prompt, model)
   const tokenizer = logprobs === undefined ? undefined : tokenizerOf(model, 'logprobs')
@@ -30,23 +30,26 @@ export async function completions(context: Context, body: unknown): Promise<void
   const leave = await context.gate.enter(signal)
   try {
     const asked = prompts.flatMap((prompt) => options.map((one) => ({ prompt, options: { ...one, signal } })))
-    const scored = new Map<string, ScoredToken[]>()
+    // By the prompt, not its text: other ids may have the same.
+    const scored = new Map<TextPrompt, ScoredToken[]>()
     if (echo && tokenizer)
-      for (const { text, ids } of prompts)
-        scored.set(text, await scoreTokens(model, ids ?? tokenizer.encode(text, { special: true }), logprobs ?? 0, signal))
+      for (const prompt of prompts) {
+        const ids = prompt.ids ?? tokenizer.encode(prompt.text, { special: true })
+        scored.set(prompt, await scoreTokens(model, ids, logprobs ?? 0, signal))
+      }
     const begun =
       maxTokens === 0 ? [] : await begin(asked.map(({ prompt, options }) => answerOf(model, prompt.text, options, logprobs)))
     const head = { id: `cmpl-${context.requestId}`, object: 'text_completion', created: Math.floor(Date.now() / 1000), model: id }
     const before = (index: number) => {
-      const { text } = asked[index]!.prompt
-      return echo ? { text, tokens: scored.get(text) ?? [] } : { text: '', tokens: [] }
+      const { prompt } = asked[index]!
+      return echo ? { text: prompt.text, tokens: scored.get(prompt) ?? [] } : { text: '', tokens: [] }
     }
     const logprobsOf = (tokens: readonly ScoredToken[], from: number) =>
       tokenizer ? completionLogprobs(tokenizer, tokens, logprobs ?? 0, from) : null
     const usage = (endings: readonly Ending[]) =>
       maxTokens > 0
         ? usageOf(prompts.map((_, i) => endings.slice(i * options.length, (i + 1) * options.length)))
-        : promptUsage(prompts.map(({ text }) => scored.get(text)?.length))
+        : promptUsage(prompts.map((prompt) => scored.get(prompt)?.length))
 
     if (!request.stream) {
       const endings: Ending[] = []

@@ -1,14 +1,19 @@
 import type { Constraint } from '@qt/core'
 import { type BracketCall, parseToolCalls, printCall } from '@qt/eval'
 import type { RequestTool } from '../request/chat.js'
-import { type MadeCall, type Parameter, type Piece, parametersOf, type Splitter, sameName } from './calls.js'
+import { endBefore, type MadeCall, type Parameter, type Piece, parametersOf, type Splitter, sameName } from './calls.js'
 
 /** As a tool's name stands in brackets. */
 const spoken = (name: string): string => name.replaceAll('_', ' ')
 
-const whole = /\s*\[[^[\]\n]{1,200}\]/
-/** The end of a text that may yet become a call, with the blanks before it. */
-const open = /\s*(?:\[[^[\]\n]{0,200})?$/
+const whole = /\[[^[\]\n]{1,200}\]/
+const open = /^\[[^\]\n]{0,200}$/
+
+/** Where the part begins that may yet become a call, with the blanks before it. */
+function heldFrom(text: string): number {
+  const at = text.lastIndexOf('[')
+  return endBefore(text, at >= 0 && open.test(text.slice(at)) ? at : text.length)
+}
 
 /** Calls in brackets: `[roll: perception]`. Brackets that name none of the tools are text. */
 export function bracketSplitter(tools: readonly RequestTool[]): Splitter {
@@ -27,12 +32,13 @@ export function bracketSplitter(tools: readonly RequestTool[]): Splitter {
       held += more
       const pieces: Piece[] = []
       for (let match = whole.exec(held); match; match = whole.exec(held)) {
-        pieces.push(...text(held.slice(0, match.index)))
+        const [from, to] = [endBefore(held, match.index), match.index + match[0].length]
+        pieces.push(...text(held.slice(0, from)))
         const call = asCall(match[0])
-        pieces.push(...(call ? [{ call }] : text(match[0])))
-        held = held.slice(match.index + match[0].length)
+        pieces.push(...(call ? [{ call }] : text(held.slice(from, to))))
+        held = held.slice(to)
       }
-      const from = open.exec(held)?.index ?? held.length
+      const from = heldFrom(held)
       pieces.push(...text(held.slice(0, from)))
       held = held.slice(from)
       return pieces

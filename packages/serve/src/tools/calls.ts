@@ -41,3 +41,9 @@ export function parametersOf(tool: RequestTool): Parameter[] | undefined {
 /** `begin_combat`, `begin combat` and `Begin-Combat` are one name. */
 export const sameName = (a: string, b: string): boolean => plain(a) === plain(b)
 const plain = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, ' ')
+
+/**
+ * Where a text ends, without the blanks before a place in it. No regular expression: one that begins with blanks tries every one of a long run
+ * anew, at every token of an answer.
+ */
+export const endBefore = (text: string, at: number): number => text.slice(0, at).trimEnd().length

@@ -26,6 +26,15 @@ function all(splitter: Splitter, parts: readonly string[], cut = false): (string
   return found
 }
 
+test('a long run of white space holds nobody up', () => {
+  for (const splitter of [bracketSplitter(tools), tagSplitter()]) {
+    const began = performance.now()
+    const blanks = Array.from({ length: 3000 }, () => '\n\n\n\n')
+    expect(all(splitter, ['a', ...blanks, 'b'])).toEqual([`a${blanks.join('')}b`])
+    expect(performance.now() - began).toBeLessThan(5000)
+  }
+})
+
 test.each([
   ['You listen. [roll: perception]', ['You listen.', { name: 'roll', arguments: { what: 'perception' } }]],
   ['[Health : "Mira", −4] Ouch.', [{ name: 'health', arguments: { character: 'Mira', amount: -4 } }, ' Ouch.']],

@@ -1,6 +1,6 @@
 import type { Constraint } from '@qt/core'
 import type { RequestTool } from '../request/chat.js'
-import type { MadeCall, Piece, Splitter } from './calls.js'
+import { endBefore, type MadeCall, type Piece, type Splitter } from './calls.js'
 
 const start = '<tool_call>'
 const stop = '</tool_call>'
@@ -17,13 +17,13 @@ export function tagSplitter(): Splitter {
     push(more) {
       held += more
       const pieces: Piece[] = []
-      for (
-        let match = /\s*<tool_call>.*?<\/tool_call>/s.exec(held);
-        match;
-        match = /\s*<tool_call>.*?<\/tool_call>/s.exec(held)
-      ) {
-        pieces.push(...text(held.slice(0, match.index)), asPiece(match[0]))
-        held = held.slice(match.index + match[0].length)
+      for (;;) {
+        const at = held.indexOf(start)
+        const close = at < 0 ? -1 : held.indexOf(stop, at + start.length)
+        if (close < 0) break
+        const [from, to] = [endBefore(held, at), close + stop.length]
+        pieces.push(...text(held.slice(0, from)), asPiece(held.slice(from, to)))
+        held = held.slice(to)
       }
       const from = heldFrom(held)
       pieces.push(...text(held.slice(0, from)))
@@ -43,8 +43,7 @@ function heldFrom(text: string): number {
   let at = text.indexOf(start)
   for (let length = start.length - 1; at < 0 && length > 0; length--)
     if (text.endsWith(start.slice(0, length))) at = text.length - length
-  const before = at < 0 ? text : text.slice(0, at)
-  return before.trimEnd().length
+  return endBefore(text, at < 0 ? text.length : at)
 }
 
 /** The whole answer is one call in JSON. */
