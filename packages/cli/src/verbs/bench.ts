@@ -27,6 +27,8 @@ export const bench = defineVerb({
     const { benchModel, compareBench, readBench } = await need('@qt/eval', () => import('@qt/eval'))
     const before = flags.baseline === undefined ? undefined : await readBench(flags.baseline)
     const { 'prompt-tokens': promptTokens, 'generated-tokens': generatedTokens, repeats, tolerance } = flags
+    // What cannot be compared shows before minutes are spent.
+    if (before) compareBench(before, before, tolerance)
     const report = await withInterrupt((signal) =>
       benchModel(() => loadModel(flags, positionals, { signal, reusePrompts: false }), {
         signal,
@@ -40,6 +42,7 @@ export const bench = defineVerb({
       await writeFileAtomic(flags.save, `${JSON.stringify(report, null, 1)}\n`)
     }
     const comparison = before && compareBench(report, before, tolerance)
+    if (before && before.model !== report.model) io.note(`The baseline is of another model, ${before.model}.\n`)
     io.out(
       fields([
         ['load time', `${report.loadSeconds.toFixed(2)} s`],

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { characters } from '../../test/text-model.js'
-import { type BenchedModel, type BenchReport, benchModel, compareBench, readBench } from './bench-model.js'
+import { type BenchedModel, type BenchReport, benchModel, compareBench, median, readBench } from './bench-model.js'
 
 // On a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -55,6 +55,10 @@ test('a model that ends its answers early is asked again, and one that says noth
   await expect(benchModel(async () => early([0]), options)).rejects.toMatchObject({ code: 'EVAL_TEXT_TOO_SHORT' })
 })
 
+test('the median of an even number lies between the middle two', () => {
+  expect([median([3, 1, 2]), median([4, 1, 3, 2])]).toEqual([2, 2.5])
+})
+
 test('a measurement is worse when it falls by more than the tolerance', async () => {
   const before: BenchReport = {
     format: 'qt-bench-1',
@@ -75,6 +79,13 @@ test('a measurement is worse when it falls by more than the tolerance', async ()
     ['peak memory', false],
   ])
   expect(rows[3]!.gain).toBe(2)
+  for (const tolerance of [-0.1, 1.5, Number.NaN])
+    expect(() => compareBench(before, before, tolerance)).toThrow(expect.objectContaining({ code: 'EVAL_COMPARISON_INVALID' }))
+  for (const other of [{ promptTokens: 2048 }, { generatedTokens: 8 }])
+    expect(() => compareBench({ ...before, ...other }, before)).toThrow(
+      expect.objectContaining({ code: 'EVAL_COMPARISON_INVALID', kind: 'usage' }),
+    )
+  expect(compareBench({ ...before, promptTokens: 255, generatedTokens: 50 }, before).some(({ worse }) => worse)).toBe(false)
   const folder = await mkdtemp(join(tmpdir(), 'qt-bench-'))
   await writeFile(join(folder, 'b.json'), JSON.stringify(before))
   await writeFile(join(folder, 'bad.json'), '{}')

@@ -31,7 +31,11 @@ export interface BenchOptions {
   readonly signal?: AbortSignal
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+/** Of an even number the mean of the middle two. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
+}
 
 /**
  * Measures a model: load time, tokens a second of prompts (to the first piece of the answer) and of generation (from there), peak memory. Prompts
@@ -171,8 +175,25 @@ export interface BenchComparison {
   readonly worse: boolean
 }
 
-/** A measurement beside an earlier one on the same machine; worse by more than `tolerance` (default 0.15) counts as worse. */
+/**
+ * A measurement beside an earlier one on the same machine; worse by more than `tolerance` (default 0.15) counts as worse. Speed depends on lengths, so
+ * prompts and answers must be about as long: a model may end its answers earlier than another, but not at half the length.
+ */
 export function compareBench(now: BenchReport, before: BenchReport, tolerance = 0.15): BenchComparison[] {
+  if (!(tolerance >= 0 && tolerance < 1))
+    throw usageError('EVAL_COMPARISON_INVALID', `A tolerance of ${tolerance} is not possible.`, {
+      actions: ['Use a share from 0 up to 1, 0.15 for one.'],
+    })
+  for (const [name, key, most] of [
+    ['prompts', 'promptTokens', 1.1],
+    ['answers', 'generatedTokens', 2],
+  ] as const)
+    if (Math.max(now[key], before[key]) > most * Math.min(now[key], before[key]))
+      throw usageError(
+        'EVAL_COMPARISON_INVALID',
+        `The baseline was measured with ${name} of ${before[key]} tokens, this with ${now[key]}; speeds of other lengths say nothing.`,
+        { actions: ['Measure both with the same --prompt-tokens and --generated-tokens.'] },
+      )
   const row = (
     name: BenchComparison['name'],
     key: keyof BenchReport & `${string}${'Second' | 'Seconds' | 'Memory'}`,

@@ -11,8 +11,8 @@ const clamp = (value: number): number => Math.max(0, Math.min(1, value))
 const quoted = (words: readonly string[]): string => [...new Set(words)].map((word) => `"${word}"`).join(', ')
 
 /**
- * Words of the setting, less those that break it: (share of groups that fit + 1)/2 at best 1, minus 0.25 for each weighted break. An answer
- * without either is neutral, 0.5.
+ * Words of the setting, less those that break it: 0.5, which is neutral, 0.25 more for each group of fitting words that occurs, two at most, and 0.25
+ * less for each word that breaks it, times its weight.
  */
 export function settingFit(text: string, { fits, breaks }: QualityProfile): Judged {
   const notes: string[] = []
