@@ -1,5 +1,5 @@
 import { nearest, usageError } from '@qt/core'
-import { generalHelp, verbHelp } from './args/help.js'
+import { generalHelp, groupHelp, verbHelp } from './args/help.js'
 import { checkComplete, parseArguments } from './args/parse.js'
 import type { Flags, Values, Verb } from './args/verb.js'
 import { createIo } from './io.js'
@@ -24,6 +24,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       process.stdout.write(`${version()}\n`)
       return 0
     }
+    if (['--help', '-h'].includes(argv[1] ?? '') && groupOf(argv[0]!).length > 0) return helpOn(argv.slice(0, 1))
     const { entry, rest } = findVerb(argv)
     const verb: Verb = await entry.load()
     const parsed = parseArguments(verb, rest)
@@ -40,9 +41,14 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 async function helpOn(words: readonly string[]): Promise<number> {
   const entry = verbs.find(({ name }) => words.length > 0 && words.join(' ').startsWith(name))
-  process.stdout.write(entry ? verbHelp(await entry.load()) : generalHelp(verbs))
+  const group = words.length === 1 ? groupOf(words[0]!) : []
+  process.stdout.write(entry ? verbHelp(await entry.load()) : group.length > 0 ? groupHelp(words[0]!, group) : generalHelp(verbs))
   return 0
 }
+
+/** The verbs of two words that begin with this one, where it is no verb itself. */
+const groupOf = (word: string): readonly VerbEntry[] =>
+  verbs.some(({ name }) => name === word) ? [] : verbs.filter(({ name }) => name.startsWith(`${word} `))
 
 /** `tokenizer train` is one verb of two words; the longer name wins. */
 function findVerb(argv: readonly string[]): { entry: VerbEntry; rest: readonly string[] } {
@@ -52,7 +58,7 @@ function findVerb(argv: readonly string[]): { entry: VerbEntry; rest: readonly s
     if (entry && argv.length >= words) return { entry, rest: argv.slice(words) }
   }
   const [word] = argv
-  const inGroup = verbs.filter(({ name }) => name.startsWith(`${word} `))
+  const inGroup = groupOf(word ?? '')
   const help = { label: 'See all verbs.', command: 'qt --help' }
   if (inGroup.length > 0)
     throw usageError(

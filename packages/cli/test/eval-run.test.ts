@@ -49,6 +49,43 @@ test('a model file is measured with a task, reported in every form, and compared
   expect([again.code, again.stdout], again.stderr).toEqual([0, expect.stringContaining('cannot tell')])
 })
 
+test('answers are kept apart by how the model was asked', async () => {
+  const run = ['eval', 'run', tiny, '--threads', '1', '--task', at('task.yaml'), '--limit', '1', '--cache', at('apart.jsonl')]
+  const lines = async () => (await readFile(at('apart.jsonl'), 'utf8')).trim().split('\n').length
+  expect((await qt([...run, '--kv-cache', 'float32'])).code).toBe(0)
+  const first = await lines()
+  expect((await qt([...run, '--kv-cache', 'int8'])).code).toBe(0)
+  expect(await lines()).toBe(2 * first)
+  expect((await qt([...run, '--kv-cache', 'int8'])).code).toBe(0)
+  expect(await lines()).toBe(2 * first)
+})
+
+test('mistakes in what is asked show before the model is looked for, and what a server decides is refused', async () => {
+  for (const [args, message] of [
+    [['--suite', 'nope'], 'There is no suite "nope"'],
+    [['--task', at('nowhere.yaml')], 'cannot be read'],
+    [['--suite', 'tools', '--data', at('nowhere')], at('nowhere')],
+    [
+      ['--suite', 'tool-episodes', '--server', 'http://127.0.0.1:9/v1', '--adapter', 'a'],
+      '--adapter is for a model that is loaded',
+    ],
+  ] as const) {
+    const { code, stderr } = await qt(['eval', 'run', 'no-such-model.gguf', ...args])
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+    expect(stderr).not.toContain('no-such-model')
+  }
+})
+
+test('a gate fails where a suite is missing', async () => {
+  const { suites, ...report } = JSON.parse(await readFile(at('a.json'), 'utf8'))
+  await writeFile(at('both.json'), JSON.stringify({ ...report, suites: [...suites, { ...suites[0], name: 'tools' }] }))
+  const compare = ['eval', 'compare', at('both.json'), at('a.json')]
+  expect((await qt(compare)).code).toBe(0)
+  const gate = await qt([...compare, '--fail-if-worse'])
+  expect([gate.code, gate.stdout]).toEqual([1, expect.stringContaining('Of tools, which')])
+  expect((await qt([...compare, '--fail-if-worse', '--metric', 'spelling'])).code).toBe(0)
+})
+
 test('eval compare says which run is better, and fails where it shall', async () => {
   const report = JSON.parse(await readFile(at('a.json'), 'utf8'))
   const [suite] = report.suites

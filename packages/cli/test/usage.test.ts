@@ -26,6 +26,13 @@ test('help comes for qt alone and for "qt help VERB"', async () => {
   expect((await qt(['help', 'data', 'stats'])).stdout).toContain('Usage: qt data stats')
 })
 
+test('help on a group lists its verbs', async () => {
+  const [asked, told] = await Promise.all([qt(['eval', '--help']), qt(['help', 'eval'])])
+  expect(asked).toEqual({ code: 0, stdout: expect.stringMatching(/^Usage: qt eval VERB[^]*eval compare /), stderr: '' })
+  expect(told).toEqual(asked)
+  expect(asked.stdout).not.toContain('data stats')
+})
+
 test('prints its version', async () => {
   const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'))
   expect(await qt(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' })

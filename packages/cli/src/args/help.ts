@@ -41,6 +41,17 @@ export const generalHelp = (verbs: readonly { name: string; summary: string }[])
     '',
   ].join('\n')
 
+/** `qt eval --help`. */
+export const groupHelp = (word: string, verbs: readonly { name: string; summary: string }[]): string =>
+  [
+    `Usage: qt ${word} VERB [flags]`,
+    '',
+    ...table(verbs.map(({ name, summary }) => [name, summary] as const)),
+    '',
+    `Each has --help with an example: qt ${verbs[0]?.name} --help`,
+    '',
+  ].join('\n')
+
 const flagRows = (flags: Flags) =>
   Object.entries(flags).map(([name, { type, value, description }]) => {
     const shown = type === 'boolean' ? '' : ` ${value ?? (type === 'number' ? 'N' : 'TEXT')}`

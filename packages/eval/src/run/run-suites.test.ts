@@ -109,6 +109,13 @@ test('limits stop before the next item, and the report says so', async () => {
   await expect(runSuites(adder(20), [sums()], { limits: { cost: 3 } })).rejects.toMatchObject({ code: 'EVAL_LIMIT_INVALID' })
 })
 
+test('a limit of tokens or cost is refused where nobody counts them', async () => {
+  const silent = { ...adder(20), generate: async () => ({ text: 'many', tokens: 0, why: 'end' as const }) }
+  for (const more of [{ limits: { tokens: 6 } }, { limits: { cost: 3 }, price: { input: 1, output: 1 } }])
+    await expect(runSuites(silent, [sums()], more)).rejects.toMatchObject({ code: 'EVAL_USAGE_UNKNOWN', kind: 'usage' })
+  expect((await runSuites(silent, [sums()], { limits: { seconds: 60 } })).stopped).toBeUndefined()
+})
+
 test('an item that is too long for the model is reported, and the others go on; other errors end the run', async () => {
   const failing = (code: string) => ({
     ...adder(20),

@@ -64,11 +64,12 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
   const results = suites.map((): ItemReport[] => [])
   let [next, done, right, peakMemory] = [0, 0, 0, 0]
   let stopped: string | undefined
-  const judges = { tokens: 0, promptTokens: 0, requests: 0, cost: 0 }
+  const judges = { tokens: 0, promptTokens: 0, requests: 0, unknown: 0, cost: 0 }
   const onUse = (used: Readonly<Usage>, own = price): void => {
     judges.tokens += used.tokens
     judges.promptTokens += used.promptTokens
     judges.requests += used.requests
+    judges.unknown += used.unknown
     if (own) judges.cost += costOf(used, own)
   }
   const cost = () => (price ? costOf(usage, price) : 0) + judges.cost
@@ -90,6 +91,7 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
       let measured: Measured & { readonly error?: string }
       try {
         measured = await item.measure(asked, { seed, onUse, ...(signal ? { signal } : {}) })
+        if (usage.unknown + judges.unknown > 0) refuseUncounted(limits, name)
       } catch (error) {
         if (!QtError.isInstance(error) || !ownFaults.has(error.code)) {
           failed = true
@@ -129,6 +131,18 @@ export async function runSuites(model: AnyModel, suites: readonly Suite[], optio
     ...(judges.requests > 0 ? { judgeTokens: judges.tokens } : {}),
     ...(stopped === undefined ? {} : { stopped }),
   }
+}
+
+/** A limit that can never be reached is none. */
+function refuseUncounted({ tokens, cost }: Limits, name: string): void {
+  if (tokens === undefined && cost === undefined) return
+  throw usageError(
+    'EVAL_USAGE_UNKNOWN',
+    `A server does not say how many tokens an answer has, so the limit for ${name} would never be reached.`,
+    {
+      actions: ['Use a limit of time instead (--time-limit, limits.seconds).', 'Let the server send "usage".'],
+    },
+  )
 }
 
 function suiteReport({ name, metrics, items: all }: Suite, items: readonly ItemReport[], seed: number): SuiteReport {
