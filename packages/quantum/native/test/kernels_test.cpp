@@ -1,5 +1,6 @@
 // Every kernel of every instruction set against plain sums: energies are those of the states, the optimum of small models is found, and
 // one and the same seed walks through the same states whatever the instruction set.
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <memory>
@@ -86,6 +87,29 @@ void advance(const SamplerTable& table, const Problem& p, void* sampler, Kind ki
   table.temper(p, sampler, ladder.data(), 40, 3);
 }
 
+// A run in slices of any length walks through the same states as one call.
+void sameInSlices(const KernelTable& kernels, const Model& model, Kind kind) {
+  const Problem& p = model.problem;
+  const SamplerTable& table = kernels.of(kind, p);
+  const Memory whole = memoryOf(table, p), sliced = memoryOf(table, p);
+  table.start(p, whole.get(), 3, 4);
+  table.start(p, sliced.get(), 3, 4);
+  const auto go = [&](void* sampler, int from, int count) {
+    const float tabu[] = {static_cast<float>(count), 5, 6};
+    std::vector<float> betas;
+    for (int k = from; k < from + count; ++k) betas.push_back(0.02f * static_cast<float>(1 + k));
+    if (kind == Kind::Tabu) table.run(p, sampler, tabu, 3);
+    else table.run(p, sampler, betas.data(), count);
+  };
+  go(whole.get(), 0, 60);
+  for (int done = 0, slice = 1; done < 60; done += slice, slice = std::min(slice + 2, 60 - done)) go(sliced.get(), done, slice);
+  for (int lane = 0; lane < table.width(p); ++lane) CHECK(table.energy(whole.get(), lane) == table.energy(sliced.get(), lane));
+  std::vector<std::uint8_t> one(static_cast<std::size_t>(p.size)), two = one;
+  table.read(p, whole.get(), 0, one.data());
+  table.read(p, sliced.get(), 0, two.data());
+  CHECK(one == two);
+}
+
 void agrees(const KernelTable& kernels, const Model& model, Kind kind) {
   const Problem& p = model.problem;
   const SamplerTable& table = kernels.of(kind, p);
@@ -123,6 +147,7 @@ int main() {
         for (const bool dense : {false, true}) {
           if (dense && kind == Kind::Lanes) continue;
           for (const int n : {1, 2, 31, 32, 33, 100}) agrees(kernels, Model(n, n < 40 ? 60 : 15, static_cast<unsigned>(n), 9, narrow, dense), kind);
+          sameInSlices(kernels, Model(200, 15, 7, 9, narrow, dense), kind);
           const Model small(12, 50, 5, 9, narrow, dense);
           const SamplerTable& table = kernels.of(kind, small.problem);
           const Memory memory = memoryOf(table, small.problem);

@@ -24,6 +24,8 @@ export interface Sampler {
   readBest(into: Solution): number
   /** From now on the best state seen is the present one. */
   forget(): void
+  /** It is not used any more: another one may have its memory. */
+  release(): void
 }
 
 export interface LoadedProblem {

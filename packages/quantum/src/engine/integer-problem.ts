@@ -15,13 +15,10 @@ export interface IntegerProblem {
   readonly square?: Int8Array | Int16Array | Int32Array
   readonly scale: number
   readonly offset: number
-  /** Whole numbers stand for the coefficients exactly, not by rounding. */
-  readonly exact: boolean
-  /** Of the fields, in whole numbers: the root of their mean square over random states, and the largest possible. */
+  /** Coefficients that are so small beside the largest ones that they became 0. */
+  readonly lost: number
+  /** The root of the mean square of the fields over random states, in whole numbers. */
   readonly typicalField: number
-  readonly largestField: number
-  /** The smallest coefficient that is not 0. */
-  readonly smallest: number
 }
 
 /** A square is used when a row of it is read as fast as the couplings one by one. */
@@ -58,8 +55,6 @@ export function integerProblem(model: QuadraticModel): IntegerProblem {
     squares[rows[k]!]! += values[k]! ** 2
     squares[columns[k]!]! += values[k]! ** 2
   }
-  let smallest = Number.POSITIVE_INFINITY
-  for (const list of [linear, values]) for (const value of list) if (value !== 0) smallest = Math.min(smallest, Math.abs(value))
   return {
     size,
     narrow: largestField <= 32_766,
@@ -68,11 +63,15 @@ export function integerProblem(model: QuadraticModel): IntegerProblem {
     ...(square ? { square } : {}),
     scale,
     offset: spins.offset,
-    exact,
+    lost: exact ? 0 : lostIn(linear, spins.linear) + lostIn(values, spins.values),
     typicalField: Math.max(1, Math.sqrt(squares.reduce((a, b) => a + b, 0) / Math.max(1, size))),
-    largestField,
-    smallest: Number.isFinite(smallest) ? smallest : 1,
   }
+}
+
+function lostIn(whole: Int32Array, given: Float64Array): number {
+  let lost = 0
+  for (let k = 0; k < whole.length; k++) if (whole[k] === 0 && given[k] !== 0) lost++
+  return lost
 }
 
 function fieldBounds({ linear, rows, columns, values }: QuadraticModel): Float64Array {

@@ -24,6 +24,8 @@ export function nativeEngine(): Engine | undefined {
             bestEnergy: () => addon.bestEnergy(state),
             readBest: (into) => addon.readBest(state, into),
             forget: () => addon.forget(state),
+            // The collector does it.
+            release: () => {},
           }
         },
       }

@@ -38,6 +38,8 @@ function load(module: WebAssembly.Module, problem: IntegerProblem) {
   const exports = exportsOf(new WebAssembly.Instance(module).exports)
   const { memory } = exports
   let top = exports.heap()
+  // Memory cannot be given back, so samplers that are done leave theirs, by its size, to the next ones.
+  const released = new Map<number, number[]>()
   const allocate = (bytes: number) => {
     const at = Math.ceil(top / 64) * 64
     top = at + bytes
@@ -75,7 +77,8 @@ function load(module: WebAssembly.Module, problem: IntegerProblem) {
       const kind = samplerKinds[kindName]
       const self = kindName === 'lanes' ? rowsAt : at
       if (kindName === 'lanes' && !offsets) throw new RangeError('many states at once need the couplings row by row')
-      const state = allocate(exports.bytes(kind, self))
+      const bytes = exports.bytes(kind, self)
+      const state = released.get(bytes)?.pop() ?? allocate(bytes)
       exports.start(kind, self, state, seed, stream)
       const give = (list: Float32Array) => new Float32Array(memory.buffer, numbers, list.length).set(list)
       const take = (into: Solution) => into.set(new Uint8Array(memory.buffer, bits, size))
@@ -110,6 +113,11 @@ function load(module: WebAssembly.Module, problem: IntegerProblem) {
           return exports.bestEnergy(kind, self, state)
         },
         forget: () => exports.forget(kind, self, state),
+        release() {
+          const same = released.get(bytes)
+          if (same) same.push(state)
+          else released.set(bytes, [state])
+        },
       }
     },
   }

@@ -35,9 +35,10 @@ export async function simulatedAnnealing(search: Search): Promise<void> {
       const pace = pacer(search)
       for (let run = thread; run < runs; run += search.threads) {
         const sampler = search.loaded.sampler(kind, search.seed, run)
-        const whole = await pace.work(sweeps, (from, count) => sampler.run(betas.subarray(from, from + count)))
+        const whole = await pace.work(sweeps, (from, count) => sampler.run(betas(from, count)))
         const solution = new Uint8Array(search.problem.size)
         found[run] = { energy: sampler.readBest(solution), solution }
+        sampler.release()
         if (!whole) break
       }
     })
@@ -56,11 +57,12 @@ export async function simulatedAnnealing(search: Search): Promise<void> {
       if (fits) {
         const betas = evenly(temperatures, planned)
         await pace.work(planned, async (from, count) => {
-          await sampler.run(betas.subarray(from, from + count))
+          await sampler.run(betas(from, count))
           search.offer(sampler)
         })
         planned *= 2
       } else await coolByTheClock(search, sampler, temperatures)
+      sampler.release()
     }
   })
 }

@@ -28,10 +28,13 @@ export async function simulatedBifurcation(search: Search): Promise<void> {
       for (let step = from; step < from + some; step++) {
         const pump = step / count
         for (let i = 0; i < size; i++) bits[i] = x[i]! > 0 ? 1 : 0
+        let twice = 0
         for (let i = 0; i < size; i++) {
           let force = linear[i]!
           for (let e = rows.offsets[i]!; e < rows.offsets[i + 1]!; e++)
             force += bits[rows.neighbours[e]!] === 1 ? rows.weights[e]! : -rows.weights[e]!
+          // The forces sum up to the energy: Σ s (f + h) counts every coupling twice, as it does h.
+          twice += bits[i] === 1 ? force + linear[i]! : -force - linear[i]!
           y[i]! += 1.25 * (-(1 - pump) * x[i]! - pull * force)
         }
         for (let i = 0; i < size; i++) {
@@ -41,12 +44,14 @@ export async function simulatedBifurcation(search: Search): Promise<void> {
             y[i] = 0
           }
         }
-        for (let i = 0; i < size; i++) bits[i] = x[i]! > 0 ? 1 : 0
+        // At every step, not at the end of a slice: that would make the result a matter of the clock.
+        search.offerSolution(bits, twice / 2)
       }
-      search.offerSolution(bits, wholeEnergy(problem, rows, bits))
       // Lets timers and aborts through.
       await new Promise((resolve) => setTimeout(resolve, 0))
     })
     if (!going) return
+    for (let i = 0; i < size; i++) bits[i] = x[i]! > 0 ? 1 : 0
+    search.offerSolution(bits, wholeEnergy(problem, rows, bits))
   }
 }

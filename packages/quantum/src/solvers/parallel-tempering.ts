@@ -31,6 +31,7 @@ export async function parallelTempering(search: Search): Promise<void> {
       })
       const solution = new Uint8Array(search.problem.size)
       found[run] = { energy: sampler.readBest(solution), solution }
+      sampler.release()
     }
   })
   for (const one of found) if (one) search.offerSolution(one.solution, one.energy)

@@ -36,6 +36,7 @@ export async function populationAnnealing(search: Search): Promise<void> {
         blocks[Math.floor(to / width)]!.write(to % width, copy)
       }
     }
+    for (const block of blocks) block.release()
   }
 }
 

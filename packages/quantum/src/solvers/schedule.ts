@@ -15,18 +15,22 @@ export const temperaturesOf = ({ typicalField }: IntegerProblem): Temperatures =
   cold: 10 / typicalField,
 })
 
-/** β of each of `sweeps` sweeps, growing evenly; the last ones are so cold that only downhill moves are left. */
-export function evenly({ hot, cold }: Temperatures, sweeps: number): Float32Array {
+/** β of some of `sweeps` sweeps: `count` of them from the `from`th on. */
+export type Schedule = (from: number, count: number) => Float32Array
+
+/** β growing evenly; the last ones are so cold that only downhill moves are left. */
+export function evenly({ hot, cold }: Temperatures, sweeps: number): Schedule {
   const quench = Math.min(4, sweeps - 1)
   const rest = sweeps - quench
-  return Float32Array.from({ length: sweeps }, (_, k) =>
-    k < rest ? hot + ((cold - hot) * k) / Math.max(1, rest - 1) : 1000 * cold,
-  )
+  const beta = (k: number) => (k < rest ? hot + ((cold - hot) * k) / Math.max(1, rest - 1) : 1000 * cold)
+  return (from, count) => Float32Array.from({ length: count }, (_, k) => beta(from + k))
 }
 
 /** β growing by a factor, as dwave-samplers and OpenJij do; for comparisons. */
-export const geometrically = ({ hot, cold }: Temperatures, sweeps: number): Float32Array =>
-  Float32Array.from({ length: sweeps }, (_, k) => hot * (cold / hot) ** (k / Math.max(1, sweeps - 1)))
+export const geometrically =
+  ({ hot, cold }: Temperatures, sweeps: number): Schedule =>
+  (from, count) =>
+    Float32Array.from({ length: count }, (_, k) => hot * (cold / hot) ** ((from + k) / Math.max(1, sweeps - 1)))
 
 /** A ladder for tempering: `count` values of β, each `replicas` times. */
 export const ladder = ({ hot, cold }: Temperatures, count: number, replicas = 1): Float32Array =>

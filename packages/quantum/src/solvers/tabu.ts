@@ -17,31 +17,41 @@ const poolSize = 10
  */
 export async function tabuSearch(search: Search): Promise<void> {
   const { size } = search.problem
+  const fixed = search.sweeps !== undefined
   const steps = search.sweeps === undefined ? Math.max(2000, Math.min(20 * size, 100_000)) : search.sweeps * size
   const found: Elite[] = []
   await side(search, async (thread) => {
     const pace = pacer(search)
     const pool: Elite[] = []
-    const draw = uniformNumbers(search.seed * 1000 + thread)
-    const sampler = search.loaded.sampler('tabu', search.seed, thread)
+    let [draw, sampler] = randomness(search, thread)
     const current = new Uint8Array(size)
     const parameters = [Math.max(4, Math.floor(size / 100)), 10] as const
-    for (let round = thread; !search.ended() && (search.sweeps === undefined || round < search.reads); round += search.threads) {
-      if (pool.length < poolSize || search.sweeps !== undefined) randomBits(current, draw)
+    for (let round = thread; !search.ended() && (!fixed || round < search.reads); round += search.threads) {
+      // A fixed amount of work gives the same whichever thread takes a round, so each has numbers of its own.
+      if (fixed && round !== thread) {
+        sampler.release()
+        ;[draw, sampler] = randomness(search, round)
+      }
+      if (fixed || pool.length < poolSize) randomBits(current, draw)
       else onPath(pool, current, draw)
       sampler.write(0, current)
       sampler.forget()
       await pace.work(steps, async (_, count) => {
         await sampler.run(Float32Array.of(count, ...parameters))
-        if (search.sweeps === undefined) search.offer(sampler)
+        if (!fixed) search.offer(sampler)
       })
       const elite = eliteOf(sampler, size)
-      if (search.sweeps !== undefined) found[round] = elite
-      keep(pool, elite)
+      if (fixed) found[round] = elite
+      else keep(pool, elite)
     }
   })
   for (const one of found) if (one) search.offerSolution(one.solution, one.energy)
 }
+
+const randomness = ({ seed, loaded }: Search, stream: number): [() => number, Sampler] => [
+  uniformNumbers(seed * 1000 + stream),
+  loaded.sampler('tabu', seed, stream),
+]
 
 function eliteOf(sampler: Sampler, size: number): Elite {
   const solution = new Uint8Array(size)

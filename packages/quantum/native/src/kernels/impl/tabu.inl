@@ -6,8 +6,9 @@ namespace qt::anneal {
 namespace {
 
 struct TabuState : State<std::int32_t> {
+  U32 words;            // random ones, for eight steps
   std::int32_t* until;  // the step from which on a variable may move again
-  std::int32_t step;
+  std::int32_t step;    // since `forget`
 };
 
 inline std::size_t tabuBytes(const Problem& p) {
@@ -32,6 +33,7 @@ inline void startTabu(const Problem& p, void* sampler, std::uint64_t seed, std::
   s.doubled = s.bestSpins + places;
   if (p.square == nullptr)
     for (std::size_t e = 0; e < edges<std::int32_t>(p); ++e) s.doubled[e] = 2 * p.weights[e];
+  s.words = U32{};
   s.random.seed(seed, stream);
   for (std::size_t i = 0; i < places; i += 16) {
     const U32 words = s.random.next();
@@ -67,10 +69,12 @@ inline void runTabu(const Problem& p, void* sampler, const float* parameters, st
   const auto spreadOfTenure = static_cast<std::uint32_t>(parameters[2]);
   const int places = padded(p.size);
   constexpr std::int32_t most = never<std::int32_t>;
-  U32 words{};
+  // By the step, not by the call: what comes out may not depend on how many steps a call was asked for.
+  U32 words = s.words;
   for (std::int32_t n = 0; n < steps; ++n) {
-    if (n % 8 == 0) words = s.random.next();
-    const std::uint32_t one = words[2 * (n % 8)], two = words[2 * (n % 8) + 1];
+    const std::int32_t pair = 2 * (s.step % 8);
+    if (pair == 0) words = s.random.next();
+    const std::uint32_t one = words[pair], two = words[pair + 1];
     I32 allowed = I32{} + most, any = I32{} + most;
     const I32 now = I32{} + s.step;
     for (int i = 0; i < places; i += 16) {
@@ -93,6 +97,7 @@ inline void runTabu(const Problem& p, void* sampler, const float* parameters, st
     s.until[i] = s.step + tenure + static_cast<std::int32_t>(below(two, spreadOfTenure));
     if (s.energy < s.best) keepBest(p, s);
   }
+  s.words = words;
 }
 
 constexpr SamplerTable tabuTable() {
