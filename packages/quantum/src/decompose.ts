@@ -1,6 +1,7 @@
 import { usageError } from '@qt/core'
 import { breathe } from './breathe.js'
-import { adjacencyOf, energyOf, type QuadraticModel, type Solution } from './quadratic.js'
+import { descend } from './descend.js'
+import { type Adjacency, adjacencyOf, energyOf, type QuadraticModel, type Solution } from './quadratic.js'
 import { quadraticBuilder } from './quadratic-builder.js'
 import type { Progress } from './solvers/search.js'
 import { uniformNumbers } from './solvers/uniform-numbers.js'
@@ -49,7 +50,7 @@ export async function decompose(model: QuadraticModel, options: DecomposeOptions
   const draw = uniformNumbers(seed)
   const around = adjacencyOf(model)
   const current = new Uint8Array(model.size)
-  descend(model, around, current)
+  await descend(model, around, current, () => elapsed() >= time || signal?.aborted === true)
   let energy = energyOf(model, current)
   const best = current.slice()
   let least = energy
@@ -83,10 +84,8 @@ export async function decompose(model: QuadraticModel, options: DecomposeOptions
   return best
 }
 
-type Around = ReturnType<typeof adjacencyOf>
-
 /** Variables next to each other, from a random one on; further random ones where a component ends. */
-function connectedPiece({ offsets, neighbours }: Around, size: number, limit: number, draw: () => number): number[] {
+function connectedPiece({ offsets, neighbours }: Adjacency, size: number, limit: number, draw: () => number): number[] {
   const seen = new Set<number>()
   const queue: number[] = []
   const add = (i: number) => {
@@ -107,7 +106,7 @@ function connectedPiece({ offsets, neighbours }: Around, size: number, limit: nu
 }
 
 /** The model of some variables while all others keep their values; the constant is left out. */
-function partOf(model: QuadraticModel, around: Around, chosen: readonly number[], current: Solution): QuadraticModel {
+function partOf(model: QuadraticModel, around: Adjacency, chosen: readonly number[], current: Solution): QuadraticModel {
   const place = new Map(chosen.map((i, k) => [i, k]))
   const valueAt = (j: number) => (model.vartype === 'spin' ? 2 * current[j]! - 1 : current[j]!)
   const part = quadraticBuilder(model.vartype, chosen.length)
@@ -122,22 +121,4 @@ function partOf(model: QuadraticModel, around: Around, chosen: readonly number[]
     }
   }
   return part.build()
-}
-
-/** Flips what gains until nothing does. */
-function descend(model: QuadraticModel, { offsets, neighbours, couplings }: Around, current: Solution): void {
-  const zero = model.vartype === 'spin' ? -1 : 0
-  const step = 1 - zero
-  for (let going = true, sweep = 0; going && sweep < 50; sweep++) {
-    going = false
-    for (let i = 0; i < model.size; i++) {
-      let field = model.linear[i]!
-      for (let e = offsets[i]!; e < offsets[i + 1]!; e++)
-        field += model.values[couplings[e]!]! * (current[neighbours[e]!] === 1 ? 1 : zero)
-      const change = (current[i] === 1 ? -step : step) * field
-      if (change >= -1e-12 * Math.abs(field)) continue
-      current[i] = 1 - current[i]!
-      going = true
-    }
-  }
 }

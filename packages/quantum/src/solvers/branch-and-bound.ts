@@ -1,13 +1,18 @@
+import { breathe } from '../breathe.js'
 import { adjacencyOf, energyOf, type QuadraticModel, type Solution } from '../quadratic.js'
+
+/** Nodes between looks at the clock. */
+const nodesAtOnce = 4096
 
 /**
  * Depth first over bits, those with the strongest couplings first. What is left can gain no more than Σ min(0, c_i + ½ Σ min(0, q_ij))
- * over the free variables, c being the linear terms after those that are set.
+ * over the free variables, c being the linear terms after those that are set. Ends unproven after `mostNodes` or when `ended` says so.
  */
 export async function branchAndBound(
   model: QuadraticModel,
-  upper: { energy: number; solution: Solution } | undefined,
+  upper: Solution | undefined,
   ended: () => boolean,
+  mostNodes = Number.POSITIVE_INFINITY,
 ): Promise<{ solution: Solution; proven: boolean }> {
   const { size, linear, values } = model
   const { offsets, neighbours, couplings } = adjacencyOf(model)
@@ -24,11 +29,10 @@ export async function branchAndBound(
   for (let i = 0; i < size; i++)
     for (let e = offsets[i]!; e < offsets[i + 1]!; e++) help[i]! += Math.min(0, values[couplings[e]!]!) / 2
   const state = new Uint8Array(size)
-  const best = upper ? upper.solution.slice() : new Uint8Array(size)
-  let least = (upper ? upper.energy : energyOf(model, best)) - model.offset
-  const margin = 1e-9 * Math.max(1, Math.abs(least))
-  let steps = 0
-  let stopped = false
+  const best = upper ? upper.slice() : new Uint8Array(size)
+  let least = energyOf(model, best) - model.offset
+  // What sums may be off by, which goes with the size of the coefficients: those of 1e-12 are no noise beside each other.
+  const margin = 1e-13 * strengths.reduce((a, b) => a + b, 0)
 
   const set = (i: number, bit: number, sign: 1 | -1) => {
     for (let e = offsets[i]!; e < offsets[i + 1]!; e++) {
@@ -37,32 +41,45 @@ export async function branchAndBound(
       help[neighbours[e]!]! -= (sign * Math.min(0, value)) / 2
     }
   }
-  const search = (depth: number, energy: number): void => {
-    if (stopped || (++steps % 65_536 === 0 && ended())) {
-      stopped = true
-      return
-    }
-    if (depth === size) {
-      if (energy < least - margin) {
-        least = energy
+  // At each depth: the energy of what is set above it, and how many values of its variable were tried.
+  const energies = new Float64Array(size + 1)
+  const tried = new Uint8Array(size + 1)
+  const worthIt = (depth: number): boolean => {
+    const limit = least - margin
+    let bound = energies[depth]!
+    for (let k = depth; k < size; k++) bound += Math.min(0, cost[order[k]!]! + help[order[k]!]!)
+    return bound < limit
+  }
+  for (let depth = 0, nodes = 0; depth >= 0; ) {
+    if (tried[depth] === 0) {
+      if (++nodes > mostNodes) return { solution: best, proven: false }
+      if (nodes % nodesAtOnce === 0) {
+        await breathe()
+        if (ended()) return { solution: best, proven: false }
+      }
+      const better = worthIt(depth)
+      if (better && depth === size) {
+        least = energies[depth]!
         best.set(state)
       }
-      return
+      if (!better || depth === size) {
+        depth--
+        continue
+      }
     }
-    let bound = energy
-    for (let k = depth; k < size; k++) bound += Math.min(0, cost[order[k]!]! + help[order[k]!]!)
-    if (bound >= least - margin) return
     const i = order[depth]!
-    const first = cost[i]! + help[i]! < 0 ? 1 : 0
-    for (const bit of [first, 1 - first]) {
-      const gain = bit === 1 ? cost[i]! : 0
-      state[i] = bit
-      set(i, bit, 1)
-      search(depth + 1, energy + gain)
-      set(i, bit, -1)
+    if (tried[depth]! > 0) set(i, state[i]!, -1)
+    if (tried[depth] === 2) {
+      tried[depth] = 0
+      state[i] = 0
+      depth--
+      continue
     }
-    state[i] = 0
+    state[i] = tried[depth] === 0 ? (cost[i]! + help[i]! < 0 ? 1 : 0) : 1 - state[i]!
+    tried[depth]!++
+    energies[depth + 1] = energies[depth]! + (state[i] === 1 ? cost[i]! : 0)
+    set(i, state[i]!, 1)
+    depth++
   }
-  search(0, 0)
-  return { solution: best, proven: !stopped }
+  return { solution: best, proven: true }
 }

@@ -1,14 +1,15 @@
+import { breathe } from '../breathe.js'
 import { adjacencyOf, type QuadraticModel, type Solution } from '../quadratic.js'
 
 /**
- * Variables in the order of fewest neighbours, those of an eliminated one becoming neighbours of each other; and the most neighbours
- * that one had. Gives up, with a width above `most`, once one has more than that or `effort` pairs have become neighbours.
+ * Variables in the order of fewest neighbours, those of an eliminated one becoming neighbours of each other; the most neighbours
+ * that one had; and how many states of neighbours there are in all, which is the work and the memory of eliminating them. Gives up, with a width above `most`, once one has more than that or `effort` pairs have become neighbours.
  */
 export function eliminationOrder(
   model: QuadraticModel,
   most: number,
   effort = Number.POSITIVE_INFINITY,
-): { order: Uint32Array; width: number } {
+): { order: Uint32Array; width: number; states: number } {
   const { offsets, neighbours } = adjacencyOf(model)
   const sets = Array.from({ length: model.size }, (_, i) => new Set(neighbours.subarray(offsets[i]!, offsets[i + 1]!)))
   const order = new Uint32Array(model.size)
@@ -17,8 +18,7 @@ export function eliminationOrder(
   const gone = new Uint8Array(model.size)
   const file = (i: number) => buckets[sets[i]!.size]?.push(i)
   for (let i = 0; i < model.size; i++) file(i)
-  let width = 0
-  let pairs = 0
+  let [width, pairs, states] = [0, 0, 0]
   for (let k = 0; k < model.size; k++) {
     let next = -1
     for (let degree = 0; next < 0 && degree <= most; degree++)
@@ -29,12 +29,13 @@ export function eliminationOrder(
         }
     if (next < 0 || pairs > effort) {
       for (let i = 0; i < model.size; i++) if (gone[i] === 0) width = Math.max(width, sets[i]!.size)
-      return { order: order.subarray(0, k), width: Math.max(width, most + 1) }
+      return { order: order.subarray(0, k), width: Math.max(width, most + 1), states: Number.POSITIVE_INFINITY }
     }
     gone[next] = 1
     order[k] = next
     const around = [...sets[next]!]
     width = Math.max(width, around.length)
+    states += 2 ** around.length
     pairs += (around.length * (around.length - 1)) / 2
     for (const [at, i] of around.entries()) {
       sets[i]!.delete(next)
@@ -45,7 +46,7 @@ export function eliminationOrder(
     }
     for (const i of around) file(i)
   }
-  return { order, width }
+  return { order, width, states }
 }
 
 /** A function of some bits: its values by the number that the bits form, the first one lowest. */
@@ -54,8 +55,15 @@ interface Factor {
   readonly table: Float64Array
 }
 
-/** Dynamic programming: minimises over one variable after the other and walks back. Takes time and memory of 2^width. */
-export function eliminateAll(model: QuadraticModel, order: Uint32Array): Solution {
+/**
+ * Dynamic programming: minimises over one variable after the other and walks back. Takes time and memory of 2^width. Undefined when
+ * `ended` said so before it was done.
+ */
+export async function eliminateAll(
+  model: QuadraticModel,
+  order: Uint32Array,
+  ended: () => boolean,
+): Promise<Solution | undefined> {
   const place = new Uint32Array(model.size)
   order.forEach((variable, k) => {
     place[variable] = k
@@ -72,11 +80,16 @@ export function eliminateAll(model: QuadraticModel, order: Uint32Array): Solutio
     const count = 2 ** scope.length
     const zero = new Float64Array(count)
     const one = new Float64Array(count).fill(model.linear[variable]!)
-    for (const factor of factors) addFactor(factor, variable, scope, zero, one)
-    const choice = new Uint8Array(count)
+    for (const factor of factors) {
+      addFactor(factor, variable, scope, zero, one)
+      await breathe()
+      if (ended()) return undefined
+    }
+    // A bit for each state: these are kept for every variable.
+    const choice = new Uint8Array(Math.ceil(count / 8))
     for (let state = 0; state < count; state++)
       if (one[state]! < zero[state]!) {
-        choice[state] = 1
+        choice[state >> 3]! |= 1 << (state & 7)
         zero[state] = one[state]!
       }
     decisions.push({ variable, scope, choice })
@@ -84,8 +97,10 @@ export function eliminateAll(model: QuadraticModel, order: Uint32Array): Solutio
     if (scope.length > 0) file({ scope, table: zero })
   }
   const solution = new Uint8Array(model.size)
-  for (const { variable, scope, choice } of decisions.reverse())
-    solution[variable] = choice[scope.reduce((state, other, k) => state + solution[other]! * 2 ** k, 0)]!
+  for (const { variable, scope, choice } of decisions.reverse()) {
+    const state = scope.reduce((sum, other, k) => sum + solution[other]! * 2 ** k, 0)
+    solution[variable] = (choice[state >> 3]! >> (state & 7)) & 1
+  }
   return solution
 }
 
