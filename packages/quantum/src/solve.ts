@@ -1,22 +1,26 @@
 import { QtError, usageError } from '@qt/core'
 import { decompose } from './decompose.js'
 import type { Engine } from './engine/engine.js'
-import { integerProblem } from './engine/integer-problem.js'
 import type { Expression } from './model/expression.js'
 import type { Model } from './model/model.js'
-import { type BrokenConstraint, readSolution } from './model/validate.js'
+import type { BrokenConstraint } from './model/validate.js'
 import { presolve } from './presolve.js'
 import { energyOf, type QuadraticModel, type Solution } from './quadratic.js'
-import { exactOptimum, isNarrow } from './solvers/exact.js'
-import { heuristics, type SolverName, solverNames } from './solvers/index.js'
-import { type Progress, startSearch } from './solvers/search.js'
+import { solveModel } from './solve-model.js'
+import { solveWhole } from './solve-whole.js'
+import { isNarrow } from './solvers/exact.js'
+import { type SolverName, solverNames } from './solvers/index.js'
+import type { Progress } from './solvers/search.js'
 
 export interface SolveOptions {
   readonly solver?: SolverName | undefined
   /** Seconds, at most; 1 unless `sweeps` is given. */
   readonly time?: number | undefined
   readonly seed?: number | undefined
-  /** A fixed amount of work instead of a time: the result is the same on every machine, with any number of threads. */
+  /**
+   * A fixed amount of work instead of a time: the result is the same on every machine, with any number of threads. A sweep of branch and
+   * bound is 1024 nodes.
+   */
   readonly sweeps?: number | undefined
   /** Runs of so many sweeps; 1 unless told. */
   readonly reads?: number | undefined
@@ -48,8 +52,11 @@ export interface QuadraticResult {
   readonly sweeps: number
   /** What ran: the instruction set, or `wasm`. */
   readonly engine: string
+  /** What the search could not see, and what to do about it. None as a rule. */
+  readonly warnings: readonly string[]
 }
 
+/** Its solution is that of the model's own variables; its energy is the objective, with penalties where something is broken. */
 export interface ModelResult extends QuadraticResult {
   /** Without penalties, as it was given: what is maximised is negative. */
   readonly objective: number
@@ -75,29 +82,11 @@ export function makeSolve(findEngine: FindEngine): Solve {
   async function solve(model: QuadraticModel, options?: SolveOptions): Promise<QuadraticResult>
   async function solve(model: Model | QuadraticModel, options: SolveOptions = {}): Promise<ModelResult | QuadraticResult> {
     checkOptions(options)
-    return isModel(model) ? solveModel(model, options, findEngine) : solveQuadratic(model, options, findEngine)
+    const quadratic = (qubo: QuadraticModel, inside: SolveOptions) => solveQuadratic(qubo, inside, findEngine)
+    return isModel(model) ? solveModel(model, options, quadratic) : quadratic(model, options)
   }
   return solve
 }
-
-/** Penalties that were too light are made heavier, so often at most. */
-const heavier = [1, 3, 10, 40] as const
-
-async function solveModel(model: Model, options: SolveOptions, findEngine: FindEngine): Promise<ModelResult> {
-  const chosen = model.constraints.some(({ weight }) => weight === undefined)
-  let last: ModelResult | undefined
-  for (const weightFactor of chosen ? heavier : ([1] as const)) {
-    const compiled = model.compile({ weightFactor })
-    const result = await solveQuadratic(compiled.qubo, options, findEngine)
-    const { objective, feasible, broken, value } = readSolution(compiled, result.solution)
-    const better = last === undefined || total(broken) < total(last.broken)
-    if (better) last = { ...result, objective, feasible, broken, value }
-    if (feasible || options.signal?.aborted) break
-  }
-  return last!
-}
-
-const total = (broken: readonly BrokenConstraint[]) => broken.reduce((sum, { violation }) => sum + violation, 0)
 
 /** Looking for what is certain takes maps of all couplings: too much for the largest models. */
 const mostToPresolve = 200_000
@@ -131,6 +120,7 @@ const decidedAlready = ({ offset }: QuadraticModel): QuadraticResult => ({
   seconds: 0,
   sweeps: 0,
   engine: 'typescript',
+  warnings: [],
 })
 
 async function solveInPieces(
@@ -143,6 +133,7 @@ async function solveInPieces(
   const engine = await findEngine(options.engine)
   const wanted = options.solver ?? 'auto'
   let counted = 0
+  const warnings = new Set<string>()
   const solution = await decompose(model, {
     limit,
     seed,
@@ -157,8 +148,11 @@ async function solveInPieces(
         part,
         { ...options, ...work, seed: seed + round, target: undefined, onProgress: undefined },
         findEngine,
+        // What is optimal beside the others' present values is gone with them: a proof would be wasted.
+        false,
       )
       counted += found.sweeps
+      for (const warning of found.warnings) warnings.add(warning)
       return found.solution
     },
   })
@@ -170,68 +164,21 @@ async function solveInPieces(
     seconds: 0,
     sweeps: counted,
     engine: engine.name,
+    warnings: [...warnings],
   }
 }
 
-async function solveWhole(model: QuadraticModel, options: SolveOptions, findEngine: FindEngine): Promise<QuadraticResult> {
-  const wanted = options.solver ?? 'auto'
-  const started = performance.now()
-  const time = options.time ?? (options.sweeps === undefined ? 1 : Number.POSITIVE_INFINITY)
-  const exactly = wanted === 'exact' || (wanted === 'auto' && isNarrow(model))
-  const finish = (solution: Solution, solver: SolverName, proven: boolean, sweeps: number, engine: string): QuadraticResult => ({
-    energy: energyOf(model, solution),
-    solution,
-    solver,
-    proven,
-    seconds: (performance.now() - started) / 1000,
-    sweeps,
-    engine,
-  })
-  if (exactly) {
-    const ended = () => options.signal?.aborted === true || (performance.now() - started) / 1000 > time
-    const { solution, proven } = await exactOptimum(model, { ended })
-    return finish(solution, 'exact', proven, 0, 'typescript')
-  }
-  const engine = await findEngine(options.engine)
-  const solver = wanted === 'auto' ? 'portfolio' : wanted
-  const problem = integerProblem(model)
-  const search = startSearch(
-    {
-      model,
-      problem,
-      loaded: engine.load(problem),
-      threads: Math.max(1, Math.min(options.threads ?? engine.threads, engine.threads)),
-    },
-    {
-      time: time - (performance.now() - started) / 1000,
-      seed: options.seed ?? 1,
-      sweeps: options.sweeps,
-      reads: options.reads ?? 1,
-      betaRange: options.betaRange,
-      target: options.target,
-      signal: options.signal,
-      onProgress: options.onProgress,
-    },
-  )
-  await heuristics[solver](search)
-  if (search.best().whole === Number.POSITIVE_INFINITY) {
-    // Time was over before it began: downhill from somewhere is better than nothing.
-    const sampler = search.loaded.sampler('scan', options.seed ?? 1, 0)
-    await sampler.run(new Float32Array(3).fill(1e6))
-    search.offer(sampler)
-  }
-  return finish(search.best().solution, solver, false, search.counted, engine.name)
-}
+const mostOfAnything = 1e9
 
 export function checkOptions({ solver, time, seed, sweeps, reads, threads, sizeLimit, betaRange }: SolveOptions): void {
   if (solver !== undefined && !solverNames.includes(solver))
     throw usageError('QUBO_SOLVER', `There is no solver "${solver}".`, { actions: [`Use ${solverNames.join(', ')}.`] })
   const positive = { time, sweeps, reads, threads, sizeLimit }
   for (const [name, value] of Object.entries(positive))
-    if (value !== undefined && !(value > 0 && (name === 'time' || Number.isInteger(value))))
+    if (value !== undefined && !(value > 0 && (name === 'time' || (Number.isInteger(value) && value <= mostOfAnything))))
       throw usageError('QUBO_OPTION', `"${name}" is ${value}.`, {
         where: { field: name },
-        actions: [name === 'time' ? 'Give a positive number of seconds.' : 'Give a whole number from 1 on.'],
+        actions: [name === 'time' ? 'Give a positive number of seconds.' : `Give a whole number from 1 to ${mostOfAnything}.`],
       })
   if (betaRange && !(betaRange[0] > 0 && betaRange[1] >= betaRange[0]))
     throw usageError('QUBO_OPTION', `"betaRange" is ${betaRange.join(' to ')}.`, {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { energyOf, type Model, model, readSolution, solve, sum } from '../src/index.js'
 import { reduceOrder } from '../src/model/reduce-order.js'
+import { uniformNumbers } from '../src/solvers/uniform-numbers.js'
 
 // A busy machine.
 vi.setConfig({ testTimeout: 120_000 })
@@ -122,6 +123,92 @@ test('reduced to two at a time, a polynomial keeps its least value for every cho
       }
     }),
   )
+})
+
+/** Gains of 0 to 1, weights in bytes. */
+function backpack(relation: 'le' | 'eq' = 'le') {
+  const draw = uniformNumbers(3)
+  const m = model()
+  const x = m.binaries('x', 40)
+  const weights = x.map(() => Math.round(1e6 * draw()))
+  const gains = x.map(() => draw())
+  m.maximise(sum(x.map((bit, i) => bit.times(gains[i]!))))
+  const load = sum(x.map((bit, i) => bit.times(weights[i]!)))
+  m.subjectTo(relation === 'le' ? load.le(5e6) : load.eq(weights[0]! + weights[1]!), { label: 'load' })
+  let [room, greedy] = [5e6, 0]
+  for (const i of [...x.keys()].sort((a, b) => gains[b]! / weights[b]! - gains[a]! / weights[a]!))
+    if (weights[i]! <= room) {
+      room -= weights[i]!
+      greedy += gains[i]!
+    }
+  return { m, greedy }
+}
+
+test('weights in bytes do not hide gains of 1', async () => {
+  const { m, greedy } = backpack()
+  for (const work of [{ sweeps: 300, reads: 32 }, { time: 2 }]) {
+    const { objective, feasible } = await solve(m, { ...work, seed: 1 })
+    expect([feasible, -objective > 0.9 * greedy]).toEqual([true, true])
+  }
+})
+
+test('what fulfils a slack in coarser units fulfils the constraint, and is not called proven', async () => {
+  const { m } = backpack()
+  const compiled = m.compile({ coarse: true })
+  expect([compiled.rounded, m.compile().rounded]).toEqual([true, false])
+  const { solution } = await solve(compiled.qubo, { sweeps: 300, reads: 32 })
+  expect(readSolution(compiled, solution).feasible).toBe(true)
+})
+
+test('a penalty that hides the objective is warned of, by its name', async () => {
+  const { m } = backpack('eq')
+  const { warnings } = await solve(m, { sweeps: 1 })
+  expect(warnings).toEqual([expect.stringContaining('"load"')])
+})
+
+test('the last weight is heavy enough for any model', async () => {
+  const m = model()
+  const [z, y] = [m.binaries('z', 60), m.binary('y')]
+  m.minimise(sum(z))
+  m.subjectTo(sum([...z.map((bit) => bit.times(2)), y.times(119)]).eq(120))
+  const { feasible, objective } = await solve(m, { time: 2, seed: 1 })
+  expect([feasible, objective]).toEqual([true, 60])
+})
+
+test('a time limit is that of all weights together', async () => {
+  const m = model()
+  const x = m.binaries('x', 70)
+  m.subjectTo(sum(x).eq(20))
+  m.subjectTo(sum(x).eq(21))
+  m.minimise(sum(x.map((bit, i) => bit.times(x[(7 * i + 3) % 70]!).times((i % 5) - 2))))
+  const started = performance.now()
+  const { seconds, feasible } = await solve(m, { time: 2 })
+  const taken = (performance.now() - started) / 1000
+  expect(feasible).toBe(false)
+  // Four times the limit would be 8; the rest is what a busy machine takes.
+  expect(taken).toBeLessThan(5)
+  expect(seconds).toBeGreaterThan(0.9 * taken)
+})
+
+test.each([1e-8, 1e-10, 1, 1e7])('constraints may have coefficients of %d', async (unit) => {
+  const m = model()
+  const x = m.binaries('x', 3)
+  m.minimise(sum(x.map((bit, i) => bit.times(i + 1))))
+  m.subjectTo(sum(x.map((bit) => bit.times(unit))).eq(unit))
+  m.subjectTo(sum([x[0]!.times(2 * unit), x[1]!.times(3 * unit)]).le(2.5 * unit))
+  const { feasible, objective } = await solve(m, { sweeps: 100 })
+  expect([feasible, objective]).toEqual([true, 1])
+  const none = readSolution(m.compile(), new Uint8Array(m.compile().qubo.size))
+  expect(none.feasible).toBe(false)
+})
+
+test('a slack has a name of its own', () => {
+  const m = model()
+  const x = m.binaries('x', 3)
+  m.binary('w.slack0')
+  m.subjectTo(sum(x).le(2), { label: 'w' })
+  const { labels } = m.compile().qubo
+  expect(new Set(labels).size).toBe(labels!.length)
 })
 
 test.each([

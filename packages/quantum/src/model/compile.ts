@@ -14,26 +14,54 @@ export interface CompiledModel {
   /** The weight of each constraint's penalty. */
   readonly weights: readonly number[]
   readonly objective: Expression
+  /** Where penalties are so large that a search can hardly see the objective beside them. */
+  readonly warnings: readonly string[]
+  /** Slacks count in coarser units: what is optimal here may not be so for the model. */
+  readonly rounded: boolean
 }
 
 export interface CompileOptions {
   /** The weights that were chosen, times this; given weights stay. */
   readonly weightFactor?: number
+  /** Chosen weights are as large as the objective's whole range, if that is more: nothing that breaks a constraint can be an optimum. */
+  readonly sure?: boolean
+  /**
+   * Slacks count in coarser units where a penalty would else be so large that a search cannot see the objective beside it. What fulfils
+   * such a penalty fulfils its constraint, but a little of the room that the constraint leaves is not used.
+   */
+  readonly coarse?: boolean
 }
 
+/** A penalty that may change by so much more than the objective is made coarser, for a first answer. */
+const coarseFrom = 2 ** 14
+/** Beyond this the objective is lost in the noise of a search, or in the rounding to whole numbers. */
+const hiddenFrom = 2 ** 20
+
 /** Writes constraints as penalties and products of three and more variables as quadratic terms. */
-export function compile(parts: ModelParts, { weightFactor = 1 }: CompileOptions = {}): CompiledModel {
+export function compile(parts: ModelParts, options: CompileOptions = {}): CompiledModel {
+  const { weightFactor = 1, sure = false, coarse = false } = options
   const labels = parts.variables.map(({ label }) => label)
-  const newBit = (label: string) => {
+  const taken = new Set(parts.constraints.length > 0 ? labels : [])
+  const newBit = (wanted: string) => {
+    let label = wanted
+    while (taken.has(label)) label += "'"
+    taken.add(label)
     labels.push(label)
     return new Variable(label, 'binary', labels.length - 1, parts)
   }
   const objective = parts.objective.snapshot()
-  const penalties = parts.constraints.map(({ constraint, label, method }) => penaltyOf(constraint, label, method, newBit))
-  const chosen = parts.constraints.some(({ weight }) => weight === undefined)
-    ? weightFactor * largestMove(objective, parts.variables.length)
-    : 0
+  const { move, range } = parts.constraints.length > 0 ? reachOf(objective, parts.variables.length) : nothing
+  const lightest = move === 0 ? 1 : move
+  const chosen = Math.max(weightFactor * lightest, sure ? range + lightest : 0)
   const weights = parts.constraints.map(({ weight }) => weight ?? chosen)
+  const penalties = parts.constraints.map(({ constraint, label, method, weight }) => {
+    const mostField = coarse && move > 0 ? (coarseFrom * move) / (weight ?? lightest) : Number.POSITIVE_INFINITY
+    return penaltyOf(constraint, label, method, newBit, mostField)
+  })
+  const rounded = penalties.some((penalty) => penalty.rounded)
+  const warnings = penalties.flatMap(({ field }, k) =>
+    move > 0 && field * weights[k]! > hiddenFrom * move ? [hiddenWarning(parts.constraints[k]!)] : [],
+  )
 
   const builder = quadraticBuilder('binary', labels.length, objective.products)
   const higher = new Map<string, { bits: readonly number[]; coefficient: number }>()
@@ -52,7 +80,7 @@ export function compile(parts: ModelParts, { weightFactor = 1 }: CompileOptions 
   const products = objective.bitProducts()
   if (products) builder.addQuadratics(products.i, products.j, products.coefficients)
   overBits(products ? objective.withoutProducts() : objective, accept, 1, acceptProduct)
-  for (const [k, penalty] of penalties.entries()) overBits(penalty, accept, weights[k]!, acceptProduct)
+  for (const [k, penalty] of penalties.entries()) overBits(penalty.expression, accept, weights[k]!, acceptProduct)
   const monomials: Monomial[] = [...higher.values()]
   const reduced = reduceOrder(monomials, labels.length)
   for (const { bit, productOf } of reduced.added) {
@@ -60,15 +88,28 @@ export function compile(parts: ModelParts, { weightFactor = 1 }: CompileOptions 
     labels[bit] = productOf.map((one) => labels[one]).join('·')
   }
   for (const { coefficient, bits } of reduced.terms) accept(coefficient, bits)
-  return { qubo: builder.build(labels), constraints: parts.constraints, weights, objective }
+  return { qubo: builder.build(labels), constraints: parts.constraints, weights, objective, warnings, rounded }
 }
 
-/** The most that one flip can change the objective: what a penalty has to outweigh. A bound, so checked by validation afterwards. */
-function largestMove(objective: Expression, variables: number): number {
+const nothing = { move: 0, range: 0 }
+
+/**
+ * The most that one flip can change the objective, which a penalty has to outweigh as a rule, and the most that all flips together can:
+ * a bound that always holds. What is broken nevertheless is seen afterwards.
+ */
+function reachOf(objective: Expression, variables: number): { move: number; range: number } {
   const moves = new Float64Array(variables)
+  let range = 0
   overBits(objective, (coefficient, bits) => {
     for (const bit of bits) moves[bit]! += Math.abs(coefficient)
+    if (bits.length > 0) range += Math.abs(coefficient)
   })
-  const most = moves.reduce((a, b) => Math.max(a, b), 0)
-  return most === 0 ? 1 : most
+  return { move: moves.reduce((a, b) => Math.max(a, b), 0), range }
 }
+
+const hiddenWarning = ({ label, weight }: AddedConstraint): string =>
+  `The penalty of "${label}" changes by over a million times what the objective changes by, so a search hardly sees the objective. ${
+    weight === undefined
+      ? 'Round its coefficients to coarser units.'
+      : 'Give it a lower weight, or round its coefficients to coarser units.'
+  }`

@@ -18,13 +18,22 @@ export interface ModelSolution {
   value(expression: Expression): number
 }
 
+/** What the sums of an expression may be off by, which goes with the size of its coefficients. */
+export function toleranceOf(expression: Expression): number {
+  let largest = 0
+  expression.visit((coefficient) => {
+    largest = Math.max(largest, Math.abs(coefficient))
+  })
+  return 1e-9 * Math.min(1, largest) + 1e-15 * largest
+}
+
 export function readSolution(compiled: CompiledModel, solution: Solution): ModelSolution {
   const bitOf = ({ index, vartype }: Variable) => (vartype === 'binary' ? solution[index]! : 2 * solution[index]! - 1)
   const value = (expression: Expression) => expression.evaluate(bitOf)
   const broken = compiled.constraints.flatMap(({ constraint: { expression, relation }, label }) => {
     const amount = value(expression)
     const violation = relation === '=' ? Math.abs(amount) : Math.max(0, relation === '≤' ? amount : -amount)
-    return violation > 1e-9 ? [{ label, violation }] : []
+    return violation > toleranceOf(expression) ? [{ label, violation }] : []
   })
   return { objective: value(compiled.objective), feasible: broken.length === 0, broken, value }
 }
