@@ -95,9 +95,19 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       const terms = [rows.subarray(0, count), columns.subarray(0, count), values.subarray(0, count)] as const
       lent = isMerged(...terms)
       const merged = lent ? { rows: terms[0], columns: terms[1], values: terms[2] } : mergeCouplings(size, ...terms)
-      return { vartype, size, offset, linear: linear.slice(0, size), ...merged, ...(labels ? { labels } : {}) }
+      return checkedModel({ vartype, size, offset, linear: linear.slice(0, size), ...merged, ...(labels ? { labels } : {}) })
     },
   }
+}
+
+/** A model of which every energy is a number: coefficients may be finite and their sums not. */
+export function checkedModel(model: QuadraticModel): QuadraticModel {
+  let total = Math.abs(model.offset)
+  for (const list of [model.linear, model.values]) for (let k = 0; k < list.length; k++) total += Math.abs(list[k]!)
+  if (Number.isFinite(total)) return model
+  throw usageError('QUBO_NOT_FINITE', `The coefficients of the model sum up to ${total}.`, {
+    actions: ['Give coefficients whose sum is a finite number: scale all of them down.'],
+  })
 }
 
 export interface QuadraticInput {

@@ -10,6 +10,7 @@ import {
   readProblem,
   solve,
   valueIn,
+  writeBqm,
   writeCoo,
   writeJson,
   writeQubo,
@@ -122,6 +123,22 @@ test('what was written is read back with the energies that it had', () => {
 })
 
 test.each([
+  ['coo', '0 1 5 7\n', 1, '"7" stands behind the value.'],
+  ['coo', '0 0 1\n0 2000000000 1\n', 2, 'There would be 2000000001 variables'],
+  ['gset', '2000000000 1\n1 2 1\n', 1, 'There would be 2000000000 variables'],
+  ['qubo', 'p qubo 0 2000000000 1 0\n0 0 1\n', 1, 'There would be 2000000000 variables'],
+  ['json', '{"size": 2000000000}', undefined, 'at most 50000000 are read'],
+  ['json', '{"size": 1, "linear": [1], "couplings": [[0, 5, 1]]}', undefined, 'Coupling 0 names variable 5 of 1'],
+  ['json', '{"couplings": [[0, 1.5, 1]]}', undefined, 'names variable 1.5, which is no whole number'],
+  ['json', '{"couplings": [[0, 1, 1e999]]}', undefined, 'The value of coupling 0 is too large'],
+  ['json', '{"linear": [1e999]}', undefined, 'A coefficient is too large'],
+  ['json', '{"linear": [1, 2, 3], "labels": ["a"]}', undefined, 'There are 1 "labels" for 3 variables.'],
+  [
+    'json',
+    '{"variable_type": "BINARY", "linear_biases": [0, 0], "quadratic_biases": [1], "quadratic_head": [0], "quadratic_tail": []}',
+    undefined,
+    'different lengths',
+  ],
   ['gset', '3 1\n1 2 x\n', 2, '"x" is no number.'],
   ['gset', '3 1\n1 4 1\n', 2, 'Variable 4 does not exist among 3.'],
   ['gset', '3 1\n1 1 1\n', 2, 'from a vertex to itself'],
@@ -151,4 +168,52 @@ test.each([
 test('headers that count wrongly are warned of', () => {
   expect(readProblem('3 5\n1 2 1\n', { format: 'gset' }).warnings).toEqual(['The header promises 5 lines, the file has 1.'])
   expect(readProblem('p qubo 0 2 7 7\n0 0 1\n').warnings.length).toBe(1)
+})
+
+test.each(['0 1 1\n1 2 1\n', '0 2 -1\n1 2 3\n0 1 5\n', '0 3 1\n0 1 1\n1 2 -1\n2 3 2\n', '0 0 -1\n', '1 2 1\n2 3 1\n1 3 -1\n'])(
+  '%j is no graph because its second number counts lines',
+  (text) => {
+    const { format, model } = readProblem(text, { file: 'plain.txt' })
+    expect([format, model.values.length + model.linear.filter((h) => h !== 0).length]).toEqual([
+      'coo',
+      text.split('\n').length - 1,
+    ])
+  },
+)
+
+test('where the format was guessed by a header, the message says so', () => {
+  expect(() => readProblem('3 2\n1 2 1\n2 x 1\n', { file: 'plain.txt' })).toThrow(
+    expect.objectContaining({
+      code: 'QUBO_FILE',
+      actions: expect.arrayContaining([expect.objectContaining({ label: expect.stringContaining('--format coo') })]),
+    }),
+  )
+})
+
+test.each(['\n', '\r\n', '\r'])('lines may end in %j', (end) => {
+  const { model } = readProblem(['0 1 5', '', '1 2 -3 # a comment', ''].join(end), { format: 'coo' })
+  expect([...model.values]).toEqual([5, -3])
+  expect(() => readProblem(['0 1 5', '', '1 x 3'].join(end), { format: 'coo' })).toThrow(
+    expect.objectContaining({ where: { line: 3 } }),
+  )
+})
+
+test('a comment that names Beasley is overruled', () => {
+  const text = 'c converted from Beasley, negated\np qubo 0 1 1 0\n0 0 -1\n'
+  expect(readProblem(text).sense).toBe('maximise')
+  expect(readProblem(text, { sense: 'minimise' }).sense).toBe('minimise')
+})
+
+test('numbers that are none, or sum up to none, are refused', () => {
+  const bqm = writeBqm(quadraticModel({ linear: [1, 2], couplings: [[0, 1, 3]] }))
+  const view = new DataView(bqm.buffer, bqm.byteOffset)
+  const header = 14 + view.getUint32(10, true)
+  view.setFloat64(header + 8 + 8, Number.NaN, true)
+  expect(() => readProblem(bqm)).toThrow(expect.objectContaining({ code: 'QUBO_FILE' }))
+  expect(() => readProblem('0 0 1.7e308\n0 0 1.7e308\n', { format: 'coo' })).toThrow(
+    expect.objectContaining({ code: 'QUBO_NOT_FINITE' }),
+  )
+  expect(() => quadraticModel({ linear: [-1e308, -1e308], couplings: [[0, 1, 1.7e308]] })).toThrow(
+    expect.objectContaining({ code: 'QUBO_NOT_FINITE' }),
+  )
 })

@@ -1,5 +1,5 @@
 import type { QuadraticModel, Vartype } from '../quadratic.js'
-import { collectEntries, fileError, type Source } from './entries.js'
+import { checkedSize, collectEntries, fileError, type Source } from './entries.js'
 import { modelOfEntries, tooLarge } from './numbered.js'
 
 const magic = new TextEncoder().encode('DIMODBQM')
@@ -39,6 +39,7 @@ export function readBqmFile(source: Source): QuadraticModel {
     width === 8 ? Number(view.getBigUint64(at, true)) : width === 4 ? view.getUint32(at, true) : view.getUint16(at, true)
   const linearAt = headerEnd + biasBytes
   const neighboursAt = linearAt + size * (startBytes + biasBytes)
+  checkedSize(source, undefined, size)
   const labelsAt = neighboursAt + 2 * couplings * (indexBytes + biasBytes)
   if (labelsAt > bytes.length) throw broken(`The file ends before its ${size} variables and ${couplings} couplings.`)
   const linear = new Float64Array(size)
@@ -59,7 +60,10 @@ export function readBqmFile(source: Source): QuadraticModel {
   const model = modelOfEntries(entries.done(), size, vartype)
   const labels = header.variables === true ? labelsOf(bytes.subarray(labelsAt), size) : undefined
   if (header.variables === true && !labels) throw broken('The labels are missing.')
-  return { ...model, linear, offset: float(headerEnd), labels }
+  const offset = float(headerEnd)
+  if (!Number.isFinite(offset) || !linear.every(Number.isFinite) || !model.values.every(Number.isFinite))
+    throw broken('A bias is no finite number.')
+  return { ...model, linear, offset, labels }
 }
 
 function jsonObject(text: string, broken: (message: string) => Error): Record<string, unknown> {

@@ -1,5 +1,6 @@
 import type { QuadraticModel, Vartype } from '../quadratic.js'
-import { collectEntries, readEntry, type Source } from './entries.js'
+import { checkedModel } from '../quadratic-builder.js'
+import { checkedSize, collectEntries, readEntry, type Source } from './entries.js'
 import { linesOf } from './lines.js'
 import { modelOfEntries } from './numbered.js'
 
@@ -17,13 +18,13 @@ export function readCoo(source: Source): QuadraticModel {
       continue
     }
     const { i, j, value } = readEntry(lines, source)
-    largest = Math.max(largest, i, j)
+    if (Math.max(i, j) > largest) largest = checkedSize(source, lines.line, Math.max(i, j) + 1) - 1
     if (i === j) fields.push([i, value])
     else entries.add(i, j, value, lines.line)
   }
   const model = modelOfEntries(entries.done(), largest + 1, vartype)
   for (const [i, value] of fields) model.linear[i]! += value
-  return model
+  return checkedModel(model)
 }
 
 export function writeCoo({ vartype, linear, rows, columns, values, offset }: QuadraticModel): string {

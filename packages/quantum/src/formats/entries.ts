@@ -75,6 +75,14 @@ export function readEntry(
       `A line "i j value" is expected here, not "${lines.text()}".`,
       'Complete the line or remove it.',
     )
+  const further = lines.word()
+  if (further !== undefined && !further.startsWith('#'))
+    throw fileError(
+      source,
+      lines.line,
+      `"${further}" stands behind the value.`,
+      'Write three fields, "i j value"; a comment begins with #.',
+    )
   if (!isIndex(i) || !isIndex(j))
     throw fileError(
       source,
@@ -86,3 +94,17 @@ export function readEntry(
 }
 
 const isIndex = (value: number) => Number.isInteger(value) && value >= 0 && value < 2 ** 31
+
+/** Each takes about a hundred bytes in all that is made of a model. */
+export const mostVariables = 50_000_000
+
+/** A number of variables that memory is for: a single wrong index would end the process. */
+export function checkedSize(source: Source, line: number | undefined, size: number): number {
+  if (size <= mostVariables) return size
+  throw fileError(
+    source,
+    line,
+    `There would be ${size} variables; at most ${mostVariables} are read.`,
+    'Correct the number of the variable, or the count in the header; number variables without gaps.',
+  )
+}

@@ -1,5 +1,5 @@
 import type { QuadraticModel } from '../quadratic.js'
-import { collectEntries, type Entries, fileError, readEntry, type Source } from './entries.js'
+import { checkedSize, collectEntries, type Entries, fileError, readEntry, type Source } from './entries.js'
 import { linesOf } from './lines.js'
 import { fromOne, modelOfEntries } from './numbered.js'
 
@@ -12,21 +12,14 @@ function readListed(source: Source, defaultValue?: number): { size: number; entr
     if (lines.startsWith('#%c')) continue
     if (!header) {
       const [size, count] = [lines.number(), lines.number()]
-      if (
-        size === undefined ||
-        count === undefined ||
-        !Number.isInteger(size) ||
-        !Number.isInteger(count) ||
-        size < 0 ||
-        size > 2 ** 31
-      )
+      if (size === undefined || count === undefined || !Number.isInteger(size) || !Number.isInteger(count) || size < 0)
         throw fileError(
           source,
           lines.line,
           `"${lines.text()}" is no header.`,
           'Write the number of variables and that of the lines that follow.',
         )
-      header = { size, count }
+      header = { size: checkedSize(source, lines.line, size), count }
       continue
     }
     const { i, j, value } = readEntry(lines, source, defaultValue)

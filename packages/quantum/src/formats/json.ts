@@ -1,7 +1,7 @@
 import { messageOf } from '@qt/core'
 import type { QuadraticModel } from '../quadratic.js'
 import { quadraticModel } from '../quadratic-builder.js'
-import { fileError, type Source } from './entries.js'
+import { fileError, mostVariables, type Source } from './entries.js'
 
 /** The plain form, and that of dimod's `to_serializable()` (without bytes). */
 export function readJson(source: Source): QuadraticModel {
@@ -38,6 +38,13 @@ function plainModel(fields: Record<string, unknown>, broken: Broken): QuadraticM
     throw broken('"labels" is no list of texts.')
   if (size !== undefined && !(typeof size === 'number' && Number.isInteger(size) && size >= 0))
     throw broken('"size" is no whole number.')
+  if (typeof size === 'number' && size > mostVariables) throw broken(`"size" is ${size}; at most ${mostVariables} are read.`)
+  checkNumbers(linear, triples, size, broken)
+  if (!Number.isFinite(offset)) throw broken('"offset" is too large for a number.')
+  const named = triples.reduce((most, [i, j]) => Math.max(most, i + 1, j + 1), linear.length)
+  if (linear.length > (size ?? named)) throw broken(`"linear" has ${linear.length} numbers for ${size} variables.`)
+  if (labels !== undefined && labels.length !== (size ?? named))
+    throw broken(`There are ${labels.length} "labels" for ${size ?? named} variables.`)
   return quadraticModel({
     vartype: spin ? 'spin' : 'binary',
     offset,
@@ -63,15 +70,40 @@ function dimodModel(fields: Record<string, unknown>, broken: Broken): QuadraticM
     throw broken('Biases written as bytes are not read; write them with use_bytes=False, or as a file with to_file().')
   if (!isNumbers(linear_biases) || !isNumbers(quadratic_biases) || !isNumbers(quadratic_head) || !isNumbers(quadratic_tail))
     throw broken('The biases are no lists of numbers.')
+  if (quadratic_head.length !== quadratic_biases.length || quadratic_tail.length !== quadratic_biases.length)
+    throw broken('"quadratic_head", "quadratic_tail" and "quadratic_biases" have different lengths.')
+  const couplings = quadratic_biases.map((value, k): [number, number, number] => [quadratic_head[k]!, quadratic_tail[k]!, value])
+  checkNumbers(linear_biases, couplings, linear_biases.length, broken)
   const labels = Array.isArray(variable_labels) ? variable_labels : []
+  if (labels.length > 0 && labels.length !== linear_biases.length)
+    throw broken(`There are ${labels.length} "variable_labels" for ${linear_biases.length} variables.`)
   const plain = labels.every((label, k) => label === k)
   return quadraticModel({
     vartype: variable_type === 'SPIN' ? 'spin' : 'binary',
     offset: typeof offset === 'number' ? offset : 0,
     linear: linear_biases,
-    couplings: quadratic_biases.map((value, k) => [quadratic_head[k] ?? -1, quadratic_tail[k] ?? -1, value]),
+    couplings,
     ...(plain ? {} : { labels: labels.map((label) => (typeof label === 'string' ? label : JSON.stringify(label))) }),
   })
+}
+
+/** `size`: how many variables there are, where something says so. */
+function checkNumbers(
+  values: readonly number[],
+  couplings: readonly (readonly [number, number, number])[],
+  size: number | undefined,
+  broken: Broken,
+): void {
+  if (!values.every(Number.isFinite)) throw broken('A coefficient is too large for a number.')
+  for (const [k, [i, j, value]] of couplings.entries()) {
+    if (!Number.isFinite(value)) throw broken(`The value of coupling ${k} is too large for a number.`)
+    for (const index of [i, j]) {
+      if (!Number.isInteger(index) || index < 0)
+        throw broken(`Coupling ${k} names variable ${index}, which is no whole number from 0 on.`)
+      if (index >= (size ?? mostVariables))
+        throw broken(`Coupling ${k} names variable ${index} of ${size ?? `at most ${mostVariables}`}.`)
+    }
+  }
 }
 
 const isNumbers = (value: unknown): value is number[] => Array.isArray(value) && value.every((one) => typeof one === 'number')

@@ -27,7 +27,14 @@ export function linesOf(bytes: Uint8Array, file: string | undefined): Lines {
   let first = true
 
   // Fields are divided by spaces, tabs or commas; lines end in any of the three ways.
-  const blank = (byte: number) => byte === space || byte === tab || byte === comma || byte === return_
+  const blank = (byte: number) => byte === space || byte === tab || byte === comma
+  let nextReturn = bytes.indexOf(return_)
+  const lineEnd = (from: number) => {
+    if (nextReturn >= 0 && nextReturn < from) nextReturn = bytes.indexOf(return_, from)
+    const found = bytes.indexOf(newline, from)
+    const ends = found < 0 ? bytes.length : found
+    return nextReturn >= 0 && nextReturn < ends ? nextReturn : ends
+  }
   const skip = () => {
     while (at < end && blank(bytes[at]!)) at++
   }
@@ -50,8 +57,9 @@ export function linesOf(bytes: Uint8Array, file: string | undefined): Lines {
         start = first ? end : end + 1
         first = false
         if (start >= bytes.length) return false
-        end = bytes.indexOf(newline, start)
-        if (end < 0) end = bytes.length
+        end = lineEnd(start)
+        // The second half of \r\n is no line of its own.
+        if (end === start && bytes[start] === newline && bytes[start - 1] === return_) continue
         line++
         at = start
         skip()

@@ -1,5 +1,5 @@
 import type { QuadraticModel, Vartype } from '../quadratic.js'
-import { mergeCouplings } from '../quadratic-builder.js'
+import { checkedModel, mergeCouplings } from '../quadratic-builder.js'
 import { type Entries, fileError, type Source } from './entries.js'
 
 /** Numbers its entries from 0 on: files of people who count from 1 begin with 1, but not all of them do. */
@@ -47,5 +47,5 @@ export function modelOfEntries(entries: Entries, size: number, vartype: Vartype,
     values[kept++] = values[k]! * factor
   }
   const merged = mergeCouplings(size, rows.subarray(0, kept), columns.subarray(0, kept), values.subarray(0, kept))
-  return { vartype, size, offset, linear, ...merged }
+  return checkedModel({ vartype, size, offset, linear, ...merged })
 }

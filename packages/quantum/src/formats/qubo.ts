@@ -1,6 +1,6 @@
 import type { QuadraticModel } from '../quadratic.js'
 import { toBinary } from '../vartype.js'
-import { collectEntries, fileError, readEntry, type Source } from './entries.js'
+import { checkedSize, collectEntries, fileError, readEntry, type Source } from './entries.js'
 import { linesOf } from './lines.js'
 import { modelOfEntries, tooLarge } from './numbered.js'
 
@@ -24,8 +24,9 @@ export function readQubo(source: Source): { model: QuadraticModel; maximise: boo
       if (size !== undefined) throw fileError(source, lines.line, 'There is a second line "p qubo …".', 'Remove one of them.')
       const [, kind, , variables, nodeCount, couplerCount] = lines.text().split(/\s+/)
       size = Number(variables)
-      if (kind !== 'qubo' || !Number.isInteger(size) || size < 0 || size > 2 ** 31)
+      if (kind !== 'qubo' || !Number.isInteger(size) || size < 0)
         throw fileError(source, lines.line, `"${lines.text()}" is no header.`, 'Write: p qubo 0 VARIABLES NODES COUPLERS')
+      checkedSize(source, lines.line, size)
       announced = [Number(nodeCount), Number(couplerCount)]
       continue
     }
@@ -46,7 +47,10 @@ export function readQubo(source: Source): { model: QuadraticModel; maximise: boo
     throw fileError(source, undefined, 'There is no line "p qubo …".', 'Write: p qubo 0 VARIABLES NODES COUPLERS')
   if (announced && (announced[0] !== nodes || announced[1] !== couplers))
     source.warn(`The header promises ${announced[0]} nodes and ${announced[1]} couplers, the file has ${nodes} and ${couplers}.`)
-  if (maximise) source.warn("It is one of Beasley's instances, which are maximised.")
+  if (maximise)
+    source.warn(
+      "A comment names Beasley, whose instances are maximised, and so is this one; say --minimise (sense: 'minimise') if it is none.",
+    )
   return { model: modelOfEntries(entries.done(), size, 'binary'), maximise }
 }
 
