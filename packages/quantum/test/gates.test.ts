@@ -152,3 +152,22 @@ test('24 qubits: pairs that have nothing to do with each other are as many times
   expect(Math.abs(one!)).toBeGreaterThan(0.1)
   expect(twelve).toBeCloseTo(12 * one!, 4)
 })
+
+test.each([
+  { shots: 0 },
+  { layers: 0 },
+  { shots: 1.5 },
+  { angles: { gammas: [1, 2], betas: [1] } },
+  { angles: { gammas: [], betas: [] } },
+])('refuses %j', (options) => {
+  expect(() => qaoa(model, options)).toThrow(expect.objectContaining({ code: 'QUBO_OPTION' }))
+  if (options.angles) expect(() => openQasm(model, options.angles)).toThrow(expect.objectContaining({ code: 'QUBO_OPTION' }))
+})
+
+test('OpenQASM 2, as Quantinuum takes it, differs in what declares and measures', () => {
+  const [two, three] = [openQasm(model, angles, { version: 2 }).split('\n'), openQasm(model, angles).split('\n')]
+  const n = model.size
+  expect(two.slice(0, 4)).toEqual(['OPENQASM 2.0;', 'include "qelib1.inc";', `qreg q[${n}];`, `creg c[${n}];`])
+  expect(two.slice(4, -2)).toEqual(three.slice(4, -2))
+  expect(two.at(-2)).toBe('measure q -> c;')
+})

@@ -1,6 +1,6 @@
 import type { QuadraticModel } from '../quadratic.js'
 import { toSpin } from '../vartype.js'
-import type { Angles } from './qaoa.js'
+import { type Angles, checkAngles } from './angles.js'
 
 /** The gates that every machine and language has. Angles are radians; RZ(θ) = exp(−iθZ/2), RX(θ) = exp(−iθX/2). */
 export type Gate =
@@ -11,7 +11,9 @@ export type Gate =
 /**
  * QAOA as gates. A spin is −Z (bit 1 is +1), so exp(−iγ h s) = RZ(−2γh) and exp(−iγ J s s') = CNOT RZ(2γJ) CNOT; the mixer is RX(2β).
  */
-export function qaoaCircuit(model: QuadraticModel, { gammas, betas }: Angles): Gate[] {
+export function qaoaCircuit(model: QuadraticModel, angles: Angles): Gate[] {
+  checkAngles(angles)
+  const { gammas, betas } = angles
   const { size, linear, rows, columns, values } = toSpin(model)
   const gates: Gate[] = Array.from({ length: size }, (_, target) => ({ gate: 'h', target }))
   gammas.forEach((gamma, layer) => {
@@ -24,20 +26,28 @@ export function qaoaCircuit(model: QuadraticModel, { gammas, betas }: Angles): G
         { gate: 'cnot', control, target },
       )
     }
-    for (let i = 0; i < size; i++) gates.push({ gate: 'rx', target: i, angle: 2 * (betas[layer] ?? 0) })
+    for (let i = 0; i < size; i++) gates.push({ gate: 'rx', target: i, angle: 2 * betas[layer]! })
   })
   return gates
 }
 
-/** OpenQASM 3, with the standard gates. */
-export function openQasm(model: QuadraticModel, angles: Angles): string {
+export interface QasmOptions {
+  /** 3 unless told; Quantinuum on Azure takes 2. */
+  readonly version?: 2 | 3
+}
+
+/** OpenQASM, with the standard gates of its version. */
+export function openQasm(model: QuadraticModel, angles: Angles, { version = 3 }: QasmOptions = {}): string {
   const lines = qaoaCircuit(model, angles).map((gate) => {
     if (gate.gate === 'h') return `h q[${gate.target}];`
     if (gate.gate === 'cnot') return `cx q[${gate.control}], q[${gate.target}];`
     return `${gate.gate}(${gate.angle}) q[${gate.target}];`
   })
-  const head = ['OPENQASM 3.0;', 'include "stdgates.inc";', `qubit[${model.size}] q;`, `bit[${model.size}] c;`]
-  return `${[...head, ...lines, 'c = measure q;'].join('\n')}\n`
+  const [head, measure] =
+    version === 2
+      ? [['OPENQASM 2.0;', 'include "qelib1.inc";', `qreg q[${model.size}];`, `creg c[${model.size}];`], 'measure q -> c;']
+      : [['OPENQASM 3.0;', 'include "stdgates.inc";', `qubit[${model.size}] q;`, `bit[${model.size}] c;`], 'c = measure q;']
+  return `${[...head, ...lines, measure].join('\n')}\n`
 }
 
 /** Rigetti's Quil. */

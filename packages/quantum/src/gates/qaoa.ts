@@ -1,6 +1,7 @@
 import { usageError } from '@qt/core'
 import { energyOf, type QuadraticModel, type Solution } from '../quadratic.js'
 import { uniformNumbers } from '../solvers/uniform-numbers.js'
+import { type Angles, checkAngles } from './angles.js'
 import { allEnergies } from './energies.js'
 import { nelderMead } from './nelder-mead.js'
 import {
@@ -13,12 +14,6 @@ import {
   type StateVector,
   uniformState,
 } from './state-vector.js'
-
-/** The angles of QAOA: one γ (cost) and one β (mixer) for each layer. */
-export interface Angles {
-  readonly gammas: readonly number[]
-  readonly betas: readonly number[]
-}
 
 export interface QaoaOptions {
   /** Of cost and mixer; 1 unless told. */
@@ -63,6 +58,13 @@ export function qaoa(model: QuadraticModel, options: QaoaOptions = {}): QaoaResu
     throw usageError('QAOA_SIZE', `A state vector of ${model.size} qubits is not simulated; 1 to ${mostQubits} are.`, {
       actions: ['Fix variables, or use solve, which has no such limit.'],
     })
+  for (const [name, value] of Object.entries({ layers, shots }))
+    if (!(Number.isInteger(value) && value >= 1))
+      throw usageError('QUBO_OPTION', `"${name}" is ${value}.`, {
+        where: { field: name },
+        actions: ['Give a whole number from 1 on.'],
+      })
+  if (options.angles) checkAngles(options.angles)
   const energies = allEnergies(model)
   const diagonal = { energies, levels: levelsOf(energies) }
   // Angles are searched in units of the energies' spread, which makes them alike for all models.
@@ -106,7 +108,7 @@ function run(qubits: number, { energies, levels }: Diagonal, { gammas, betas }: 
   const state = uniformState(qubits)
   gammas.forEach((gamma, layer) => {
     applyPhases(state, energies, gamma, levels)
-    applyMixer(state, betas[layer] ?? 0)
+    applyMixer(state, betas[layer]!)
   })
   return state
 }
