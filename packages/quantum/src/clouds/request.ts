@@ -49,7 +49,8 @@ export async function cloudRequest(request: CloudRequest, options: RequestOption
       const answer = await send(request, options)
       if (answer.status < 300 || request.accept?.includes(answer.status)) return answer
       const again = passing.includes(answer.status) && (repeatable || undone.includes(answer.status))
-      if (!again || attempt >= attempts) throw refusal(request, answer, attempt)
+      const perhapsDone = !repeatable && !undone.includes(answer.status)
+      if (!again || attempt >= attempts) throw refusal(request, answer, attempt, perhapsDone)
       wait = retryAfter(answer.headers) ?? wait
     } catch (cause) {
       signal?.throwIfAborted()
@@ -130,7 +131,9 @@ const placeOf = (request: CloudRequest): string => {
   return `${request.method} ${origin}${pathname}`
 }
 
-function refusal(request: CloudRequest, answer: CloudAnswer, attempts: number): QtError {
+const listFirst = 'It may have received the request all the same: list the latest jobs before you submit again.'
+
+function refusal(request: CloudRequest, answer: CloudAnswer, attempts: number, perhapsDone: boolean): QtError {
   const said = reasonOf(request, answer)
   const message = (what: string) =>
     `${request.service} ${what} (${answer.status}, ${placeOf(request)})${said ? `: ${said}` : '.'}`
@@ -151,7 +154,7 @@ function refusal(request: CloudRequest, answer: CloudAnswer, attempts: number): 
     return new QtError({
       code: 'CLOUD_BUSY',
       message: message(`was still busy after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`),
-      actions: ['Try again later; a job that was submitted goes on and is found by its id.'],
+      actions: [perhapsDone ? listFirst : 'Try again later; a job that was submitted goes on and is found by its id.'],
     })
   return new QtError({
     code: 'CLOUD_REFUSED',
@@ -180,8 +183,6 @@ function unreachable(request: CloudRequest, cause: unknown, repeatable: boolean)
   return new QtError({
     code: 'CLOUD_UNREACHABLE',
     message: `${request.service} cannot be reached (${placeOf(request)}): ${why}.`,
-    actions: repeatable
-      ? ['Check the network and the address, and try again.']
-      : ['It may have received the request all the same: list the latest jobs before you submit again.'],
+    actions: repeatable ? ['Check the network and the address, and try again.'] : [listFirst],
   })
 }

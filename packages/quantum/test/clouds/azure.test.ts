@@ -18,6 +18,7 @@ import {
   readCredentials,
   Secret,
 } from '../../src/clouds.js'
+import { openQasm, quadraticModel } from '../../src/index.js'
 import { type AzureServer, apiKey, azureServer, ids } from './azure-server.js'
 
 // A busy machine.
@@ -303,4 +304,53 @@ test('outputs of every provider become bit strings by qubit', () => {
   expect(read('microsoft.quantum-results.v2', v2)).toEqual({ '100': 4, shots: 4 })
   expect(() => read('microsoft.dft-results.v1', {})).toThrow('format')
   expect(() => read('honeywell.quantum-results.v1', { c: ['01', '1'] })).toThrow('one length')
+})
+
+test('signed addresses in a job are secrets, however it is printed', async () => {
+  const server = await azureServer()
+  const azure = connect(server)
+  const { id } = await azure.submit(circuit)
+  await azure.output(id, look)
+  const job = await azure.job(id)
+  expect(job.outputDataUri?.reveal()).toContain('sig=')
+  for (const text of [JSON.stringify(job), inspect(job, { depth: 9 }), String(job.outputDataUri)])
+    expect(text).not.toContain('sig=')
+})
+
+test('two calls at once sign in once', async () => {
+  const server = await azureServer()
+  const codes: string[] = []
+  const access = deviceCodeAccess({
+    tenant: 'tenant',
+    clientId: 'client',
+    authority: server.url,
+    onCode: ({ userCode }) => codes.push(userCode),
+  })
+  const azure = azureQuantum({ workspace: { ...ids, endpoint: server.url }, access, ...quick })
+  const [providers, quotas] = await Promise.all([azure.providers(), azure.quotas()])
+  expect([providers.length, quotas.length, codes.length]).toEqual([1, 1, 1])
+})
+
+test.each(['/relative/path', 'http://[', 'https://elsewhere.test/jobs'])(
+  'a next page at %s is no end of the list',
+  async (link) => {
+    const server = await azureServer()
+    server.fail(/GET .*quotas/, { status: 200, body: { value: [], nextLink: link } })
+    const error = await failure(connect(server).quotas())
+    expect(error.code).toBe(link.startsWith('/') ? 'CLOUD_NOT_FOUND' : 'CLOUD_ANSWER')
+  },
+)
+
+test('OpenQASM is uploaded as what it is', async () => {
+  const server = await azureServer()
+  const { id } = await connect(server).submit({
+    ...circuit,
+    providerId: 'quantinuum',
+    target: 'quantinuum.sim.h1-1sc',
+    ...circuitFormats.quantinuum,
+    input: openQasm(quadraticModel({ couplings: [[0, 1, 1]] }), { gammas: [1], betas: [1] }, { version: 2 }),
+  })
+  const put = server.asked.find(({ method, path }) => method === 'PUT' && path.endsWith(`job-${id}/inputData`))
+  expect(put?.headers['content-type']).toBe('application/qasm')
+  expect(server.blobs.get(`/storage-account/job-${id}/inputData`)?.toString()).toMatch(/^OPENQASM 2\.0;/)
 })

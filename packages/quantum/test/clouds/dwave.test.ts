@@ -95,7 +95,10 @@ test('a submission is not repeated where it may have been received', async () =>
   server.fail(/POST .*problems/, 'drop')
   expect(await codeOf(submitQpu(connect(server), model))).toBe('CLOUD_UNREACHABLE')
   server.fail(/POST .*problems/, { status: 500 })
-  expect(await codeOf(submitQpu(connect(server), model))).toBe('CLOUD_BUSY')
+  await expect(submitQpu(connect(server), model)).rejects.toMatchObject({
+    code: 'CLOUD_BUSY',
+    actions: [{ label: expect.stringContaining('list the latest jobs') }],
+  })
   expect(server.problems.size).toBe(1)
 })
 
@@ -165,7 +168,7 @@ test('samples are read highest bit first, those of dimod lowest first', () => {
   expect([...bits[0]!]).toEqual([1, 0, 0, 0, 0, 0, 0, 1, 1])
   // Written by dimod 0.12: SampleSet.from_samples([[1,0,1,1,0],[0,0,1,0,1]]).to_serializable().
   const model = quadraticModel({ size: 5, linear: [-1, 1, -1, -1, 1] })
-  const samples = decodeSampleSet(
+  const { samples, timing } = decodeSampleSet(
     {
       format: 'bq',
       data: {
@@ -176,10 +179,12 @@ test('samples are read highest bit first, those of dimod lowest first', () => {
         vectors: { energy: { data: [-3, -1] }, num_occurrences: { data: [2, 1] } },
         variable_labels: [0, 1, 2, 3, 4],
         variable_type: 'BINARY',
+        info: { run_time: 5 },
       },
     },
     model,
   )
+  expect(timing).toEqual({ run_time: 5 })
   expect(samples.map(({ solution, energy, occurrences }) => [[...solution], energy, occurrences])).toEqual([
     [[1, 0, 1, 1, 0], -3, 2],
     [[0, 0, 1, 0, 1], 0, 1],
@@ -199,4 +204,20 @@ test('the environment names endpoint and token', async () => {
   const machine = await dwaveFromEnvironment({ env: { DWAVE_API_TOKEN: token, DWAVE_API_ENDPOINT: `${server.url}/sapi/v2` } })
   expect((await machine.solver(undefined, 'hybrid')).name).toBe('hybrid_bqm')
   expect(await codeOf(dwaveFromEnvironment({ env: {} }))).toBe('CLOUD_CREDENTIALS')
+})
+
+test('what the machine has no place for is refused, not left out', () => {
+  const problem = { linear: new Map([[0, 1]]), couplings: [[0, 7, 1]] as const }
+  expect(() => encodeQp(problem, [0, 1, 7], [[0, 1]])).toThrow(expect.objectContaining({ code: 'EMBEDDING_INVALID' }))
+  expect(() => encodeQp({ linear: new Map([[99, 1]]), couplings: [] }, [0, 1], [])).toThrow('no qubit 99')
+})
+
+test('a wait that ends early leaves the ticket', async () => {
+  const server = await dwaveServer()
+  const model = randomModel(4, 1, 1)
+  const tickets: DWaveTicket[] = []
+  const waited = sampleQpu(connect(server), model, { timeout: 0, onTicket: (ticket) => tickets.push(ticket) })
+  await expect(waited).rejects.toMatchObject({ code: 'CLOUD_TIMEOUT' })
+  const { samples } = await collectSamples(connect(server), model, JSON.parse(JSON.stringify(tickets[0])), look)
+  expect(samples.length).toBeGreaterThan(0)
 })

@@ -1,7 +1,7 @@
 import { usageError } from '@qt/core'
 import { answerOf, cloudRequest, type RequestOptions } from '../request.js'
 import { type AzureWorkspace, endpointOf } from './place.js'
-import { pageOf, workspaceSchema } from './schemas.js'
+import { nextPage, pageOf, workspaceSchema } from './schemas.js'
 import { type AzureAccess, managementScope } from './sign-in.js'
 
 export interface DiscoverOptions extends RequestOptions {
@@ -26,7 +26,7 @@ export async function discoverWorkspaces(options: DiscoverOptions): Promise<Azur
       if (resourceGroup === undefined) continue
       found.push({ subscription, resourceGroup, name, endpoint: properties?.endpointUri || endpointOf(location) })
     }
-    url = nextLink && new URL(nextLink).origin === new URL(resourceManager).origin ? nextLink : undefined
+    url = nextLink ? nextPage(nextLink, resourceManager) : undefined
   }
   return found
 }

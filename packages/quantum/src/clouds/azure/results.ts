@@ -99,7 +99,10 @@ const add = (outcomes: Map<string, number>, outcome: string, value: number): voi
   outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + value)
 }
 
-/** The pairs of formats that providers take and give, for the circuits that this package writes. */
+/**
+ * The pairs of formats that providers take and give, for the circuits that this package writes: `ionqCircuit`, `openQasm` with
+ * `{ version: 2 }` (Quantinuum takes no other), `quil`.
+ */
 export const circuitFormats = {
   ionq: { inputDataFormat: 'ionq.circuit.v1', outputDataFormat: 'ionq.quantum-results.v1' },
   quantinuum: { inputDataFormat: 'honeywell.openqasm.v1', outputDataFormat: 'honeywell.quantum-results.v1' },

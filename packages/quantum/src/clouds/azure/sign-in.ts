@@ -119,16 +119,35 @@ async function byDeviceCode(
 
 /** Keeps a token of each scope until a minute before its end. */
 function tokenAccess(fetchToken: (scope: string, options: RequestOptions) => Promise<Token>): AzureAccess {
-  const kept = new Map<string, { secret: Secret; ends: number }>()
+  interface Kept {
+    readonly secret: Secret
+    readonly ends: number
+  }
+  // The promise, not the token: two calls at once shall not sign in twice.
+  const kept = new Map<string, Promise<Kept>>()
+  const fetched = async (scope: string, options: RequestOptions): Promise<Kept> => {
+    const { access_token, expires_in } = await fetchToken(scope, options)
+    return { secret: new Secret(`Bearer ${access_token}`), ends: Date.now() + 1000 * (expires_in - 60) }
+  }
+  const renewed = (scope: string, options: RequestOptions) => {
+    const token = fetched(scope, options)
+    kept.set(scope, token)
+    // What failed is tried again by the next call.
+    token.catch(() => {
+      if (kept.get(scope) === token) kept.delete(scope)
+    })
+    return token
+  }
   return {
     async headers(scope, options) {
-      let token = kept.get(scope)
-      if (token === undefined || token.ends < Date.now()) {
-        const { access_token, expires_in } = await fetchToken(scope, options)
-        token = { secret: new Secret(`Bearer ${access_token}`), ends: Date.now() + 1000 * (expires_in - 60) }
-        kept.set(scope, token)
-      }
-      return { authorization: token.secret }
+      const present = kept.get(scope)
+      const token = await (present ?? renewed(scope, options))
+      if (token.ends >= Date.now()) return { authorization: token.secret }
+      // Of several that wait one renews.
+      const { secret } = await (kept.get(scope) === present
+        ? renewed(scope, options)
+        : (kept.get(scope) ?? renewed(scope, options)))
+      return { authorization: secret }
     },
     renew() {
       kept.clear()

@@ -5,7 +5,7 @@ import { answerOf, type CloudAnswer, cloudRequest, type RequestOptions } from '.
 import type { Secret } from '../secret.js'
 import { type AzureWorkspace, baseOf } from './place.js'
 import { type AzureCounts, countsOf } from './results.js'
-import { jobSchema, pageOf, providerSchema, quotaSchema, sasSchema, sessionSchema } from './schemas.js'
+import { jobSchema, nextPage, pageOf, providerSchema, quotaSchema, sasSchema, sessionSchema } from './schemas.js'
 import { type AzureAccess, quantumScope } from './sign-in.js'
 import { blobIn, createContainer, getBlob, putBlob, signedAddress, unsigned } from './storage.js'
 
@@ -116,8 +116,7 @@ export function azureQuantum({ workspace, access, ...options }: AzureOptions): A
     for (let next: string | undefined = path; next !== undefined; ) {
       const { value, nextLink }: z.infer<typeof page> = answerOf(await call('GET', next), page, 'the list')
       yield* value
-      // A key is not carried to another host.
-      next = nextLink && new URL(nextLink).origin === new URL(base).origin ? nextLink : undefined
+      next = nextLink ? nextPage(nextLink, base) : undefined
     }
   }
   const collect = async <T extends z.ZodType>(path: string, item: T): Promise<z.infer<T>[]> => {
@@ -143,7 +142,7 @@ export function azureQuantum({ workspace, access, ...options }: AzureOptions): A
     throw jobFailed(id, done.status, done.errorData?.message ?? done.errorData?.code ?? undefined)
   }
   const outputOf = async (done: AzureJob) => {
-    let address = done.outputDataUri ? signedAddress(done.outputDataUri) : undefined
+    let address = done.outputDataUri ? signedAddress(done.outputDataUri.reveal()) : undefined
     return getBlob(async () => {
       // What the job names is signed for a while; afterwards a fresh signature is asked for.
       const given = address
@@ -166,7 +165,7 @@ export function azureQuantum({ workspace, access, ...options }: AzureOptions): A
           return given
         },
         content,
-        typeof input === 'string' ? 'application/json' : 'application/octet-stream',
+        contentTypeOf(input, details.inputDataFormat),
         options,
       )
       const body = {
@@ -202,6 +201,13 @@ export function azureQuantum({ workspace, access, ...options }: AzureOptions): A
     session: (id) => sessionAt('GET', `/sessions/${encodeURIComponent(id)}`),
     closeSession: (id) => sessionAt('POST', `/sessions/${encodeURIComponent(id)}:close`),
   }
+}
+
+/** What Azure's own client says of each format. */
+function contentTypeOf(input: string | Uint8Array, format: string): string {
+  if (/openqasm/i.test(format)) return 'application/qasm'
+  if (typeof input !== 'string') return 'application/octet-stream'
+  return /quil/i.test(format) ? 'text/plain' : 'application/json'
 }
 
 const ended = ['Completed', 'Succeeded', 'Failed', 'Cancelled']

@@ -1,3 +1,4 @@
+import { usageError } from '@qt/core'
 import { badAnswer } from '../request.js'
 import { qpAnswerSchema } from './schemas.js'
 
@@ -39,6 +40,17 @@ export function encodeQp(
     // A coupler that is listed in both directions counts once.
     values.delete(key)
   }
+  const [missing] = values.keys()
+  const there = new Set(qubits)
+  const unknown = [...active].find((qubit) => !there.has(qubit))
+  if (missing !== undefined || unknown !== undefined)
+    throw usageError(
+      'EMBEDDING_INVALID',
+      missing === undefined
+        ? `The solver has no qubit ${unknown}.`
+        : `The solver has no coupler between the qubits ${missing.replace(' ', ' and ')}.`,
+      { actions: ['Embed the problem into the qubits and couplers of this solver: findEmbedding, embedModel.'] },
+    )
   return { format: 'qp', lin: base64OfDoubles(lin), quad: base64OfDoubles(quad) }
 }
 

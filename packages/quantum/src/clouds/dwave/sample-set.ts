@@ -14,10 +14,13 @@ export interface Sample {
 }
 
 /** The answer of a hybrid solver: dimod's SampleSet, bits packed into numbers of 32, the lowest first. */
-export function decodeSampleSet(answer: unknown, model: QuadraticModel): Sample[] {
+export function decodeSampleSet(
+  answer: unknown,
+  model: QuadraticModel,
+): { samples: Sample[]; timing: Readonly<Record<string, unknown>> } {
   const parsed = sampleSetSchema.safeParse(answer)
   if (!parsed.success) throw badAnswer(`the samples are not of the format bq (${parsed.error.issues[0]?.path.join('.')})`)
-  const { num_variables, sample_packed, sample_data, variable_labels, vectors } = parsed.data.data
+  const { num_variables, sample_packed, sample_data, variable_labels, vectors, info } = parsed.data.data
   if (num_variables !== model.size || variable_labels.length !== model.size)
     throw badAnswer(`the samples have ${num_variables} variables, the model ${model.size}`)
   const samples = sample_data.data.map((row, k): Sample => {
@@ -38,7 +41,8 @@ export function decodeSampleSet(answer: unknown, model: QuadraticModel): Sample[
       brokenChains: 0,
     }
   })
-  return byEnergy(samples)
+  // Run time and charge time, in microseconds.
+  return { samples: byEnergy(samples), timing: info ?? {} }
 }
 
 export const byEnergy = (samples: readonly Sample[]): Sample[] => samples.toSorted((a, b) => a.energy - b.energy)

@@ -30,6 +30,8 @@ export interface SampleOptions {
   readonly label?: string | undefined
   /** Further parameters of the solver, by its own names. */
   readonly params?: Readonly<Record<string, unknown>> | undefined
+  /** Hears of the ticket before the wait begins: what a wait that timed out or was aborted is gone on with, by `collectSamples`. */
+  readonly onTicket?: ((ticket: DWaveTicket) => void) | undefined
 }
 
 export interface QpuOptions extends SampleOptions {
@@ -40,13 +42,15 @@ export interface QpuOptions extends SampleOptions {
   readonly embedding?: Embedding | undefined
   /** In the units of the model; about what its couplings pull unless given. */
   readonly chainStrength?: number | undefined
+  /** Ends the search for an embedding between its rounds. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Submits a model to a quantum processor: finds qubits for it, and returns what the answer is read with. */
 export async function submitQpu(machine: DWave, model: QuadraticModel, options: QpuOptions = {}): Promise<DWaveTicket> {
   const solver = await machine.solver(options.solver, 'qpu')
   const graph = { nodes: solver.qubits, edges: solver.couplers }
-  const embedding = options.embedding ?? findEmbedding(model, graph, { seed: options.seed })
+  const embedding = options.embedding ?? findEmbedding(model, graph, { seed: options.seed, signal: options.signal })
   const chainStrength = options.chainStrength ?? chainStrengthOf(model)
   const { linear, couplings } = embedModel(model, embedding, graph, { chainStrength })
   const reads = options.reads ?? 100
@@ -91,7 +95,7 @@ export async function collectSamples(
   wait?: WaitOptions,
 ): Promise<SampleResult> {
   const answer = await machine.answer(ticket.id, wait)
-  if (ticket.embedding === undefined) return { ticket, samples: decodeSampleSet(answer, model) }
+  if (ticket.embedding === undefined) return { ticket, ...decodeSampleSet(answer, model) }
   const { qubits, bits, occurrences, timing } = decodeQp(answer)
   const used = new Set(qubits)
   if (ticket.embedding.some((chain) => chain.some((qubit) => !used.has(qubit))))
@@ -110,7 +114,9 @@ export async function sampleQpu(
   model: QuadraticModel,
   options?: QpuOptions & WaitOptions,
 ): Promise<SampleResult> {
-  return collectSamples(machine, model, await submitQpu(machine, model, options), options)
+  const ticket = await submitQpu(machine, model, options)
+  options?.onTicket?.(ticket)
+  return collectSamples(machine, model, ticket, options)
 }
 
 /** Submits to a hybrid solver and waits. */
@@ -119,7 +125,9 @@ export async function sampleHybrid(
   model: QuadraticModel,
   options?: HybridOptions & WaitOptions,
 ): Promise<SampleResult> {
-  return collectSamples(machine, model, await submitHybrid(machine, model, options), options)
+  const ticket = await submitHybrid(machine, model, options)
+  options?.onTicket?.(ticket)
+  return collectSamples(machine, model, ticket, options)
 }
 
 /** Linear between the points that the solver names. */
