@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { qt } from './qt.js'
+import { qt, start } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -40,6 +40,30 @@ test.each([
 ])('refuses %j', async (flags, expected) => {
   const { code, stdout } = await qt(['solve', at('model.qubo'), ...flags, '--json'])
   expect([code, JSON.parse(stdout).error.code]).toEqual([2, expected])
+})
+
+test('a comment that names Beasley is overruled, and not by both flags at once', async () => {
+  await writeFile(at('negated.qubo'), 'c converted from Beasley, negated\np qubo 0 2 2 1\n0 0 -1\n1 1 -1\n0 1 3\n')
+  const [guessed, told, both] = await Promise.all([
+    qt(['solve', at('negated.qubo')]),
+    qt(['solve', at('negated.qubo'), '--minimise']),
+    qt(['solve', at('negated.qubo'), '--minimise', '--maximise']),
+  ])
+  expect(guessed.stderr).toContain('--minimise')
+  expect([guessed.stdout.includes('energy 1,'), told.stdout.includes('energy -1,'), both.code]).toEqual([true, true, 2])
+})
+
+test('Ctrl-C ends an exact search with the best so far, and says so', async () => {
+  const pairs: string[] = []
+  for (let i = 0; i < 60; i++) for (let j = i; j < 60; j++) pairs.push(`${i} ${j} ${((7 * i * i + 13 * j * j) % 201) - 100}`)
+  await writeFile(at('dense.coo'), pairs.join('\n'))
+  const { child, ended } = start(['solve', at('dense.coo'), '--solver', 'exact', '--time', '120', '--json'])
+  // Nothing is printed meanwhile: by then it has begun, also on a busy machine.
+  const interrupt = setTimeout(() => child.kill('SIGINT'), 8000)
+  const { code, stdout } = await ended.finally(() => clearTimeout(interrupt))
+  expect(code).toBe(130)
+  const { interrupted, proven, seconds } = JSON.parse(stdout)
+  expect([interrupted, proven, seconds < 60]).toEqual([true, false, true])
 })
 
 test('names the line that is wrong', async () => {

@@ -10,7 +10,7 @@ export const solve = defineVerb({
   name: 'solve',
   summary: 'Minimise a QUBO, an Ising model, or cut a graph.',
   details:
-    'The energy is that of the file’s own convention; for a graph it is the negative of the cut. The solution is 0 or 1 for each variable in order; 0 is −1 for spins.',
+    'The energy is that of the file’s own convention; for a graph it is the negative of the cut. The solution is 0 or 1 for each variable in order; 0 is −1 for spins. After Ctrl-C the best so far is given, with exit code 130.',
   positionals: [{ name: 'FILE', description: 'A model: COO, .qubo, G-set, biqmac, D-Wave’s BQM file or JSON.', required: true }],
   flags: {
     format: { type: 'text', value: 'F', description: 'coo, qubo, gset, biqmac, bqm or json; left out: by name and content.' },
@@ -26,6 +26,10 @@ export const solve = defineVerb({
     reads: { type: 'number', value: 'N', description: 'Runs of --sweeps each; left out: 1.' },
     target: { type: 'number', value: 'E', description: 'Stop at this energy; for a graph, at this cut.' },
     maximise: { type: 'boolean', description: 'The file is to be maximised, where its format leaves that open.' },
+    minimise: {
+      type: 'boolean',
+      description: 'The file is to be minimised, also where a comment in it makes it one of Beasley’s.',
+    },
     threads: { type: 'number', value: 'N', description: 'Left out: as many as the process may use.' },
     engine: { type: 'text', value: 'E', description: 'native or wasm; left out: native where it is built.' },
   },
@@ -40,7 +44,10 @@ export const solve = defineVerb({
     const format = oneOf('format', flags.format, formats)
     const solver = oneOf('solver', flags.solver, solverNames)
     const engine = oneOf('engine', flags.engine, ['native', 'wasm'] as const)
-    const problem = readProblem(await readFile(file), { format, file, sense: flags.maximise ? 'maximise' : undefined })
+    if (flags.maximise && flags.minimise)
+      throw usageError('USAGE_BAD_VALUE', '--maximise and --minimise exclude each other.', { actions: ['Give one of them.'] })
+    const sense = flags.maximise ? 'maximise' : flags.minimise ? 'minimise' : undefined
+    const problem = readProblem(await readFile(file), { format, file, sense })
     for (const warning of problem.warnings) io.note(`warning: ${warning}\n`)
     const progress = status(io)
     const shown = (energy: number) => cutOf(problem, energy) ?? valueIn(problem, energy)
@@ -59,11 +66,13 @@ export const solve = defineVerb({
         onProgress: ({ energy, seconds }) => progress.update(`${durationText(seconds)}  ${shown(energy)}`),
       })
       progress.end()
+      for (const warning of result.warnings) io.note(`warning: ${warning}\n`)
       const energy = valueIn(problem, result.energy)
       const cut = cutOf(problem, result.energy)
       const { size, values } = problem.model
       io.out(`${size} variables, ${values.length} couplings (${problem.format})\n`)
       io.out(`${cut === undefined ? `energy ${energy}` : `cut ${cut}`}${result.proven ? ', proven optimal' : ''}\n`)
+      if (signal.aborted) io.out('interrupted: this is the best so far\n')
       io.out(`${result.solver} on ${result.engine}, ${durationText(result.seconds)}, ${result.sweeps} sweeps\n`)
       io.document({
         energy,
@@ -76,9 +85,10 @@ export const solve = defineVerb({
         seconds: result.seconds,
         sweeps: result.sweeps,
         format: problem.format,
-        warnings: problem.warnings,
+        warnings: [...problem.warnings, ...result.warnings],
+        interrupted: signal.aborted,
       })
-      return 0
+      return signal.aborted ? 130 : 0
     })
   },
 })
