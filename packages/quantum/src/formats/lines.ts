@@ -26,15 +26,9 @@ export function linesOf(bytes: Uint8Array, file: string | undefined): Lines {
   let at = end
   let first = true
 
-  // Fields are divided by spaces, tabs or commas; lines end in any of the three ways.
-  const blank = (byte: number) => byte === space || byte === tab || byte === comma
-  let nextReturn = bytes.indexOf(return_)
-  const lineEnd = (from: number) => {
-    if (nextReturn >= 0 && nextReturn < from) nextReturn = bytes.indexOf(return_, from)
-    const found = bytes.indexOf(newline, from)
-    const ends = found < 0 ? bytes.length : found
-    return nextReturn >= 0 && nextReturn < ends ? nextReturn : ends
-  }
+  // Fields are divided by spaces, tabs or commas; lines end in any of the three ways, a file in one of them.
+  const lineEnd = bytes.includes(newline) ? newline : return_
+  const blank = (byte: number) => byte === space || byte === tab || byte === comma || byte === return_
   const skip = () => {
     while (at < end && blank(bytes[at]!)) at++
   }
@@ -57,9 +51,8 @@ export function linesOf(bytes: Uint8Array, file: string | undefined): Lines {
         start = first ? end : end + 1
         first = false
         if (start >= bytes.length) return false
-        end = lineEnd(start)
-        // The second half of \r\n is no line of its own.
-        if (end === start && bytes[start] === newline && bytes[start - 1] === return_) continue
+        end = bytes.indexOf(lineEnd, start)
+        if (end < 0) end = bytes.length
         line++
         at = start
         skip()
