@@ -54,7 +54,7 @@ export const dataSynthesise = defineVerb({
     }
     const result = await withInterrupt(async (signal) => {
       // The path is the data's; the model is named by --model alone.
-      const { model } = await measuredModel(flags, [], { io, signal })
+      const { model } = await measuredModel(flags, [], { io, signal, identified: false })
       const writer = openRecordWriter(out)
       let [written, failed] = [0, 0]
       const onFailed = ({ prompt }: SynthesisTask, why: string) => {
