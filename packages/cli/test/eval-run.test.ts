@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openEmbedder } from '@qt/embed'
 import { openSandbox } from '@qt/sandbox'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { z } from 'zod'
@@ -329,6 +331,40 @@ test('a scenario brings its sheet to the metrics of quality, a file one for chat
   expect(await consistent('--data', at('sheets'))).toBe(0.5)
   expect(await consistent('--data', at('judged'), '--sheet', at('party.yaml'))).toBe(0.5)
   expect(await consistent('--data', at('judged'))).toBeUndefined()
+  server.close()
+})
+
+test('a sentence model tells whether answers stay on topic', async () => {
+  const [asked, said] = ['I look into the cave.', 'You see Kara the wizard.']
+  await writeFile(
+    at('topic.jsonl'),
+    `${JSON.stringify({
+      messages: [
+        { role: 'user', content: asked },
+        { role: 'assistant', content: 'Dust.' },
+      ],
+    })}\n`,
+  )
+  const sentences = fileURLToPath(new URL('../../embed/test/fixtures/tiny-bert', import.meta.url))
+  const embedder = await openEmbedder(sentences)
+  const [a, b] = await embedder.embed([asked, said])
+  await embedder.close()
+  const cosine = a!.reduce((sum, value, i) => sum + value * b![i]!, 0)
+  const { server, port } = await saying(said)
+  const run = async (...args: string[]) => {
+    const model = ['eval', 'run', 'm', '--server', `http://127.0.0.1:${port}/v1`]
+    const { stdout, stderr } = await qt([...model, '--data', at('topic.jsonl'), ...args, '--json'])
+    expect(stdout, stderr).not.toBe('')
+    return JSON.parse(stdout)
+  }
+  const onTopic = async (...args: string[]) => {
+    const { suites } = await run('--suite', 'quality', ...args)
+    return suites[0].metrics.find(({ name }: { name: string }) => name === 'on_topic').value
+  }
+  expect(await onTopic()).toBe(0.5)
+  expect(await onTopic('--embedder', sentences)).toBeCloseTo(Math.max(0, Math.min(1, (cosine - 0.1) / 0.4)), 5)
+  expect((await run('--suite', 'tools', '--embedder', sentences)).error.code).toBe('USAGE_BAD_VALUE')
+  expect((await run('--suite', 'quality', '--embedder', at('none'))).error).toBeDefined()
   server.close()
 })
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { nearest, usageError } from '@qt/core'
+import { type Embedder, nearest, usageError } from '@qt/core'
 import type { AnyModel, QualityProfile, Suite } from '@qt/eval'
 import { need } from '../need.js'
 import { type CodeAsking, codeNames, suiteOfProblems } from './code-suites.js'
@@ -21,6 +21,8 @@ export interface SuiteSources {
   readonly profile: string | undefined
   /** The characters of conversations that bring no sheet of their own. */
   readonly sheet: string | undefined
+  /** Says whether an answer stays on topic; left out: shared words do. */
+  readonly embedder: Embedder | undefined
   /** Set when there is a suite of code. */
   readonly code: CodeAsking | undefined
   /** Models that judge are opened when everything else has been read. */
@@ -72,7 +74,9 @@ const makers: Readonly<Record<string, Maker>> = {
     const profile = await loadProfile(sources.profile ?? 'dungeon-master')
     const { conversations: held } = await conversations(sources, 'quality', profile)
     const sheet = sources.sheet === undefined ? {} : { sheet: await loadSheet(sources.sheet) }
-    return ({ model }) => qualitySuite(conversationItems(held(model.tokenizer)), { profile, ...sheet, ...tokens(sources) })
+    const embedder = sources.embedder ? { embedder: sources.embedder } : {}
+    return ({ model }) =>
+      qualitySuite(conversationItems(held(model.tokenizer)), { profile, ...sheet, ...embedder, ...tokens(sources) })
   },
   judge: async (sources) => {
     if (!sources.judged)

@@ -1,4 +1,5 @@
 import { usageError } from '@qt/core'
+import type { SentenceEmbedder } from '@qt/embed'
 import { defineVerb } from '../args/verb.js'
 import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
@@ -45,6 +46,12 @@ export const evalRun = defineVerb({
       type: 'text',
       value: 'FILE',
       description: 'Names and facts of characters, as YAML, for the suite quality; scenarios bring their own.',
+    },
+    embedder: {
+      type: 'text',
+      value: 'MODEL',
+      description:
+        'A sentence model (a folder with model.onnx, or a hub id) that tells, for the suite quality, whether answers stay on topic; left out: shared words.',
     },
     ...judgeFlags,
     ...codeFlags,
@@ -100,6 +107,11 @@ export const evalRun = defineVerb({
       throw usageError('USAGE_BAD_VALUE', `--limit must be a whole number above 0, not ${flags.limit}.`, {
         actions: ['Leave --limit out to measure every item.'],
       })
+    if (flags.embedder !== undefined && !names.includes('quality'))
+      throw usageError('USAGE_BAD_VALUE', '--embedder is for the suite quality.', {
+        where: { field: '--embedder' },
+        actions: ['Add quality to --suite, or leave --embedder out.'],
+      })
     const { compareRuns, holds, markdownReport, readReport, reportKind, runSuites, saveReport } = await need(
       '@qt/eval',
       () => import('@qt/eval'),
@@ -111,11 +123,13 @@ export const evalRun = defineVerb({
     const { conversations, files } = sortedData(flags.data)
     const data = conversations.length > 0 ? conversations : await defaultHeldOut(names, io)
     const sandbox = names.some((name) => codeNames.includes(name)) ? await codeSandbox(flags, io) : undefined
+    let embedder: SentenceEmbedder | undefined
     const run = await withInterrupt(async (signal) => {
+      if (flags.embedder !== undefined) embedder = await openedEmbedder(flags.embedder, signal)
       const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
       const code = sandbox && { flags, files, executor: sandbox }
       const judged = (flags.judge?.length ?? 0) > 0
-      const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, maxTokens, code, judged }
+      const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, embedder, maxTokens, code, judged }
       const suites = await suitesOf(read)
       const identified = flags.cache !== undefined || flags.report !== undefined || io.json
       const { model, id, remote } = await measuredModel(flags, positionals, { io, signal, identified })
@@ -141,7 +155,10 @@ export const evalRun = defineVerb({
         await model.close()
         await judges?.close()
       }
-    }).finally(() => sandbox?.close())
+    }).finally(async () => {
+      await embedder?.close()
+      await sandbox?.close()
+    })
     const comparison = baseline && compareRuns(baseline, run, flags.metric === undefined ? {} : { only: flags.metric })
     const runs = baseline ? [baseline, run] : [run]
     for (const file of flags.report ?? []) await saveReport(file, runs, comparison)
@@ -150,3 +167,8 @@ export const evalRun = defineVerb({
     return flags['fail-if-worse'] && comparison && !holds(comparison) ? 1 : 0
   },
 })
+
+async function openedEmbedder(model: string, signal: AbortSignal): Promise<SentenceEmbedder> {
+  const { openEmbedder } = await need('@qt/embed', () => import('@qt/embed'))
+  return openEmbedder(model, { signal })
+}
