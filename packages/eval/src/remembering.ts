@@ -7,7 +7,8 @@ import type { Scoring } from '@qt/core'
  * @example
  * ```ts
  * const reference = remembering(original.scoring)
- * for (const { scoring } of others) console.log((await divergenceOfRows(reference, scoring, rows)).mean)
+ * const rows = [tokenizer.encode(text)]
+ * for (const { scoring } of [quantised, model]) console.log((await divergenceOfRows(reference, scoring, rows)).mean)
  * ```
  */
 export function remembering(scoring: Scoring): Scoring {

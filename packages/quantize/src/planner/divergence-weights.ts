@@ -30,7 +30,17 @@ export interface DivergenceWeightsOptions {
  *
  * @example
  * ```ts
- * const weights = await divergenceWeights('model-f16.gguf', { divergence })
+ * import { divergenceOfRows } from '@qt/eval'
+ * import { load } from '@qt/trainer-native'
+ *
+ * const weights = await divergenceWeights('model-f16.gguf', {
+ *   async divergence(file) {
+ *     const tried = await load(file)
+ *     const { mean } = await divergenceOfRows(original.scoring, tried.scoring, [tokenizer.encode(text)])
+ *     await tried.close()
+ *     return mean
+ *   },
+ * })
  * const { types } = await planUnder('model-f16.gguf', { bytes: 1.2e9, weightOf: (name) => weights.get(name) ?? 0 })
  * ```
  */
