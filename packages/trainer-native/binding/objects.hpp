@@ -77,6 +77,8 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
+  Napi::Value branches(const Napi::CallbackInfo& info);
+  Napi::Value mostTogether(const Napi::CallbackInfo& info);
   Napi::Value meanState(const Napi::CallbackInfo& info);
   Napi::Value collect(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);

@@ -9,6 +9,7 @@ Napi::Function SessionObject::define(Napi::Env env) {
                       InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
                       InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
                       InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
+                      InstanceMethod<&SessionObject::branches>("branches"), InstanceMethod<&SessionObject::mostTogether>("mostTogether"),
                       InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::collect>("collect"),
                       InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
 }
@@ -158,6 +159,37 @@ Napi::Value SessionObject::score(const Napi::CallbackInfo& info) {
                                        call->out.data(), exact, abort_);
       },
       [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->out) : env.Null(); });
+}
+
+Napi::Value SessionObject::mostTogether(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), open(info.Env()).mostTogether()); }
+
+// (adapters, context, followings, exact) → Float32Array of (1 + tokens that follow) × vocabulary, or null when stopped
+Napi::Value SessionObject::branches(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  struct Call {
+    std::shared_ptr<const AdapterSet> adapters;
+    std::vector<std::int32_t> context;
+    std::vector<std::vector<std::int32_t>> following;
+    std::vector<float> logits;
+    bool finished = false;
+  };
+  auto call = std::make_shared<Call>();
+  const std::int32_t adaptersId = info[0].ToNumber().Int32Value();
+  if (adaptersId < 0 || adaptersId >= static_cast<std::int32_t>(adapters_.size())) throw Napi::RangeError::New(info.Env(), "there are no such adapters");
+  call->adapters = adapters_[adaptersId];
+  call->context = integers(info[1]);
+  const auto following = info[2].As<Napi::Array>();
+  for (std::uint32_t i = 0; i < following.Length(); ++i) call->following.push_back(integers(following.Get(i)));
+  const bool exact = info[3].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &session, call, exact] {
+        std::size_t rows = 1;
+        for (const auto& ids : call->following) rows += ids.size();
+        call->logits.resize(rows * model_->spec.vocabulary);
+        call->finished = session.branches(*call->adapters, call->context, call->following, call->logits.data(), exact, abort_);
+      },
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
 }
 
 // (cache, adapters, ids, exact) → Float32Array of the model's width, or null when stopped

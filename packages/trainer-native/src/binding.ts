@@ -180,6 +180,10 @@ export interface NativeSession {
   decode(caches: Int32Array, adapters: Int32Array, ids: Int32Array): Promise<Float32Array | null>
   /** Appends, and returns the log-probability of each token but the first. */
   score(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
+  /** Tokens that `branches` reads at most, the context and all that follow it. */
+  mostTogether(): number
+  /** Reads a context and all that may follow it in one pass, without a cache: logits of the context's last token, then of every token that follows. */
+  branches(adapters: number, context: Int32Array, following: readonly Int32Array[], exact: boolean): Promise<Float32Array | null>
   /** Appends, and returns the mean of the tokens' last hidden states, after the final norm. */
   meanState(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
   /**

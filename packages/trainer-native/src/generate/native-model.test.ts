@@ -66,6 +66,38 @@ test('an answer ends where the context does', async () => {
 })
 
 describe('scoring', () => {
+  const groups = [
+    ['read in one pass', [[' sat'], [' and the hat', ' sat', ' in the hat and the cat', '']]],
+    // More rows than are held at once, so each goes into the cache by itself.
+    ['read one by one', [Array.from({ length: 60 }, () => ' in the hat'), [' and the hat', ' in the hat and the cat']]],
+  ] as const
+  test.each(groups)('continuations that are %s are scored as each whole text is', async (_, lists) => {
+    const context = model.encode('the cat')
+    for (const group of lists) {
+      const followed = group.map((text) => (text === '' ? [] : [...model.encode(text)]))
+      const scored = await model.scoring.continuations!(context, followed)
+      for (const [i, ids] of followed.entries()) {
+        const whole = ids.length === 0 ? [] : (await model.scoring.score([...context, ...ids])).subarray(context.length)
+        expect(scored[i]!.logs).toHaveLength(ids.length)
+        for (const [at, log] of scored[i]!.logs.entries()) expect(log).toBeCloseTo(whole[at]!, 4)
+      }
+    }
+  })
+
+  test('the likeliest continuation is greedy, and a full context is refused in one pass, too', async () => {
+    const context = model.encode('the cat')
+    const likeliest = async (ids: readonly number[]) => {
+      const last = (await model.scoring.distributions(ids)).subarray(-model.scoring.vocabularySize)
+      return last.indexOf(Math.max(...last))
+    }
+    const told: number[] = []
+    for (let i = 0; i < 3; i++) told.push(await likeliest([...context, ...told]))
+    const other = [...told.slice(0, 2), (told[2]! + 1) % model.scoring.vocabularySize]
+    const scored = await model.scoring.continuations!(context, [told, other])
+    expect(scored.map(({ greedy }) => greedy)).toEqual([true, false])
+    await expect(model.scoring.continuations!(context, [Array.from({ length: 64 }, () => 1)])).rejects.toThrow()
+  })
+
   test('a text has a log-probability for each token but the first, as its distributions say', async () => {
     const ids = model.encode('the cat and the hat')
     const [scores, distributions] = [await model.scoring.score(ids), await model.scoring.distributions!(ids)]

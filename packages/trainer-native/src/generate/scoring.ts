@@ -52,36 +52,59 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
     async continuations(context, continuations, { signal } = {}) {
       const longest = continuations.reduce((most, { length }) => Math.max(most, length), 1)
       requireRoom(context.length === 0 ? 0 : context.length + longest - 1)
+      // The last token of each is only foretold.
+      const following = continuations.map((ids) => Int32Array.from({ length: Math.max(0, ids.length - 1) }, (_, i) => ids[i]!))
+      const rows = following.reduce((sum, { length }) => sum + length, 0)
+      if (context.length > 0 && rows <= chunk && context.length + rows <= session.mostTogether()) {
+        const ids = Int32Array.from({ length: context.length }, (_, i) => context[i]!)
+        const logits = await scheduler.alone(() => session.branches(adapters, ids, following, exact), signal)
+        const rowAt = (row: number) => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize)
+        let row = 1
+        return continuations.map((continuation) => {
+          const judge = judgeOf(continuation)
+          if (continuation.length > 0) judge.next(rowAt(0))
+          for (let i = 1; i < continuation.length; i++) judge.next(rowAt(row++))
+          return judge.result()
+        })
+      }
       return withCache(async (cache) => {
         const read = (ids: Int32Array, wanted: number) =>
           scheduler.alone(() => session.append(cache, adapters, ids, wanted, exact), signal)
-        let next = new Float32Array(0)
-        for (let first = 0; first < context.length; first += promptChunk) {
-          const part = Int32Array.from({ length: Math.min(promptChunk, context.length - first) }, (_, i) => context[first + i]!)
-          next = Float32Array.from(await read(part, first + part.length === context.length ? 1 : 0))
+        let first = new Float32Array(0)
+        for (let from = 0; from < context.length; from += promptChunk) {
+          const part = Int32Array.from({ length: Math.min(promptChunk, context.length - from) }, (_, i) => context[from + i]!)
+          first = Float32Array.from(await read(part, from + part.length === context.length ? 1 : 0))
         }
         const scored: Continuation[] = []
-        for (const continuation of continuations) {
-          const ids = Int32Array.from({ length: continuation.length }, (_, i) => continuation[i]!)
-          const logs = new Float32Array(ids.length)
-          let greedy = true
-          const judge = (logits: Float32Array, at: number) => {
-            const id = ids[at]!
-            logs[at] = logits[id]! - logSumExp(logits)
-            greedy &&= logits.indexOf(logits.reduce((most, one) => Math.max(most, one))) === id
-          }
-          if (ids.length > 0) judge(next, 0)
-          for (let first = 0; first + 1 < ids.length; first += chunk) {
-            const part = ids.subarray(first, Math.min(ids.length - 1, first + chunk))
-            const rows = await read(part, part.length)
-            for (let i = 0; i < part.length; i++)
-              judge(rows.subarray(i * vocabularySize, (i + 1) * vocabularySize), first + i + 1)
+        for (const [i, ids] of following.entries()) {
+          const judge = judgeOf(continuations[i]!)
+          if (continuations[i]!.length > 0) judge.next(first)
+          for (let from = 0; from < ids.length; from += chunk) {
+            const part = ids.subarray(from, Math.min(ids.length, from + chunk))
+            const logits = await read(part, part.length)
+            for (let k = 0; k < part.length; k++) judge.next(logits.subarray(k * vocabularySize, (k + 1) * vocabularySize))
           }
           session.truncate(cache, context.length)
-          scored.push({ logs, greedy })
+          scored.push(judge.result())
         }
         return scored
       })
     },
+  }
+}
+
+/** Meets the logits that foretell each token of a continuation, one after the other. */
+function judgeOf(ids: ArrayLike<number>) {
+  const logs = new Float32Array(ids.length)
+  let [at, greedy] = [0, true]
+  return {
+    next(logits: Float32Array): void {
+      const id = ids[at]!
+      logs[at++] = logits[id]! - logSumExp(logits)
+      let likeliest = 0
+      for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[likeliest]!) likeliest = i
+      greedy &&= likeliest === id
+    },
+    result: (): Continuation => ({ logs, greedy }),
   }
 }

@@ -133,6 +133,44 @@ bool Session::score(KvCache& cache, const AdapterSet& adapters, const std::int32
   });
 }
 
+bool Session::branches(const AdapterSet& adapters, const std::vector<std::int32_t>& context, const std::vector<std::vector<std::int32_t>>& following,
+                       float* out, bool exact, const std::atomic<bool>& abort) {
+  const auto before = static_cast<std::int32_t>(context.size());
+  std::size_t all = context.size(), longest = 0;
+  for (const auto& ids : following) {
+    all += ids.size();
+    longest = std::max(longest, ids.size());
+  }
+  if (before == 0 || all > static_cast<std::size_t>(chunk_)) throw std::runtime_error("no context, or more tokens than are read together");
+  if (context.size() + longest > static_cast<std::size_t>(options_.contextLength)) throw std::runtime_error("the context is full");
+  exact_ = exact;
+  tiled_ = true;
+  products_.bf16 = options_.bf16 && !exact;
+  rows_ = 0;
+  const auto place = [&](KvCache& cache, const std::vector<std::int32_t>& ids) {
+    segments_.push_back({&cache, &adapters, rows_, static_cast<std::int32_t>(ids.size())});
+    for (const std::int32_t id : ids) {
+      embed(rows_, id, cache.length() + rows_ - segments_.back().begin);
+      ++rows_;
+    }
+  };
+  segments_.clear();
+  KvCache own(spec_, CacheType::F32, before);
+  place(own, context);
+  std::vector<std::unique_ptr<KvCache>> caches;
+  for (const auto& ids : following) {
+    if (ids.empty()) continue;
+    caches.push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before + static_cast<std::int32_t>(ids.size())));
+    caches.back()->grow(before);
+    heirs_.push_back(caches.back().get());
+    place(*caches.back(), ids);
+  }
+  const bool finished = layers(abort);
+  heirs_.clear();
+  if (finished) logits(before - 1, rows_ - before + 1, out);
+  return finished;
+}
+
 bool Session::meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,
                         const std::atomic<bool>& abort) {
   if (count <= 0) throw std::runtime_error("no tokens have no mean state");
@@ -223,6 +261,11 @@ void Session::store(int layer) {
         for (std::int32_t head = 0; head < spec_.kvHeads; ++head) {
           kernels_.cacheStore(s.cache->type(), k_.data() + row * kv + head * headDim, headDim, s.cache->keys(layer, head, positions_[row]));
           kernels_.cacheStore(s.cache->type(), v_.data() + row * kv + head * headDim, headDim, s.cache->values(layer, head, positions_[row]));
+          if (s.begin > 0) continue;
+          for (const KvCache* heir : heirs_) {
+            kernels_.cacheStore(heir->type(), k_.data() + row * kv + head * headDim, headDim, heir->keys(layer, head, positions_[row]));
+            kernels_.cacheStore(heir->type(), v_.data() + row * kv + head * headDim, headDim, heir->values(layer, head, positions_[row]));
+          }
         }
     });
 }

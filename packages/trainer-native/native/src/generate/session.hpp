@@ -54,6 +54,12 @@ class Session {
   bool score(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logProbabilities, bool exact,
              const std::atomic<bool>& abort);
 
+  // Reads a context and, in the same pass, what may follow it, each by itself: weights are met once. Writes the logits of the context's last
+  // token and of every token that follows, in order. All of them are at most `mostTogether` tokens.
+  bool branches(const AdapterSet& adapters, const std::vector<std::int32_t>& context, const std::vector<std::vector<std::int32_t>>& following, float* logits,
+                bool exact, const std::atomic<bool>& abort);
+  std::int32_t mostTogether() const { return chunk_; }
+
   // Appends tokens and writes the mean of their last hidden states (after the final norm), [dModel].
   bool meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,
                  const std::atomic<bool>& abort);
@@ -121,6 +127,7 @@ class Session {
   std::vector<Segment> segments_;
   std::int32_t rows_ = 0;
   bool tiled_ = false, exact_ = false;
+  std::vector<KvCache*> heirs_;  // get the keys and values of the first segment, too
   std::vector<std::int32_t> positions_;
   Statistics* statistics_ = nullptr;
   std::vector<float> before_;  // the residual when a block began
