@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { parseConfig, type Tokenizer, usageError } from '@qt/core'
 import type { Flags, Values } from './args/verb.js'
@@ -16,6 +16,22 @@ export const calibrationFlags = {
   'row-size': { type: 'number', value: 'N', description: 'Tokens read at once (default 512).' },
   rows: { type: 'number', value: 'N', description: 'Read at most so many rows.' },
 } as const satisfies Flags
+
+/** Refuses to begin where the flags name no text. */
+export function requireText(verb: string, { text, data }: Pick<Values<typeof calibrationFlags>, 'text' | 'data'>): void {
+  if (text === undefined && data === undefined)
+    throw usageError('USAGE_MISSING_FLAG', `qt ${verb} needs something to read: --text or --data.`, {
+      actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
+    })
+}
+
+/** Refuses a folder where parts are taken out of a GGUF file. */
+export async function requireModelFile(input: string): Promise<void> {
+  if ((await stat(input)).isDirectory())
+    throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
+      actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
+    })
+}
 
 /** The flags that read these paths: as texts (.txt, .md), or as training data. */
 export function pathFlags(paths: readonly string[]): { text: string[]; data: string[] } {

@@ -1,6 +1,5 @@
-import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
-import { calibrationFlags } from '../calibration.js'
+import { calibrationFlags, requireText } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { fields } from '../print/units.js'
@@ -25,10 +24,7 @@ export const evalDivergence = defineVerb({
   examples: ['qt eval divergence model-f16.gguf model-q4_k_m.gguf --text held-out.txt --report report.html'],
   async run({ flags, positionals, io }) {
     const [original, quantised] = [positionals[0]!, positionals[1]!]
-    if (flags.text === undefined && flags.data === undefined)
-      throw usageError('USAGE_MISSING_FLAG', 'qt eval divergence needs something to read: --text or --data.', {
-        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
-      })
+    requireText('eval divergence', flags)
     const { readImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { readWholeGguf } = await need('@qt/weights', () => import('@qt/weights'))
     return withInterrupt(async (signal) => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
-import { calibrationFlags, calibrationRows } from '../calibration.js'
+import { calibrationFlags, calibrationRows, requireText } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { loadFlags, loadModel } from '../model-flags.js'
 import { need } from '../need.js'
@@ -26,10 +26,7 @@ export const imatrix = defineVerb({
     'qt imatrix --model model-f16.gguf --data scenarios/ --rows 200',
   ],
   async run({ flags, positionals, io }) {
-    if (flags.text === undefined && flags.data === undefined)
-      throw usageError('USAGE_MISSING_FLAG', 'qt imatrix needs something to read: --text or --data.', {
-        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
-      })
+    requireText('imatrix', flags)
     const { collectImportance, writeImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
     const output = flags.output ?? 'imatrix.gguf'
     const base = flags.model ?? positionals[0]

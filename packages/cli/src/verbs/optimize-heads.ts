@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { usageError } from '@qt/core'
 import type { PruneModelOptions } from '@qt/quantize'
 import { defineVerb } from '../args/verb.js'
+import { requireModelFile, requireText } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -34,14 +35,8 @@ export const optimizeHeads = defineVerb({
   async run({ flags, positionals, io }) {
     const input = positionals[0]!
     const count = flags['drop-heads']
-    if (flags.text === undefined && flags.data === undefined)
-      throw usageError('USAGE_MISSING_FLAG', 'qt optimize heads needs something to read: --text or --data.', {
-        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
-      })
-    if ((await stat(input)).isDirectory())
-      throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
-        actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
-      })
+    requireText('optimize heads', flags)
+    await requireModelFile(input)
     const { dropHeads, dropHeadsProblem, keptHeads, objectiveOf } = await need(
       '@qt/quantum',
       () => import('@qt/quantum/decisions'),

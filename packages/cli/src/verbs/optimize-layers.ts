@@ -1,8 +1,9 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
+import { requireModelFile, requireText } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -32,14 +33,8 @@ export const optimizeLayers = defineVerb({
   async run({ flags, positionals, io }) {
     const input = positionals[0]!
     const count = flags['drop-layers']
-    if (flags.text === undefined && flags.data === undefined)
-      throw usageError('USAGE_MISSING_FLAG', 'qt optimize layers needs something to read: --text or --data.', {
-        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
-      })
-    if ((await stat(input)).isDirectory())
-      throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
-        actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
-      })
+    requireText('optimize layers', flags)
+    await requireModelFile(input)
     const { dropLayers, dropLayersProblem, objectiveOf } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
     return withInterrupt(async (signal) => {
       const options = { threads: flags.threads, signal }

@@ -1,7 +1,6 @@
-import { stat } from 'node:fs/promises'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
-import { calibrationFlags, calibrationRows, pathFlags } from '../calibration.js'
+import { calibrationFlags, calibrationRows, pathFlags, requireModelFile, requireText } from '../calibration.js'
 import { heal, requireSteps } from '../heal.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
@@ -47,10 +46,7 @@ export const prune = defineVerb({
   ],
   async run({ flags, positionals, io }) {
     const [input, output] = [positionals[0]!, positionals[1]!]
-    if (flags.text === undefined && flags.data === undefined)
-      throw usageError('USAGE_MISSING_FLAG', 'qt prune needs something to read: --text or --data.', {
-        actions: ['Add --text FILE for a text, --data PATH for scenarios or conversations.'],
-      })
+    requireText('prune', flags)
     const { 'drop-layers': dropLayers, 'keep-channels': keepChannels, 'keep-key-heads': keepKeyHeads, threads } = flags
     if (dropLayers === undefined && keepChannels === undefined && keepKeyHeads === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'qt prune needs to know what to take out.', {
@@ -63,10 +59,7 @@ export const prune = defineVerb({
           actions: ['Add --held-out PATH.'],
         })
     }
-    if ((await stat(input)).isDirectory())
-      throw usageError('USAGE_BAD_VALUE', `${input} is a folder.`, {
-        actions: [{ label: 'Convert it first', command: `qt convert ${input} model-f16.gguf` }],
-      })
+    await requireModelFile(input)
     const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
     const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))

@@ -96,6 +96,10 @@ describe('scoring', () => {
     const scored = await model.scoring.continuations!(context, [told, other])
     expect(scored.map(({ greedy }) => greedy)).toEqual([true, false])
     await expect(model.scoring.continuations!(context, [Array.from({ length: 64 }, () => 1)])).rejects.toThrow()
+    // What was begun before the bad id leaves nothing behind.
+    const unknown = model.scoring.vocabularySize
+    await expect(model.scoring.continuations!(context, [told, [unknown, 0]])).rejects.toThrow(/vocabulary/)
+    expect(await model.scoring.continuations!(context, [told, other])).toEqual(scored)
   })
 
   test('a text has a log-probability for each token but the first, as its distributions say', async () => {

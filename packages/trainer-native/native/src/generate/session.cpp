@@ -147,6 +147,7 @@ bool Session::branches(const AdapterSet& adapters, const std::vector<std::int32_
   tiled_ = true;
   products_.bf16 = options_.bf16 && !exact;
   rows_ = 0;
+  segments_.clear();
   const auto place = [&](KvCache& cache, const std::vector<std::int32_t>& ids) {
     segments_.push_back({&cache, &adapters, rows_, static_cast<std::int32_t>(ids.size())});
     for (const std::int32_t id : ids) {
@@ -154,19 +155,17 @@ bool Session::branches(const AdapterSet& adapters, const std::vector<std::int32_
       ++rows_;
     }
   };
-  segments_.clear();
   KvCache own(spec_, CacheType::F32, before);
   place(own, context);
-  std::vector<std::unique_ptr<KvCache>> caches;
+  std::vector<std::unique_ptr<KvCache>> heirs;
   for (const auto& ids : following) {
     if (ids.empty()) continue;
-    caches.push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before + static_cast<std::int32_t>(ids.size())));
-    caches.back()->grow(before);
-    heirs_.push_back(caches.back().get());
-    place(*caches.back(), ids);
+    heirs.push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before + static_cast<std::int32_t>(ids.size())));
+    heirs.back()->grow(before);
+    place(*heirs.back(), ids);
   }
+  segments_[0].heirs = &heirs;
   const bool finished = layers(abort);
-  heirs_.clear();
   if (finished) logits(before - 1, rows_ - before + 1, out);
   return finished;
 }
@@ -261,8 +260,8 @@ void Session::store(int layer) {
         for (std::int32_t head = 0; head < spec_.kvHeads; ++head) {
           kernels_.cacheStore(s.cache->type(), k_.data() + row * kv + head * headDim, headDim, s.cache->keys(layer, head, positions_[row]));
           kernels_.cacheStore(s.cache->type(), v_.data() + row * kv + head * headDim, headDim, s.cache->values(layer, head, positions_[row]));
-          if (s.begin > 0) continue;
-          for (const KvCache* heir : heirs_) {
+          if (s.heirs == nullptr) continue;
+          for (const auto& heir : *s.heirs) {
             kernels_.cacheStore(heir->type(), k_.data() + row * kv + head * headDim, headDim, heir->keys(layer, head, positions_[row]));
             kernels_.cacheStore(heir->type(), v_.data() + row * kv + head * headDim, headDim, heir->values(layer, head, positions_[row]));
           }

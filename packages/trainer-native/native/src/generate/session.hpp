@@ -73,6 +73,7 @@ class Session {
     KvCache* cache;
     const AdapterSet* adapters;
     std::int32_t begin, count;
+    const std::vector<std::unique_ptr<KvCache>>* heirs = nullptr;  // of those that go on from here: they get its keys and values, too
   };
   // One of several products with the same input.
   struct Target {
@@ -127,7 +128,6 @@ class Session {
   std::vector<Segment> segments_;
   std::int32_t rows_ = 0;
   bool tiled_ = false, exact_ = false;
-  std::vector<KvCache*> heirs_;  // get the keys and values of the first segment, too
   std::vector<std::int32_t> positions_;
   Statistics* statistics_ = nullptr;
   std::vector<float> before_;  // the residual when a block began
