@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { usageError } from '@qt/core'
 import type { Io } from './io.js'
 import { need } from './need.js'
@@ -22,8 +23,9 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { convert, inspect } = await need('@qt/weights', () => import('@qt/weights'))
   const { totals } = await inspect(file)
-  const type = (['BF16', 'F16', 'F32'] as const).find((float) => totals[float] && float !== 'F32') ?? 'F32'
+  const type = (['BF16', 'F16'] as const).find((float) => totals[float]) ?? 'F32'
   const output = `${file}.healing`
+  await claim(output)
   const progress = status(io)
   const draw = trainProgress(progress)
   const run = train(
@@ -44,6 +46,20 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
     progress.end()
   }
   await rm(output, { recursive: true })
+}
+
+const mark = '.qt-heal'
+
+/** The folder is removed in the end, so it must not be somebody else's. */
+async function claim(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true })
+  const there = await readdir(folder)
+  if (there.length === 0) return writeFile(join(folder, mark), '')
+  if (there.includes(mark)) return
+  throw usageError('USAGE_BAD_VALUE', `${folder} holds something else; healing keeps its checkpoints there.`, {
+    where: { file: folder },
+    actions: ['Move that folder away.', 'Or write the model under another name.'],
+  })
 }
 
 export const requireSteps = (steps: number): void => {

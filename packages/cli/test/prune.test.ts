@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -43,6 +43,13 @@ test('healing trains what was cut, tells three perplexities of other text, and l
   const { perplexity } = JSON.parse(stdout)
   expect(perplexity.healed).toBeLessThan(perplexity.after)
   expect((await readdir(folder)).filter((name) => name.startsWith('healed'))).toEqual(['healed.gguf'])
+  // A folder of that name that is not ours is left alone.
+  const mine = join(folder, 'other.gguf.healing')
+  await mkdir(mine)
+  await writeFile(join(mine, 'mine.txt'), 'mine')
+  const refused = await qt(['prune', tiny, join(folder, 'other.gguf'), '--drop-layers', '1', ...flags])
+  expect([refused.code, JSON.parse(refused.stdout).error.code]).toEqual([2, 'USAGE_BAD_VALUE'])
+  expect(await readdir(mine)).toEqual(['mine.txt'])
   expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
 })
 
