@@ -77,7 +77,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);
-  Napi::Value branches(const Napi::CallbackInfo& info);
+  Napi::Value judge(const Napi::CallbackInfo& info);
   Napi::Value mostTogether(const Napi::CallbackInfo& info);
   Napi::Value meanState(const Napi::CallbackInfo& info);
   Napi::Value collect(const Napi::CallbackInfo& info);
@@ -86,6 +86,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   void shut();
   Session& open(Napi::Env env);
   std::shared_ptr<KvCache> cache(Napi::Env env, std::int32_t id);
+  std::shared_ptr<const AdapterSet> adapters(Napi::Env env, std::int32_t id);
   Sequence sequence(Napi::Env env, std::int32_t cache, std::int32_t adapters);
 
   std::shared_ptr<const Model> model_;

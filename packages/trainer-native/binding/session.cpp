@@ -9,7 +9,7 @@ Napi::Function SessionObject::define(Napi::Env env) {
                       InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
                       InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
                       InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
-                      InstanceMethod<&SessionObject::branches>("branches"), InstanceMethod<&SessionObject::mostTogether>("mostTogether"),
+                      InstanceMethod<&SessionObject::judge>("judge"), InstanceMethod<&SessionObject::mostTogether>("mostTogether"),
                       InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::collect>("collect"),
                       InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
 }
@@ -39,9 +39,13 @@ std::shared_ptr<KvCache> SessionObject::cache(Napi::Env env, std::int32_t id) {
   return caches_[id];
 }
 
+std::shared_ptr<const AdapterSet> SessionObject::adapters(Napi::Env env, std::int32_t id) {
+  if (id < 0 || id >= static_cast<std::int32_t>(adapters_.size())) throw Napi::RangeError::New(env, "there are no such adapters");
+  return adapters_[id];
+}
+
 SessionObject::Sequence SessionObject::sequence(Napi::Env env, std::int32_t cacheId, std::int32_t adaptersId) {
-  if (adaptersId < 0 || adaptersId >= static_cast<std::int32_t>(adapters_.size())) throw Napi::RangeError::New(env, "there are no such adapters");
-  return {cache(env, cacheId), adapters_[adaptersId]};
+  return {cache(env, cacheId), adapters(env, adaptersId)};
 }
 
 // ('float32' | 'float16' | 'int8') → number
@@ -163,33 +167,36 @@ Napi::Value SessionObject::score(const Napi::CallbackInfo& info) {
 
 Napi::Value SessionObject::mostTogether(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), open(info.Env()).mostTogether()); }
 
-// (adapters, context, followings, exact) → Float32Array of (1 + tokens that follow) × vocabulary, or null when stopped
-Napi::Value SessionObject::branches(const Napi::CallbackInfo& info) {
+// ([{ adapters, context, continuations }], exact) → { logs: Float32Array, likeliest: Uint8Array } of all tokens of continuations, or null when stopped
+Napi::Value SessionObject::judge(const Napi::CallbackInfo& info) {
   Session& session = open(info.Env());
   struct Call {
-    std::shared_ptr<const AdapterSet> adapters;
-    std::vector<std::int32_t> context;
-    std::vector<std::vector<std::int32_t>> following;
-    std::vector<float> logits;
+    std::vector<std::shared_ptr<const AdapterSet>> adapters;
+    std::vector<Question> questions;
+    Judgement out;
     bool finished = false;
   };
   auto call = std::make_shared<Call>();
-  const std::int32_t adaptersId = info[0].ToNumber().Int32Value();
-  if (adaptersId < 0 || adaptersId >= static_cast<std::int32_t>(adapters_.size())) throw Napi::RangeError::New(info.Env(), "there are no such adapters");
-  call->adapters = adapters_[adaptersId];
-  call->context = integers(info[1]);
-  const auto following = info[2].As<Napi::Array>();
-  for (std::uint32_t i = 0; i < following.Length(); ++i) call->following.push_back(integers(following.Get(i)));
-  const bool exact = info[3].ToBoolean();
+  const auto questions = info[0].As<Napi::Array>();
+  for (std::uint32_t i = 0; i < questions.Length(); ++i) {
+    const Napi::Object o = questions.Get(i).As<Napi::Object>();
+    call->adapters.push_back(adapters(info.Env(), integer(o, "adapters")));
+    Question& question = call->questions.emplace_back(Question{call->adapters.back().get(), integers(o.Get("context")), {}});
+    const Napi::Array continuations = array(o, "continuations");
+    for (std::uint32_t k = 0; k < continuations.Length(); ++k) question.continuations.push_back(integers(continuations.Get(k)));
+  }
+  const bool exact = info[1].ToBoolean();
   return driver_->submit(
-      info.This().As<Napi::Object>(),
-      [this, &session, call, exact] {
-        std::size_t rows = 1;
-        for (const auto& ids : call->following) rows += ids.size();
-        call->logits.resize(rows * model_->spec.vocabulary);
-        call->finished = session.branches(*call->adapters, call->context, call->following, call->logits.data(), exact, abort_);
-      },
-      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
+      info.This().As<Napi::Object>(), [this, &session, call, exact] { call->finished = session.judge(call->questions, call->out, exact, abort_); },
+      [call](Napi::Env env) -> Napi::Value {
+        if (!call->finished) return env.Null();
+        Napi::Object result = Napi::Object::New(env);
+        Napi::Uint8Array likeliest = Napi::Uint8Array::New(env, call->out.likeliest.size());
+        std::copy(call->out.likeliest.begin(), call->out.likeliest.end(), likeliest.Data());
+        result.Set("logs", toFloats(env, call->out.logs));
+        result.Set("likeliest", likeliest);
+        return result;
+      });
 }
 
 // (cache, adapters, ids, exact) → Float32Array of the model's width, or null when stopped

@@ -167,6 +167,20 @@ export interface AppliedAdapter {
 
 export type CacheType = 'float32' | 'float16' | 'int8'
 
+/** A context and all that may follow it. */
+export interface NativeQuestion {
+  readonly adapters: number
+  readonly context: Int32Array
+  readonly continuations: readonly Int32Array[]
+}
+
+/** What a model thinks of the tokens of all continuations, in order. */
+export interface Judgement {
+  readonly logs: Float32Array
+  /** 1 where a token is the likeliest one. */
+  readonly likeliest: Uint8Array
+}
+
 /** Caches and adapters are named by the numbers that adding them returned; adapters 0 are none. One pass runs at a time, in order. */
 export interface NativeSession {
   addCache(type: CacheType): number
@@ -180,10 +194,10 @@ export interface NativeSession {
   decode(caches: Int32Array, adapters: Int32Array, ids: Int32Array): Promise<Float32Array | null>
   /** Appends, and returns the log-probability of each token but the first. */
   score(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
-  /** Tokens that `branches` reads at most, the context and all that follow it. */
+  /** Tokens that `judge` reads at most: contexts and all that follows them, but for the last token of each continuation. */
   mostTogether(): number
-  /** Reads a context and all that may follow it in one pass, without a cache: logits of the context's last token, then of every token that follows. */
-  branches(adapters: number, context: Int32Array, following: readonly Int32Array[], exact: boolean): Promise<Float32Array | null>
+  /** Reads contexts and all that may follow each in one pass, without a cache; null when stopped. */
+  judge(questions: readonly NativeQuestion[], exact: boolean): Promise<Judgement | null>
   /** Appends, and returns the mean of the tokens' last hidden states, after the final norm. */
   meanState(cache: number, adapters: number, ids: Int32Array, exact: boolean): Promise<Float32Array | null>
   /**

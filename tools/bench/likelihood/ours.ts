@@ -18,7 +18,7 @@ try {
   await runSuites(model, [defineTask(task, records.slice(0, 1))])
   const suite = defineTask(task, records)
   const started = performance.now()
-  const { suites } = await runSuites(model, [suite])
+  const { suites } = await runSuites(model, [suite], { parallel: 8 })
   const seconds = (performance.now() - started) / 1000
   const value = (name: string) => suites[0]!.metrics.find((metric) => metric.name === name)!.value
   console.log(JSON.stringify({ questionsPerSecond: records.length / seconds, acc: value('acc'), accNorm: value('acc_norm') }))

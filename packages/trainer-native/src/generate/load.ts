@@ -68,7 +68,8 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
     threadCount(threads),
     forcedKernels(),
   )
-  const shared = scheduler(session, model.name)
+  const exact = { answers: !fast, scores: precision !== 'bfloat16' }
+  const shared = scheduler(session, model.name, exact.scores)
   const adapters = async (paths: readonly string[]): Promise<number> => {
     const list: AppliedAdapter[] = []
     for (const folder of paths) list.push(...applied(await readAdapter(folder, model.spec)))
@@ -93,7 +94,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
         }),
         tokenizer,
         contextLength,
-        exact: { answers: !fast, scores: precision !== 'bfloat16' },
+        exact,
         adapters,
       },
       first,

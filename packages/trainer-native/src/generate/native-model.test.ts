@@ -102,6 +102,25 @@ describe('scoring', () => {
     expect(await model.scoring.continuations!(context, [told, other])).toEqual(scored)
   })
 
+  test('what is asked at the same time is the same bytes, and one bad question or one that is taken back hurts no other', async () => {
+    const texts = ['the cat', 'the hat in the cat', 'sat', 'the cat and the hat']
+    const followed = [' sat', ' and the hat', ' in the hat'].map((text) => [...model.encode(text)])
+    const ask = (text: string, signal?: AbortSignal) =>
+      model.scoring.continuations!(model.encode(text), followed, signal ? { signal } : {})
+    const alone = []
+    for (const text of texts) alone.push(await ask(text))
+    const control = new AbortController()
+    const [bad, back, ...together] = await Promise.allSettled([
+      model.scoring.continuations!(model.encode('the'), [[model.scoring.vocabularySize]]),
+      ask('the', control.signal),
+      ...texts.map((text) => ask(text)),
+      control.abort(),
+    ])
+    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'TOKEN_UNKNOWN' } })
+    expect(back).toMatchObject({ status: 'rejected' })
+    expect(together.slice(0, -1)).toEqual(alone.map((value) => ({ status: 'fulfilled', value })))
+  })
+
   test('a text has a log-probability for each token but the first, as its distributions say', async () => {
     const ids = model.encode('the cat and the hat')
     const [scores, distributions] = [await model.scoring.score(ids), await model.scoring.distributions!(ids)]

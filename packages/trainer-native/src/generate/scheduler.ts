@@ -1,5 +1,5 @@
 import { QtError } from '@qt/core'
-import type { NativeSession } from '../binding.js'
+import type { Judgement, NativeQuestion, NativeSession } from '../binding.js'
 
 /** Most sequences in one pass, as native/src/generate/session.hpp. */
 const mostTogether = 64
@@ -7,6 +7,8 @@ const mostTogether = 64
 export interface Scheduler {
   /** Runs a pass of its own; rejects when its signal aborts it. */
   alone<T>(pass: () => Promise<T | null>, signal?: AbortSignal): Promise<T>
+  /** What the model thinks of continuations, in one pass with others that are asked for at the same time. */
+  judge(question: NativeQuestion, signal?: AbortSignal): Promise<Judgement>
   /** One token of one sequence, together with those of others that ask at the same time. */
   next(cache: number, adapters: number, id: number, signal?: AbortSignal): Promise<Float32Array>
   /** Says that a sequence begins to ask for tokens, until the returned function is called. */
@@ -26,6 +28,10 @@ interface Alone extends Waiting {
   /** Settles its promise; says false when the pass was stopped. */
   run(): Promise<boolean>
 }
+interface Asked extends Waiting {
+  resolve(judgement: Judgement): void
+  readonly question: NativeQuestion
+}
 interface Token extends Waiting {
   resolve(logits: Float32Array): void
   readonly cache: number
@@ -33,12 +39,18 @@ interface Token extends Waiting {
   readonly id: number
 }
 
+/** Tokens that are read of a question: the last one of a continuation is only foretold. */
+export const tokensRead = ({ context, continuations }: NativeQuestion): number =>
+  continuations.reduce((sum, { length }) => sum + Math.max(0, length - 1), context.length)
+
 /**
  * Shares one session among requests: passes run one at a time; the single tokens that sequences ask for while one runs go into the
- * next one together (continuous batching), so that weights are read once for all of them.
+ * next one together (continuous batching), as do questions, so that weights are read once for all of them. `exact` questions are
+ * judged in float32 throughout.
  */
-export function scheduler(session: NativeSession, name: string): Scheduler {
+export function scheduler(session: NativeSession, name: string, exact: boolean): Scheduler {
   const passes: Alone[] = []
+  let questions: Asked[] = []
   let tokens: Token[] = []
   let asking = 0
   let running: Promise<void> | undefined
@@ -88,13 +100,51 @@ export function scheduler(session: NativeSession, name: string): Scheduler {
     }
   }
 
+  /** The first questions, as many as fit into one pass. */
+  function takeQuestions(): Asked[] {
+    const most = session.mostTogether()
+    let [count, read] = [0, 0]
+    while (count < questions.length && (count === 0 || read + tokensRead(questions[count]!.question) <= most))
+      read += tokensRead(questions[count++]!.question)
+    return questions.splice(0, count)
+  }
+
+  async function runQuestions(batch: readonly Asked[]): Promise<void> {
+    // The pass goes on for those that still wait.
+    let waiting = batch.length
+    const leave = () => {
+      if (--waiting === 0) session.setAbort(true)
+    }
+    for (const { signal } of batch) signal?.addEventListener('abort', leave, { once: true })
+    try {
+      const judged = await session.judge(
+        batch.map(({ question }) => question),
+        exact,
+      )
+      let to = 0
+      for (const { question, signal, resolve, reject } of batch) {
+        const from = to
+        to = question.continuations.reduce((sum, { length }) => sum + length, from)
+        if (judged === null || signal?.aborted) reject(stopped(signal))
+        else resolve({ logs: judged.logs.slice(from, to), likeliest: judged.likeliest.slice(from, to) })
+      }
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    } finally {
+      for (const { signal } of batch) signal?.removeEventListener('abort', leave)
+    }
+  }
+
   async function work(): Promise<void> {
-    while (passes.length > 0 || tokens.length > 0) {
-      // Sequences that were just served ask again in the turn that follows.
-      if (asking > 1) await new Promise((resolve) => setImmediate(resolve))
+    while (passes.length > 0 || questions.length > 0 || tokens.length > 0) {
+      // Those that were just served ask again in the turn that follows.
+      if (asking > 1 || questions.length > 0) await new Promise((resolve) => setImmediate(resolve))
       session.setAbort(closed)
       const pass = passes.shift()
       if (pass && !dropped(pass)) await runAlone(pass)
+      questions = questions.filter((asked) => !dropped(asked))
+      const together = takeQuestions()
+      if (together.length > 0) await runQuestions(together)
       tokens = tokens.filter((token) => !dropped(token))
       const batch = tokens.splice(0, mostTogether)
       if (batch.length > 0) await runTokens(batch)
@@ -104,7 +154,7 @@ export function scheduler(session: NativeSession, name: string): Scheduler {
   function wake(): void {
     running ??= work().finally(() => {
       running = undefined
-      if (passes.length > 0 || tokens.length > 0) wake()
+      if (passes.length > 0 || questions.length > 0 || tokens.length > 0) wake()
     })
   }
 
@@ -123,6 +173,13 @@ export function scheduler(session: NativeSession, name: string): Scheduler {
           return result !== null
         }
         passes.push({ run, signal, reject })
+        wake()
+      }),
+    judge: (question, signal) =>
+      new Promise((resolve, reject) => {
+        const reason = refused(signal)
+        if (reason !== undefined) return reject(reason)
+        questions.push({ question, signal, resolve, reject })
         wake()
       }),
     next: (cache, adapters, id, signal) =>

@@ -1,7 +1,7 @@
-import { type Continuation, logSumExp, type Scoring } from '@qt/core'
+import { type Continuation, logSumExp, type Scoring, usageError } from '@qt/core'
 import type { NativeSession } from '../binding.js'
 import { ownCache } from './own-cache.js'
-import type { Scheduler } from './scheduler.js'
+import { type Scheduler, tokensRead } from './scheduler.js'
 
 /** Rows of logits held at once. */
 const chunk = 128
@@ -20,6 +20,13 @@ interface Options {
 /** Log-probabilities of given text, in caches of their own; float32 throughout unless the model was loaded for less. */
 export function scoring({ session, scheduler, adapters, vocabularySize, exact, requireRoom }: Options): Scoring {
   const withCache = ownCache(session, scheduler)
+  // One bad id would fail all that is judged together.
+  const requireId = (id: number): number => {
+    if (Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
+    throw usageError('TOKEN_UNKNOWN', `The token ${id} lies outside the vocabulary of ${vocabularySize}.`, {
+      actions: ["Encode the text with the model's own tokenizer."],
+    })
+  }
   return {
     vocabularySize,
     async score(ids, { signal } = {}) {
@@ -52,19 +59,15 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
     async continuations(context, continuations, { signal } = {}) {
       const longest = continuations.reduce((most, { length }) => Math.max(most, length), 1)
       requireRoom(context.length === 0 ? 0 : context.length + longest - 1)
-      // The last token of each is only foretold.
-      const following = continuations.map((ids) => Int32Array.from({ length: Math.max(0, ids.length - 1) }, (_, i) => ids[i]!))
-      const rows = following.reduce((sum, { length }) => sum + length, 0)
-      if (context.length > 0 && rows <= chunk && context.length + rows <= session.mostTogether()) {
-        const ids = Int32Array.from({ length: context.length }, (_, i) => context[i]!)
-        const logits = await scheduler.alone(() => session.branches(adapters, ids, following, exact), signal)
-        const rowAt = (row: number) => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize)
-        let row = 1
-        return continuations.map((continuation) => {
-          const judge = judgeOf(continuation)
-          if (continuation.length > 0) judge.next(rowAt(0))
-          for (let i = 1; i < continuation.length; i++) judge.next(rowAt(row++))
-          return judge.result()
+      const ids = (list: ArrayLike<number>) => Int32Array.from({ length: list.length }, (_, i) => requireId(list[i]!))
+      const question = { adapters, context: ids(context), continuations: continuations.map(ids) }
+      if (context.length > 0 && tokensRead(question) <= session.mostTogether()) {
+        const { logs, likeliest } = await scheduler.judge(question, signal)
+        let to = 0
+        return continuations.map(({ length }) => {
+          const from = to
+          to += length
+          return { logs: logs.subarray(from, to), greedy: likeliest.subarray(from, to).every((is) => is === 1) }
         })
       }
       return withCache(async (cache) => {
@@ -72,15 +75,16 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
           scheduler.alone(() => session.append(cache, adapters, ids, wanted, exact), signal)
         let first = new Float32Array(0)
         for (let from = 0; from < context.length; from += promptChunk) {
-          const part = Int32Array.from({ length: Math.min(promptChunk, context.length - from) }, (_, i) => context[from + i]!)
+          const part = question.context.subarray(from, from + promptChunk)
           first = Float32Array.from(await read(part, from + part.length === context.length ? 1 : 0))
         }
         const scored: Continuation[] = []
-        for (const [i, ids] of following.entries()) {
-          const judge = judgeOf(continuations[i]!)
-          if (continuations[i]!.length > 0) judge.next(first)
-          for (let from = 0; from < ids.length; from += chunk) {
-            const part = ids.subarray(from, Math.min(ids.length, from + chunk))
+        for (const continuation of question.continuations) {
+          const judge = judgeOf(continuation)
+          if (continuation.length > 0) judge.next(first)
+          // The last token is only foretold.
+          for (let from = 0; from < continuation.length - 1; from += chunk) {
+            const part = continuation.subarray(from, Math.min(continuation.length - 1, from + chunk))
             const logits = await read(part, part.length)
             for (let k = 0; k < part.length; k++) judge.next(logits.subarray(k * vocabularySize, (k + 1) * vocabularySize))
           }

@@ -20,7 +20,7 @@ async function open(folder: string, contextLength: number, threads = 1) {
   const { Model, Session } = binding()
   const handle = new Model(spec, tensorSources({ spec, description, ...model }), 'packed')
   const session = new Session(handle, { contextLength, bf16: false, dots: false }, threads, forcedKernels())
-  const shared = scheduler(session, 'tiny')
+  const shared = scheduler(session, 'tiny', true)
   return {
     close: shared.close,
     ...statistics({ description, session, scheduler: shared, adapters: 0, exact: true, contextLength }),

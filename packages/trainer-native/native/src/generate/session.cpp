@@ -8,7 +8,8 @@ namespace qt {
 namespace {
 
 constexpr std::int32_t fewTokens = 8;       // up to here weights are met row by row, beyond it in tiles
-constexpr std::int32_t scoredTogether = 64; // rows of logits held at once when only some of their numbers are wanted
+constexpr std::int32_t heldLogits = 1 << 23; // at once, when only some of their numbers are wanted
+constexpr std::int32_t fewestScored = 64;    // rows of them nevertheless
 
 }  // namespace
 
@@ -20,6 +21,7 @@ Session::Session(const Model& model, const SessionOptions& options, ThreadPool& 
       kernels_(kernels),
       dots_(dotKernels(kernels)),
       chunk_(spec_.ffn > 8192 ? 256 : 512),
+      scoredTogether_(std::clamp(heldLogits / spec_.vocabulary, fewestScored, chunk_)),
       rotary_(spec_, options.contextLength) {
   const std::size_t d = spec_.dModel, attention = spec_.attentionWidth(), kv = spec_.kvWidth(), ffn = spec_.ffn, rows = chunk_;
   const std::size_t widest = std::max({d, attention, ffn});
@@ -49,8 +51,12 @@ void Session::requireRoom(const KvCache& cache, std::int32_t count) const {
   if (count > cache.contextLength() - cache.length() || count > options_.contextLength - cache.length()) throw std::runtime_error("the context is full");
 }
 
-void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position) {
+void Session::requireId(std::int32_t id) const {
   if (id < 0 || id >= spec_.vocabulary) throw std::runtime_error("a token id lies outside the vocabulary");
+}
+
+void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position) {
+  requireId(id);
   std::vector<float> decoded(static_cast<std::size_t>(spec_.dModel) + 256);
   kernels_.decodeRow(model_.embedding, id, decoded.data());
   float* x = x_.data() + static_cast<std::size_t>(row) * spec_.dModel;
@@ -119,11 +125,11 @@ bool Session::score(KvCache& cache, const AdapterSet& adapters, const std::int32
                     const std::atomic<bool>& abort) {
   if (count < 2) throw std::runtime_error("a text of one token has no log-probabilities");
   const std::size_t vocabulary = spec_.vocabulary;
-  logits_.resize(scoredTogether * vocabulary);
+  logits_.resize(scoredTogether_ * vocabulary);
   return pass(cache, adapters, ids, count, exact, abort, [&](std::int32_t first, std::int32_t rows) {
     const std::int32_t wanted = std::min(rows, count - 1 - first);
-    for (std::int32_t at = 0; at < wanted; at += scoredTogether) {
-      const std::int32_t some = std::min(scoredTogether, wanted - at);
+    for (std::int32_t at = 0; at < wanted; at += scoredTogether_) {
+      const std::int32_t some = std::min(scoredTogether_, wanted - at);
       logits(at, some, logits_.data());
       pool_.run(some, [&](std::int64_t i, int) {
         bool correct;
@@ -133,41 +139,84 @@ bool Session::score(KvCache& cache, const AdapterSet& adapters, const std::int32
   });
 }
 
-bool Session::branches(const AdapterSet& adapters, const std::vector<std::int32_t>& context, const std::vector<std::vector<std::int32_t>>& following,
-                       float* out, bool exact, const std::atomic<bool>& abort) {
-  const auto before = static_cast<std::int32_t>(context.size());
-  std::size_t all = context.size(), longest = 0;
-  for (const auto& ids : following) {
-    all += ids.size();
-    longest = std::max(longest, ids.size());
+bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool exact, const std::atomic<bool>& abort) {
+  const auto rowsOf = [](const std::vector<std::int32_t>& continuation) { return continuation.empty() ? 0 : static_cast<std::int32_t>(continuation.size()) - 1; };
+  std::size_t all = 0;
+  for (const Question& q : questions) {
+    std::int32_t longest = 0;
+    all += q.context.size();
+    for (const auto& ids : q.continuations) {
+      all += rowsOf(ids);
+      longest = std::max(longest, rowsOf(ids));
+    }
+    if (q.context.empty()) throw std::runtime_error("no context");
+    if (q.context.size() + longest > static_cast<std::size_t>(options_.contextLength)) throw std::runtime_error("the context is full");
   }
-  if (before == 0 || all > static_cast<std::size_t>(chunk_)) throw std::runtime_error("no context, or more tokens than are read together");
-  if (context.size() + longest > static_cast<std::size_t>(options_.contextLength)) throw std::runtime_error("the context is full");
+  if (all > static_cast<std::size_t>(chunk_)) throw std::runtime_error("more tokens than are read together");
   exact_ = exact;
   tiled_ = true;
   products_.bf16 = options_.bf16 && !exact;
   rows_ = 0;
   segments_.clear();
-  const auto place = [&](KvCache& cache, const std::vector<std::int32_t>& ids) {
-    segments_.push_back({&cache, &adapters, rows_, static_cast<std::int32_t>(ids.size())});
-    for (const std::int32_t id : ids) {
-      embed(rows_, id, cache.length() + rows_ - segments_.back().begin);
-      ++rows_;
-    }
+  const auto place = [&](KvCache& cache, const AdapterSet* adapters, const std::int32_t* ids, std::int32_t count) {
+    segments_.push_back({&cache, adapters, rows_, count});
+    for (std::int32_t i = 0; i < count; ++i) embed(rows_++, ids[i], cache.length() + i);
   };
-  KvCache own(spec_, CacheType::F32, before);
-  place(own, context);
-  std::vector<std::unique_ptr<KvCache>> heirs;
-  for (const auto& ids : following) {
-    if (ids.empty()) continue;
-    heirs.push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before + static_cast<std::int32_t>(ids.size())));
-    heirs.back()->grow(before);
-    place(*heirs.back(), ids);
+  // A token, and which of the states that foretell anything foretells it.
+  struct Foretold {
+    std::int32_t state, id;
+  };
+  std::vector<Foretold> foretold;
+  std::vector<std::int32_t> states;  // their rows, in ascending order
+  using Caches = std::vector<std::unique_ptr<KvCache>>;
+  Caches own;
+  std::vector<Caches> heirs(questions.size());
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Question& q = questions[i];
+    const auto before = static_cast<std::int32_t>(q.context.size()), ofContext = static_cast<std::int32_t>(states.size());
+    own.push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before));
+    place(*own.back(), q.adapters, q.context.data(), before);
+    segments_.back().heirs = &heirs[i];
+    states.push_back(rows_ - 1);
+    for (const auto& ids : q.continuations) {
+      for (const std::int32_t id : ids) requireId(id);
+      if (ids.empty()) continue;
+      foretold.push_back({ofContext, ids[0]});
+      const std::int32_t rows = rowsOf(ids);
+      if (rows == 0) continue;
+      heirs[i].push_back(std::make_unique<KvCache>(spec_, CacheType::F32, before + rows));
+      heirs[i].back()->grow(before);
+      for (std::int32_t k = 0; k < rows; ++k) {
+        foretold.push_back({static_cast<std::int32_t>(states.size()), ids[k + 1]});
+        states.push_back(rows_ + k);
+      }
+      place(*heirs[i].back(), q.adapters, ids.data(), rows);
+    }
   }
-  segments_[0].heirs = &heirs;
-  const bool finished = layers(abort);
-  if (finished) logits(before - 1, rows_ - before + 1, out);
-  return finished;
+  if (!layers(abort)) return false;
+
+  finalStates(0, rows_);
+  const std::size_t vocabulary = spec_.vocabulary, d = spec_.dModel;
+  for (std::size_t i = 0; i < states.size(); ++i) std::memmove(hidden_.data() + i * d, hidden_.data() + states[i] * d, d * sizeof(float));
+  out.logs.resize(foretold.size());
+  out.likeliest.resize(foretold.size());
+  logits_.resize(scoredTogether_ * vocabulary);
+  const auto count = static_cast<std::int32_t>(states.size());
+  for (std::int32_t first = 0; first < count; first += scoredTogether_) {
+    const std::int32_t some = std::min(scoredTogether_, count - first);
+    // In tiles even when it is one row, so that nothing depends on what is asked together.
+    multiplyTiles(model_.output, hidden_.data() + first * d, some, logits_.data(), 1.0f, false, false);
+    if (spec_.logitSoftcap != 0.0f) kernels_.softcap(logits_.data(), static_cast<std::int64_t>(some) * spec_.vocabulary, spec_.logitSoftcap);
+    pool_.run(static_cast<std::int64_t>(foretold.size()), [&](std::int64_t i, int) {
+      const auto [state, id] = foretold[i];
+      if (state < first || state >= first + some) return;
+      float* row = logits_.data() + (state - first) * vocabulary;
+      bool highest;
+      out.logs[i] = -kernels_.crossEntropy(row, spec_.vocabulary, id, 1.0f, 0.0f, false, 0.0f, &highest);
+      out.likeliest[i] = highest && std::find(row, row + id, row[id]) == row + id;
+    });
+  }
+  return true;
 }
 
 bool Session::meanState(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean, bool exact,

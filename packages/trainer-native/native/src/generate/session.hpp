@@ -27,6 +27,19 @@ struct SessionOptions {
   bool dots = false;  // multiply single tokens in 8 bits with weights that are stored in blocks
 };
 
+// A context and all that may follow it.
+struct Question {
+  const AdapterSet* adapters;
+  std::vector<std::int32_t> context;
+  std::vector<std::vector<std::int32_t>> continuations;
+};
+
+// What a model thinks of each token of a text.
+struct Judgement {
+  std::vector<float> logs;               // log p, given all before it
+  std::vector<std::uint8_t> likeliest;   // whether it is the likeliest one there, the first of those that are equally likely
+};
+
 // One token of one sequence.
 struct DecodeItem {
   KvCache* cache;
@@ -54,10 +67,9 @@ class Session {
   bool score(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logProbabilities, bool exact,
              const std::atomic<bool>& abort);
 
-  // Reads a context and, in the same pass, what may follow it, each by itself: weights are met once. Writes the logits of the context's last
-  // token and of every token that follows, in order. All of them are at most `mostTogether` tokens.
-  bool branches(const AdapterSet& adapters, const std::vector<std::int32_t>& context, const std::vector<std::vector<std::int32_t>>& following, float* logits,
-                bool exact, const std::atomic<bool>& abort);
+  // Reads contexts and, in the same pass, what may follow each, each by itself: weights are met once for all of them. Says what to think of the
+  // tokens of all continuations, in order. They have at most `mostTogether` tokens, of which the last of a continuation is not one.
+  bool judge(const std::vector<Question>& questions, Judgement& out, bool exact, const std::atomic<bool>& abort);
   std::int32_t mostTogether() const { return chunk_; }
 
   // Appends tokens and writes the mean of their last hidden states (after the final norm), [dModel].
@@ -90,6 +102,7 @@ class Session {
   bool layers(const std::atomic<bool>& abort);
   void block(int layer);
   void finalStates(std::int32_t first, std::int32_t count);
+  void requireId(std::int32_t id) const;
   void logits(std::int32_t first, std::int32_t count, float* out);
 
   void normalise(const float* x, const float* weight, float* out);
@@ -122,7 +135,8 @@ class Session {
   ThreadPool& pool_;
   const KernelTable& kernels_;
   const DotKernels& dots_;
-  std::int32_t chunk_;  // tokens of a prompt taken at once
+  std::int32_t chunk_;           // tokens of a prompt taken at once
+  std::int32_t scoredTogether_;  // rows of logits held at once when only some of their numbers are wanted
 
   // The pass at hand.
   std::vector<Segment> segments_;
