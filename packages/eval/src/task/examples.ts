@@ -46,19 +46,29 @@ export function shotsBefore(task: Task, records: readonly Fields[], own: readonl
   const before = (at: number) => instruction.text(records[at]!)
   if (count === 0) return before
   const source = own ?? records
-  const others = own === undefined ? records.length - 1 : own.length
-  if (others < count)
+  const by = template(task.shots?.by ?? '', 'shots.by')
+  const order = seed === undefined ? source.map((_, i) => i) : [...permutation(source.length, seed, 'sample', 0)]
+  const groups = new Map<string, number[]>()
+  for (const i of order) {
+    const group = by.text(source[i]!)
+    groups.get(group)?.push(i) ?? groups.set(group, [i])
+  }
+  const groupOf = (fields: Fields): readonly number[] => groups.get(by.text(fields)) ?? []
+  for (const fields of records) {
+    const others = groupOf(fields).length - (own === undefined ? 1 : 0)
+    if (others >= count) continue
+    const like = task.shots?.by === undefined ? '' : ` with ${JSON.stringify(by.text(fields))} for shots.by`
     throw usageError(
       'EVAL_TASK_INVALID',
-      `The task ${task.name} wants ${count} shots, but there are only ${others} records for them.`,
+      `The task ${task.name} wants ${count} shots, but there are only ${others} records${like} for them.`,
       {
         where: { field: 'shots.count' },
         actions: [`Ask for ${others} or fewer.`, 'Name more records for them in shots.data.'],
       },
     )
+  }
   const { prompt, choices, contexts, continuation, answers, delimiter } = texts(task)
   const shown = task.shots?.answer === undefined ? undefined : template(task.shots.answer, 'shots.answer')
-  const order = seed === undefined ? source.map((_, i) => i) : [...permutation(source.length, seed, 'sample', 0)]
   const solved = new Map<number, string>()
   /** The question with its answer; with `contexts` the right context is part of the question, and what continues it the answer. */
   const solve = (i: number): string => {
@@ -73,7 +83,9 @@ export function shotsBefore(task: Task, records: readonly Fields[], own: readonl
     return text
   }
   return (at) => {
-    const chosen = order.filter((i) => own !== undefined || i !== at).slice(0, count)
+    // One more, for the record itself may be among them.
+    const first = groupOf(records[at]!).slice(0, count + 1)
+    const chosen = first.filter((i) => own !== undefined || i !== at).slice(0, count)
     return before(at) + chosen.map((i) => `${solved.get(i) ?? solve(i)}${separator}`).join('')
   }
 }

@@ -244,6 +244,29 @@ test('the instruction is a template over the record in question', async () => {
   expect(prompt).toBe('About fire.\n\nQ1 A1\n\nQ2')
 })
 
+test('shots are of the same kind as the question where the task says so', async () => {
+  const records = ['tea', 'war', 'tea', 'war', 'tea'].map((subject, i) => ({
+    subject,
+    question: `${subject}${i}`,
+    answer: 'yes',
+  }))
+  const byTask = {
+    name: 'by',
+    kind: 'likelihood',
+    prompt: '{{question}}',
+    answer: '{{answer}}',
+    shots: { count: 1, by: '{{subject}}', separator: '|' },
+  } as const
+  const model = textModel(() => ({ logLikelihood: 0, greedy: true }))
+  const prompts = async (count: number, own?: readonly Record<string, string>[]) => {
+    const { items } = defineTask({ ...byTask, shots: { ...byTask.shots, count } }, records, own)
+    return Promise.all(items.map(async (item) => (await item.measure(model, { seed: 1 })).prompt))
+  }
+  expect(await prompts(1)).toEqual(['tea2yes|tea0', 'war3yes|war1', 'tea0yes|tea2', 'war1yes|war3', 'tea0yes|tea4'])
+  await expect(prompts(2)).rejects.toThrow(/only 1 records with "war"/)
+  await expect(prompts(1, records.slice(0, 1))).rejects.toThrow(/only 0 records with "war"/)
+})
+
 test('fewer records than shots are an error, and a limit changes no prompt', async () => {
   const data = join(folder, 'few.jsonl')
   const records = Array.from({ length: 3 }, (_, i) => ({ goal: `goal ${i}`, sol1: 'a', sol2: 'b', label: 0 }))

@@ -43,6 +43,8 @@ export const taskSchema = z.strictObject({
       separator: z.string().default('\n\n'),
       /** The answer as a shot shows it; left out: the right answer. */
       answer: z.string().optional(),
+      /** Only records for which this has the same value as for the one asked: `{{subject}}`. */
+      by: z.string().optional(),
       /** Draws them; left out: the first ones. */
       seed: z.number().int().min(0).optional(),
     })
