@@ -73,7 +73,7 @@ export const evalRun = defineVerb({
     parallel: {
       type: 'number',
       value: 'N',
-      description: 'Items at the same time (default 1; behind a server 4). Likelihood tasks go faster with 8.',
+      description: 'Items at the same time (default 1; behind a server 4). With 8 a local model reads short questions together.',
     },
     seed: { type: 'number', description: 'The same seed gives the same run (default 1).' },
     name: { type: 'text', description: 'What reports call the model; left out: its own name, and its adapters.' },

@@ -51,19 +51,21 @@ export function shotsBefore(task: Task, records: readonly Fields[], own: readonl
   const groups = new Map<string, number[]>()
   for (const i of order) {
     const group = by.text(source[i]!)
-    groups.get(group)?.push(i) ?? groups.set(group, [i])
+    const list = groups.get(group)
+    if (list === undefined) groups.set(group, [i])
+    else list.push(i)
   }
   const groupOf = (fields: Fields): readonly number[] => groups.get(by.text(fields)) ?? []
-  for (const fields of records) {
-    const others = groupOf(fields).length - (own === undefined ? 1 : 0)
-    if (others >= count) continue
-    const like = task.shots?.by === undefined ? '' : ` with ${JSON.stringify(by.text(fields))} for shots.by`
+  const others = records.map((fields) => groupOf(fields).length - (own === undefined ? 1 : 0))
+  const fewest = others.reduce((least, number) => Math.min(least, number), Number.POSITIVE_INFINITY)
+  if (fewest < count) {
+    const group = task.shots?.by === undefined ? '' : ` of the group ${JSON.stringify(by.text(records[others.indexOf(fewest)]!))}`
     throw usageError(
       'EVAL_TASK_INVALID',
-      `The task ${task.name} wants ${count} shots, but there are only ${others} records${like} for them.`,
+      `The task ${task.name} wants ${count} shots, but there are only ${fewest} records${group} for them.`,
       {
         where: { field: 'shots.count' },
-        actions: [`Ask for ${others} or fewer.`, 'Name more records for them in shots.data.'],
+        actions: [`Ask for ${fewest} or fewer.`, 'Name more records for them in shots.data.'],
       },
     )
   }

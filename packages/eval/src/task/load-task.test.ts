@@ -263,8 +263,8 @@ test('shots are of the same kind as the question where the task says so', async 
     return Promise.all(items.map(async (item) => (await item.measure(model, { seed: 1 })).prompt))
   }
   expect(await prompts(1)).toEqual(['tea2yes|tea0', 'war3yes|war1', 'tea0yes|tea2', 'war1yes|war3', 'tea0yes|tea4'])
-  await expect(prompts(2)).rejects.toThrow(/only 1 records with "war"/)
-  await expect(prompts(1, records.slice(0, 1))).rejects.toThrow(/only 0 records with "war"/)
+  await expect(prompts(2)).rejects.toThrow(/only 1 records of the group "war"/)
+  await expect(prompts(1, records.slice(0, 1))).rejects.toThrow(/only 0 records of the group "war"/)
 })
 
 test('fewer records than shots are an error, and a limit changes no prompt', async () => {

@@ -68,8 +68,8 @@ test('an answer ends where the context does', async () => {
 describe('scoring', () => {
   const groups = [
     ['read in one pass', [[' sat'], [' and the hat', ' sat', ' in the hat and the cat', '']]],
-    // More rows than are held at once, so each goes into the cache by itself.
-    ['read one by one', [Array.from({ length: 60 }, () => ' in the hat'), [' and the hat', ' in the hat and the cat']]],
+    // More tokens than are read together, so each goes into the cache by itself.
+    ['read one by one', [Array.from({ length: 140 }, () => ' in the hat'), [' and the hat', ' in the hat and the cat']]],
   ] as const
   test.each(groups)('continuations that are %s are scored as each whole text is', async (_, lists) => {
     const context = model.encode('the cat')
@@ -116,9 +116,26 @@ describe('scoring', () => {
       ...texts.map((text) => ask(text)),
       control.abort(),
     ])
-    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'TOKEN_UNKNOWN' } })
+    expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'TOKENIZER_UNKNOWN_ID' } })
     expect(back).toMatchObject({ status: 'rejected' })
     expect(together.slice(0, -1)).toEqual(alone.map((value) => ({ status: 'fulfilled', value })))
+  })
+
+  test('who stops a pass stops no other, and one signal stops all that share it', async () => {
+    const context = model.encode('the cat')
+    const followed = Array.from({ length: 60 }, () => [...model.encode(' in the hat')])
+    const expected = await model.generate('the cat', greedy)
+    for (let round = 0; round < 20; round++) {
+      const control = new AbortController()
+      const asked = Array.from({ length: 3 }, () => model.scoring.continuations!(context, followed, { signal: control.signal }))
+      const settled = Promise.allSettled(asked)
+      const said = model.generate('the cat', greedy)
+      await new Promise((resolve) => setTimeout(resolve, round / 4))
+      control.abort()
+      for (const { status, ...rest } of await settled)
+        if (status === 'rejected') expect(rest).toMatchObject({ reason: { name: 'AbortError' } })
+      expect(await said).toEqual(expected)
+    }
   })
 
   test('a text has a log-probability for each token but the first, as its distributions say', async () => {

@@ -1,8 +1,8 @@
 import { QtError } from '@qt/core'
 import type { Judgement, NativeQuestion, NativeSession } from '../binding.js'
 
-/** Most sequences in one pass, as native/src/generate/session.hpp. */
-const mostTogether = 64
+/** Most sequences in one pass of single tokens, as native/src/generate/session.hpp. */
+const mostSequences = 64
 
 export interface Scheduler {
   /** Runs a pass of its own; rejects when its signal aborts it. */
@@ -14,6 +14,8 @@ export interface Scheduler {
   /** Says that a sequence begins to ask for tokens, until the returned function is called. */
   enter(): () => void
   readonly closed: boolean
+  /** Tokens of questions that go into one pass at most. */
+  readonly tokensTogether: number
   /** Resolves when the model is closed. */
   readonly closing: Promise<void>
   wasClosed(): QtError
@@ -49,6 +51,7 @@ export const tokensRead = ({ context, continuations }: NativeQuestion): number =
  * judged in float32 throughout.
  */
 export function scheduler(session: NativeSession, name: string, exact: boolean): Scheduler {
+  const tokensTogether = session.mostTogether()
   const passes: Alone[] = []
   let questions: Asked[] = []
   let tokens: Token[] = []
@@ -102,18 +105,16 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
 
   /** The first questions, as many as fit into one pass. */
   function takeQuestions(): Asked[] {
-    const most = session.mostTogether()
     let [count, read] = [0, 0]
-    while (count < questions.length && (count === 0 || read + tokensRead(questions[count]!.question) <= most))
+    while (count < questions.length && (count === 0 || read + tokensRead(questions[count]!.question) <= tokensTogether))
       read += tokensRead(questions[count++]!.question)
     return questions.splice(0, count)
   }
 
   async function runQuestions(batch: readonly Asked[]): Promise<void> {
     // The pass goes on for those that still wait.
-    let waiting = batch.length
     const leave = () => {
-      if (--waiting === 0) session.setAbort(true)
+      if (batch.every(({ signal }) => signal?.aborted)) session.setAbort(true)
     }
     for (const { signal } of batch) signal?.addEventListener('abort', leave, { once: true })
     try {
@@ -135,19 +136,30 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
     }
   }
 
+  /** Before each pass: who stopped the one before stops no other. */
+  const mayRun = () => session.setAbort(closed)
+
   async function work(): Promise<void> {
     while (passes.length > 0 || questions.length > 0 || tokens.length > 0) {
       // Those that were just served ask again in the turn that follows.
       if (asking > 1 || questions.length > 0) await new Promise((resolve) => setImmediate(resolve))
-      session.setAbort(closed)
       const pass = passes.shift()
-      if (pass && !dropped(pass)) await runAlone(pass)
+      if (pass && !dropped(pass)) {
+        mayRun()
+        await runAlone(pass)
+      }
       questions = questions.filter((asked) => !dropped(asked))
       const together = takeQuestions()
-      if (together.length > 0) await runQuestions(together)
+      if (together.length > 0) {
+        mayRun()
+        await runQuestions(together)
+      }
       tokens = tokens.filter((token) => !dropped(token))
-      const batch = tokens.splice(0, mostTogether)
-      if (batch.length > 0) await runTokens(batch)
+      const batch = tokens.splice(0, mostSequences)
+      if (batch.length > 0) {
+        mayRun()
+        await runTokens(batch)
+      }
     }
   }
 
@@ -198,6 +210,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
     get closed() {
       return closed
     },
+    tokensTogether,
     closing,
     wasClosed,
     async close() {

@@ -20,11 +20,14 @@ interface Options {
 /** Log-probabilities of given text, in caches of their own; float32 throughout unless the model was loaded for less. */
 export function scoring({ session, scheduler, adapters, vocabularySize, exact, requireRoom }: Options): Scoring {
   const withCache = ownCache(session, scheduler)
-  // One bad id would fail all that is judged together.
-  const requireId = (id: number): number => {
-    if (Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
-    throw usageError('TOKEN_UNKNOWN', `The token ${id} lies outside the vocabulary of ${vocabularySize}.`, {
-      actions: ["Encode the text with the model's own tokenizer."],
+  /** Ids [first, last), all of which the model has: one bad id would fail all that is judged together. */
+  function known(ids: ArrayLike<number>, first = 0, last = ids.length): Int32Array {
+    return Int32Array.from({ length: last - first }, (_, i) => {
+      const id = ids[first + i]!
+      if (Number.isInteger(id) && id >= 0 && id < vocabularySize) return id
+      throw usageError('TOKENIZER_UNKNOWN_ID', `The token ${id} lies outside the vocabulary of ${vocabularySize}.`, {
+        actions: ["Encode the text with the model's own tokenizer."],
+      })
     })
   }
   return {
@@ -33,7 +36,7 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
       requireRoom(ids.length - 1 || ids.length)
       const out = new Float32Array(ids.length).fill(Number.NaN)
       if (ids.length < 2) return out
-      const part = Int32Array.from({ length: ids.length }, (_, i) => ids[i]!)
+      const part = known(ids)
       return withCache(async (cache) => {
         out.set(await scheduler.alone(() => session.score(cache, adapters, part, exact), signal), 1)
         return out
@@ -44,7 +47,7 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
       const out = new Float32Array(ids.length * vocabularySize)
       return withCache(async (cache) => {
         for (let first = 0; first < ids.length; first += chunk) {
-          const part = Int32Array.from({ length: Math.min(chunk, ids.length - first) }, (_, i) => ids[first + i]!)
+          const part = known(ids, first, Math.min(ids.length, first + chunk))
           const logits = await scheduler.alone(() => session.append(cache, adapters, part, part.length, exact), signal)
           for (let i = 0; i < part.length; i++) {
             const from = logits.subarray(i * vocabularySize, (i + 1) * vocabularySize)
@@ -59,9 +62,8 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
     async continuations(context, continuations, { signal } = {}) {
       const longest = continuations.reduce((most, { length }) => Math.max(most, length), 1)
       requireRoom(context.length === 0 ? 0 : context.length + longest - 1)
-      const ids = (list: ArrayLike<number>) => Int32Array.from({ length: list.length }, (_, i) => requireId(list[i]!))
-      const question = { adapters, context: ids(context), continuations: continuations.map(ids) }
-      if (context.length > 0 && tokensRead(question) <= session.mostTogether()) {
+      const question = { adapters, context: known(context), continuations: continuations.map((ids) => known(ids)) }
+      if (context.length > 0 && tokensRead(question) <= scheduler.tokensTogether) {
         const { logs, likeliest } = await scheduler.judge(question, signal)
         let to = 0
         return continuations.map(({ length }) => {
