@@ -47,6 +47,44 @@ const endsInWord = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u
 const startsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
 const isSpace = (unit: number) => /\p{White_Space}/u.test(String.fromCharCode(unit))
 
+/** So many different first characters are looked for by the run-time's own search, which beats a loop. */
+const fewFirsts = 4
+
+/** Gives for a text the first place from `i` on where one of these may begin, its length if there is none. */
+function startFinder(contents: readonly string[]): (source: string) => (i: number) => number {
+  const firsts = [...new Set(contents.map((content) => content.charAt(0)))]
+  const single = new Set(contents.filter((content) => content.length === 1).map((content) => content.charCodeAt(0)))
+  const twoUnits = (source: string, i: number) => source.charCodeAt(i) * 0x10000 + source.charCodeAt(i + 1)
+  const begins = new Set(contents.map((content) => twoUnits(content, 0)))
+  const mayBegin = (source: string, i: number) => begins.has(twoUnits(source, i)) || single.has(source.charCodeAt(i))
+  if (firsts.length > fewFirsts) {
+    const starts = new Uint8Array(0x10000)
+    for (const first of firsts) starts[first.charCodeAt(0)] = 1
+    return (source) => (from) => {
+      let i = from
+      while (i < source.length && !(starts[source.charCodeAt(i)] === 1 && mayBegin(source, i))) i++
+      return i
+    }
+  }
+  return (source) => {
+    const places = firsts.map(() => -1)
+    return (from) => {
+      for (let i = from; ; i++) {
+        let least = source.length
+        for (const [n, first] of firsts.entries()) {
+          if (places[n]! < i) {
+            const place = source.indexOf(first, i)
+            places[n] = place < 0 ? source.length : place
+          }
+          if (places[n]! < least) least = places[n]!
+        }
+        i = least
+        if (i >= source.length || mayBegin(source, i)) return i
+      }
+    }
+  }
+}
+
 /** The leftmost token first, of those at one place the longest. */
 export function findTokens(
   added: readonly AddedToken[],
@@ -66,8 +104,7 @@ export function findTokens(
   if (byContent.size === 0) return (source, on) => source !== '' && on.text(0, source.length)
 
   const longestFirst = new Map([...lengths].map(([unit, set]) => [unit, [...set].sort((a, b) => b - a)] as const))
-  const starts = new Uint8Array(0x10000)
-  for (const unit of lengths.keys()) starts[unit] = 1
+  const nextStart = startFinder([...byContent.keys()])
   const tokenAt = (source: string, i: number): { token: AddedToken; length: number } | undefined => {
     for (const length of longestFirst.get(source.charCodeAt(i)) ?? []) {
       const token = byContent.get(source.slice(i, i + length))
@@ -77,9 +114,8 @@ export function findTokens(
   }
   return (source, on) => {
     let done = 0
-    for (let i = 0; i < source.length; i++) {
-      const unit = source.charCodeAt(i)
-      if (starts[unit] === 0) continue
+    const next = nextStart(source)
+    for (let i = next(0); i < source.length; i = next(i + 1)) {
       const match = tokenAt(source, i)
       if (match === undefined) continue
       const { token } = match

@@ -12,6 +12,7 @@ import { type CutStep, preTokenizer } from './pre-tokenize.js'
 import type { EncodeBatchOptions, EncodeInput, TextTokenizer } from './text-tokenizer.js'
 import { wellFormed } from './unicode.js'
 import type { Vocabulary } from './vocabulary.js'
+import { byteEncoder, type EncodeText } from './wasm/byte-encoder.js'
 
 /** Everything a tokenizer consists of, whatever file it came from. */
 export interface Parts {
@@ -31,11 +32,43 @@ export interface Parts {
 
 type Segment = (text: string, leading: boolean, first: boolean, out: Ids) => void
 
+/** False: nothing was done, the words are to be cut and encoded one by one. */
+type FastEncoder = (text: string, out: Ids) => boolean
+
+/** So many characters are encoded in JavaScript before the tables of the faster encoder are worth making. */
+const worthTables = 1 << 16
+
+/** The encoder in WebAssembly, for byte-level vocabularies whose words a known pattern cuts; undefined for all others. */
+function fastEncoder({ steps, model }: Parts): FastEncoder | undefined {
+  const [step, ...rest] = steps.filter(({ rewrite, scan }) => rewrite !== undefined || scan !== undefined)
+  const rules = rest.length === 0 && step?.rewrite === undefined ? step?.scan?.rules : undefined
+  const { byteMerges } = model
+  if (rules === undefined || byteMerges === undefined) return undefined
+  let seen = 0
+  let encode: EncodeText | undefined
+  return (text, out) => {
+    if (seen > worthTables) {
+      encode?.(text, out)
+      return encode !== undefined
+    }
+    seen += text.length
+    if (seen > worthTables) encode = byteEncoder(model, byteMerges, rules)
+    encode?.(text, out)
+    return encode !== undefined
+  }
+}
+
 /** From one stretch of text between added tokens to ids; tokens to be found after normalisation are found here. */
-function segmentEncoder({ normalize, steps, model }: Parts, added: readonly AddedToken[]): Segment {
+function segmentEncoder(
+  { normalize, steps, model }: Parts,
+  added: readonly AddedToken[],
+  fast: FastEncoder | undefined,
+): Segment {
   const cut = preTokenizer(steps)
   const words: Segment = (text, _leading, first, out) => {
-    cut(text, 0, text.length, first, (word, from, to) => {
+    if (fast?.(text, out)) return
+    const whole = fast ? wellFormed(text) : text
+    cut(whole, 0, whole.length, first, (word, from, to) => {
       if (to > from) model.encode(word, from, to, out)
     })
   }
@@ -52,8 +85,8 @@ function segmentEncoder({ normalize, steps, model }: Parts, added: readonly Adde
   }
 }
 
-function encoderFor(parts: Parts, added: readonly AddedToken[]): (text: string, out: Ids) => void {
-  const segment = segmentEncoder(parts, added)
+function encoderFor(parts: Parts, added: readonly AddedToken[], fast: FastEncoder | undefined): EncodeText {
+  const segment = segmentEncoder(parts, added, fast)
   const find = findTokens(added.filter((token) => !token.normalized || parts.normalize === undefined))
   return (text, out) => {
     let leading = true
@@ -74,11 +107,16 @@ function encoderFor(parts: Parts, added: readonly AddedToken[]): (text: string, 
 export function assemble(parts: Parts): TextTokenizer {
   const { vocabulary, added, frame, detokenizer } = parts
   const { tokens, ids } = vocabulary
+  const fast = fastEncoder(parts)
+  // The fast encoder mends lone surrogates by itself.
+  const mendsText =
+    fast !== undefined && parts.normalize === undefined && !added.some(({ content }) => content.includes('\ufffd'))
   const encodePlain = encoderFor(
     parts,
     added.filter((token) => !token.special),
+    fast,
   )
-  const encodeSpecial = encoderFor(parts, added)
+  const encodeSpecial = encoderFor(parts, added, fast)
   const addedIds = new Set(added.map((token) => token.id))
   const specialIds = new Set(added.filter((token) => token.special).map((token) => token.id))
 
@@ -140,9 +178,9 @@ export function assemble(parts: Parts): TextTokenizer {
     chatTemplate: parts.chatTemplate,
 
     encode(text, { special = false } = {}) {
-      const out = new Ids(text.length >> 1)
+      const out = new Ids(text.length >> 2)
       const encode = special ? encodeSpecial : encodePlain
-      encode(wellFormed(text), out)
+      encode(mendsText ? text : wellFormed(text), out)
       return special ? framed(out.toArray(), frame) : out.toArray()
     },
 

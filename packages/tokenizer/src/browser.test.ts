@@ -21,7 +21,8 @@ it('is bundled for a browser, and gives the same ids there with nothing of Node 
     logLevel: 'silent',
   })
   const json = await trainBpe(expected.training.texts, { vocabularySize: 500 })
-  const texts = [...expected.training.texts, 'Grüß 🎲 \u0000']
+  // Long enough for the encoder in WebAssembly.
+  const texts = [...expected.training.texts, 'Grüß 🎲 \u0000', 'Grüß 🎲, I search the altar\n'.repeat(5000), 'Grüß 🎲']
   const context = {
     atob,
     TextEncoder,

@@ -1,3 +1,5 @@
+const worthKeeping = 1 << 16
+
 /** A growing list of token ids. */
 export class Ids {
   private data: Uint32Array
@@ -21,6 +23,13 @@ export class Ids {
     this.length = n
   }
 
+  /** Appends them all; for few `append` is faster. */
+  appendAll(list: Uint32Array): void {
+    if (this.length + list.length > this.data.length) this.reserve(list.length)
+    this.data.set(list, this.length)
+    this.length += list.length
+  }
+
   private reserve(more: number): void {
     const grown = new Uint32Array(Math.max(this.data.length * 2, this.length + more))
     grown.set(this.data)
@@ -31,7 +40,9 @@ export class Ids {
     return this.data[index]!
   }
 
+  /** Ends the list: what is nearly full is given away as it is, since new memory costs more than it looks. */
   toArray(): Uint32Array {
-    return this.data.slice(0, this.length)
+    const { data, length } = this
+    return length > worthKeeping && length * 4 > data.length * 3 ? data.subarray(0, length) : data.slice(0, length)
   }
 }

@@ -1,5 +1,14 @@
 /** Cuts `text[from, to)` into consecutive pieces; some scans leave parts of it out. */
-export type Scan = (text: string, from: number, to: number, emit: Emit) => void
+export interface Scan {
+  (text: string, from: number, to: number, emit: Emit): void
+  /** The pattern, where it is one of those that the encoder in WebAssembly knows. */
+  readonly rules?: WordRules
+}
+
+/** The pattern of GPT-2, or one of the family of Llama 3's. */
+export type WordRules =
+  | { readonly kind: 'gpt2' }
+  | { readonly kind: 'llama3'; readonly digits: number; readonly marks: boolean; readonly contractions: boolean }
 export type Emit = (from: number, to: number) => void
 
 /** Each scan cuts the pieces of the one before. */

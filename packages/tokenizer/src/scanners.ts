@@ -1,4 +1,4 @@
-import type { Scan } from './scan.js'
+import type { Emit, Scan } from './scan.js'
 import { characterClasses, letter, mark, number, punctuation, space } from './unicode.js'
 
 /** The end of the run of characters from `i` whose class has (or, negated, lacks) one of the bits. */
@@ -35,7 +35,9 @@ function contraction(text: string, i: number, to: number, anyCase: boolean): num
  * GPT-2's pattern by hand:
  * `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
  */
-export const gpt2Scan: Scan = (text, from, to, emit) => {
+export const gpt2Scan: Scan = Object.assign(scanLikeGpt2, { rules: { kind: 'gpt2' } as const })
+
+function scanLikeGpt2(text: string, from: number, to: number, emit: Emit): void {
   const classes = characterClasses()
   let i = from
   while (i < to) {
@@ -79,7 +81,7 @@ export interface Llama3Options {
  */
 export function llama3Scan({ digits, marks = false, contractions = true }: Llama3Options): Scan {
   const word = marks ? letter | mark : letter
-  return (text, from, to, emit) => {
+  const scan: Scan = (text, from, to, emit) => {
     const classes = characterClasses()
     let i = from
     while (i < to) {
@@ -123,6 +125,7 @@ export function llama3Scan({ digits, marks = false, contractions = true }: Llama
       i = end
     }
   }
+  return Object.assign(scan, { rules: { kind: 'llama3', digits, marks, contractions } as const })
 }
 
 /** `\s*[\r\n]+|\s+(?!\S)|\s+` */

@@ -30,10 +30,11 @@ export interface BpeOptions {
 const smallId = 512
 
 /** The merges as a table; a pair that occurs twice keeps its later rank, as in Hugging Face's tokenizers. */
-function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges {
+function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges & { readonly pairs: Int32Array } {
   const { ids } = vocabulary
   const table = new PairTable(merges.length)
   const results = new Int32Array(merges.length)
+  const pairs = new Int32Array(merges.length * 3)
   const ranks = new Int32Array(merges.length)
   const small = new Int32Array(smallId * smallId).fill(-1)
   for (let i = 0; i < merges.length; i++) {
@@ -49,11 +50,14 @@ function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOpt
     if (a < smallId && b < smallId) small[a * smallId + b] = i
     else table.set(a, b, i)
     results[i] = merged
+    pairs[3 * i] = a
+    pairs[3 * i + 1] = b
+    pairs[3 * i + 2] = merged
     ranks[i] = i
   }
   const find = (left: number, right: number): number =>
     left < smallId && right < smallId ? small[left * smallId + right]! : table.get(left, right)
-  return { find, ranks, results }
+  return { find, ranks, results, pairs }
 }
 
 /** Byte-pair encoding over bytes (GPT-2 and its heirs) or characters (Gemma, Llama 2 as tokenizer.json). */
@@ -61,7 +65,8 @@ export function bpe(options: BpeOptions): Model {
   const { vocabulary, byteLevel, ignoreMerges = false } = options
   const { ids } = vocabulary
   const merges = mergeTable(options)
-  const symbolsOf = byteLevel ? byteSymbols(options) : characterSymbols(options)
+  const byteIds = Int32Array.from(byteCharacters, (char) => ids.get(char) ?? options.unknown ?? -1)
+  const symbolsOf = byteLevel ? byteSymbols(byteIds) : characterSymbols(options)
   const partsOf = partCounts(vocabulary.tokens.length, options, merges)
   let scratch = new Int32Array(256)
 
@@ -93,6 +98,9 @@ export function bpe(options: BpeOptions): Model {
   }
 
   return {
+    ...(byteLevel
+      ? { byteMerges: { pairs: merges.pairs, byteIds, whole: ignoreMerges ? (name: string) => ids.get(name) : undefined } }
+      : {}),
     locate,
     encode(text: string, from: number, to: number, out: Ids) {
       if ((to - from) * 3 > scratch.length) scratch = new Int32Array((to - from) * 3)
@@ -136,14 +144,13 @@ function partCounts(size: number, { vocabulary: { ids }, merges }: BpeOptions, {
   }
 }
 
-function byteSymbols({ vocabulary, unknown }: BpeOptions): SymbolsOf {
-  const idOfByte = Int32Array.from(byteCharacters, (char) => vocabulary.ids.get(char) ?? unknown ?? -1)
+function byteSymbols(byteIds: Int32Array): SymbolsOf {
   return (text, from, to, out, places) => {
     const count = writeUtf8(text, from, to, out)
     const ofBytes = places && bytePlaces(text, from, to)
     let n = 0
     for (let i = 0; i < count; i++) {
-      const id = idOfByte[out[i]!]!
+      const id = byteIds[out[i]!]!
       if (id < 0) continue
       if (places) places.push(ofBytes![i]!)
       out[n++] = id

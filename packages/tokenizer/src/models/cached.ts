@@ -5,7 +5,7 @@ import type { Model } from './model.js'
 export function cached(model: Model): Model {
   let cache: WordCache | undefined
   return {
-    locate: model.locate,
+    ...model,
     encode(text, from, to, out) {
       if (to - from > longestCachedWord) return model.encode(text, from, to, out)
       cache ??= new WordCache()

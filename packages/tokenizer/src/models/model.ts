@@ -5,6 +5,17 @@ export interface Model {
   encode(text: string, from: number, to: number, out: Ids): void
   /** The same ids with the characters each stands for; several tokens of one character all stand for the whole of it. */
   locate(text: string, from: number, to: number, emit: EmitToken): void
+  readonly byteMerges?: ByteMerges
+}
+
+/** What byte-pair encoding over bytes consists of, for an encoder that reads tables. */
+export interface ByteMerges {
+  /** Left, right and what they become, three numbers a merge in order of rank. */
+  readonly pairs: Int32Array
+  /** The token of each byte, or -1. */
+  readonly byteIds: Int32Array
+  /** The token that a word, written as GPT-2 does, is whatever the merges say. */
+  readonly whole: ((name: string) => number | undefined) | undefined
 }
 
 /** A token and its `text[start, end)`. */

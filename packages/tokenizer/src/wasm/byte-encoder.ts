@@ -1,0 +1,160 @@
+import { byteCharacters } from '../bytes.js'
+import type { Ids } from '../ids.js'
+import type { ByteMerges, Model } from '../models/model.js'
+import type { WordRules } from '../scan.js'
+import { characterClasses, letter, mark } from '../unicode.js'
+import { encodeBinary } from './encode.wasm.js'
+
+/** Appends the ids of a text without special tokens. */
+export type EncodeText = (text: string, out: Ids) => void
+
+/** What the binary exports. */
+interface Exports {
+  readonly memory: WebAssembly.Memory
+  readonly heap: number
+  merges(settings: number, list: number, count: number): void
+  encode(settings: number, from: number, to: number, last: number): number
+}
+
+const page = 65_536
+/** Enough to be busy for long, small enough for the cache of one core. */
+const usualRoom = 1 << 16
+/** Of UTF-8 for one unit of UTF-16. */
+const mostBytes = 3
+/** What the binary may read past the end of a text and write past the last id. */
+const slack = 16
+const shortBits = 16
+const longBits = 14
+const shortBytes = 32
+const longBytes = 128
+
+let compiled: WebAssembly.Module | undefined | null
+
+/** Nothing where WebAssembly is forbidden, as a page's content security policy can: then the encoder in JavaScript does all. */
+function compile(): WebAssembly.Module | undefined {
+  if (compiled === undefined) {
+    try {
+      compiled = new WebAssembly.Module(Uint8Array.from(atob(encodeBinary), (character) => character.charCodeAt(0)))
+    } catch {
+      compiled = null
+    }
+  }
+  return compiled ?? undefined
+}
+
+function exportsOf(exports: WebAssembly.Exports): Exports | undefined {
+  const { memory, __heap_base: heap, merges, encode } = exports
+  if (!(memory instanceof WebAssembly.Memory) || !(heap instanceof WebAssembly.Global)) return undefined
+  if (typeof merges !== 'function' || typeof encode !== 'function') return undefined
+  return {
+    memory,
+    heap: Number(heap.value),
+    merges: (settings, list, count) => void merges(settings, list, count),
+    encode: (settings, from, to, last) => Number(encode(settings, from, to, last)),
+  }
+}
+
+/**
+ * Encoding of long texts in WebAssembly, the same binary in Node and in browsers. It gives the ids of `model`,
+ * which keeps the words that are too long for the binary.
+ */
+export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges, rules: WordRules): EncodeText | undefined {
+  const module = compile()
+  if (module === undefined) return undefined
+  const ask = (at: number, length: number): number => {
+    let name = ''
+    for (let i = at; i < at + length; i++) name += byteCharacters[bytes[i]!]
+    return whole?.(name) ?? -1
+  }
+  const exports = exportsOf(new WebAssembly.Instance(module, { js: { whole: ask } }).exports)
+  if (exports === undefined) return undefined
+  const { memory } = exports
+  let bytes = new Uint8Array(memory.buffer)
+  let top = exports.heap
+  const allocate = (size: number): number => {
+    const at = Math.ceil(top / 64) * 64
+    top = at + size
+    const missing = top - memory.buffer.byteLength
+    if (missing > 0) memory.grow(Math.ceil(missing / page))
+    bytes = new Uint8Array(memory.buffer)
+    return at
+  }
+  const put = (list: Uint8Array | Int32Array): number => {
+    const at = allocate(list.byteLength)
+    bytes.set(new Uint8Array(list.buffer, list.byteOffset, list.byteLength), at)
+    return at
+  }
+
+  const count = pairs.length / 3
+  let slots = 64
+  while (slots < count * 2) slots *= 2
+  const settings = allocate(15 * 4)
+  const classes = put(characterClasses())
+  const ids = put(byteIds)
+  const table = allocate(slots * 16)
+  const shorts = allocate((2 * shortBytes) << shortBits)
+  const longs = allocate((2 * longBytes) << longBits)
+  // The text lies last, so that it can grow; the list of merges is there only until it has been read.
+  const places = { text: top, ids: 0, room: 0 }
+  const field = (index: number, value: number) => new DataView(memory.buffer).setUint32(settings + 4 * index, value, true)
+  const digits = rules.kind === 'gpt2' ? 0 : rules.digits
+  const word = rules.kind === 'llama3' && rules.marks ? letter | mark : letter
+  const contractions = rules.kind === 'llama3' && rules.contractions ? 1 : 0
+  const fields = [classes, ids, table, slots - 1, shorts, 64 - shortBits, longs, 64 - longBits, 0, 0, digits, word, contractions]
+  for (const [index, value] of [...fields, whole ? 1 : 0].entries()) field(index, value)
+  const list = put(pairs)
+  exports.merges(settings, list, count)
+  top = list
+
+  function makeRoom(room: number): void {
+    places.room = room
+    top = places.text
+    places.text = allocate(room + slack)
+    places.ids = allocate((room + slack) * 4)
+    field(8, places.text)
+    field(9, places.ids)
+  }
+  makeRoom(usualRoom)
+  const utf8 = new TextEncoder()
+  const text8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+  return (text, out) => {
+    /** Units of the text that were written, and bytes of them that are not encoded yet. */
+    let written = 0
+    let held = 0
+    while (written < text.length || held > 0) {
+      if (places.room - held < 4 * mostBytes) {
+        const rest = bytes.slice(places.text, places.text + held)
+        // A word that is longer than the room: each time twice as much, so that the whole stays linear.
+        makeRoom(places.room * 2)
+        bytes.set(rest, places.text)
+      }
+      const units = Math.floor((places.room - held) / mostBytes)
+      const target = bytes.subarray(places.text + held, places.text + places.room)
+      // What does not end with a whole character is written up to the last whole one.
+      const end = Math.min(text.length, written + units)
+      const whole = end < text.length && isHigh(text.charCodeAt(end - 1)) ? end - 1 : end
+      const { written: more } = utf8.encodeInto(text.slice(written, whole), target)
+      written = whole
+      const to = held + more
+      const last = written === text.length
+      let from = 0
+      for (;;) {
+        const stopped = exports.encode(settings, from, to, last ? 1 : 0)
+        const answers = new Uint32Array(memory.buffer, settings + 14 * 4, 2)
+        out.appendAll(new Uint32Array(memory.buffer, places.ids, answers[0]))
+        from = stopped
+        const leftEnd = answers[1]!
+        if (leftEnd === 0) break
+        const left = text8.decode(bytes.subarray(places.text + from, places.text + leftEnd))
+        model.encode(left, 0, left.length, out)
+        from = leftEnd
+      }
+      held = to - from
+      if (from > 0 && held > 0) bytes.copyWithin(places.text, places.text + from, places.text + to)
+    }
+    if (places.room > usualRoom) makeRoom(usualRoom)
+  }
+}
+
+const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff

@@ -1,0 +1,2 @@
+/** Of everything that the binary is made of. */
+export function sourceHash(): string
