@@ -69,6 +69,27 @@ export function mapAligned(source: Aligned, replace: (char: string) => string): 
   return out.done()
 }
 
+/**
+ * Something else for pieces of a text, which come one after another. Character for character it came from what stood there; what is
+ * longer goes on with the last.
+ */
+export function mapPieces(
+  source: Aligned,
+  pieces: (tell: (from: number, to: number, replacement: string | undefined) => void) => void,
+): Aligned {
+  const out = new Builder()
+  pieces((from, to, replacement) => {
+    let at = from
+    let last = from
+    for (const char of replacement ?? source.text.slice(from, to)) {
+      if (at < to) last = at
+      out.addAs(char, source, last)
+      if (at < to) at += source.text.codePointAt(at)! > 0xffff ? 2 : 1
+    }
+  })
+  return out.done()
+}
+
 /** Something else for each match; what is put there came from the last character of the match. */
 export function replaceAligned(source: Aligned, pattern: RegExp, replacement: string): Aligned {
   const out = new Builder()

@@ -1,6 +1,7 @@
 import { type Aligned, mapAligned, normalFormAligned, prependAligned, replaceAligned, sliceAligned } from './aligned.js'
 import { unsupported } from './errors.js'
 import { component, type Fields, flagAt, listAt, objectAt, textAt } from './fields.js'
+import { precompiledNormalizer } from './precompiled.js'
 import { literalRegex, translateRegex } from './regex.js'
 
 /** What is done to a text before it is cut: at once, and followed character by character. Both give the same text. */
@@ -138,6 +139,11 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
       return strip(
         flagAt(fields.strip_left, `${field}.strip_left`, true),
         flagAt(fields.strip_right, `${field}.strip_right`, true),
+      )
+    case 'Precompiled':
+      return precompiledNormalizer(
+        textAt(fields.precompiled_charsmap, `${field}.precompiled_charsmap`),
+        `${field}.precompiled_charsmap`,
       )
     case 'BertNormalizer':
       return bertFrom(fields, field)
