@@ -37,6 +37,9 @@ const patterns = {
   deepseek3: ['\\p{N}{1,3}', '[一-龥぀-ゟ゠-ヿ]+', deepseek3Tail],
   gpt4o: [`${casedWords("(?i:'s|'t|'re|'ve|'m|'ll|'d)?")}|\\p{N}{1,3}|${tail}`],
   tekken: [`${casedWords('')}|\\p{N}|${tail}`],
+  'exaone-moe': [
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+  ],
   bloom: [bloom],
   viking: [bloom, '\\p{N}'],
   bailing: [
@@ -76,6 +79,7 @@ const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?:
   ['gpt4o', 'gpt-4o llama4 kanana2 talkie minimax-m2'],
   ['gpt4o', 'granite-embed-multi-97m', { ignoreMerges: true }],
   ['tekken', 'tekken', { ignoreMerges: true, addBos: true }],
+  ['exaone-moe', 'exaone-moe'],
   ['bloom', 'bloom gpt3-finnish poro-chat'],
   ['viking', 'viking'],
   ['bailing', 'bailingmoe bailingmoe2 llada-moe'],
