@@ -1,10 +1,8 @@
 import type { Embedder } from '@qt/core'
-import { findFiles } from './find-files.js'
+import { type Keep, keepRecords, type RecordJudge } from './keep-records.js'
 import { type Match, type NearDuplicateOptions, NearDuplicates } from './near-duplicates/near-duplicates.js'
 import { SemanticDuplicates, type SemanticMatch } from './quality/semantic-duplicates.js'
-import { readRecordBatches } from './read-records.js'
 import { recordText } from './record-text.js'
-import { openRecordWriter } from './record-writer.js'
 
 export interface DedupOptions extends NearDuplicateOptions {
   /** Where what is kept is written; left out: nothing is. */
@@ -45,17 +43,12 @@ export async function dedupDataset(path: string | readonly string[], options: De
   const meanings =
     semantic &&
     new SemanticDuplicates(semantic.embedder, semantic.similarity === undefined ? {} : { similarity: semantic.similarity })
-  const writer = out === undefined ? undefined : openRecordWriter(out)
   const places: string[] = []
   /** The places of the texts whose meanings were compared, by the numbers that `meanings` has for them. */
   const compared: string[] = []
   let waiting: Waiting[] = []
-  let [records, kept, sameMeaning] = [0, 0, 0]
-  const keep = async (value: Waiting['value']) => {
-    kept++
-    await writer?.value(value)
-  }
-  const settle = async () => {
+  let sameMeaning = 0
+  const settle = async (keep: Keep) => {
     const batch = waiting
     waiting = []
     const matches = meanings
@@ -74,31 +67,18 @@ export async function dedupDataset(path: string | readonly string[], options: De
       }
     }
   }
-  try {
-    for (const file of await findFiles(path, { signal }))
-      for await (const batch of readRecordBatches(file)) {
-        signal?.throwIfAborted()
-        for (const record of batch) {
-          const { line, row } = record.where
-          const place = line === undefined && row === undefined ? file : `${file}:${line ?? row}`
-          if (onDuplicate) places[records] = place
-          records++
-          const text = recordText(record)
-          const match: Match | undefined = finder.add(text)
-          if (match) onDuplicate?.(place, places[match.of] ?? '', match.similarity, 'words')
-          else if (meanings === undefined) await keep(record.value)
-          else if (waiting.push({ place, text, value: record.value }) === embeddedAtOnce) await settle()
-        }
-      }
-    await settle()
-    await writer?.end()
-  } catch (error) {
-    await writer?.abandon()
-    throw error
+  const judge: RecordJudge['judge'] = (record, place, keep) => {
+    if (onDuplicate) places.push(place)
+    const text = recordText(record)
+    const match: Match | undefined = finder.add(text)
+    if (match) onDuplicate?.(place, places[match.of] ?? '', match.similarity, 'words')
+    else if (meanings === undefined) return keep(record.value)
+    else if (waiting.push({ place, text, value: record.value }) === embeddedAtOnce) return settle(keep)
+    return undefined
   }
+  const counts = await keepRecords(path, { judge, end: settle }, { out, signal })
   const { similarity, permutations, bands } = finder
-  const parameters = { similarity, permutations, ...bands }
-  return { records, kept, removed: records - kept, ...(semantic ? { sameMeaning } : {}), parameters }
+  return { ...counts, ...(semantic ? { sameMeaning } : {}), parameters: { similarity, permutations, ...bands } }
 }
 
 /** Records whose meanings are compared next, in their order. */

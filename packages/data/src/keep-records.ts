@@ -14,14 +14,27 @@ export interface KeptRecords {
   readonly removed: number
 }
 
-/** Writes the records that are to be kept; `keep` is told where each stands. What is begun and not ended is not left behind. */
+/** Keeps a record, now or later: records are written in the order in which this is called. */
+export type Keep = (value: DataRecord['value']) => Promise<void>
+
+/** Told of each record in turn and where it stands; `end` is called after the last one. */
+export interface RecordJudge {
+  readonly judge: (record: DataRecord, place: string, keep: Keep) => Promise<void> | undefined
+  readonly end?: ((keep: Keep) => Promise<void>) | undefined
+}
+
+/** Writes the records that are to be kept. What is begun and not ended is not left behind. */
 export async function keepRecords(
   path: string | readonly string[],
-  keep: (record: DataRecord, place: string) => boolean,
+  { judge, end }: RecordJudge,
   { out, signal }: KeepOptions,
 ): Promise<KeptRecords> {
   const writer = out === undefined ? undefined : openRecordWriter(out)
   let [records, kept] = [0, 0]
+  const keep: Keep = async (value) => {
+    kept++
+    await writer?.value(value)
+  }
   try {
     for (const file of await findFiles(path, { signal }))
       for await (const batch of readRecordBatches(file)) {
@@ -30,11 +43,11 @@ export async function keepRecords(
           const { line, row } = record.where
           const at = line ?? row
           records++
-          if (!keep(record, at === undefined ? file : `${file}:${at}`)) continue
-          kept++
-          await writer?.value(record.value)
+          const waiting = judge(record, at === undefined ? file : `${file}:${at}`, keep)
+          if (waiting) await waiting
         }
       }
+    await end?.(keep)
     await writer?.end()
   } catch (error) {
     await writer?.abandon()

@@ -196,6 +196,7 @@ test.each<[string, Record<string, unknown>, string[]]>([
     },
     ['metadata-contradiction output.metadata.rule_compliance'],
   ],
+  ['a question without an answer', { instruction: 'Say it', input: 'x' }, ['missing-output']],
   ['keys that nobody knows', { foo: 1 }, ['unknown-shape']],
 ])('%s', (_, value, codes) => {
   expect(found(value)).toEqual(codes)

@@ -1,6 +1,7 @@
 import type { ErrorLocation, Tokenizer } from '@qt/core'
 import { unknownShape } from '../detect-format.js'
-import { type Layout, layoutOf } from '../layouts.js'
+import { firstKey, instructionKeys, type Layout, layoutOf } from '../layouts.js'
+import type { DataRecord } from '../read-records.js'
 import { atPath } from './at-path.js'
 import { checkArithmetic } from './check-arithmetic.js'
 import { checkDatasetCalls } from './check-calls.js'
@@ -28,6 +29,19 @@ export interface CheckedRecord {
   readonly layout: Layout | undefined
   readonly view: RecordView | undefined
   readonly findings: readonly DatasetFinding[]
+}
+
+/** A question that nobody answers is of no layout, but what it lacks is plain. */
+function unansweredProblem(value: Readonly<Record<string, unknown>>): DatasetProblem | undefined {
+  const asked = firstKey(value, [...instructionKeys, 'prompt', 'question'])
+  if (asked === undefined) return undefined
+  const message = `"${asked}" has no answer: there is nothing to learn.`
+  return { code: 'missing-output', message, fix: { label: 'Add its answer, or leave the example out.', drop: true } }
+}
+
+function unknownProblem(record: DataRecord): DatasetProblem {
+  const { message, actions } = unknownShape(record)
+  return { code: 'unknown-shape', message, fix: { label: actions[0]!.label, drop: true } }
 }
 
 const clean: readonly DatasetFinding[] = []
@@ -62,8 +76,7 @@ export function checkRecord(
   }
   const layout = layoutOf(value, where.file)
   if (layout === undefined) {
-    const { message, actions } = unknownShape({ value, where })
-    report({ code: 'unknown-shape', message, fix: { label: actions[0]!.label, drop: true } })
+    report(unansweredProblem(value) ?? unknownProblem({ value, where }))
     return { layout, view: undefined, findings: findings ?? clean }
   }
   const view = viewRecord(value, layout, report)

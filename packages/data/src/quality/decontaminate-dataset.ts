@@ -1,4 +1,4 @@
-import { type KeepOptions, type KeptRecords, keepRecords } from '../keep-records.js'
+import { type KeepOptions, type KeptRecords, keepRecords, type RecordJudge } from '../keep-records.js'
 import { recordText } from '../record-text.js'
 import { addBenchmark } from './benchmarks.js'
 import { type Contamination, Decontaminator } from './decontaminator.js'
@@ -32,15 +32,13 @@ export async function decontaminateDataset(
   const counts: Record<string, { items: number; contaminated: number }> = {}
   for (const [name, file] of Object.entries(benchmarks))
     counts[name] = { items: await addBenchmark(decontaminator, name, file), contaminated: 0 }
-  const kept = await keepRecords(
-    path,
-    (record, place) => {
-      const found = decontaminator.find(recordText(record))
-      for (const { benchmark } of found) counts[benchmark]!.contaminated++
-      if (found.length > 0) onContaminated?.(place, found)
-      return found.length === 0
-    },
-    options,
-  )
+  const judge: RecordJudge['judge'] = (record, place, keep) => {
+    const found = decontaminator.find(recordText(record))
+    for (const { benchmark } of found) counts[benchmark]!.contaminated++
+    if (found.length === 0) return keep(record.value)
+    onContaminated?.(place, found)
+    return undefined
+  }
+  const kept = await keepRecords(path, { judge }, options)
   return { ...kept, benchmarks: counts }
 }
