@@ -187,7 +187,7 @@ print(json.dumps({'speed': os.path.getsize(path) / took / 1e6, 'tokens': sum(sum
     inputs: [documents],
     ours: [there ? { ...ours('@qt/data', 'shards', json, documents, out('ours')), prepare } : { name: '@qt/data', absent }],
     peers: [
-      !there || interpreter === undefined
+      !there || interpreter === undefined || !existsSync(interpreter)
         ? { name: peerName, absent: there ? 'QT_DATASETS names no Python with datasets' : absent }
         : {
             name: peerName,
