@@ -105,6 +105,7 @@ export { type ValidateOptions, validateScenario } from './scenario/validate-scen
 export type { TokenShards } from './shards/manifest.js'
 export { type PrepareShardsOptions, prepareShards } from './shards/prepare-shards.js'
 export type { MapFile } from './shards/shard-reader.js'
+export { type DiskStores, storesIn } from './shards/stores-in.js'
 export { encodeRendered, type SpecialFrame, specialFrame } from './special-frame.js'
 export { type SplitDataset, type SplitDatasetOptions, splitDataset } from './split-dataset.js'
 export { type SplitItem, type SplitOptions, splitGroups } from './split-groups.js'

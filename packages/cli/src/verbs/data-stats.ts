@@ -1,5 +1,11 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Tokenizer } from '@qt/core'
+import type { PreparedRows } from '@qt/data'
 import { defineVerb, type Flags } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
+import type { Io } from '../io.js'
 import { need } from '../need.js'
 import { numbers } from '../print/units.js'
 import { rowFlags, rowsConfig, tokenizerOf } from './data-config.js'
@@ -28,39 +34,51 @@ export const dataStats = defineVerb({
       return scenarioStats(folder, textOf(tokenizer) ?? textOf(base), io)
     }
     const config = await rowsConfig(flags, folder)
-    const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
+    const { prepareRows, storesIn } = await need('@qt/data', () => import('@qt/data'))
     const tokenizer = await tokenizerOf(config, io)
-    const rows = await withInterrupt((signal) => prepareRows(config, tokenizer, { signal }))
-    for (const warning of rows.warnings) io.note(`warning: ${warning}\n`)
-    const { train, validation } = rows.statistics
-    io.out(`${rows.description}\n\n`)
-    io.out(
-      numbers([
-        ['', 'rows', 'tokens', 'trained on'],
-        ...[['training', train] as const, ...(validation ? [['validation', validation] as const] : [])].map(([name, part]) => [
-          name,
-          String(part.rows),
-          String(part.tokens),
-          String(part.trainableTokens),
-        ]),
-      ]),
-    )
-    for (let index = 0; tokenizer && index < Math.min(flags.rows ?? 0, rows.train.length); index++)
-      io.out(`\nrow ${index}\n${shown(rows.train.row(index), (ids) => tokenizer.decode(ids, { special: true }))}\n`)
-    const { format, packing, shuffle, hash, warnings, description, statistics } = rows
-    io.document({
-      format,
-      packing,
-      shuffle,
-      hash,
-      ...statistics,
-      trainableShare: train.trainableTokens / train.tokens,
-      warnings,
-      description,
-    })
+    // On disk: data may be larger than memory.
+    const scratch = await mkdtemp(join(tmpdir(), 'qt-stats-'))
+    const disk = storesIn(scratch)
+    try {
+      const rows = await withInterrupt((signal) => prepareRows(config, tokenizer, { signal, store: disk.store }))
+      print(rows, tokenizer, flags.rows ?? 0, io)
+    } finally {
+      disk.close()
+      await rm(scratch, { recursive: true, force: true })
+    }
     return 0
   },
 })
+
+function print(rows: PreparedRows, tokenizer: Tokenizer | undefined, shownRows: number, io: Io): void {
+  for (const warning of rows.warnings) io.note(`warning: ${warning}\n`)
+  const { train, validation } = rows.statistics
+  io.out(`${rows.description}\n\n`)
+  io.out(
+    numbers([
+      ['', 'rows', 'tokens', 'trained on'],
+      ...[['training', train] as const, ...(validation ? [['validation', validation] as const] : [])].map(([name, part]) => [
+        name,
+        String(part.rows),
+        String(part.tokens),
+        String(part.trainableTokens),
+      ]),
+    ]),
+  )
+  for (let index = 0; tokenizer && index < Math.min(shownRows, rows.train.length); index++)
+    io.out(`\nrow ${index}\n${shown(rows.train.row(index), (ids) => tokenizer.decode(ids, { special: true }))}\n`)
+  const { format, packing, shuffle, hash, warnings, description, statistics } = rows
+  io.document({
+    format,
+    packing,
+    shuffle,
+    hash,
+    ...statistics,
+    trainableShare: train.trainableTokens / train.tokens,
+    warnings,
+    description,
+  })
+}
 
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 

@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { type RowSource, type Tokenizer, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import { type PreparedRows, prepareRows, type RowsConfig } from '../prepare-rows.js'
-import { TokenStore } from '../token-store.js'
-import { FilePieces } from './file-pieces.js'
 import { manifestName, shardsAt, type TokenShards, type TokenShardsPart, tokenizerIdentity } from './manifest.js'
 import { ShardWriter } from './shard-writer.js'
+import { storesIn } from './stores-in.js'
 
 export interface PrepareShardsOptions {
   /** The folder for the shards: empty, or shards that are replaced. */
@@ -43,13 +42,9 @@ export async function prepareShards(
       actions: ['Give the data that they were made from.'],
     })
   await clear(out)
-  const stores: TokenStore[] = []
-  const store = (part: 'train' | 'validation') => {
-    stores.push(new TokenStore(new FilePieces(join(out, `${part}.pieces`))))
-    return stores.at(-1)!
-  }
+  const disk = storesIn(out)
   try {
-    const rows = await prepareRows(config, tokenizer, { signal, vocabularySize, store })
+    const rows = await prepareRows(config, tokenizer, { signal, vocabularySize, store: disk.store })
     const write = (part: 'train' | 'validation', source: RowSource) => writePart(source, { out, part, shardTokens, signal })
     const { train, validation } = rows.statistics
     const parts = {
@@ -62,7 +57,7 @@ export async function prepareShards(
     await writeFileAtomic(join(out, manifestName), `${JSON.stringify(manifest, null, 2)}\n`)
     return manifest
   } finally {
-    for (const one of stores) one.close()
+    disk.close()
   }
 }
 
