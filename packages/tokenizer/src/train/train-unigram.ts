@@ -1,6 +1,6 @@
 import { usageError } from '@qt/core'
 import { parsePreTokenizer } from '../pre-tokenize.js'
-import { countTexts, wordCounter } from './count-words.js'
+import { countTexts, forgetRare, wordCounter } from './count-words.js'
 import { specialToken } from './tokenizer-json.js'
 import { breather, checkTraining, stopIfAborted, type TrainOptions } from './training.js'
 
@@ -105,6 +105,10 @@ function charactersOf(words: readonly Word[]): Map<string, number> {
 const mostFrequent = (counts: ReadonlyMap<string, number>, most: number): (readonly [string, number])[] =>
   [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, most)
 
+/** Substrings counted at a time; a map of a JavaScript engine takes no more than 16 million. */
+const mostSubstrings = 8_000_000
+const isCharacter = (text: string): boolean => text.length === 1 || (text.length === 2 && text.codePointAt(0)! > 0xffff)
+
 /** Every character, and the substrings of words that occur twice at least and cover most: their frequency times their length. */
 async function seedPieces(
   words: readonly Word[],
@@ -123,6 +127,7 @@ async function seedPieces(
         found.set(text, (found.get(text) ?? 0) + times)
       }
     }
+    if (found.size > mostSubstrings) forgetRare(found, mostSubstrings, isCharacter)
   }
   const weights = new Map<string, number>()
   for (const [text, times] of found) {
