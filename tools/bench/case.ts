@@ -37,6 +37,8 @@ export interface Case {
   /** What is held equal and the state of caches, in a sentence that is printed with the table. */
   readonly conditions: string
   readonly metrics: readonly [Metric, ...Metric[]]
+  /** How many times better than the best peer ours has to be in the first metric; said beside what was measured. */
+  readonly bar?: number
   /** Files read once before the first run, so that every run finds them in the page cache. */
   readonly inputs: readonly string[]
   readonly ours: readonly (Contender | Absent)[]

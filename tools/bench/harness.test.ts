@@ -28,11 +28,11 @@ const makeCase = (ours: Case['ours'], peers: Case['peers']): Case => ({
   peers,
 })
 
-test('contenders take turns, and another begins each round', async () => {
+test('contenders take turns, and another begins each round, the peer the first', async () => {
   const order: string[] = []
   const item = makeCase([contender('ours', [30, 10, 20], order)], [contender('peer', [10, 10, 10], order)])
   const result = await runCase(item, 3, () => {})
-  expect(order).toEqual(['ours', 'peer', 'peer', 'ours', 'ours', 'peer'])
+  expect(order).toEqual(['peer', 'ours', 'ours', 'peer', 'peer', 'ours'])
   expect(result.results[0]!.medians.speed).toBe(20)
   expect(table(result, item.metrics)).toMatch(/\| ours\s+\| 20 \(2\.00×\)/)
 })

@@ -27,8 +27,9 @@ export interface CaseResult {
 type Side = ContenderResult['side']
 
 /**
- * Runs the contenders of a case in turns, A B C, B C A, …, so that a machine that slows down slows all of them down,
- * and takes the median of each metric. A contender that fails is not run again.
+ * Runs the contenders of a case in turns, C A B, A B C, …, so that a machine that slows down slows all of them down,
+ * and takes the median of each metric. The last one begins, a peer where there is one: what it wrote is there for ours to be
+ * compared with, even in a single round. A contender that fails is not run again.
  */
 export async function runCase(item: Case, rounds: number, say: (line: string) => void): Promise<CaseResult> {
   // Not held in memory: Linux counts what a process holds when it starts another into the other's peak.
@@ -41,7 +42,7 @@ export async function runCase(item: Case, rounds: number, say: (line: string) =>
   const failed = new Map<string, string>()
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < entries.length; turn++) {
-      const { contender } = entries[(turn + round) % entries.length]!
+      const { contender } = entries[(turn + round + entries.length - 1) % entries.length]!
       if ('absent' in contender || failed.has(contender.name)) continue
       say(`${item.name}  run ${round + 1} of ${rounds}  ${contender.name}`)
       try {

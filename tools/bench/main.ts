@@ -45,7 +45,7 @@ for (const name of names) {
     const item = values['no-peers'] ? { ...made, peers: leftOut } : made
     const result = await runCase(item, runs, (line) => console.error(line))
     results.push(result)
-    measured.push({ result, metrics: item.metrics })
+    measured.push({ result, metrics: item.metrics, bar: item.bar })
     if (!values.json) console.log(`${table(result, item.metrics)}\n`)
   } finally {
     await rm(folder, { recursive: true, force: true })

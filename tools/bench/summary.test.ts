@@ -33,3 +33,14 @@ test('says how many times better ours is than the best peer', () => {
     '| alone | 2.0 | – | – | – |',
   ])
 })
+
+test('says the bar where there is one', () => {
+  const fast = of('fast', [contender('qt', 'ours', { seconds: 2, same: 100 }), contender('a', 'peer', { seconds: 9 })])
+  const free = of('free', [contender('qt', 'ours', { seconds: 2 })])
+  expect(summary([{ ...fast, bar: 2.5 }, free]).split('\n')).toEqual([
+    '| case | seconds, ours | best peer | times better | bar | % same |',
+    '| --- | --- | --- | --- | --- | --- |',
+    '| fast | 2.0 | 9.0 | 4.50 | 2.5 | 100 |',
+    '| free | 2.0 | – | – | – | – |',
+  ])
+})

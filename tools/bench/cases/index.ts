@@ -5,7 +5,7 @@ import { embed } from './embed.js'
 import { generate } from './generate.js'
 import { importData } from './import-data.js'
 import { likelihood } from './likelihood.js'
-import { quantizeAvx2Cases, quantizeCases } from './quantize.js'
+import { quantizeAvx2Cases, quantizeCases, quantizeSmolCases } from './quantize.js'
 import {
   quantumBuilder,
   quantumCut,
@@ -27,6 +27,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   generate,
   embed,
   ...quantizeCases,
+  ...quantizeSmolCases,
   ...quantizeAvx2Cases,
   ...decodeCases,
   ...dataCases,
@@ -46,6 +47,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
 /** Names that stand for several cases; they end with a table of all. */
 export const groups: Readonly<Record<string, readonly string[]>> = {
   'quantize-all': Object.keys(quantizeCases),
+  'quantize-smol': Object.keys(quantizeSmolCases),
   'quantize-avx2': Object.keys(quantizeAvx2Cases),
   'decode-all': Object.keys(decodeCases),
   'data-all': [...Object.keys(dataCases), 'import-data'],

@@ -4,15 +4,39 @@ import { dirname, join } from 'node:path'
 import { type FileType, fileTypeNames, needsImportance } from '@qt/quantize'
 import { type Gguf, readGguf } from '@qt/weights'
 import { z } from 'zod'
-import { command, tail } from '../../src/command.js'
+import { type CommandResult, command, tail } from '../../src/command.js'
 import { root } from '../../src/root.js'
 import type { Absent, Contender, MakeCase } from '../case.js'
 import { oracleMissing, oracleScript, oraclesPython } from '../oracles.js'
 
-/** 1.0 GB of F16, made once: a llama of 16 layers of 1536 with rows that every type divides. */
-const model = join(root, '.cache/bench/llama-16x1536-f16.gguf')
-const imatrix = join(root, '.cache/bench/llama-16x1536.imatrix.gguf')
+const cache = join(root, '.cache/bench')
 const threads = 2
+
+/** What makes a file: an oracle's script with its arguments before the path, or a model that ours makes F16 of. */
+type Source = { readonly script: string; readonly args?: readonly string[] } | { readonly model: string }
+
+interface Input {
+  readonly title: string
+  readonly path: string
+  readonly from: Source
+}
+
+const inputs = {
+  /** A llama of 16 layers of 1536, rows that every type divides. */
+  large: {
+    title: '1.0 GB of F16',
+    path: join(cache, 'llama-16x1536-f16.gguf'),
+    from: { script: 'make_gguf.py' },
+  },
+  /** Rows of 576, which blocks of 256 do not divide: most matrices get the types that stand in. */
+  smol: {
+    title: 'SmolLM2-135M in F16',
+    path: join(cache, 'SmolLM2-135M-f16.gguf'),
+    from: { model: join(root, '.models/SmolLM2-135M-Instruct.Q4_1.gguf') },
+  },
+} as const satisfies Record<string, Input>
+
+const imatrixOf = (path: string): string => path.replace(/-f16\.gguf$/, '.imatrix.gguf')
 
 /** Makes llama.cpp's run say its peak memory after what it says itself. */
 const withPeak = [
@@ -23,25 +47,48 @@ const withPeak = [
 ].join('\n')
 
 interface Variant {
+  readonly input?: keyof typeof inputs
   /** By an importance matrix. */
   readonly weighted?: boolean
   /** An instruction set that ours is held to. */
   readonly kernels?: 'avx2'
 }
 
-/** A 1 GB F16 model to one type, ours through the command that users type, llama.cpp through its own library. */
+/** How many times faster than llama.cpp ours has to be, on the large model. */
+function barOf(type: FileType, { input = 'large', kernels }: Variant): number | undefined {
+  if (input !== 'large') return undefined
+  if (kernels === 'avx2') return 2.5
+  if (/^(Q\d_K|IQ4)/.test(type)) return 4
+  if (type.startsWith('IQ')) return 3
+  return ['Q8_0', 'Q4_0', 'F16'].includes(type) ? 2 : undefined
+}
+
+/** llama.cpp reads such files and makes none; its encoder of the blocks is held against ours in packages/quantize. */
+const withoutPeer: readonly FileType[] = ['NVFP4']
+
+/** An F16 model to one type, ours through the command that users type, llama.cpp through its own library. */
 const quantizeTo =
   (type: FileType, variant: Variant = {}): MakeCase =>
   async ({ folder }) => {
-    const { weighted = false, kernels } = variant
+    const { input = 'large', weighted = false, kernels } = variant
+    const { title, path: model }: Input = inputs[input]
+    const imatrix = imatrixOf(model)
     const absent =
-      (await make(model, 'make_gguf.py', [])) ?? (weighted ? await make(imatrix, 'make_imatrix.py', [model]) : undefined)
-    const flags = weighted ? ['--imatrix', imatrix] : []
-    const outputs = { ours: join(folder, 'ours.gguf'), theirs: join(folder, 'theirs.gguf') }
+      (await make(model, inputs[input].from)) ??
+      (weighted ? await make(imatrix, { script: 'make_imatrix.py', args: [model] }) : undefined)
+    const job: Job = {
+      type,
+      model,
+      outputs: { ours: join(folder, 'ours.gguf'), theirs: join(folder, 'theirs.gguf') },
+      flags: weighted ? ['--imatrix', imatrix] : [],
+      absent,
+      kernels,
+    }
     const how = `${weighted ? ' by an importance matrix' : ''}${kernels ? ', AVX2 forced' : ''}`
+    const bar = barOf(type, variant)
     return {
       name: caseName(type, variant),
-      title: `1.0 GB of F16 to ${type}${how}, ${threads} threads`,
+      title: `${title} to ${type}${how}, ${threads} threads`,
       conditions:
         'The same mixture, input in the page cache, output not forced to disk; the time is that of quantising alone, without starting Node or Python; the memory is that of the whole process, pages of mapped files included.',
       metrics: [
@@ -49,14 +96,21 @@ const quantizeTo =
         { key: 'identical', title: '% of tensors identical', digits: 1, better: 'higher' },
         { key: 'peak', title: 'MB at most', digits: 0, better: 'lower' },
       ],
+      ...(bar === undefined ? {} : { bar }),
       inputs: absent === undefined ? [model] : [],
-      ours: [ours(type, outputs, flags, absent, kernels)],
-      peers: [await peer(type, outputs, flags, absent)],
+      ours: [ours(job)],
+      peers: [await peer(job)],
     }
   }
 
-const caseName = (type: FileType, { weighted, kernels }: Variant) =>
-  `quantize-${type.toLowerCase()}${weighted ? '-imatrix' : ''}${kernels ? `-${kernels}` : ''}`
+const caseName = (type: FileType, { input = 'large', weighted, kernels }: Variant) =>
+  [
+    'quantize',
+    type.toLowerCase(),
+    ...(input === 'large' ? [] : [input]),
+    ...(weighted ? ['imatrix'] : []),
+    ...(kernels ? [kernels] : []),
+  ].join('-')
 
 const casesOf = (types: readonly FileType[], variant: Variant = {}): Readonly<Record<string, MakeCase>> =>
   Object.fromEntries(types.map((type) => [caseName(type, variant), quantizeTo(type, variant)]))
@@ -65,27 +119,41 @@ const casesOf = (types: readonly FileType[], variant: Variant = {}): Readonly<Re
 const floats: readonly FileType[] = ['F32', 'F16', 'BF16']
 
 /** Every file type, without an importance matrix where it can be made so, and with one. */
-export const quantizeCases = {
-  ...casesOf(fileTypeNames.filter((type) => !needsImportance(type))),
+const everyType = (input: keyof typeof inputs) => ({
+  ...casesOf(
+    fileTypeNames.filter((type) => !needsImportance(type)),
+    { input },
+  ),
   ...casesOf(
     fileTypeNames.filter((type) => !floats.includes(type)),
-    { weighted: true },
+    { input, weighted: true },
   ),
-}
+})
+
+export const quantizeCases = everyType('large')
+export const quantizeSmolCases = everyType('smol')
 
 /** Some on an older machine. */
 export const quantizeAvx2Cases = casesOf(['Q6_K', 'Q5_K_M', 'Q4_K_M', 'Q3_K_M', 'Q2_K'], { kernels: 'avx2' })
 
 /** Makes a file once. Why there is none, or undefined. */
-async function make(path: string, script: string, args: readonly string[]): Promise<string | undefined> {
+async function make(path: string, from: Source): Promise<string | undefined> {
   if (existsSync(path)) return undefined
-  const python = oraclesPython()
-  const missing = oracleMissing(script)
-  if (missing !== undefined || python === undefined) return missing ?? 'the input cannot be made'
-  await mkdir(dirname(path), { recursive: true })
-  const made = await command(python, [oracleScript(script), ...args, `${path}.tmp`])
-  if (made.code !== 0) return `${script} failed: ${tail(made, 3)}`
-  await rename(`${path}.tmp`, path)
+  const made = `${path}.tmp`
+  let tried: CommandResult
+  if ('model' in from) {
+    if (!existsSync(from.model)) return 'the model is not in .models (README, "The test model")'
+    await mkdir(dirname(path), { recursive: true })
+    tried = await command('qt', ['quantize', from.model, made, '--type', 'F16', '--allow-requantize'])
+  } else {
+    const python = oraclesPython()
+    const missing = oracleMissing(from.script)
+    if (missing !== undefined || python === undefined) return missing ?? 'the input cannot be made'
+    await mkdir(dirname(path), { recursive: true })
+    tried = await command(python, [oracleScript(from.script), ...(from.args ?? []), made])
+  }
+  if (tried.code !== 0) return `${path} could not be made: ${tail(tried, 3)}`
+  await rename(made, path)
   return undefined
 }
 
@@ -94,15 +162,19 @@ interface Outputs {
   readonly theirs: string
 }
 
+interface Job {
+  readonly type: FileType
+  readonly model: string
+  readonly outputs: Outputs
+  readonly flags: readonly string[]
+  /** Why it cannot be done here. */
+  readonly absent: string | undefined
+  readonly kernels: string | undefined
+}
+
 const reportSchema = z.object({ seconds: z.number(), peakBytes: z.number() })
 
-function ours(
-  type: string,
-  outputs: Outputs,
-  more: readonly string[],
-  absent: string | undefined,
-  kernels: string | undefined,
-): Contender | Absent {
+function ours({ type, model, outputs, flags: more, absent, kernels }: Job): Contender | Absent {
   const name = 'qt quantize'
   if (absent !== undefined) return { name, absent }
   const flags = ['--type', type, '--threads', `${threads}`, '--no-sync', '--json', ...more]
@@ -114,19 +186,15 @@ function ours(
     async parse({ stdout }) {
       const { seconds, peakBytes } = reportSchema.parse(JSON.parse(stdout))
       const measures = { seconds, peak: peakBytes / 1e6 }
-      // Whoever comes first in the first round has nothing to compare with yet.
+      // Not there when llama.cpp failed or is absent.
       return existsSync(outputs.theirs) ? { ...measures, identical: 100 * (await shareIdentical(outputs)) } : measures
     },
   }
 }
 
-async function peer(
-  type: string,
-  outputs: Outputs,
-  more: readonly string[],
-  absent: string | undefined,
-): Promise<Contender | Absent> {
+async function peer({ type, model, outputs, flags: more, absent }: Job): Promise<Contender | Absent> {
   const name = 'llama.cpp'
+  if (withoutPeer.includes(type)) return { name, absent: 'it reads such files and makes none' }
   const script = 'llama_quantize.py'
   const python = oraclesPython()
   const missing = absent ?? oracleMissing(script)
