@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { writeFileAtomic } from '@qt/core/node'
 import type { Importance, QualityReport, SizePlan } from '@qt/quantize'
 import type { Values } from './args/verb.js'
 import { type calibrationFlags, calibrationRows } from './calibration.js'
@@ -79,7 +80,7 @@ async function onText(
 export async function saveReport(file: string, report: QualityReport): Promise<void> {
   const { qualityHtml } = await need('@qt/quantize', () => import('@qt/quantize'))
   await mkdir(dirname(file), { recursive: true })
-  await writeFile(file, file.endsWith('.json') ? `${JSON.stringify(report, null, 1)}\n` : qualityHtml(report))
+  await writeFileAtomic(file, file.endsWith('.json') ? `${JSON.stringify(report, null, 1)}\n` : qualityHtml(report))
 }
 
 /** The few lines that matter most. */

@@ -62,7 +62,8 @@ export function buildPlan(source: Gguf, file: string, fileType: FileType, option
   const importance = options.importance && selectImportance(options.importance, options.includeWeights, options.excludeWeights)
   const chosen =
     options.types ??
-    mixture(fileType, pruned.tensors, factsOf(pruned.metadata), { ...options, importance: importance !== undefined })
+    // By the layers that the source has, also when some are left out: so llama.cpp does it.
+    mixture(fileType, pruned.tensors, factsOf(source.metadata), { ...options, importance: importance !== undefined })
   const format = ownFormat(source.metadata) ?? options.method
   const tensors = pruned.tensors.map((tensor): PlannedTensor => {
     const { name, type: from, shape, bytes } = tensor

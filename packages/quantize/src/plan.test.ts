@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { uniform } from '@qt/core'
-import { encodeFloats, type FloatType, writeGguf } from '@qt/weights'
+import { encodeFloats, type FloatType, type MetadataValue, writeGguf } from '@qt/weights'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { planQuantization } from './plan.js'
 import { quantize } from './quantize.js'
@@ -47,6 +47,20 @@ describe('planQuantization', () => {
       expect(await under(fileBytes)).toMatchObject({ type, fileBytes })
       if (type !== 'Q2_K') expect((await under(fileBytes - 1)).fileBytes).toBeLessThan(fileBytes)
     }
+  })
+
+  it('chooses by the layers of the whole model when some are left out, as llama.cpp does', async () => {
+    const path = join(folder, 'layers.gguf')
+    const data = encodeFloats('F16', new Float32Array(512))
+    const names = Array.from({ length: 10 }, (_, layer) => `blk.${layer}.ffn_down.weight`)
+    const metadata = new Map<string, MetadataValue>([
+      ['general.architecture', { type: 'STRING', value: 'llama' }],
+      ['llama.block_count', { type: 'UINT32', value: names.length }],
+    ])
+    await writeGguf(path, { metadata, tensors: names.map((name) => ({ name, type: 'F16', shape: [2, 256], data })) })
+    const { tensors } = await planQuantization(path, { type: 'Q4_K_M', pruneLayers: [0, 4, 5, 9] })
+    // What llama.cpp made of such a model.
+    expect(tensors.map(({ to }) => to)).toEqual(['Q6_K', 'Q4_K', 'Q4_K', 'Q6_K', 'Q4_K', 'Q4_K'])
   })
 
   it('keeps bfloat16 where the source has it', async () => {

@@ -69,6 +69,12 @@ describe('checkModel', () => {
     expect(findings.map(({ field }) => field)).toEqual(['tokenizer.ggml.token_type', 'tokenizer.ggml.eos_token_id'])
   })
 
+  it('advises when a file does not say how text is cut before merging', async () => {
+    const report = await changed(undefined, [['tokenizer.ggml.pre', undefined]])
+    expect(report.ok).toBe(true)
+    expect(report.findings).toMatchObject([{ level: 'advice', code: 'TOKENIZER_INCONSISTENT', field: 'tokenizer.ggml.pre' }])
+  })
+
   it('finds files that are cut off, that are something else, or that have another checksum', async () => {
     await copyFile(tiny, path)
     expect(await checkModel(path, { sha256: '0'.repeat(64) })).toMatchObject({

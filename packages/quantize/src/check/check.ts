@@ -55,7 +55,7 @@ export async function checkModel(path: string, options: CheckOptions = {}): Prom
     findings.push(found(error, /UNSUPPORTED|NOT_A_MODEL/.test(error.code) ? 'advice' : 'error'))
   })
   if ((metadataString(gguf.metadata, 'general.type') ?? 'model') === 'model')
-    for (const { key, problem } of tokenizerProblems(gguf)) add('error', 'TOKENIZER_INCONSISTENT', problem, key)
+    for (const { level, key, problem } of tokenizerProblems(gguf)) add(level, 'TOKENIZER_INCONSISTENT', problem, key)
   let done = 0
   for (const tensor of gguf.tensors.values()) {
     const position = await firstNotFinite(gguf, tensor, options.signal).catch((error: unknown) => {
