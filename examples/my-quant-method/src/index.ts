@@ -1,1 +1,1 @@
-export { default } from './method.js'
+export { default } from './fast.js'

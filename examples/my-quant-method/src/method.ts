@@ -48,7 +48,10 @@ function bestScale(block: Float32Array, weights: Float32Array | undefined, posit
     // As it will be stored.
     const scale = decodeBlocks('F16', encodeFloats('F16', Float32Array.of(furthest / divisor)))[0]!
     let error = 0
-    for (const [i, value] of block.entries()) error += (weights?.[i] ?? 1) * (value - scale * (level(value, scale) - 8)) ** 2
+    for (const [i, value] of block.entries()) {
+      const off = value - scale * (level(value, scale) - 8)
+      error += (weights?.[i] ?? 1) * off * off
+    }
     if (error < best.error) best = { scale, error }
   }
   return best.scale
