@@ -39,7 +39,7 @@ export interface Case {
   readonly metrics: readonly [Metric, ...Metric[]]
   /** How many times better than the best peer ours has to be in the first metric; said beside what was measured. */
   readonly bar?: number
-  /** Files read once before the first run, so that every run finds them in the page cache. */
+  /** Files read before every run, so that it finds them in the page cache. */
   readonly inputs: readonly string[]
   readonly ours: readonly (Contender | Absent)[]
   readonly peers: readonly (Contender | Absent)[]

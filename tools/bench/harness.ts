@@ -32,8 +32,6 @@ type Side = ContenderResult['side']
  * compared with, even in a single round. A contender that fails is not run again.
  */
 export async function runCase(item: Case, rounds: number, say: (line: string) => void): Promise<CaseResult> {
-  // Not held in memory: Linux counts what a process holds when it starts another into the other's peak.
-  for (const input of item.inputs) await finished(createReadStream(input).resume())
   const entries: { side: Side; contender: Contender | Absent }[] = [
     ...item.ours.map((contender) => ({ side: 'ours' as const, contender })),
     ...item.peers.map((contender) => ({ side: 'peer' as const, contender })),
@@ -46,7 +44,7 @@ export async function runCase(item: Case, rounds: number, say: (line: string) =>
       if ('absent' in contender || failed.has(contender.name)) continue
       say(`${item.name}  run ${round + 1} of ${rounds}  ${contender.name}`)
       try {
-        runs.set(contender.name, [...(runs.get(contender.name) ?? []), await runOnce(contender)])
+        runs.set(contender.name, [...(runs.get(contender.name) ?? []), await runOnce(contender, item.inputs)])
       } catch (error) {
         failed.set(contender.name, error instanceof Error ? error.message : String(error))
         say(`  failed: ${failed.get(contender.name)}`)
@@ -65,8 +63,11 @@ export async function runCase(item: Case, rounds: number, say: (line: string) =>
   return { name: item.name, title: item.title, conditions: item.conditions, rounds, results }
 }
 
-async function runOnce(contender: Contender): Promise<Measures> {
+async function runOnce(contender: Contender, inputs: readonly string[]): Promise<Measures> {
   await contender.prepare?.()
+  // Each time, since some kernels soon take the pages of idle files back. Not held in memory: Linux counts what a process holds when it
+  // starts another into the other's peak.
+  for (const input of inputs) await finished(createReadStream(input).resume())
   const [program, ...args] = contender.command
   const started = Date.now()
   const clock = process.hrtime.bigint()
