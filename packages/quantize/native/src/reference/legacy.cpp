@@ -85,10 +85,13 @@ bool encodeAffine(const float* x, std::int64_t columns, const float* importance,
       const Range r = rangeOf(x + at);
       d = (r.max - r.min) / static_cast<float>(most);
       min = r.min;
+    }
+    // Before the levels: of a range that is infinite none could be computed.
+    if (!putHalf(d, at, out, tooLarge) || !putHalf(min, at, out + 2, tooLarge)) return false;
+    if (importance == nullptr) {
       const float inverse = inverseOf(d);
       for (int i = 0; i < block; ++i) q[i] = std::min(most, static_cast<int>((x[at + i] - min) * inverse + 0.5f));
     }
-    if (!putHalf(d, at, out, tooLarge) || !putHalf(min, at, out + 2, tooLarge)) return false;
     if (most == 31) putFifthBits(q, out + 4);
     putNibbles(q, out + bytes - 16);
   }
