@@ -8,7 +8,7 @@ export interface QuadraticBuilder {
   addLinear(i: number, value: number): void
   /** i = j is a linear term for bits and a constant for spins. */
   addQuadratic(i: number, j: number, value: number): void
-  /** Many at once: the k-th is values[k] · i[k] · j[k]. */
+  /** Many at once: the k-th is values[k] · i[k] · j[k]. The arrays may become those of the model: leave them as they are. */
   addQuadratics(i: Uint32Array, j: Uint32Array, values: Float64Array): void
   /** One more variable; returns its number. */
   addVariable(): number
@@ -29,9 +29,9 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
   let offset = 0
   let linear = new Float64Array(Math.max(16, variables))
   let capacity = Math.max(16, expectedTerms)
-  let rows = new Uint32Array(capacity)
-  let columns = new Uint32Array(capacity)
-  let values = new Float64Array(capacity)
+  let rows: Uint32Array = new Uint32Array(capacity)
+  let columns: Uint32Array = new Uint32Array(capacity)
+  let values: Float64Array = new Float64Array(capacity)
   let count = 0
   // A model that was built may use these very arrays.
   let lent = false
@@ -75,6 +75,15 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       values[count++] = value
     },
     addQuadratics(left, right, all) {
+      if (count === 0 && isMerged(left, right, all) && isValid(size, left, right, all)) {
+        // As `build` would make them: taken as they are, and copied before anything is added to them.
+        rows = left
+        columns = right
+        values = all
+        count = capacity = all.length
+        lent = true
+        return
+      }
       if (lent || count + all.length > capacity) grow(count + all.length)
       for (let k = 0; k < all.length; k++) {
         const [i, j, value] = [left[k]!, right[k]!, all[k]!]
@@ -93,7 +102,7 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
     },
     build(labels) {
       const terms = [rows.subarray(0, count), columns.subarray(0, count), values.subarray(0, count)] as const
-      lent = isMerged(...terms)
+      lent ||= isMerged(...terms)
       const merged = lent ? { rows: terms[0], columns: terms[1], values: terms[2] } : mergeCouplings(size, ...terms)
       return checkedModel({ vartype, size, offset, linear: linear.slice(0, size), ...merged, ...(labels ? { labels } : {}) })
     },
@@ -175,6 +184,13 @@ function isMerged(rows: Uint32Array, columns: Uint32Array, values: Float64Array)
     if (values[k] === 0) return false
     if (k > 0 && (rows[k]! < rows[k - 1]! || (rows[k] === rows[k - 1] && columns[k]! <= columns[k - 1]!))) return false
   }
+  return true
+}
+
+/** Finite numbers of two different variables, the smaller one first. */
+function isValid(size: number, rows: Uint32Array, columns: Uint32Array, values: Float64Array): boolean {
+  for (let k = 0; k < rows.length; k++)
+    if (rows[k]! >= columns[k]! || columns[k]! >= size || !Number.isFinite(values[k]!)) return false
   return true
 }
 

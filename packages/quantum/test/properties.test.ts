@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { integerProblem } from '../src/engine/integer-problem.js'
+import { model } from '../src/model/model.js'
 import { energyOf, type QuadraticModel } from '../src/quadratic.js'
 import { quadraticBuilder, quadraticModel } from '../src/quadratic-builder.js'
 import { branchAndBound } from '../src/solvers/branch-and-bound.js'
@@ -129,4 +130,41 @@ test('a model that was built stays as it is when its builder goes on, and many t
   expect([...builder.build().values]).toEqual([3, -1, 5])
   expect(() => other.addQuadratics(Uint32Array.of(4), Uint32Array.of(0), Float64Array.of(1))).toThrow('no variable 4')
   expect(() => other.addQuadratics(Uint32Array.of(1), Uint32Array.of(0), Float64Array.of(Number.NaN))).toThrow('NaN')
+})
+
+test('terms in order become those of a model as they are, and stay so', () => {
+  const lists = [Uint32Array.of(0, 0, 1), Uint32Array.of(1, 2, 3), Float64Array.of(2, -1, 4)] as const
+  const builder = quadraticBuilder('binary', 4)
+  builder.addQuadratics(...lists)
+  const built = builder.build()
+  expect(built.values.buffer).toBe(lists[2].buffer)
+  builder.addQuadratic(2, 0, 1)
+  builder.addQuadratic(2, 3, 5)
+  expect([[...builder.build().values], [...built.values], [...lists[0]]]).toEqual([
+    [2, 4, 5],
+    [2, -1, 4],
+    [0, 0, 1],
+  ])
+  // In order, but not to be taken: a variable that is not there, one with itself, a number that is none.
+  const fresh = () => quadraticBuilder('binary', 2)
+  expect(() => fresh().addQuadratics(Uint32Array.of(0), Uint32Array.of(2), Float64Array.of(1))).toThrow('no variable 2')
+  expect(() => fresh().addQuadratics(Uint32Array.of(0), Uint32Array.of(1), Float64Array.of(Number.POSITIVE_INFINITY))).toThrow(
+    'Infinity',
+  )
+  const squares = fresh()
+  squares.addQuadratics(Uint32Array.of(0), Uint32Array.of(0), Float64Array.of(3))
+  expect([...squares.build().linear]).toEqual([3, 0])
+})
+
+test('a model that was compiled stays as it is when its model goes on', () => {
+  const m = model()
+  const x = m.binaries('x', 4)
+  m.minimise(x[0]!.times(x[1]!))
+  m.minimise(x[3]!.times(x[1]!).times(2))
+  const { qubo } = m.compile()
+  const before = structuredClone(qubo)
+  expect(m.compile().qubo).toEqual(before)
+  m.minimise(x[1]!.times(x[0]!).times(4))
+  expect(qubo).toEqual(before)
+  expect([...m.compile().qubo.values]).toEqual([5, 2])
 })

@@ -1,4 +1,4 @@
-import { Expression, sum, Term, type Variable, type VisitProduct, type VisitTerm } from './expression.js'
+import { Expression, Product, sum, Term, type Variable, type VisitProduct, type VisitTerm } from './expression.js'
 
 /** Everything that was said to be minimised: products of two as plain numbers, so that a million of them stay no objects. */
 export class Collected extends Expression {
@@ -23,17 +23,7 @@ export class Collected extends Expression {
       for (const variable of all) check(variable)
       this.others.push(new Term(coefficient, all))
     }
-    this.addProduct = (coefficient, first, second) => {
-      check(first)
-      check(second)
-      const at = this.count
-      if (at === this.coefficients.length) this.grow()
-      this.coefficients[at] = coefficient
-      this.firsts[at] = first.index
-      this.seconds[at] = second.index
-      this.count = at + 1
-      if (first.vartype !== 'binary' || second.vartype !== 'binary') this.binary = false
-    }
+    this.addProduct = (coefficient, first, second) => this.append(coefficient, first, second)
   }
 
   /** How many products of two variables there are. */
@@ -55,6 +45,10 @@ export class Collected extends Expression {
 
   /** Adds the terms of an expression times `scale`: all of them, or none where a variable is refused. */
   add(expression: Expression, scale: number): void {
+    if (expression instanceof Product) {
+      this.append(expression.coefficient * scale, expression.first, expression.second)
+      return
+    }
     const [count, others] = [this.count, this.others.length]
     try {
       expression.visit(this.addTerm, scale, this.addProduct)
@@ -85,6 +79,20 @@ export class Collected extends Expression {
       else visitor(coefficient, [first, second])
     }
     for (const other of this.others) other.visit(visitor, scale)
+  }
+
+  /** The smaller number first, as models have it: what comes in order then need not be sorted. */
+  private append(coefficient: number, first: Variable, second: Variable): void {
+    this.check(first)
+    this.check(second)
+    const at = this.count
+    if (at === this.coefficients.length) this.grow()
+    const [i, j] = [first.index, second.index]
+    this.coefficients[at] = coefficient
+    this.firsts[at] = Math.min(i, j)
+    this.seconds[at] = Math.max(i, j)
+    this.count = at + 1
+    if (first.vartype !== 'binary' || second.vartype !== 'binary') this.binary = false
   }
 
   private grow(): void {

@@ -80,11 +80,11 @@ export class Term extends Expression {
 }
 
 /** A coefficient times two variables. There are many of them, so it has no list. */
-class Product extends Expression {
+export class Product extends Expression {
   constructor(
     readonly coefficient: number,
-    private readonly first: Variable,
-    private readonly second: Variable,
+    readonly first: Variable,
+    readonly second: Variable,
   ) {
     super()
   }
