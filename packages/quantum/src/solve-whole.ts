@@ -2,6 +2,7 @@ import type { Engine } from './engine/engine.js'
 import { integerProblem } from './engine/integer-problem.js'
 import { energyOf, type QuadraticModel, type Solution } from './quadratic.js'
 import type { FindEngine, QuadraticResult, SolveOptions } from './solve.js'
+import { oneByOne } from './solvers/anneal.js'
 import { exactOptimum, isNarrow } from './solvers/exact.js'
 import { heuristics, type SolverName } from './solvers/index.js'
 import { type Search, startSearch } from './solvers/search.js'
@@ -64,7 +65,7 @@ async function searched(
 ): Promise<Omit<QuadraticResult, 'energy' | 'seconds'>> {
   const started = performance.now()
   const { seed = 1, sweeps, reads = 1, betaRange, target, signal, onProgress } = options
-  const problem = integerProblem(model)
+  const problem = integerProblem(model, !(solver === 'simulated-annealing' && oneByOne(sweeps, reads)))
   const loaded = engine.load(problem)
   const threads = Math.max(1, Math.min(options.threads ?? engine.threads, engine.threads))
   const time = options.time - (performance.now() - started) / 1000

@@ -13,13 +13,16 @@ export function toSpin(model: QuadraticModel): QuadraticModel {
   if (model.vartype === 'spin') return model
   // x y = (1 + s)(1 + t) / 4
   const linear = model.linear.map((value) => value / 2)
-  const values = model.values.map((value) => value / 4)
+  const { rows, columns } = model
+  const values = new Float64Array(model.values.length)
   let offset = model.offset
   for (const value of linear) offset += value
   for (let k = 0; k < values.length; k++) {
-    offset += values[k]!
-    linear[model.rows[k]!]! += values[k]!
-    linear[model.columns[k]!]! += values[k]!
+    const value = model.values[k]! / 4
+    values[k] = value
+    offset += value
+    linear[rows[k]!]! += value
+    linear[columns[k]!]! += value
   }
   return { ...model, vartype: 'spin', offset, linear, values }
 }

@@ -26,34 +26,31 @@ const denseFrom = 0.06
 /** Rows beside the square cost memory: many states at once need them, one at a time does not. */
 const rowsBesideSquare = 4_000_000
 
-export function integerProblem(model: QuadraticModel): IntegerProblem {
+/** `lanes`: many states at once will be asked for. */
+export function integerProblem(model: QuadraticModel, lanes = true): IntegerProblem {
   const spins = toSpin(model)
   const { size, rows, columns } = spins
   const bounds = fieldBounds(spins)
   const bound = bounds.reduce((a, b) => Math.max(a, b), 0)
   const { scale, exact } = scaleOf(spins, bound)
-  const whole = (value: number) => Math.round(value * scale)
-  // Not by Int32Array.from, which makes a list of all numbers first.
-  const wholes = (list: Float64Array): Int32Array => {
-    const out = new Int32Array(list.length)
-    for (let k = 0; k < list.length; k++) out[k] = whole(list[k]!)
-    return out
-  }
-  const [linear, values] = [wholes(spins.linear), wholes(spins.values)]
+  const [linear, values] = [wholes(spins.linear, scale), wholes(spins.values, scale)]
   const largestField = Math.max(1, exact ? Math.round(bound * scale) : wholeBound(size, linear, rows, columns, values))
-  const largestValue = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+  let largestValue = 0
+  for (let k = 0; k < values.length; k++) largestValue = Math.max(largestValue, Math.abs(values[k]!))
 
   const density = size > 1 ? values.length / ((size * (size - 1)) / 2) : 0
   const dense = size >= 64 && density >= denseFrom && size <= 20_000
   const square = dense ? squareOf(size, largestValue, rows, columns, values) : undefined
-  const withRows = !dense || values.length <= rowsBesideSquare
+  const withRows = !dense || (lanes && values.length <= rowsBesideSquare)
   const { offsets, neighbours, couplings } = withRows ? adjacencyOf(spins) : {}
-  const weights = couplings ? Int32Array.from(couplings, (k) => values[k]!) : undefined
+  const weights = couplings && new Int32Array(couplings.length)
+  if (weights) for (let e = 0; e < weights.length; e++) weights[e] = values[couplings![e]!]!
 
   const squares = Float64Array.from(linear, (h) => h * h)
   for (let k = 0; k < values.length; k++) {
-    squares[rows[k]!]! += values[k]! ** 2
-    squares[columns[k]!]! += values[k]! ** 2
+    const square = values[k]! * values[k]!
+    squares[rows[k]!]! += square
+    squares[columns[k]!]! += square
   }
   return {
     size,
@@ -66,6 +63,13 @@ export function integerProblem(model: QuadraticModel): IntegerProblem {
     lost: exact ? 0 : lostIn(linear, spins.linear) + lostIn(values, spins.values),
     typicalField: Math.max(1, Math.sqrt(squares.reduce((a, b) => a + b, 0) / Math.max(1, size))),
   }
+}
+
+// Plain loops here and below: the conversion is part of every solve, and short ones would wait for callbacks and iterators.
+function wholes(list: Float64Array, scale: number): Int32Array {
+  const out = new Int32Array(list.length)
+  for (let k = 0; k < list.length; k++) out[k] = Math.round(list[k]! * scale)
+  return out
 }
 
 function lostIn(whole: Int32Array, given: Float64Array): number {
@@ -109,17 +113,23 @@ function scaleOf({ linear, values }: QuadraticModel, bound: number): { scale: nu
 function wholeDivisor(scale: number, bound: number, ...lists: readonly Float64Array[]): number {
   let divisor = 0
   for (const list of lists)
-    for (const value of list) {
-      const scaled = value * scale
+    for (let k = 0; k < list.length; k++) {
+      const scaled = list[k]! * scale
       const rounded = Math.round(scaled)
       if (Math.abs(scaled - rounded) > 1e-9 * Math.max(1, Math.abs(scaled))) return 0
-      if (rounded === 0 && Math.abs(value) > 1e-9 * bound) return 0
-      let [a, b] = [Math.abs(rounded), divisor]
-      if (divisor === 1) continue
-      while (b !== 0) [a, b] = [b, a % b]
-      divisor = a
+      if (rounded === 0 && Math.abs(list[k]!) > 1e-9 * bound) return 0
+      if (divisor !== 1) divisor = commonDivisor(Math.abs(rounded), divisor)
     }
   return divisor === 0 ? 1 : divisor
+}
+
+function commonDivisor(a: number, b: number): number {
+  while (b !== 0) {
+    const rest = a % b
+    a = b
+    b = rest
+  }
+  return a
 }
 
 function squareOf(size: number, largest: number, rows: Uint32Array, columns: Uint32Array, values: Int32Array) {
@@ -131,8 +141,9 @@ function squareOf(size: number, largest: number, rows: Uint32Array, columns: Uin
         ? new Int16Array(size * stride)
         : new Int32Array(size * stride)
   for (let k = 0; k < values.length; k++) {
-    square[rows[k]! * stride + columns[k]!] = values[k]!
-    square[columns[k]! * stride + rows[k]!] = values[k]!
+    const [i, j, value] = [rows[k]!, columns[k]!, values[k]!]
+    square[i * stride + j] = value
+    square[j * stride + i] = value
   }
   return square
 }

@@ -9,8 +9,8 @@ import { side } from './search.js'
 export const annealingKind = ({ size, square, offsets }: IntegerProblem): SamplerKind =>
   offsets === undefined || (square !== undefined && size > 1500) || size > 100_000 ? 'scan' : 'lanes'
 
-/** Fewer runs than these are done one by one: lanes that nobody asked for would take most of the time. */
-const fewReads = 5
+/** So few runs of so many sweeps are done one by one: lanes that nobody asked for would take most of the time. */
+export const oneByOne = (sweeps: number | undefined, reads: number): boolean => sweeps !== undefined && reads < 5
 
 /** Sweeps of the first run. */
 const firstSweeps = 64
@@ -27,7 +27,7 @@ export async function simulatedAnnealing(search: Search): Promise<void> {
     const betas = betaRange
       ? geometrically({ hot: betaRange[0] / search.problem.scale, cold: betaRange[1] / search.problem.scale }, sweeps)
       : evenly(temperatures, sweeps)
-    const kind = reads < fewReads ? 'scan' : annealingKind(search.problem)
+    const kind = oneByOne(sweeps, reads) ? 'scan' : annealingKind(search.problem)
     const width = kind === 'lanes' ? (search.problem.narrow ? 32 : 16) : 1
     const runs = Math.ceil(reads / width)
     const found: { energy: number; solution: Uint8Array }[] = []
