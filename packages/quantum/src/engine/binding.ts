@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import type { IntegerProblem } from './integer-problem.js'
 
 /*
@@ -28,8 +26,6 @@ export interface Binding {
   forget(sampler: NativeSampler): void
 }
 
-const require = createRequire(import.meta.url)
-
 let loaded: Binding | Error | undefined
 
 /** The addon (a platform package when one is installed, else what was built in the repository), or why there is none. */
@@ -39,13 +35,17 @@ export function binding(): Binding | Error {
 }
 
 function load(): Binding | Error {
+  // Asked for, not imported: what stands on this file is bundled for browsers, too.
+  const node = globalThis.process?.getBuiltinModule?.('node:module')
+  if (node === undefined) return new Error('addons are for Node')
+  const require = node.createRequire(import.meta.url)
   const platform = `@qt/quantum-${process.platform}-${process.arch}`
   const built = new URL(
     import.meta.url.includes('/src/') ? '../../build/Release/qt_quantum.node' : '../build/Release/qt_quantum.node',
     import.meta.url,
   )
   const failures: string[] = []
-  for (const place of [platform, fileURLToPath(built)])
+  for (const place of [platform, process.getBuiltinModule('node:url').fileURLToPath(built)])
     try {
       const addon: Binding = require(place)
       return addon
