@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -109,4 +109,42 @@ test.each([
   const args = flags.map((flag) => (flag === 'TINY' ? tiny : flag === 'SHORT' ? join(folder, 'short.txt') : flag))
   const { code: exit, stdout } = await qt(['optimize', ...args, '--json'])
   expect([exit, JSON.parse(stdout).error.code]).toEqual([2, code])
+})
+
+test('adapters are placed by measured gradients, judged by training, and written for qt train', async () => {
+  const data = join(folder, 'rows.jsonl')
+  const lines = Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `The rain in the thin another sand ${i}.` }))
+  await writeFile(data, lines.join('\n'))
+  const output = join(folder, 'adapter.json')
+  const args = [
+    'optimize',
+    'adapters',
+    '--base',
+    tiny,
+    '--data',
+    data,
+    '--sequence-length',
+    '32',
+    '--threads',
+    '1',
+    '--time',
+    '0.05',
+  ]
+  const flags = ['--parameters', '1500', '--ranks', '1,2,4', '--steps', '2', '--output', output, '--json']
+  const { code, stdout, stderr } = await qt([...args, ...flags])
+  expect(code, stderr).toBe(0)
+  const { ranks, parameters, measured, judged } = JSON.parse(stdout)
+  expect(parameters).toBeLessThanOrEqual(1500)
+  expect(measured.every(({ gains }: { gains: number[] }) => gains.length === 4 && gains[0]! > 0)).toBe(true)
+  expect(judged.map(({ way }: { way: string }) => way)).toEqual(['taken', 'qubo', 'greedy', 'one rank for all'])
+  for (const { loss, parameters: used } of judged) {
+    expect(loss.low).toBeLessThanOrEqual(loss.high)
+    expect(used).toBeLessThanOrEqual(1500)
+  }
+  const trained = await qt(['train', '--config', output, '--steps', '1', '--output', join(folder, 'trained'), '--json'])
+  expect(trained.code, trained.stderr).toBe(0)
+  const { adapter } = JSON.parse(await readFile(output, 'utf8'))
+  expect(Object.entries(adapter.rankPattern).filter(([path]) => !adapter.frozen?.includes(path))).toEqual(Object.entries(ranks))
+  const neither = await qt(['optimize', 'adapters', '--base', tiny, '--parameters', '9', '--json'])
+  expect([neither.code, JSON.parse(neither.stdout).error.code]).toEqual([2, 'USAGE_MISSING_FLAG'])
 })

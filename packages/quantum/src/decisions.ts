@@ -39,6 +39,7 @@ export {
   type PlaceOptions,
   placeAdapters,
   placementProblem,
+  placementRanks,
 } from './decisions/place-adapters.js'
 export {
   type Job,

@@ -79,4 +79,21 @@ test('a new adapter has gradients of B alone', async () => {
   }
 })
 
+test('gains are of the matrix, whatever the scale of its adapter', async () => {
+  const [usual, twice] = await Promise.all([
+    adapterGradients(config({ rank: 4, alpha: 8 }, 'unused')),
+    adapterGradients(config({ rank: 4, alpha: 16 }, 'unused')),
+  ])
+  for (const [m, { gains, directions }] of usual.entries()) {
+    expect(gains).toHaveLength(4)
+    expect([...gains].sort((a, b) => b - a)).toEqual(gains)
+    expect(gains[3]).toBeGreaterThan(0)
+    // Together they are what the directions are, in another unit.
+    const [sum, squares] = [gains.reduce((a, b) => a + b, 0), directions.reduce((a, { norm }) => a + norm ** 2, 0)]
+    const other = twice[m]!
+    expect(other.gains.reduce((a, b) => a + b, 0) / sum).toBeCloseTo(1, 2)
+    expect(other.directions.reduce((a, { norm }) => a + norm ** 2, 0) / squares).toBeCloseTo(4, 1)
+  }
+})
+
 const equal = (a: Float32Array, b: Float32Array): boolean => a.length === b.length && a.every((value, i) => value === b[i])

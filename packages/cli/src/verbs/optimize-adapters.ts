@@ -1,9 +1,24 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { usageError } from '@qt/core'
+import { writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
+import {
+  type AdapterMeasuring,
+  adapterOf,
+  equalRanks,
+  judgePlacements,
+  measureSites,
+  type PlacementWay,
+  placementsText,
+} from '../measure-adapters.js'
 import { need } from '../need.js'
+import { status } from '../print/status.js'
 import { countText, fields } from '../print/units.js'
+import { localPath } from '../resolve.js'
 import { decideOptions, readMeasurements } from './optimize-options.js'
 import { decisionDocument, decisionFlags, printDecision } from './optimize-report.js'
 
@@ -15,42 +30,115 @@ const schema = z.strictObject({
   overlaps: z.array(z.strictObject({ between: z.tuple([z.string(), z.string()]), share: z.number().min(0).max(1) })).optional(),
 })
 
+/** What the ranks are when none are named, as `placeAdapters` has them. */
+const usualRanks = [2, 4, 8, 16, 32]
+
 export const optimizeAdapters = defineVerb({
   name: 'optimize adapters',
   summary: 'Say which matrices get an adapter, and of which rank.',
   details:
-    'FILE is JSON with what was measured: {"sites": [{"name", "inputs", "outputs", "gains"}], "overlaps"?: [{"between": [a, b], "share"}]}; gains are the squared singular values of the gradient, the largest first. Every way of deciding is shown beside the others.',
-  positionals: [{ name: 'FILE', description: 'Matrices and what adapting them gains.', required: true }],
+    'With --base and --data, the gradient of every matrix is measured on four of five examples: a rank gains the squared singular values that it covers. With --steps, the placement that is taken, those of the QUBO and of the greedy choice, and one rank for all matrices are then trained for so many steps each, and compared on the other examples with confidence intervals. Or FILE is JSON with what was measured elsewhere: {"sites": [{"name", "inputs", "outputs", "gains"}], "overlaps"?: [{"between": [a, b], "share"}]}; gains are the squared singular values, the largest first. Every way of deciding is shown beside the others.',
+  positionals: [{ name: 'FILE', description: 'Matrices and what adapting them gains; left out: they are measured.' }],
   flags: {
     ...decisionFlags,
     parameters: { type: 'number', value: 'N', description: 'The most trainable parameters.', required: true },
     ranks: {
       type: 'text',
       value: 'LIST',
-      description: 'Ranks to choose among; left out: 2,4,8,16,32. No adapter is always possible.',
+      description: `Ranks to choose among; left out: ${usualRanks.join(',')}. No adapter is always possible.`,
     },
+    base: { type: 'text', value: 'PATH', description: 'The model that is to be adapted.' },
+    data: { type: 'text', value: 'PATH', description: 'The data that it is to be trained on.' },
+    'sequence-length': { type: 'number', value: 'N', description: 'As of qt train.' },
+    'learning-rate': { type: 'number', value: 'N', description: 'As of qt train, for --steps.' },
+    steps: { type: 'number', value: 'N', description: 'Train every placement for so many steps; left out: none is trained.' },
+    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+    output: { type: 'text', value: 'FILE', description: 'Write the adapter as a configuration for qt train --config.' },
   },
   examples: [
+    'qt optimize adapters --base model.gguf --data examples.jsonl --parameters 500000 --steps 50 --output adapter.json',
     'qt optimize adapters gradients.json --parameters 500000',
     'qt optimize adapters gradients.json --parameters 500000 --ranks 4,8 --json',
   ],
   async run({ flags, positionals, io }) {
-    const { sites, overlaps } = await readMeasurements(positionals[0]!, schema)
+    const [file] = positionals
+    const { base, data, parameters, steps, output } = flags
+    const measures = base !== undefined && data !== undefined
+    if ((file === undefined) !== measures || (file !== undefined && (base ?? data ?? steps) !== undefined))
+      throw usageError(
+        'USAGE_MISSING_FLAG',
+        'qt optimize adapters needs a file of measurements, or a model and data to measure.',
+        {
+          actions: ['Give --base MODEL and --data PATH, or FILE alone.'],
+        },
+      )
     const ranks = flags.ranks?.split(',').map(Number)
     if (ranks?.some((rank) => !Number.isInteger(rank) || rank < 1))
       throw usageError('USAGE_BAD_VALUE', `--ranks is "${flags.ranks}".`, { actions: ['Give whole numbers from 1 on: 4,8,16.'] })
-    const { placeAdapters } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
-    const placed = await withInterrupt(async (signal) =>
-      placeAdapters(sites, { ...(await decideOptions(flags, signal)), parameters: flags.parameters, ranks, overlaps }),
-    )
-    printDecision(io, placed.decision)
-    io.out(`\n${fields([...placed.ranks].map(([name, rank]) => [name, `rank ${rank}`]))}`)
-    io.out(`\n${countText(placed.parameters)} parameters of ${countText(flags.parameters)}.\n`)
-    io.document({
-      ranks: Object.fromEntries(placed.ranks),
-      parameters: placed.parameters,
-      decision: decisionDocument(placed.decision),
+    if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1))
+      throw usageError('USAGE_BAD_VALUE', `--steps is ${steps}.`, { actions: ['Give a whole number from 1 on.'] })
+    if (output !== undefined && (output === file || output === data || output === base))
+      throw usageError('OUTPUT_IS_INPUT', `${output} is what is read.`, { actions: ['Give --output another file.'] })
+    const { placeAdapters, placementRanks } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
+    return withInterrupt(async (signal) => {
+      const options = { ...(await decideOptions(flags, signal)), parameters, ranks }
+      const progress = status(io)
+      const folder = await mkdtemp(join(tmpdir(), 'qt-adapters-'))
+      try {
+        const measuring: AdapterMeasuring | undefined = measures
+          ? {
+              ...{ base: await localPath(base, io, signal), data, folder, signal, onProgress: progress.update },
+              ...{ sequenceLength: flags['sequence-length'], learningRate: flags['learning-rate'] },
+              ...{ seed: flags.seed, threads: flags.threads },
+            }
+          : undefined
+        const { sites, overlaps } = measuring
+          ? { sites: await measureSites(measuring, Math.max(...(ranks ?? usualRanks))), overlaps: undefined }
+          : await readMeasurements(file!, schema)
+        const placed = await placeAdapters(sites, { ...options, overlaps })
+        if (placed.ranks.size === 0 && output !== undefined)
+          throw usageError(
+            'DECISION_INVALID',
+            `No adapter is worth ${parameters} parameters or less: there is nothing to write.`,
+            {
+              actions: ['Raise --parameters, or name lower --ranks.'],
+            },
+          )
+        const way = (name: string, choice: readonly number[]): PlacementWay => ({
+          name,
+          ranks: placementRanks(sites, choice, ranks),
+        })
+        const by = (method: string) => placed.decision.outcomes.find((one) => one.method === method)!.choice
+        const ways = [
+          way('taken', placed.decision.best.choice),
+          way('qubo', by('qubo')),
+          way('greedy', by('greedy')),
+          { name: 'one rank for all', ranks: equalRanks(sites, parameters) },
+        ]
+        const judged = measuring && steps !== undefined ? await judgePlacements(ways, sites, steps, measuring) : undefined
+        progress.end()
+        if (output !== undefined) {
+          const document = { ...(measures ? { base, data: { path: data } } : {}), adapter: adapterOf(sites, placed.ranks) }
+          await writeFileAtomic(output, `${JSON.stringify(document, null, 2)}\n`)
+        }
+        printDecision(io, placed.decision)
+        if (judged) io.out(`\nLoss on held-out examples after ${steps} steps, with 95 % intervals:\n${placementsText(judged)}`)
+        io.out(`\n${fields([...placed.ranks].map(([name, rank]) => [name, `rank ${rank}`]))}`)
+        io.out(`\n${countText(placed.parameters)} parameters of ${countText(parameters)}.\n`)
+        if (output !== undefined) io.out(`Wrote ${output}: qt train --config ${output} --steps 200\n`)
+        io.document({
+          ranks: Object.fromEntries(placed.ranks),
+          parameters: placed.parameters,
+          ...(judged ? { judged } : {}),
+          ...(measures ? { measured: sites } : {}),
+          ...(output === undefined ? {} : { output }),
+          decision: decisionDocument(placed.decision),
+        })
+        return 0
+      } finally {
+        progress.end()
+        await rm(folder, { recursive: true, force: true })
+      }
     })
-    return 0
   },
 })

@@ -67,6 +67,19 @@ export function placementProblem(sites: readonly AdapterSite[], options: PlaceOp
   return { groups, pairs, budget: options.parameters }
 }
 
+/** What a choice of `placementProblem` says: ranks by site; those without an adapter are left out. */
+export const placementRanks = (
+  sites: readonly AdapterSite[],
+  choice: readonly number[],
+  ranks?: readonly number[],
+): ReadonlyMap<string, number> =>
+  new Map(
+    sites.flatMap((site, i): [string, number][] => {
+      const rank = ranksOf(site, ranks)[choice[i]!]!
+      return rank === 0 ? [] : [[site.name, rank]]
+    }),
+  )
+
 /**
  * Which matrices get an adapter, and of which rank, under a budget of parameters.
  *
@@ -82,11 +95,5 @@ export function placementProblem(sites: readonly AdapterSite[], options: PlaceOp
 export async function placeAdapters(sites: readonly AdapterSite[], options: PlaceOptions): Promise<AdapterPlacement> {
   const decision = await decide(placementProblem(sites, options), options)
   const { choice, weight } = decision.best
-  const ranks = new Map(
-    sites.flatMap((site, i): [string, number][] => {
-      const rank = ranksOf(site, options.ranks)[choice[i]!]!
-      return rank === 0 ? [] : [[site.name, rank]]
-    }),
-  )
-  return { ranks, parameters: weight, decision }
+  return { ranks: placementRanks(sites, choice, options.ranks), parameters: weight, decision }
 }

@@ -1,5 +1,5 @@
 import { parseConfig, projectionShape, projections, type TrainingConfig, type TrainingConfigInput, usageError } from '@qt/core'
-import { architectureNamed, toHuggingFaceName } from '@qt/weights'
+import { architectureNamed, symmetricEigen, toHuggingFaceName } from '@qt/weights'
 import type { NativeTrainer, TrainedTensor } from '../binding.js'
 import { engineErrors } from '../engine-errors.js'
 import { prepare } from './prepare.js'
@@ -27,6 +27,11 @@ export interface ModuleGradients {
   readonly rank: number
   readonly scale: number
   readonly directions: readonly DirectionGradients[]
+  /**
+   * The squared singular values of the gradient of the matrix itself, the largest first, as many as the rank: estimated from what B's
+   * gradient shows of it through A. Their sum is about the squared norm of that gradient where A is random, as in a new adapter.
+   */
+  readonly gains: readonly number[]
 }
 
 /**
@@ -78,7 +83,8 @@ export async function adapterGradients(
       return prepared.adapter!.modules.map(({ name, projection, rank, scale }) => {
         const [outputs, inputs] = projectionShape(spec, projections[projection]!)
         const path = toHuggingFaceName(architectureNamed(spec.architecture), name)!.replace(/\.weight$/, '')
-        return { name, path, inputs, outputs, rank, scale, directions: measure.directions(name, rank) }
+        const directions = measure.directions(name, rank)
+        return { name, path, inputs, outputs, rank, scale, directions, gains: measure.gains(name, rank, scale) }
       })
     } finally {
       signal?.removeEventListener('abort', stop)
@@ -126,6 +132,18 @@ function measuring(trainer: NativeTrainer, totalWeight: number) {
           }
       const worth = worths.get(name)
       return Array.from(squares, (square, k) => ({ norm: Math.sqrt(square), slope: slopes[k]!, worth: worth?.[k] ?? 0 }))
+    },
+    /** B's gradient is scale · G · Aᵀ: a sketch of the matrix's own gradient G by as many random directions as the rank. */
+    gains(name: string, rank: number, scale: number): number[] {
+      const of = (wanted: TrainedTensor['role']) => factors.find(({ module, role }) => module === name && role === wanted)
+      const [a, b] = [of('lora_a'), of('lora_b')]
+      if (!a || !b) return []
+      const gram = new Float64Array(rank * rank)
+      for (let row = 0; row < b.mean.length; row += rank)
+        for (let i = 0; i < rank; i++) for (let j = 0; j < rank; j++) gram[i * rank + j]! += b.mean[row + i]! * b.mean[row + j]!
+      const spread = a.values.reduce((sum, value) => sum + value * value, 0) / a.values.length
+      const { values } = symmetricEigen(gram, rank)
+      return Array.from(values, (value) => Math.max(0, value) / Math.max(Number.MIN_VALUE, rank * spread * scale ** 2))
     },
   }
 }

@@ -1,0 +1,152 @@
+import { join } from 'node:path'
+import { parseConfig, type TrainingConfig, usageError } from '@qt/core'
+import type { Interval, Statistics } from '@qt/eval'
+import type { AdapterSite } from '@qt/quantum/decisions'
+import { need } from './need.js'
+import { numbers } from './print/units.js'
+import { comparable, verdictOf, withModel } from './variants.js'
+
+type AdapterConfig = NonNullable<TrainingConfig['adapter']>
+
+export interface AdapterMeasuring {
+  readonly base: string
+  readonly data: string
+  readonly sequenceLength?: number | undefined
+  readonly learningRate?: number | undefined
+  readonly seed?: number | undefined
+  readonly threads?: number | undefined
+  /** For what is trained for a moment. */
+  readonly folder: string
+  readonly signal: AbortSignal
+  readonly onProgress: (text: string) => void
+}
+
+/** One way to place adapters: ranks by path. */
+export interface PlacementWay {
+  readonly name: string
+  readonly ranks: ReadonlyMap<string, number>
+}
+
+/** What a placement came to after some steps of training, on rows that nothing was decided by or trained on. */
+export interface JudgedPlacement {
+  readonly way: string
+  readonly parameters: number
+  readonly loss: Interval
+  /** Loss of what was taken less that of this one, row by row. */
+  readonly takenLessThis?: Interval
+  readonly verdict?: string
+}
+
+/** What a rank adds to is scaled alike whatever the rank: alpha is twice the rank, as of the usual adapter. */
+const scale = 2
+/** The share of the data that placements are judged on. */
+const heldOut = 0.2
+
+function configOf({ base, data, sequenceLength, learningRate, seed, threads, folder }: AdapterMeasuring): TrainingConfig {
+  const training = { ...(sequenceLength && { sequenceLength }), ...(learningRate && { learningRate }), ...(seed && { seed }) }
+  return parseConfig({ base, data: { path: data, validation: heldOut }, training, output: folder, ...(threads && { threads }) })
+}
+
+/** The gradient of every matrix on the rows to train on, as what directions of it can gain. */
+export async function measureSites(given: AdapterMeasuring, rank: number): Promise<AdapterSite[]> {
+  const { adapterGradients } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  given.onProgress('measuring the gradients of all matrices')
+  const measured = await adapterGradients(
+    { ...configOf(given), adapter: { rank, alpha: scale * rank } },
+    { signal: given.signal },
+  )
+  return measured.map(({ path, inputs, outputs, gains }) => ({ name: path, inputs, outputs, gains }))
+}
+
+/** The adapter of a placement, as a configuration has it: matrices that are left out stay as they are. */
+export function adapterOf(sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): AdapterConfig {
+  const rankOf = ({ name }: AdapterSite) => ranks.get(name) ?? 1
+  const frozen = sites.flatMap(({ name }) => (ranks.has(name) ? [] : [name]))
+  return {
+    rankPattern: Object.fromEntries(sites.map((site) => [site.name, rankOf(site)])),
+    alphaPattern: Object.fromEntries(sites.map((site) => [site.name, scale * rankOf(site)])),
+    ...(frozen.length > 0 ? { frozen } : {}),
+  }
+}
+
+/** The largest rank that all matrices can have alike; none where not even 1 fits. */
+export function equalRanks(sites: readonly AdapterSite[], parameters: number): ReadonlyMap<string, number> {
+  const rank = Math.floor(parameters / sites.reduce((sum, { inputs, outputs }) => sum + inputs + outputs, 0))
+  return new Map(
+    sites.flatMap(({ name, inputs, outputs }) => (rank === 0 ? [] : [[name, Math.min(rank, inputs, outputs)] as const])),
+  )
+}
+
+/** Trains every placement for so many steps, and compares the first, which is taken, with the others. Equal ones are trained once. */
+export async function judgePlacements(
+  ways: readonly PlacementWay[],
+  sites: readonly AdapterSite[],
+  steps: number,
+  given: AdapterMeasuring,
+): Promise<JudgedPlacement[]> {
+  const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+  const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
+  const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
+  const config = configOf(given)
+  const { signal, threads } = given
+  return withModel(given.base, { threads, signal }, async (model) => {
+    const prepared = await prepareRows(config, model.tokenizer, { signal })
+    const { length } = prepared.validation ?? []
+    const rows = Array.from({ length }, (_, i) => prepared.validation!.row(i)).flatMap(({ ids, documents }) =>
+      Array.from(documents.slice(1), (end, d) => ids.subarray(documents[d]!, end)),
+    )
+    if (rows.length < 2)
+      throw usageError('EVAL_TEXT_TOO_SHORT', `${given.data} has too few examples to train on some and to judge on others.`, {
+        actions: ['Give more examples, or leave out --steps.'],
+      })
+    const known = new Map<string, Statistics[]>()
+    /** The folder of an adapter that was trained with these ranks. */
+    const trained = async (ranks: PlacementWay['ranks']): Promise<string> => {
+      const output = join(given.folder, `placement-${known.size + 1}`)
+      const training = { ...config.training, steps, epochs: undefined }
+      const { adapter } = await train({ ...config, training, adapter: adapterOf(sites, ranks), output }, { signal })
+      return adapter!.path
+    }
+    const lossesOf = async ({ name, ranks }: PlacementWay): Promise<Statistics[]> => {
+      const key = JSON.stringify([...ranks].sort())
+      const before = known.get(key)
+      if (before) return before
+      given.onProgress(`judging  ${name}`)
+      const tuned = ranks.size === 0 ? model : await model.withAdapters([await trained(ranks)])
+      const found: Statistics[] = []
+      for (const row of rows) {
+        const { loss, tokens } = await perplexityOfRows(tuned.scoring, [row], { signal })
+        found.push([loss * tokens, tokens])
+      }
+      known.set(key, found)
+      return found
+    }
+    const judged: JudgedPlacement[] = []
+    for (const way of ways) {
+      const taken = await lossesOf(ways[0]!)
+      const losses = await lossesOf(way)
+      const { kl: loss } = await comparable(losses)
+      const row = { way: way.name, parameters: parametersOf(sites, way.ranks), loss }
+      if (judged.length === 0) judged.push(row)
+      else {
+        const takenLessThis = (await comparable(taken)).difference(losses)
+        judged.push({ ...row, takenLessThis, verdict: losses === taken ? 'the same' : verdictOf(takenLessThis) })
+      }
+    }
+    return judged
+  })
+}
+
+const parametersOf = (sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): number =>
+  sites.reduce((sum, { name, inputs, outputs }) => sum + (ranks.get(name) ?? 0) * (inputs + outputs), 0)
+
+export const placementsText = (judged: readonly JudgedPlacement[]): string =>
+  numbers([
+    ['', 'loss', 'from', 'to', 'parameters', 'taken is'],
+    ...judged.map(({ way, loss, parameters, verdict }) => [
+      way,
+      ...[loss.value, loss.low, loss.high].map((value) => value.toFixed(4)),
+      String(parameters),
+      verdict ?? '',
+    ]),
+  ])
