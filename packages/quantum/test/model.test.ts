@@ -256,3 +256,20 @@ test('terms that are added one by one are the sum of them, and one that is refus
   m.minimise(x[0]!.times(x[1]!).times(100))
   expect(before.objective.evaluate(() => 1)).toBe(value)
 })
+
+test('whole numbers are moved as such: from 512 to 511 all bits turn', async () => {
+  const m = model()
+  const [n, k] = [m.integer('n', 0, 1000), m.integer('k', 0, 1000)]
+  m.minimise(n.minus(k).squared().plus(n))
+  m.subjectTo(n.plus(k).ge(777))
+  for (const seed of [1, 2, 3]) {
+    const result = await solve(m, { seed, sweeps: 10 })
+    expect([result.feasible, result.objective, result.value(n) - result.value(k)]).toEqual([true, 389, expect.toBeOneOf([0, -1])])
+  }
+  // Without a constraint, too.
+  const free = model()
+  const [a, b] = [free.integer('a', -50, 100_000), free.integer('b', -50, 100_000)]
+  free.minimise(a.minus(b).squared().times(1000).plus(a.minus(1234).squared()))
+  const { value } = await solve(free, { sweeps: 10 })
+  expect([value(a), value(b)]).toEqual([1234, 1234])
+})

@@ -2,7 +2,7 @@ import { usageError } from '@qt/core'
 import { Collected } from './collected.js'
 import { type CompiledModel, type CompileOptions, compile } from './compile.js'
 import { type Constraint, type Expression, sum, Variable } from './expression.js'
-import type { AddedConstraint, ModelParts } from './parts.js'
+import type { AddedConstraint, IntegerBits, ModelParts } from './parts.js'
 import { countedBits, type PenaltyMethod } from './penalty.js'
 
 export interface ConstraintOptions {
@@ -54,6 +54,7 @@ export function model(): Model {
   const variables: Variable[] = []
   const labels = new Set<string>()
   const constraints: AddedConstraint[] = []
+  const integers: IntegerBits[] = []
 
   const add = (label: string, vartype: 'binary' | 'spin'): Variable => {
     if (labels.has(label))
@@ -78,6 +79,7 @@ export function model(): Model {
     variables,
     objective,
     constraints,
+    integers,
     binary: (label) => add(label, 'binary'),
     binaries: (label, count) => many(label, count, 'binary'),
     spin: (label) => add(label, 'spin'),
@@ -87,7 +89,10 @@ export function model(): Model {
         throw usageError('QUBO_RANGE', `The range of "${label}", ${low} to ${high}, is none of whole numbers.`, {
           actions: ['Give two whole numbers, the lower one first.'],
         })
-      return sum([low, ...countedBits(high - low).map((weight, k) => add(`${label}.${k}`, 'binary').times(weight))])
+      const weights = countedBits(high - low)
+      const bits = weights.map((_, k) => add(`${label}.${k}`, 'binary'))
+      integers.push({ bits, weights })
+      return sum([low, ...bits.map((bit, k) => bit.times(weights[k]!))])
     },
     choice(label, values) {
       const bits = values.map((value, k) =>

@@ -9,9 +9,16 @@ export interface AddedConstraint {
   readonly method: PenaltyMethod
 }
 
+/** A whole number from 0 to the sum of the weights. */
+export interface IntegerBits {
+  readonly bits: readonly Variable[]
+  readonly weights: readonly number[]
+}
+
 /** What was said to a model. */
 export interface ModelParts {
   readonly variables: readonly Variable[]
   readonly objective: Collected
   readonly constraints: readonly AddedConstraint[]
+  readonly integers: readonly IntegerBits[]
 }

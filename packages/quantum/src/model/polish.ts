@@ -1,7 +1,7 @@
 import { breathe } from '../breathe.js'
 import type { Solution } from '../quadratic.js'
 import type { Expression } from './expression.js'
-import type { ModelParts } from './parts.js'
+import type { IntegerBits, ModelParts } from './parts.js'
 import { polynomialOf } from './polynomial.js'
 import { toleranceOf } from './validate.js'
 
@@ -19,12 +19,12 @@ interface Product {
 
 /**
  * Goes downhill in the objective among solutions that break nothing, by turning one bit and by turning two: penalties make such moves
- * steep for a search, and slack in coarse units leaves room unused. The bits are those of the model; a solution that breaks something
- * stays as it is.
+ * steep for a search, and slack in coarse units leaves room unused. Whole numbers are moved too, one and two at a time: from 512 to 511
+ * all bits turn, which no search does. The bits are those of the model; a solution that breaks something stays as it is.
  */
 export async function polish(parts: ModelParts, solution: Solution, ended: () => boolean): Promise<Solution> {
   const size = parts.variables.length
-  if (parts.constraints.length === 0 || parts.objective.products > mostProducts) return solution.slice()
+  if (parts.constraints.length + parts.integers.length === 0 || parts.objective.products > mostProducts) return solution.slice()
   const { products, values, low, high } = functionsOf(parts)
   const bits = solution.slice()
   const around: Product[][] = Array.from({ length: size }, () => [])
@@ -46,15 +46,38 @@ export async function polish(parts: ModelParts, solution: Solution, ended: () =>
     bits[i] = sign === 1 ? 1 : 0
     work += around[i]!.length + values.length
   }
-  // What sums may be off by is no gain.
-  const least =
-    1e-9 * products.reduce((most, { of, coefficient }) => (of === 0 ? Math.max(most, Math.abs(coefficient)) : most), 0)
+  const least = noise(products)
   const better = (than: number) => values[0]! < than - least && holds()
+  const stopped = async () => {
+    await breathe()
+    return work > mostWork || ended()
+  }
+  const numbers = parts.integers.map((one) => wholeNumber(one, bits, turn))
+  /** Moves by powers of two, while they help; false when the time is over. */
+  const moveNumbers = async (): Promise<boolean> => {
+    for (let a = 0; a < numbers.length; a++)
+      for (let b = a; b < numbers.length; b++)
+        for (const together of a === b ? [0] : [1, -1])
+          for (let step = numbers[a]!.most; step >= 1; step = Math.floor(step / 2))
+            for (const by of [step, -step])
+              for (let helped = true; helped; ) {
+                if (await stopped()) return false
+                const before = values[0]!
+                const [one, other] = [numbers[a]!.value(), numbers[b]!.value()]
+                helped = numbers[a]!.set(one + by) && (together === 0 || numbers[b]!.set(other + together * by)) && better(before)
+                if (helped) gone = true
+                else {
+                  numbers[a]!.set(one)
+                  if (together !== 0) numbers[b]!.set(other)
+                }
+              }
+    return true
+  }
+  let gone = false
   for (let going = true; going; ) {
     going = false
     for (let i = 0; i < size; i++) {
-      await breathe()
-      if (work > mostWork || ended()) return bits
+      if (await stopped()) return bits
       const before = values[0]!
       turn(i)
       let kept = better(before)
@@ -66,8 +89,44 @@ export async function polish(parts: ModelParts, solution: Solution, ended: () =>
       if (kept) going = true
       else turn(i)
     }
+    gone = false
+    if (!(await moveNumbers())) return bits
+    going ||= gone
   }
   return bits
+}
+
+/** What sums of the objective may be off by, which is no gain: nothing where all of them are whole numbers. */
+function noise(products: readonly Product[]): number {
+  let [largest, sum, whole] = [0, 0, true]
+  for (const { of, coefficient } of products) {
+    if (of !== 0) continue
+    largest = Math.max(largest, Math.abs(coefficient))
+    sum += Math.abs(coefficient)
+    whole &&= Number.isInteger(coefficient)
+  }
+  return whole && sum < Number.MAX_SAFE_INTEGER ? 0 : 1e-9 * largest
+}
+
+/** The bits of a whole number, as one. */
+function wholeNumber({ bits: of, weights }: IntegerBits, bits: Uint8Array, turn: (bit: number) => void) {
+  // The largest weights first: the others reach all that is less than they are.
+  const places = of.map(({ index }, k) => ({ index, weight: weights[k]! })).sort((a, b) => b.weight - a.weight)
+  const most = weights.reduce((a, b) => a + b, 0)
+  return {
+    most,
+    value: () => places.reduce((sum, { index, weight }) => sum + bits[index]! * weight, 0),
+    /** False where it cannot be. */
+    set(value: number): boolean {
+      if (value < 0 || value > most) return false
+      for (const { index, weight } of places) {
+        const bit = value >= weight ? 1 : 0
+        value -= bit * weight
+        if (bits[index] !== bit) turn(index)
+      }
+      return true
+    },
+  }
 }
 
 /** Objective and constraints as products of bits, with the values that each may have. */
