@@ -143,6 +143,7 @@ test.each([
   ['gset', '3 1\n1 4 1\n', 2, 'Variable 4 does not exist among 3.'],
   ['gset', '3 1\n1 1 1\n', 2, 'from a vertex to itself'],
   ['gset', '', undefined, 'The file is empty.'],
+  ['coo', ' \n', undefined, 'The file is empty.'],
   ['gset', 'three 1\n', 1, '"three" is no number.'],
   ['biqmac', '3 1\n1 2\n', 2, 'A line "i j value" is expected here, not "1 2".'],
   ['biqmac', '2 2\n0 1 1\n1 2 1\n', 3, 'Variables 0 and 2 both occur among 2.'],

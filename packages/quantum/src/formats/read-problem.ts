@@ -3,7 +3,7 @@ import type { QuadraticModel } from '../quadratic.js'
 import { scaled } from '../vartype.js'
 import { isBqmFile, readBqmFile } from './bqm-file.js'
 import { readCoo } from './coo.js'
-import type { Source } from './entries.js'
+import { fileError, type Source } from './entries.js'
 import { readBiqmac, readGset } from './graph.js'
 import { readJson } from './json.js'
 import { linesOf } from './lines.js'
@@ -33,6 +33,8 @@ export function readProblem(content: string | Uint8Array, options: ReadOptions =
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content
   const warnings: string[] = []
   const source: Source = { bytes, file: options.file, warn: (message) => warnings.push(message) }
+  // White space alone, whatever it is said to be: a copy or a download that failed.
+  if (bytes.every((byte) => byte <= 32)) throw empty(source)
   const guessed = options.format === undefined ? detect(source) : undefined
   const format = options.format ?? guessed!.format
   if (!formats.includes(format))
@@ -73,6 +75,8 @@ const endings: Readonly<Record<string, Format>> = {
   json: 'json',
 }
 
+const empty = (source: Source) => fileError(source, undefined, 'The file is empty.', 'Give a file with a model.')
+
 interface Detected {
   readonly format: Format
   /** Only because the first line counts the others. */
@@ -105,7 +109,7 @@ function detect(source: Source): Detected {
     const fields = words.map(Number)
     header = { fields, other: fields.length !== 3 || fields.some(Number.isNaN) }
   }
-  if (!header) throw usageError('QUBO_FORMAT', 'The file is empty.', { actions: ['Give a file with a model.'] })
+  if (!header) throw empty(source)
   const [size = 0, announced] = header.fields
   const counts = announced === count && Number.isInteger(size) && size >= 1 && !(largest > size)
   if (!header.other && !counts) return certain('coo')
