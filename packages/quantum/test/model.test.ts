@@ -273,3 +273,16 @@ test('whole numbers are moved as such: from 512 to 511 all bits turn', async () 
   const { value } = await solve(free, { sweeps: 10 })
   expect([value(a), value(b)]).toEqual([1234, 1234])
 })
+
+test('the sum of a generator is that of a list', () => {
+  const compiled = (listed: boolean) => {
+    const m = model()
+    const [a, b, c] = [m.binary('a'), m.binary('b'), m.spin('c')]
+    const parts = [a.times(b).times(3), 7, b.times(a), c.times(c), c.times(a).times(-2), b, a.times(b).times(c)]
+    const total = sum(listed ? parts : parts.values())
+    m.minimise(total.times(2).plus(total))
+    m.subjectTo(total.squared().le(40))
+    return m.compile().qubo
+  }
+  expect(compiled(false)).toEqual(compiled(true))
+})

@@ -146,7 +146,7 @@ export const quantumBuilder: MakeCase = async () => ({
   name: 'quantum-builder',
   title: 'seconds to write a million products down',
   conditions:
-    'typed: m.minimise(x.times(y).times(w)) in a loop and compile; summed: m.minimise(sum(…)) of a list of them; plain: addQuadratic. dimod: add_quadratic in a loop.',
+    'typed: m.minimise(x.times(y).times(w)) in a loop and compile; summed: m.minimise(sum(…)) of a generator of them; plain: addQuadratic. dimod: add_quadratic in a loop.',
   metrics: columns(['typed', 'summed', 'plain'], 'lower', 2),
   inputs: [],
   ours: [ours('@qt/quantum', 'builder.ts', [], undefined)],

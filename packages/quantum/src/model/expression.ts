@@ -114,6 +114,28 @@ class Sum extends Expression {
   }
 }
 
+/** Products as lists of what they are of: those that a generator made need not stay. */
+class Products extends Expression {
+  private readonly coefficients: number[] = []
+  private readonly firsts: Variable[] = []
+  private readonly seconds: Variable[] = []
+
+  push({ coefficient, first, second }: Product): void {
+    this.coefficients.push(coefficient)
+    this.firsts.push(first)
+    this.seconds.push(second)
+  }
+
+  override visit(visitor: VisitTerm, scale = 1, pair?: VisitProduct): void {
+    const { coefficients, firsts, seconds } = this
+    for (let k = 0; k < coefficients.length; k++) {
+      const [first, second] = [firsts[k]!, seconds[k]!]
+      if (pair) pair(coefficients[k]! * scale, first, second)
+      else visitor(coefficients[k]! * scale, [first, second])
+    }
+  }
+}
+
 class Scaled extends Expression {
   constructor(
     private readonly inner: Expression,
@@ -171,7 +193,7 @@ export const expressionOf = (value: Expression | number): Expression => {
 }
 
 /**
- * The sum of expressions and numbers.
+ * The sum of expressions and numbers. Of millions of products, give a generator rather than a list: they are then never all there at once.
  *
  * @example
  * ```ts
@@ -181,6 +203,10 @@ export const expressionOf = (value: Expression | number): Expression => {
  * ```
  */
 export function sum(parts: Iterable<Expression | number>): Expression {
-  const all = Array.isArray(parts) ? parts.slice() : [...parts]
-  return new Sum(all.every((part) => part instanceof Expression) ? all : all.map(expressionOf))
+  if (Array.isArray(parts)) return new Sum(parts.map(expressionOf))
+  const [products, others] = [new Products(), [] as Expression[]]
+  for (const part of parts)
+    if (part instanceof Product) products.push(part)
+    else others.push(expressionOf(part))
+  return new Sum([...others, products])
 }
