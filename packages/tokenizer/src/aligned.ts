@@ -69,24 +69,23 @@ export function mapAligned(source: Aligned, replace: (char: string) => string): 
   return out.done()
 }
 
-/**
- * Something else for pieces of a text, which come one after another. Character for character it came from what stood there; what is
- * longer goes on with the last.
- */
+/** Something else for pieces of a text, which come one after another, followed as Hugging Face's tokenizers do: see `follow`. */
 export function mapPieces(
   source: Aligned,
   pieces: (tell: (from: number, to: number, replacement: string | undefined) => void) => void,
 ): Aligned {
   const out = new Builder()
+  const list: Change[] = []
   pieces((from, to, replacement) => {
-    let at = from
-    let last = from
-    for (const char of replacement ?? source.text.slice(from, to)) {
-      if (at < to) last = at
-      out.addAs(char, source, last)
-      if (at < to) at += source.text.codePointAt(at)! > 0xffff ? 2 : 1
-    }
+    const before = [...source.text.slice(from, to)]
+    const after = replacement === undefined ? before : [...replacement]
+    const more = after.length - before.length
+    for (const [i, char] of after.entries()) list.push({ char, change: i >= after.length - more ? 1 : 0 })
+    // What is gone went with the character before it, of this piece or an earlier one; at the beginning it is not followed at all.
+    const last = list.at(-1)
+    if (more < 0 && last) list[list.length - 1] = { char: last.char, change: last.change + more }
   })
+  follow(list, source, 0, source.text.length, out)
   return out.done()
 }
 
@@ -122,7 +121,7 @@ export function normalFormAligned(source: Aligned, form: NormalForm): Aligned {
   let start = 0
   let at = 0
   const flush = (end: number) => {
-    if (end > start) normalSegment(source, start, end, form, out)
+    if (end > start) follow(changes([...source.text.slice(start, end)], form), source, start, end, out)
     start = end
   }
   for (const char of source.text) {
@@ -140,19 +139,17 @@ interface Change {
   readonly change: number
 }
 
-function normalSegment(source: Aligned, start: number, end: number, form: NormalForm, out: Builder): void {
-  const before = [...source.text.slice(start, end)]
-  const positions: number[] = []
-  before.reduce((at, char) => {
-    positions.push(at)
-    return at + char.length
-  }, start)
-  let place = 0
-  for (const { char, change } of changes(before, form)) {
-    // The last of those that were read so far, or the next.
-    const unit = change > 0 ? positions[place - 1] : positions[place]
-    out.addAs(char, source, unit ?? (place > 0 ? positions[place - 1]! : start - 1))
-    if (change <= 0) place += 1 - change
+/** Characters in the place of `source.text[start, end)`. */
+function follow(list: readonly Change[], source: Aligned, start: number, end: number, out: Builder): void {
+  /** The next character, and the last of those that were read so far. */
+  let next = start
+  let last = start - 1
+  for (const { char, change } of list) {
+    out.addAs(char, source, change > 0 || next >= end ? last : next)
+    for (let read = change; read <= 0 && next < end; read++) {
+      last = next
+      next += source.text.codePointAt(next)! > 0xffff ? 2 : 1
+    }
   }
 }
 

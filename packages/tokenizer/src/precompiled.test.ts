@@ -39,6 +39,40 @@ describe('a precompiled character map', () => {
     )
   })
 
+  it('gives of a text what it gives of its graphemes', () => {
+    const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' })
+    const parts = fc.constantFrom(
+      'я',
+      'e\u0301',
+      '\r',
+      '\r\n',
+      'a',
+      ' ',
+      '한',
+      '\u1100\u1161',
+      '🇩🇪🇫🇷',
+      '👩\u200d👩',
+      '\u0600',
+      'क्षि',
+      '\u0301',
+      'ab',
+      '½',
+    )
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 12 }), fc.integer({ min: 1, max: 90 }), (list, times) => {
+        const text = list.join('').repeat(times)
+        const single = [...segmenter.segment(text)].map(({ segment }) => normalizer.text(segment))
+        expect(normalizer.text(text)).toBe(single.join(''))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('reads long texts of any script in linear time', () => {
+    for (const text of ['я'.repeat(300_000), 'привет '.repeat(40_000), `e${'\u0302'.repeat(100_000)}`])
+      expect(normalizer.text(text)).toBe(text)
+  })
+
   it.each(['', 'AAAA', '!', 'AAAB', btoa('\u0010\0\0\0abcd')])('is refused when it is broken: %j', (charsmap) => {
     expect(() => parseNormalizer({ type: 'Precompiled', precompiled_charsmap: charsmap })).toThrow(/character map|is not/)
   })

@@ -6,9 +6,46 @@ import type { Normalizer } from './normalize.js'
 const wholeBytes = 6
 /** Below, every character is a grapheme of its own, carriage returns apart. */
 const firstMark = 0x300
+/** Units that are cut into graphemes together: the run-time's segmenter takes time for the whole of its text for each of them. */
+const usualWindow = 256
 
-/** The stretches in which graphemes may be longer than a character, with the characters they may take in at both ends. */
-const joined = /(?:[^\r\u0300-\u{10ffff}]?[\r\u0300-\u{10ffff}]+)+[^\r\u0300-\u{10ffff}]?/gu
+/** The end of the stretch that begins at `from` in which graphemes may be longer than a character, those taken in at both ends too. */
+function joinedEnd(text: string, from: number): number {
+  let end = from + 1
+  while (end < text.length) {
+    if (joins(text, end)) end++
+    // One that joins nothing by itself may be followed by one that joins it.
+    else if (end + 1 < text.length && joins(text, end + 1)) end += 2
+    else return end + 1
+  }
+  return end
+}
+
+function joins(text: string, i: number): boolean {
+  const unit = text.charCodeAt(i)
+  return unit >= firstMark || unit === 0x0d
+}
+
+/** Tells of each grapheme of `text[from, to)`, which begins and ends between two of them. */
+function graphemes(
+  segmenter: Intl.Segmenter,
+  text: string,
+  from: number,
+  to: number,
+  tell: (at: number, grapheme: string) => void,
+) {
+  let size = usualWindow
+  for (let start = from; start < to; ) {
+    const end = Math.min(to, start + size)
+    const list = [...segmenter.segment(text.slice(start, end))]
+    // The last one may go on behind the window.
+    const whole = end < to ? list.slice(0, -1) : list
+    for (const { index, segment } of whole) tell(start + index, segment)
+    size = whole.length > 0 ? usualWindow : size * 2
+    if (end === to) return
+    start += list.at(-1)!.index
+  }
+}
 
 /**
  * The character map that SentencePiece compiles into its models: a double-array trie (https://github.com/s-yata/darts-clone) from bytes of
@@ -21,9 +58,12 @@ export function precompiledNormalizer(charsmap: string, field: string): Normaliz
   const utf8 = new TextEncoder()
   const simple = Array.from({ length: firstMark }, (_, unit) => map(utf8.encode(String.fromCharCode(unit))))
   const remembered = new Map<string, string | undefined>()
+  /** What stands for a grapheme that is short enough, or for a character. */
   const mapped = (piece: string): string | undefined => {
+    if (piece.length >= wholeBytes) return undefined
     if (remembered.has(piece)) return remembered.get(piece)
-    const found = map(utf8.encode(piece))
+    const bytes = utf8.encode(piece)
+    const found = bytes.length < wholeBytes ? map(bytes) : undefined
     if (remembered.size >= 1 << 16) remembered.clear()
     remembered.set(piece, found)
     return found
@@ -35,19 +75,22 @@ export function precompiledNormalizer(charsmap: string, field: string): Normaliz
       for (let i = from; i < to; i++) tell(i, i + 1, simple[text.charCodeAt(i)])
     }
     let done = 0
-    for (const { index, 0: stretch } of text.matchAll(joined)) {
-      plain(done, index)
-      for (const { index: start, segment } of segmenter.segment(stretch)) {
-        const whole = utf8.encode(segment).length < wholeBytes ? mapped(segment) : undefined
-        let at = index + start
-        if (whole !== undefined) tell(at, at + segment.length, whole)
-        else
-          for (const char of segment) {
-            tell(at, at + char.length, mapped(char))
-            at += char.length
-          }
-      }
-      done = index + stretch.length
+    for (let i = 0; i < text.length; i++) {
+      if (!joins(text, i)) continue
+      const from = Math.max(done, i - 1)
+      const to = joinedEnd(text, i)
+      plain(done, from)
+      graphemes(segmenter, text, from, to, (start, grapheme) => {
+        const whole = mapped(grapheme)
+        if (whole !== undefined) return tell(start, start + grapheme.length, whole)
+        let at = start
+        for (const char of grapheme) {
+          tell(at, at + char.length, char.length === grapheme.length ? undefined : mapped(char))
+          at += char.length
+        }
+      })
+      done = to
+      i = to - 1
     }
     plain(done, text.length)
   }
