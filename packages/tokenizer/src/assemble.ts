@@ -12,7 +12,7 @@ import { type CutStep, preTokenizer } from './pre-tokenize.js'
 import type { EncodeBatchOptions, EncodeInput, TextTokenizer } from './text-tokenizer.js'
 import { wellFormed } from './unicode.js'
 import type { Vocabulary } from './vocabulary.js'
-import { byteEncoder, type EncodeText } from './wasm/byte-encoder.js'
+import { byteEncoder, type EncodeWords } from './wasm/byte-encoder.js'
 
 /** Everything a tokenizer consists of, whatever file it came from. */
 export interface Parts {
@@ -32,29 +32,25 @@ export interface Parts {
 
 type Segment = (text: string, leading: boolean, first: boolean, out: Ids) => void
 
-/** False: nothing was done, the words are to be cut and encoded one by one. */
-type FastEncoder = (text: string, out: Ids) => boolean
+type EncodeText = (text: string, out: Ids) => void
 
 /** So many characters are encoded in JavaScript before the tables of the faster encoder are worth making. */
 const worthTables = 1 << 16
 
 /** The encoder in WebAssembly, for byte-level vocabularies whose words a known pattern cuts; undefined for all others. */
-function fastEncoder({ steps, model }: Parts): FastEncoder | undefined {
+function fastEncoder({ steps, model }: Parts): EncodeWords | undefined {
   const [step, ...rest] = steps.filter(({ rewrite, scan }) => rewrite !== undefined || scan !== undefined)
   const rules = rest.length === 0 && step?.rewrite === undefined ? step?.scan?.rules : undefined
   const { byteMerges } = model
   if (rules === undefined || byteMerges === undefined) return undefined
   let seen = 0
-  let encode: EncodeText | undefined
+  let encode: EncodeWords | undefined
   return (text, out) => {
-    if (seen > worthTables) {
-      encode?.(text, out)
-      return encode !== undefined
+    if (seen <= worthTables) {
+      seen += text.length
+      if (seen > worthTables) encode = byteEncoder(model, byteMerges, rules)
     }
-    seen += text.length
-    if (seen > worthTables) encode = byteEncoder(model, byteMerges, rules)
-    encode?.(text, out)
-    return encode !== undefined
+    return encode?.(text, out) ?? 0
   }
 }
 
@@ -62,13 +58,14 @@ function fastEncoder({ steps, model }: Parts): FastEncoder | undefined {
 function segmentEncoder(
   { normalize, steps, model }: Parts,
   added: readonly AddedToken[],
-  fast: FastEncoder | undefined,
+  fast: EncodeWords | undefined,
 ): Segment {
   const cut = preTokenizer(steps)
   const words: Segment = (text, _leading, first, out) => {
-    if (fast?.(text, out)) return
-    const whole = fast ? wellFormed(text) : text
-    cut(whole, 0, whole.length, first, (word, from, to) => {
+    const done = fast?.(text, out) ?? 0
+    if (fast && done === text.length) return
+    const whole = fast ? wellFormed(text.slice(done)) : text
+    cut(whole, 0, whole.length, first && done === 0, (word, from, to) => {
       if (to > from) model.encode(word, from, to, out)
     })
   }
@@ -85,7 +82,7 @@ function segmentEncoder(
   }
 }
 
-function encoderFor(parts: Parts, added: readonly AddedToken[], fast: FastEncoder | undefined): EncodeText {
+function encoderFor(parts: Parts, added: readonly AddedToken[], fast: EncodeWords | undefined): EncodeText {
   const segment = segmentEncoder(parts, added, fast)
   const find = findTokens(added.filter((token) => !token.normalized || parts.normalize === undefined))
   return (text, out) => {

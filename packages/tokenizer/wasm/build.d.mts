@@ -1,2 +1,2 @@
-/** Of everything that the binary is made of. */
+/** Of the source and of how it is compiled, not of the compiler. */
 export function sourceHash(): string

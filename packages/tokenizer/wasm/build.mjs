@@ -11,8 +11,11 @@ import { fileURLToPath } from 'node:url'
 const home = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = join(home, 'wasm/encode.cpp')
 
-/** Of what the binary is made of; a test compares it with what was written. */
-export const sourceHash = () => createHash('sha256').update(readFileSync(source)).digest('hex')
+/** Of the source and of this file, which has the flags, but not of the compiler; a test compares it with what was written. */
+export const sourceHash = () =>
+  [source, fileURLToPath(import.meta.url)]
+    .reduce((hash, file) => hash.update(readFileSync(file)), createHash('sha256'))
+    .digest('hex')
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const folder = mkdtempSync(join(tmpdir(), 'qt-wasm-'))

@@ -60,6 +60,9 @@ struct Settings {
   u32 leftEnd;
 };
 
+// What byte-encoder.ts reckons with.
+static_assert(sizeof(Settings) == 16 * 4 && sizeof(Pair) == 16 && sizeof(Short) == 32 && sizeof(Long) == 128);
+
 u64 load64(const u8 *from) {
   u64 value;
   __builtin_memcpy(&value, from, 8);

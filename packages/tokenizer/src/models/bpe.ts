@@ -30,11 +30,10 @@ export interface BpeOptions {
 const smallId = 512
 
 /** The merges as a table; a pair that occurs twice keeps its later rank, as in Hugging Face's tokenizers. */
-function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges & { readonly pairs: Int32Array } {
+function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges {
   const { ids } = vocabulary
   const table = new PairTable(merges.length)
   const results = new Int32Array(merges.length)
-  const pairs = new Int32Array(merges.length * 3)
   const ranks = new Int32Array(merges.length)
   const small = new Int32Array(smallId * smallId).fill(-1)
   for (let i = 0; i < merges.length; i++) {
@@ -50,14 +49,18 @@ function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOpt
     if (a < smallId && b < smallId) small[a * smallId + b] = i
     else table.set(a, b, i)
     results[i] = merged
-    pairs[3 * i] = a
-    pairs[3 * i + 1] = b
-    pairs[3 * i + 2] = merged
     ranks[i] = i
   }
   const find = (left: number, right: number): number =>
     left < smallId && right < smallId ? small[left * smallId + right]! : table.get(left, right)
-  return { find, ranks, results, pairs }
+  return { find, ranks, results }
+}
+
+/** Left, right and result of each merge. */
+function pairList({ vocabulary: { ids }, merges }: BpeOptions, { results }: Merges): Int32Array {
+  const pairs = new Int32Array(merges.length * 3)
+  for (const [i, [left, right]] of merges.entries()) pairs.set([ids.get(left)!, ids.get(right)!, results[i]!], 3 * i)
+  return pairs
 }
 
 /** Byte-pair encoding over bytes (GPT-2 and its heirs) or characters (Gemma, Llama 2 as tokenizer.json). */
@@ -99,7 +102,13 @@ export function bpe(options: BpeOptions): Model {
 
   return {
     ...(byteLevel
-      ? { byteMerges: { pairs: merges.pairs, byteIds, whole: ignoreMerges ? (name: string) => ids.get(name) : undefined } }
+      ? {
+          byteMerges: {
+            pairs: () => pairList(options, merges),
+            byteIds,
+            whole: ignoreMerges ? (name: string) => ids.get(name) : undefined,
+          },
+        }
       : {}),
     locate,
     encode(text: string, from: number, to: number, out: Ids) {

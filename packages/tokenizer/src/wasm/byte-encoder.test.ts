@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { expected } from '../../test/fixtures.js'
 import { hardText } from '../../test/texts.js'
 import { sourceHash as hashOfSource } from '../../wasm/build.mjs'
@@ -36,7 +36,7 @@ const encoderOf = (scan: Scan, model: Model) => {
   const encode = byteEncoder(model, model.byteMerges!, scan.rules!)!
   return (text: string): number[] => {
     const out = new Ids()
-    encode(text, out)
+    expect(encode(text, out)).toBe(text.length)
     return [...out.toArray()]
   }
 }
@@ -76,6 +76,33 @@ describe('the encoder in WebAssembly', () => {
       expect(encoderOf(scan, model)(text)).toEqual(oneByOne(scan, model, text))
     },
   )
+
+  it('leaves a word that would take megabytes for ever to the caller, and a rest where there is no more memory', () => {
+    const scan = handWritten.get(gpt2Pattern)!
+    const model = bpe(options)
+    const encode = byteEncoder(model, model.byteMerges!, scan.rules!)!
+    const parts = (text: string) => {
+      const out = new Ids()
+      const done = encode(text, out)
+      return { done, ids: [...out.toArray(), ...oneByOne(scan, model, text.slice(done))] }
+    }
+    const giant = `Grüß 🎲 \ud800${' ö'.repeat(10)}${'я'.repeat(600_000)} end`
+    const start = giant.indexOf('я')
+    // The word begins with a space and an ö.
+    expect(parts(giant).done).toBe(start - 2)
+    expect(parts(giant).ids).toEqual(oneByOne(scan, model, giant))
+    expect(parts('a b').done).toBe(3)
+    const grow = vi.spyOn(WebAssembly.Memory.prototype, 'grow').mockImplementation(() => {
+      throw new RangeError('WebAssembly.Memory.grow(): Unable to grow instance memory')
+    })
+    try {
+      const fresh = `x ${'y'.repeat(1_200_000)} z`
+      expect(parts(fresh).ids).toEqual(oneByOne(scan, model, fresh))
+      expect(byteEncoder(model, model.byteMerges!, scan.rules!)).toBeUndefined()
+    } finally {
+      grow.mockRestore()
+    }
+  })
 
   it('leaves out bytes that the vocabulary lacks, as the other does', () => {
     const scan = handWritten.get(gpt2Pattern)!

@@ -5,8 +5,8 @@ import type { WordRules } from '../scan.js'
 import { characterClasses, letter, mark } from '../unicode.js'
 import { encodeBinary } from './encode.wasm.js'
 
-/** Appends the ids of a text without special tokens. */
-export type EncodeText = (text: string, out: Ids) => void
+/** Appends the ids of the first words of a text without special tokens and says of how many characters; the rest is left to the caller. */
+export type EncodeWords = (text: string, out: Ids) => number
 
 /** What the binary exports. */
 interface Exports {
@@ -19,6 +19,8 @@ interface Exports {
 const page = 65_536
 /** Enough to be busy for long, small enough for the cache of one core. */
 const usualRoom = 1 << 16
+/** Memory never shrinks: a text with a word that needs more goes on in TypeScript. */
+const mostRoom = 1 << 20
 /** Of UTF-8 for one unit of UTF-16. */
 const mostBytes = 3
 /** What the binary may read past the end of a text and write past the last id. */
@@ -27,6 +29,9 @@ const shortBits = 16
 const longBits = 14
 const shortBytes = 32
 const longBytes = 128
+/** Fields of `Settings`, of which the last two are answers. */
+const settingFields = 16
+const answersAt = settingFields - 2
 
 let compiled: WebAssembly.Module | undefined | null
 
@@ -58,7 +63,16 @@ function exportsOf(exports: WebAssembly.Exports): Exports | undefined {
  * Encoding of long texts in WebAssembly, the same binary in Node and in browsers. It gives the ids of `model`,
  * which keeps the words that are too long for the binary.
  */
-export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges, rules: WordRules): EncodeText | undefined {
+export function byteEncoder(model: Model, merges: ByteMerges, rules: WordRules): EncodeWords | undefined {
+  try {
+    return withTables(model, merges, rules)
+  } catch {
+    // The run-time refuses the memory, as under `ulimit -v`.
+    return undefined
+  }
+}
+
+function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerges, rules: WordRules): EncodeWords | undefined {
   const module = compile()
   if (module === undefined) return undefined
   const ask = (at: number, length: number): number => {
@@ -72,11 +86,11 @@ export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges,
   let bytes = new Uint8Array(memory.buffer)
   let top = exports.heap
   const allocate = (size: number): number => {
-    const at = Math.ceil(top / 64) * 64
-    top = at + size
-    const missing = top - memory.buffer.byteLength
+    const at = aligned(top)
+    const missing = at + size - memory.buffer.byteLength
     if (missing > 0) memory.grow(Math.ceil(missing / page))
     bytes = new Uint8Array(memory.buffer)
+    top = at + size
     return at
   }
   const put = (list: Uint8Array | Int32Array): number => {
@@ -85,17 +99,19 @@ export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges,
     return at
   }
 
+  const pairs = listPairs()
   const count = pairs.length / 3
   let slots = 64
   while (slots < count * 2) slots *= 2
-  const settings = allocate(15 * 4)
+  const settings = allocate(settingFields * 4)
   const classes = put(characterClasses())
   const ids = put(byteIds)
   const table = allocate(slots * 16)
   const shorts = allocate((2 * shortBytes) << shortBits)
   const longs = allocate((2 * longBytes) << longBits)
   // The text lies last, so that it can grow; the list of merges is there only until it has been read.
-  const places = { text: top, ids: 0, room: 0 }
+  const textAt = aligned(top)
+  const places = { ids: 0, room: 0 }
   const field = (index: number, value: number) => new DataView(memory.buffer).setUint32(settings + 4 * index, value, true)
   const digits = rules.kind === 'gpt2' ? 0 : rules.digits
   const word = rules.kind === 'llama3' && rules.marks ? letter | mark : letter
@@ -104,17 +120,22 @@ export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges,
   for (const [index, value] of [...fields, whole ? 1 : 0].entries()) field(index, value)
   const list = put(pairs)
   exports.merges(settings, list, count)
-  top = list
-
-  function makeRoom(room: number): void {
+  /** Keeps the bytes of the text; false, and nothing has changed, where there is no more memory. */
+  function makeRoom(room: number): boolean {
+    const ids = aligned(textAt + room + slack)
+    top = textAt
+    try {
+      allocate(ids + (room + slack) * 4 - textAt)
+    } catch {
+      return false
+    }
+    places.ids = ids
     places.room = room
-    top = places.text
-    places.text = allocate(room + slack)
-    places.ids = allocate((room + slack) * 4)
-    field(8, places.text)
-    field(9, places.ids)
+    field(8, textAt)
+    field(9, ids)
+    return true
   }
-  makeRoom(usualRoom)
+  if (!makeRoom(usualRoom)) return undefined
   const utf8 = new TextEncoder()
   const text8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
@@ -122,15 +143,13 @@ export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges,
     /** Units of the text that were written, and bytes of them that are not encoded yet. */
     let written = 0
     let held = 0
-    while (written < text.length || held > 0) {
-      if (places.room - held < 4 * mostBytes) {
-        const rest = bytes.slice(places.text, places.text + held)
-        // A word that is longer than the room: each time twice as much, so that the whole stays linear.
-        makeRoom(places.room * 2)
-        bytes.set(rest, places.text)
-      }
+    if (places.room > usualRoom) makeRoom(usualRoom)
+    while (written < text.length) {
+      // A word that fills the room: each time twice as much, so that the whole stays linear.
+      if (held * 2 > places.room && (places.room * 2 > mostRoom || !makeRoom(places.room * 2)))
+        return written - text8.decode(bytes.subarray(textAt, textAt + held)).length
       const units = Math.floor((places.room - held) / mostBytes)
-      const target = bytes.subarray(places.text + held, places.text + places.room)
+      const target = bytes.subarray(textAt + held, textAt + places.room)
       // What does not end with a whole character is written up to the last whole one.
       const end = Math.min(text.length, written + units)
       const whole = end < text.length && isHigh(text.charCodeAt(end - 1)) ? end - 1 : end
@@ -141,20 +160,22 @@ export function byteEncoder(model: Model, { pairs, byteIds, whole }: ByteMerges,
       let from = 0
       for (;;) {
         const stopped = exports.encode(settings, from, to, last ? 1 : 0)
-        const answers = new Uint32Array(memory.buffer, settings + 14 * 4, 2)
+        const answers = new Uint32Array(memory.buffer, settings + answersAt * 4, 2)
         out.appendAll(new Uint32Array(memory.buffer, places.ids, answers[0]))
         from = stopped
         const leftEnd = answers[1]!
         if (leftEnd === 0) break
-        const left = text8.decode(bytes.subarray(places.text + from, places.text + leftEnd))
+        const left = text8.decode(bytes.subarray(textAt + from, textAt + leftEnd))
         model.encode(left, 0, left.length, out)
         from = leftEnd
       }
       held = to - from
-      if (from > 0 && held > 0) bytes.copyWithin(places.text, places.text + from, places.text + to)
+      if (from > 0 && held > 0) bytes.copyWithin(textAt, textAt + from, textAt + to)
     }
-    if (places.room > usualRoom) makeRoom(usualRoom)
+    return text.length
   }
 }
+
+const aligned = (place: number): number => Math.ceil(place / 64) * 64
 
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
