@@ -75,6 +75,14 @@ export function quadraticBuilder(vartype: Vartype, variables = 0, expectedTerms 
       values[count++] = value
     },
     addQuadratics(left, right, all) {
+      if (left.length !== all.length || right.length !== all.length)
+        throw usageError(
+          'QUBO_LENGTHS',
+          `There are ${left.length} first variables, ${right.length} second ones and ${all.length} values.`,
+          {
+            actions: ['Give three lists of one length.'],
+          },
+        )
       if (count === 0 && isMerged(left, right, all) && isValid(size, left, right, all)) {
         // As `build` would make them: taken as they are, and copied before anything is added to them.
         rows = left

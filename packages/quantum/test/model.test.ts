@@ -286,3 +286,28 @@ test('the sum of a generator is that of a list', () => {
   }
   expect(compiled(false)).toEqual(compiled(true))
 })
+
+test('a square is the product of a sum with itself', () => {
+  const [whole, product] = [true, false].map((square) => {
+    const m = model()
+    const total = sum([
+      m.binary('a').times(3),
+      m.spin('b').times(-2),
+      m.binary('c').times(m.binary('d')),
+      m.integer('n', -4, 7),
+      5,
+    ])
+    m.minimise(square ? total.squared() : total.times(total))
+    return m.compile().qubo
+  })
+  expect(whole).toEqual(product)
+})
+
+test('products of sums, too many to polish, keep to the time and hear an abort', async () => {
+  const m = model()
+  const total = sum([...Array.from({ length: 200 }, (_, i) => m.integer(`n${i}`, 0, 1000)), -50_000])
+  m.minimise(total.squared())
+  // Adding two million products up to polish took half a minute; the rest is what a busy machine takes.
+  expect((await solve(m, { time: 1 })).seconds).toBeLessThan(6)
+  expect((await solve(m, { time: 60, signal: AbortSignal.timeout(100) })).seconds).toBeLessThan(8)
+}, 60_000)

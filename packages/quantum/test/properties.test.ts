@@ -151,9 +151,31 @@ test('terms in order become those of a model as they are, and stay so', () => {
   expect(() => fresh().addQuadratics(Uint32Array.of(0), Uint32Array.of(1), Float64Array.of(Number.POSITIVE_INFINITY))).toThrow(
     'Infinity',
   )
+  // Lists that do not agree would leave terms out, or be read beyond their end.
+  const [one, two] = [Uint32Array.of(0), Uint32Array.of(0, 1)]
+  for (const [left, right, all] of [
+    [one, one, Float64Array.of(1, 2)],
+    [two, one, Float64Array.of(1)],
+    [one, two, Float64Array.of(1)],
+  ] as const)
+    expect(() => fresh().addQuadratics(left, right, all)).toThrow(expect.objectContaining({ code: 'QUBO_LENGTHS' }))
   const squares = fresh()
   squares.addQuadratics(Uint32Array.of(0), Uint32Array.of(0), Float64Array.of(3))
   expect([...squares.build().linear]).toEqual([3, 0])
+})
+
+test('what becomes of a compiled model is nothing to the model it was compiled from', () => {
+  const m = model()
+  const x = m.binaries('x', 3)
+  m.minimise(x[0]!.times(x[1]!).times(2))
+  m.minimise(x[1]!.times(x[2]!).times(-3))
+  const [{ qubo, objective }, wanted] = [m.compile(), structuredClone(m.compile().qubo)]
+  // As when it is handed to a worker, or changed in place.
+  qubo.values.fill(9)
+  structuredClone(qubo.rows, { transfer: [qubo.rows.buffer] })
+  expect(qubo.rows).toHaveLength(0)
+  expect(m.compile().qubo).toEqual(wanted)
+  expect(objective.evaluate(() => 1)).toBe(-1)
 })
 
 test('a model that was compiled stays as it is when its model goes on', () => {

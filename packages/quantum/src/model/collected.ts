@@ -20,6 +20,10 @@ export class Collected extends Expression {
   ) {
     super()
     this.addTerm = (coefficient, all) => {
+      if (all.length === 2) {
+        this.append(coefficient, all[0]!, all[1]!)
+        return
+      }
       for (const variable of all) check(variable)
       this.others.push(new Term(coefficient, all))
     }
@@ -31,11 +35,11 @@ export class Collected extends Expression {
     return this.count
   }
 
-  /** The products as numbers of variables, where all are of bits. */
+  /** The products as numbers of variables, where all are of bits: in lists of their own, for a model that is kept. */
   bitProducts() {
     if (!this.binary) return undefined
     const { firsts, seconds, coefficients, count } = this
-    return { i: firsts.subarray(0, count), j: seconds.subarray(0, count), coefficients: coefficients.subarray(0, count) }
+    return { i: firsts.slice(0, count), j: seconds.slice(0, count), coefficients: coefficients.slice(0, count) }
   }
 
   /** What is left beside the products. */

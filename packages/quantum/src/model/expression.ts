@@ -21,17 +21,24 @@ export abstract class Expression {
 
   times(other: Expression | number): Expression {
     if (typeof other === 'number') return new Scaled(this, other)
-    const products: Expression[] = []
+    const products = new Expanded()
     this.visit((a, left) => {
-      other.visit((b, right) => {
-        products.push(new Term(a * b, [...left, ...right]))
-      })
+      other.visit((b, right) => products.add(a * b, left, right))
     })
-    return new Sum(products)
+    return products.whole()
   }
 
   squared(): Expression {
-    return this.times(this)
+    const terms: [number, readonly Variable[]][] = []
+    this.visit((coefficient, variables) => {
+      terms.push([coefficient, variables])
+    })
+    const products = new Expanded()
+    for (const [i, [a, left]] of terms.entries()) {
+      products.add(a * a, left, left)
+      for (let j = i + 1; j < terms.length; j++) products.add(2 * a * terms[j]![0], left, terms[j]![1])
+    }
+    return products.whole()
   }
 
   eq(value: Expression | number): Constraint {
@@ -114,13 +121,13 @@ class Sum extends Expression {
   }
 }
 
-/** Products as lists of what they are of: those that a generator made need not stay. */
+/** Products as lists of what they are of: those of a generator or of sums need not be there one by one. */
 class Products extends Expression {
   private readonly coefficients: number[] = []
   private readonly firsts: Variable[] = []
   private readonly seconds: Variable[] = []
 
-  push({ coefficient, first, second }: Product): void {
+  push(coefficient: number, first: Variable, second: Variable): void {
     this.coefficients.push(coefficient)
     this.firsts.push(first)
     this.seconds.push(second)
@@ -133,6 +140,21 @@ class Products extends Expression {
       if (pair) pair(coefficients[k]! * scale, first, second)
       else visitor(coefficients[k]! * scale, [first, second])
     }
+  }
+}
+
+/** What a product of sums is when it is multiplied out. */
+class Expanded {
+  private readonly products = new Products()
+  private readonly others: Term[] = []
+
+  add(coefficient: number, left: readonly Variable[], right: readonly Variable[]): void {
+    if (left.length === 1 && right.length === 1) this.products.push(coefficient, left[0]!, right[0]!)
+    else this.others.push(new Term(coefficient, [...left, ...right]))
+  }
+
+  whole(): Expression {
+    return new Sum([...this.others, this.products])
   }
 }
 
@@ -206,7 +228,7 @@ export function sum(parts: Iterable<Expression | number>): Expression {
   if (Array.isArray(parts)) return new Sum(parts.map(expressionOf))
   const [products, others] = [new Products(), [] as Expression[]]
   for (const part of parts)
-    if (part instanceof Product) products.push(part)
+    if (part instanceof Product) products.push(part.coefficient, part.first, part.second)
     else others.push(expressionOf(part))
   return new Sum([...others, products])
 }

@@ -1,6 +1,6 @@
 import { breathe } from '../breathe.js'
 import type { Solution } from '../quadratic.js'
-import type { Expression } from './expression.js'
+import type { Expression, VisitProduct, VisitTerm } from './expression.js'
 import type { IntegerBits, ModelParts } from './parts.js'
 import { polynomialOf } from './polynomial.js'
 import { toleranceOf } from './validate.js'
@@ -24,7 +24,7 @@ interface Product {
  */
 export async function polish(parts: ModelParts, solution: Solution, ended: () => boolean): Promise<Solution> {
   const size = parts.variables.length
-  if (parts.constraints.length + parts.integers.length === 0 || parts.objective.products > mostProducts) return solution.slice()
+  if (parts.constraints.length + parts.integers.length === 0 || productsOf(parts) > mostProducts) return solution.slice()
   const { products, values, low, high } = functionsOf(parts)
   const bits = solution.slice()
   const around: Product[][] = Array.from({ length: size }, () => [])
@@ -81,7 +81,7 @@ export async function polish(parts: ModelParts, solution: Solution, ended: () =>
       const before = values[0]!
       turn(i)
       let kept = better(before)
-      for (let j = i + 1; j < size && !kept; j++) {
+      for (let j = i + 1; j < size && !kept && work <= mostWork; j++) {
         turn(j)
         kept = better(before)
         if (!kept) turn(j)
@@ -127,6 +127,20 @@ function wholeNumber({ bits: of, weights }: IntegerBits, bits: Uint8Array, turn:
       return true
     },
   }
+}
+
+/** How many products of two and more are written down, equal ones too: what there is to add up before it begins. */
+function productsOf({ objective, constraints }: ModelParts): number {
+  let count = 0
+  const term: VisitTerm = (_, variables) => {
+    if (variables.length > 1) count++
+  }
+  const pair: VisitProduct = () => {
+    count++
+  }
+  for (const expression of [objective, ...constraints.map(({ constraint }) => constraint.expression)])
+    expression.visit(term, 1, pair)
+  return count
 }
 
 /** Objective and constraints as products of bits, with the values that each may have. */
