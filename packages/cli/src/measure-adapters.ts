@@ -1,5 +1,13 @@
 import { join } from 'node:path'
-import { parseConfig, type TrainingConfig, usageError } from '@qt/core'
+import {
+  ignoreLabel,
+  type PackedRow,
+  parseConfig,
+  type RowSource,
+  type TrainingConfig,
+  type TrainingConfigInput,
+  usageError,
+} from '@qt/core'
 import type { Interval, Statistics } from '@qt/eval'
 import type { AdapterSite } from '@qt/quantum/decisions'
 import { need } from './need.js'
@@ -42,9 +50,25 @@ const scale = 2
 /** The share of the data that placements are judged on. */
 const heldOut = 0.2
 
-function configOf({ base, data, sequenceLength, learningRate, seed, threads, folder }: AdapterMeasuring): TrainingConfig {
-  const training = { ...(sequenceLength && { sequenceLength }), ...(learningRate && { learningRate }), ...(seed && { seed }) }
-  return parseConfig({ base, data: { path: data, validation: heldOut }, training, output: folder, ...(threads && { threads }) })
+/** What was said of the training, and nothing else. */
+function saidOf({ base, data, sequenceLength, learningRate, seed, threads }: AdapterMeasuring): TrainingConfigInput {
+  const training = {
+    ...(sequenceLength !== undefined && { sequenceLength }),
+    ...(learningRate !== undefined && { learningRate }),
+    ...(seed !== undefined && { seed }),
+  }
+  return {
+    ...{ base, data: { path: data } },
+    ...(Object.keys(training).length > 0 && { training }),
+    ...(threads !== undefined && { threads }),
+  }
+}
+
+async function configOf(given: AdapterMeasuring): Promise<TrainingConfig> {
+  const { shardsAt } = await need('@qt/data', () => import('@qt/data'))
+  // Of shards it was decided when they were prepared.
+  const validation = (await shardsAt(given.data)) ? undefined : heldOut
+  return parseConfig({ ...saidOf(given), data: { path: given.data, validation }, output: given.folder })
 }
 
 /** The gradient of every matrix on the rows to train on, as what directions of it can gain. */
@@ -52,14 +76,14 @@ export async function measureSites(given: AdapterMeasuring, rank: number): Promi
   const { adapterGradients } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   given.onProgress('measuring the gradients of all matrices')
   const measured = await adapterGradients(
-    { ...configOf(given), adapter: { rank, alpha: scale * rank } },
+    { ...(await configOf(given)), adapter: { rank, alpha: scale * rank } },
     { signal: given.signal },
   )
   return measured.map(({ path, inputs, outputs, gains }) => ({ name: path, inputs, outputs, gains }))
 }
 
 /** The adapter of a placement, as a configuration has it: matrices that are left out stay as they are. */
-export function adapterOf(sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): AdapterConfig {
+function adapterOf(sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): AdapterConfig {
   const rankOf = ({ name }: AdapterSite) => ranks.get(name) ?? 1
   const frozen = sites.flatMap(({ name }) => (ranks.has(name) ? [] : [name]))
   return {
@@ -67,6 +91,15 @@ export function adapterOf(sites: readonly AdapterSite[], ranks: ReadonlyMap<stri
     alphaPattern: Object.fromEntries(sites.map((site) => [site.name, scale * rankOf(site)])),
     ...(frozen.length > 0 ? { frozen } : {}),
   }
+}
+
+/** What `qt train --config` takes: the training as it was measured, and the adapter. */
+export function configurationOf(
+  given: AdapterMeasuring,
+  sites: readonly AdapterSite[],
+  ranks: ReadonlyMap<string, number>,
+): TrainingConfigInput {
+  return { ...saidOf(given), adapter: adapterOf(sites, ranks) }
 }
 
 /** The largest rank that all matrices can have alike; none where not even 1 fits. */
@@ -86,18 +119,15 @@ export async function judgePlacements(
 ): Promise<JudgedPlacement[]> {
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
-  const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
-  const config = configOf(given)
+  const { perplexityOfChats } = await need('@qt/eval', () => import('@qt/eval'))
+  const config = await configOf(given)
   const { signal, threads } = given
   return withModel(given.base, { threads, signal }, async (model) => {
     const prepared = await prepareRows(config, model.tokenizer, { signal })
-    const { length } = prepared.validation ?? []
-    const rows = Array.from({ length }, (_, i) => prepared.validation!.row(i)).flatMap(({ ids, documents }) =>
-      Array.from(documents.slice(1), (end, d) => ids.subarray(documents[d]!, end)),
-    )
-    if (rows.length < 2)
+    const documents = prepared.validation ? learntDocuments(prepared.validation) : []
+    if (documents.length < 2)
       throw usageError('EVAL_TEXT_TOO_SHORT', `${given.data} has too few examples to train on some and to judge on others.`, {
-        actions: ['Give more examples, or leave out --steps.'],
+        actions: ['Give more examples (shards of tokens: with a part to validate on), or leave out --steps.'],
       })
     const known = new Map<string, Statistics[]>()
     /** The folder of an adapter that was trained with these ranks. */
@@ -114,9 +144,9 @@ export async function judgePlacements(
       given.onProgress(`judging  ${name}`)
       const tuned = ranks.size === 0 ? model : await model.withAdapters([await trained(ranks)])
       const found: Statistics[] = []
-      for (const row of rows) {
-        const { loss, tokens } = await perplexityOfRows(tuned.scoring, [row], { signal })
-        found.push([loss * tokens, tokens])
+      for (const { row, weight } of documents) {
+        const { loss, tokens } = await perplexityOfChats(tuned.scoring, { length: 1, row: () => row }, { signal })
+        found.push([weight * loss * tokens, weight * tokens])
       }
       known.set(key, found)
       return found
@@ -135,6 +165,19 @@ export async function judgePlacements(
     }
     return judged
   })
+}
+
+/** The documents of rows that a training would learn something of, each as a row of its own and with what it counts. */
+function learntDocuments(rows: RowSource): { row: PackedRow; weight: number }[] {
+  const whole = Array.from({ length: rows.length }, (_, i) => rows.row(i))
+  const each = whole.flatMap(({ ids, labels, documents, weights }) =>
+    Array.from(documents.slice(1), (end, d) => {
+      const from = documents[d]!
+      const row = { ids: ids.subarray(from, end), labels: labels.subarray(from, end), documents: Int32Array.of(0, end - from) }
+      return { row, weight: weights?.[from] ?? 1 }
+    }),
+  )
+  return each.filter(({ row, weight }) => weight > 0 && row.labels.some((label) => label !== ignoreLabel))
 }
 
 const parametersOf = (sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): number =>

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -115,36 +115,84 @@ test('adapters are placed by measured gradients, judged by training, and written
   const data = join(folder, 'rows.jsonl')
   const lines = Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `The rain in the thin another sand ${i}.` }))
   await writeFile(data, lines.join('\n'))
-  const output = join(folder, 'adapter.json')
-  const args = [
-    'optimize',
-    'adapters',
-    '--base',
-    tiny,
-    '--data',
-    data,
-    '--sequence-length',
-    '32',
-    '--threads',
-    '1',
-    '--time',
-    '0.05',
-  ]
-  const flags = ['--parameters', '1500', '--ranks', '1,2,4', '--steps', '2', '--output', output, '--json']
+  const output = join(folder, 'new', 'adapter.json')
+  const training = ['--sequence-length', '32', '--learning-rate', '0.03', '--seed', '0', '--threads', '1']
+  const args = ['optimize', 'adapters', '--base', tiny, '--data', data, '--time', '0.05', ...training]
+  const flags = ['--parameters', '1500', '--ranks', '1,2,4', '--steps', '4', '--output', output, '--json']
   const { code, stdout, stderr } = await qt([...args, ...flags])
   expect(code, stderr).toBe(0)
   const { ranks, parameters, measured, judged } = JSON.parse(stdout)
   expect(parameters).toBeLessThanOrEqual(1500)
   expect(measured.every(({ gains }: { gains: number[] }) => gains.length === 4 && gains[0]! > 0)).toBe(true)
   expect(judged.map(({ way }: { way: string }) => way)).toEqual(['taken', 'qubo', 'greedy', 'one rank for all'])
-  for (const { loss, parameters: used } of judged) {
-    expect(loss.low).toBeLessThanOrEqual(loss.high)
+  const [taken, , , equal] = judged
+  for (const { loss, parameters: used, takenLessThis } of judged) {
+    expect(loss.low).toBeLessThan(loss.high)
     expect(used).toBeLessThanOrEqual(1500)
+    if (takenLessThis) expect(takenLessThis.value).toBeCloseTo(taken.loss.value - loss.value, 9)
   }
+  // Each is trained with its own ranks: at this learning rate other placements are other models.
+  expect(equal.parameters).toBeLessThan(taken.parameters)
+  expect(Math.abs(taken.loss.value - equal.loss.value)).toBeGreaterThan(0.01)
+  expect(equal.verdict).toBe(taken.loss.value < equal.loss.value ? 'better' : 'worse')
   const trained = await qt(['train', '--config', output, '--steps', '1', '--output', join(folder, 'trained'), '--json'])
   expect(trained.code, trained.stderr).toBe(0)
-  const { adapter } = JSON.parse(await readFile(output, 'utf8'))
+  const { adapter, ...rest } = JSON.parse(await readFile(output, 'utf8'))
+  expect(rest).toEqual({
+    ...{ base: tiny, data: { path: data }, threads: 1 },
+    training: { sequenceLength: 32, learningRate: 0.03, seed: 0 },
+  })
   expect(Object.entries(adapter.rankPattern).filter(([path]) => !adapter.frozen?.includes(path))).toEqual(Object.entries(ranks))
-  const neither = await qt(['optimize', 'adapters', '--base', tiny, '--parameters', '9', '--json'])
-  expect([neither.code, JSON.parse(neither.stdout).error.code]).toEqual([2, 'USAGE_MISSING_FLAG'])
+})
+
+test('adapters are placed for shards of tokens, which have their own held-out part', async () => {
+  const [data, shards] = [join(folder, 'many.jsonl'), join(folder, 'shards')]
+  const lines = Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `The rain in the thin another sand ${i}.` }))
+  await writeFile(data, lines.join('\n'))
+  const prepare = [
+    'data',
+    'prepare',
+    data,
+    '--tokenizer',
+    tiny,
+    '--sequence-length',
+    '32',
+    '--validation',
+    '0.4',
+    '--out',
+    shards,
+  ]
+  expect((await qt([...prepare, '--json'])).code).toBe(0)
+  const args = ['optimize', 'adapters', '--base', tiny, '--data', shards, '--sequence-length', '32', '--threads', '1']
+  const { code, stdout, stderr } = await qt([...args, '--parameters', '1500', '--time', '0.05', '--steps', '1', '--json'])
+  expect(code, stderr).toBe(0)
+  const { validation } = JSON.parse(await readFile(join(shards, 'shards.json'), 'utf8')).parts
+  expect(validation.rows).toBeGreaterThan(1)
+  for (const { loss } of JSON.parse(stdout).judged) expect(loss.items).toBeGreaterThanOrEqual(validation.rows)
+})
+
+test('placing adapters is refused before anything is measured where its file would be wrong', async () => {
+  const [data, file, link] = [join(folder, 'data'), join(folder, 'gains.json'), join(folder, 'link.gguf')]
+  await mkdir(data)
+  await writeFile(join(data, 'rows.jsonl'), '{"text": "The rain"}\n')
+  await writeFile(file, JSON.stringify({ sites: [{ name: 'q', inputs: 8, outputs: 8, gains: [1] }] }))
+  await symlink(tiny, link)
+  const measured = ['--base', tiny, '--data', data]
+  for (const [args, wanted] of [
+    [['--base', tiny], 'USAGE_MISSING_FLAG'],
+    [[file, '--threads', '1'], 'USAGE_MISSING_FLAG'],
+    [[file, '--sequence-length', '8'], 'USAGE_MISSING_FLAG'],
+    [[file, '--learning-rate', '1'], 'USAGE_MISSING_FLAG'],
+    [[file, '--output', join(folder, 'sites.json')], 'USAGE_BAD_VALUE'],
+    [[...measured, '--output', link], 'OUTPUT_IS_INPUT'],
+    [[...measured, '--output', join(data, 'new', 'adapter.json')], 'OUTPUT_IS_INPUT'],
+    [[...measured, '--output', folder], 'FOLDER_UNUSABLE'],
+    [[...measured, '--threads', '0'], 'CONFIG_INVALID'],
+    [[...measured, '--learning-rate', '0'], 'CONFIG_INVALID'],
+  ] as const) {
+    const { code, stdout, stderr } = await qt(['optimize', 'adapters', ...args, '--parameters', '64', '--json'])
+    expect([args, code, JSON.parse(stdout).error.code]).toEqual([args, 2, wanted])
+    if (wanted !== 'CONFIG_INVALID') expect(stderr).not.toContain('gradients')
+  }
+  expect(await readdir(data)).toEqual(['rows.jsonl'])
 })

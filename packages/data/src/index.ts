@@ -102,7 +102,7 @@ export { type ConversationOptions, systemText, toConversations } from './scenari
 export { defaultTools, type ScenarioTool, type ToolArgumentKind } from './scenario/tools.js'
 export { validateFolder } from './scenario/validate-folder.js'
 export { type ValidateOptions, validateScenario } from './scenario/validate-scenario.js'
-export type { TokenShards } from './shards/manifest.js'
+export { shardsAt, type TokenShards } from './shards/manifest.js'
 export { type PrepareShardsOptions, prepareShards } from './shards/prepare-shards.js'
 export type { MapFile } from './shards/shard-reader.js'
 export { type DiskStores, storesIn } from './shards/stores-in.js'

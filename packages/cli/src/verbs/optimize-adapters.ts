@@ -8,7 +8,7 @@ import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import {
   type AdapterMeasuring,
-  adapterOf,
+  configurationOf,
   equalRanks,
   judgePlacements,
   measureSites,
@@ -16,6 +16,7 @@ import {
   placementsText,
 } from '../measure-adapters.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { countText, fields } from '../print/units.js'
 import { localPath } from '../resolve.js'
@@ -53,7 +54,7 @@ export const optimizeAdapters = defineVerb({
     'learning-rate': { type: 'number', value: 'N', description: 'As of qt train, for --steps.' },
     steps: { type: 'number', value: 'N', description: 'Train every placement for so many steps; left out: none is trained.' },
     threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
-    output: { type: 'text', value: 'FILE', description: 'Write the adapter as a configuration for qt train --config.' },
+    output: { type: 'text', value: 'FILE', description: 'Write a configuration for qt train --config; with --base and --data.' },
   },
   examples: [
     'qt optimize adapters --base model.gguf --data examples.jsonl --parameters 500000 --steps 50 --output adapter.json',
@@ -64,12 +65,24 @@ export const optimizeAdapters = defineVerb({
     const [file] = positionals
     const { base, data, parameters, steps, output } = flags
     const measures = base !== undefined && data !== undefined
-    if ((file === undefined) !== measures || (file !== undefined && (base ?? data ?? steps) !== undefined))
+    if (file !== undefined && output !== undefined)
+      throw usageError(
+        'USAGE_BAD_VALUE',
+        'A configuration cannot be written from measurements alone: it names a model, its data and every matrix of the model.',
+        {
+          actions: [
+            'Give --base MODEL and --data PATH instead of FILE.',
+            'Leave out --output: the ranks are printed, with --json too.',
+          ],
+        },
+      )
+    const ofMeasuring = [base, data, steps, flags.threads, flags['sequence-length'], flags['learning-rate']]
+    if ((file === undefined) !== measures || (file !== undefined && ofMeasuring.some((one) => one !== undefined)))
       throw usageError(
         'USAGE_MISSING_FLAG',
         'qt optimize adapters needs a file of measurements, or a model and data to measure.',
         {
-          actions: ['Give --base MODEL and --data PATH, or FILE alone.'],
+          actions: ['Give --base MODEL and --data PATH, or FILE without flags of measuring and training.'],
         },
       )
     const ranks = flags.ranks?.split(',').map(Number)
@@ -77,9 +90,12 @@ export const optimizeAdapters = defineVerb({
       throw usageError('USAGE_BAD_VALUE', `--ranks is "${flags.ranks}".`, { actions: ['Give whole numbers from 1 on: 4,8,16.'] })
     if (steps !== undefined && !(Number.isInteger(steps) && steps >= 1))
       throw usageError('USAGE_BAD_VALUE', `--steps is ${steps}.`, { actions: ['Give a whole number from 1 on.'] })
-    if (output !== undefined && (output === file || output === data || output === base))
-      throw usageError('OUTPUT_IS_INPUT', `${output} is what is read.`, { actions: ['Give --output another file.'] })
     const { placeAdapters, placementRanks } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
+    if (output !== undefined)
+      await prepareOutput(
+        output,
+        [base, data].filter((one) => one !== undefined),
+      )
     return withInterrupt(async (signal) => {
       const options = { ...(await decideOptions(flags, signal)), parameters, ranks }
       const progress = status(io)
@@ -96,14 +112,6 @@ export const optimizeAdapters = defineVerb({
           ? { sites: await measureSites(measuring, Math.max(...(ranks ?? usualRanks))), overlaps: undefined }
           : await readMeasurements(file!, schema)
         const placed = await placeAdapters(sites, { ...options, overlaps })
-        if (placed.ranks.size === 0 && output !== undefined)
-          throw usageError(
-            'DECISION_INVALID',
-            `No adapter is worth ${parameters} parameters or less: there is nothing to write.`,
-            {
-              actions: ['Raise --parameters, or name lower --ranks.'],
-            },
-          )
         const way = (name: string, choice: readonly number[]): PlacementWay => ({
           name,
           ranks: placementRanks(sites, choice, ranks),
@@ -117,15 +125,24 @@ export const optimizeAdapters = defineVerb({
         ]
         const judged = measuring && steps !== undefined ? await judgePlacements(ways, sites, steps, measuring) : undefined
         progress.end()
-        if (output !== undefined) {
-          const document = { ...(measures ? { base, data: { path: data } } : {}), adapter: adapterOf(sites, placed.ranks) }
-          await writeFileAtomic(output, `${JSON.stringify(document, null, 2)}\n`)
-        }
         printDecision(io, placed.decision)
         if (judged) io.out(`\nLoss on held-out examples after ${steps} steps, with 95 % intervals:\n${placementsText(judged)}`)
         io.out(`\n${fields([...placed.ranks].map(([name, rank]) => [name, `rank ${rank}`]))}`)
         io.out(`\n${countText(placed.parameters)} parameters of ${countText(parameters)}.\n`)
-        if (output !== undefined) io.out(`Wrote ${output}: qt train --config ${output} --steps 200\n`)
+        // Last: what was decided is said, whatever becomes of the file.
+        if (output !== undefined && measuring !== undefined) {
+          if (placed.ranks.size === 0)
+            throw usageError(
+              'DECISION_INVALID',
+              `No adapter is worth ${parameters} parameters or less: there is nothing to write.`,
+              {
+                actions: ['Raise --parameters, or name lower --ranks.'],
+              },
+            )
+          const document = configurationOf({ ...measuring, base: base! }, sites, placed.ranks)
+          await writeFileAtomic(output, `${JSON.stringify(document, null, 2)}\n`)
+          io.out(`Wrote ${output}: qt train --config ${output} --steps 200\n`)
+        }
         io.document({
           ranks: Object.fromEntries(placed.ranks),
           parameters: placed.parameters,

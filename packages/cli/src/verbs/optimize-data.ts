@@ -1,10 +1,9 @@
-import { realpath } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { usageError } from '@qt/core'
-import { makeFolder, writeFileAtomic } from '@qt/core/node'
+import { writeFileAtomic } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { numbers } from '../print/units.js'
 import { decideOptions } from './optimize-options.js'
 import { decisionDocument, decisionFlags, printDecision } from './optimize-report.js'
@@ -32,7 +31,7 @@ export const optimizeData = defineVerb({
   ],
   async run({ flags, positionals, io }) {
     const file = positionals[0]!
-    if (flags.output !== undefined) await requireOther(file, flags.output)
+    if (flags.output !== undefined) await prepareOutput(flags.output, [file])
     const { readRecords } = await need('@qt/data', () => import('@qt/data'))
     const { bitsPerWord, selectExamples, textFeatures, wordsOf } = await need(
       '@qt/quantum',
@@ -84,10 +83,7 @@ export const optimizeData = defineVerb({
       io.out(
         `\nHeld out, bits per word (less is better):\n${numbers(measured.map((one) => [one.method, one.bitsPerWord.toFixed(4)]))}`,
       )
-    if (flags.output !== undefined) {
-      await makeFolder(dirname(flags.output))
-      await writeFileAtomic(flags.output, selected.map((i) => `${pool[i]!.line}\n`).join(''))
-    }
+    if (flags.output !== undefined) await writeFileAtomic(flags.output, selected.map((i) => `${pool[i]!.line}\n`).join(''))
     io.out(`\n${selected.length} of ${pool.length} examples, ${tokens} of ${budget} tokens.\n`)
     io.document({
       selected: selected.map((i) => places[i]!),
@@ -98,15 +94,6 @@ export const optimizeData = defineVerb({
     return 0
   },
 })
-
-/** The selection must not replace what it is selected from. */
-async function requireOther(input: string, output: string): Promise<void> {
-  if ((await realpath(output).catch(() => undefined)) !== (await realpath(input))) return
-  throw usageError('OUTPUT_IS_INPUT', `${output} is what is selected from.`, {
-    where: { file: output },
-    actions: ['Choose another output.'],
-  })
-}
 
 /** Every text in a record, whatever its form. */
 function textsOf(value: unknown): string[] {
