@@ -96,4 +96,27 @@ test('gains are of the matrix, whatever the scale of its adapter', async () => {
   }
 })
 
+test('gains are the directions by the spread of A, and add up to the gradient of the matrix whatever the rank', async () => {
+  // As a new adapter has it, B is 0: only B has a gradient, and A is known to the last number.
+  const adapter = await readAdapter(final, spec)
+  const init = join(folder, 'begun')
+  const begun = [...adapter.modules].map(([name, module]) => [name, { ...module, b: module.b.map(() => 0) }] as const)
+  await writeAdapter(init, { ...adapter, modules: new Map(begun) }, spec)
+  for (const { name, rank, scale, gains, directions } of await adapterGradients(config({ init }, 'unused'))) {
+    const { a } = adapter.modules.get(name)!
+    const spread = a.reduce((sum, value) => sum + value ** 2, 0) / a.length
+    const squares = directions.reduce((sum, { norm }) => sum + norm ** 2, 0)
+    expect((sumOf(gains) * rank * spread * scale ** 2) / squares).toBeCloseTo(1, 5)
+  }
+  // More random directions estimate the same norm, better: each matrix about, all together well.
+  const sums: number[][] = []
+  for (const rank of [4, 16])
+    sums.push((await adapterGradients(config({ rank, alpha: 2 * rank }, 'unused'))).map(({ gains }) => sumOf(gains)))
+  const [few = [], many = []] = sums
+  for (const [m, sum] of few.entries()) expect(Math.abs(Math.log(sum / many[m]!))).toBeLessThan(Math.log(2.5))
+  expect(Math.abs(sumOf(few) / sumOf(many) - 1)).toBeLessThan(0.25)
+})
+
+const sumOf = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0)
+
 const equal = (a: Float32Array, b: Float32Array): boolean => a.length === b.length && a.every((value, i) => value === b[i])
