@@ -100,7 +100,8 @@ export class Collected extends Expression {
   }
 
   private grow(): void {
-    const size = 2 * this.coefficients.length
+    // What is not written yet takes no memory, and copying again and again takes time.
+    const size = 4 * this.coefficients.length
     const enlarged = <T extends Float64Array | Uint32Array>(from: T, into: T): T => {
       into.set(from)
       return into
