@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'qt-kernel-'))
 try {
   const out = join(folder, 'kernel.wasm')
   const flags = ['-target', 'wasm32-freestanding', '-O3', '-msimd128', '-ffp-contract=off', '-fno-sanitize=all', '-nostdlib']
-  const link = ['-Wl,--no-entry', '-Wl,--strip-all', '-Wl,--export=__heap_base', '-Wl,-z,stack-size=16384']
+  const link = ['-Wl,--no-entry', '-Wl,--strip-all', '-Wl,-z,stack-size=16384']
   const source = fileURLToPath(new URL('kernel.c', import.meta.url))
   execFileSync(process.argv[2] ?? 'zig', ['cc', ...flags, ...link, source, '-o', out], { stdio: 'inherit' })
   const text = `// Written by kernel/build.mjs from kernel/kernel.c; do not edit.\nexport const kernel =\n  '${readFileSync(out).toString('base64')}'\n`

@@ -15,7 +15,9 @@ static uint16_t half_of(float x) {
 }
 
 static float float_of_half(uint16_t half) {
-  const float magnitude = float_of((half & 0x7fffu) << 13) * 0x1p112f;
+  const uint32_t bits = half & 0x7fff;
+  // Exponent 31 is infinity. The error of such a scale is NaN, which is less than nothing: it is never taken.
+  const float magnitude = bits >= 0x7c00 ? float_of(bits << 13 | 0x7f800000) : float_of(bits << 13) * 0x1p112f;
   return half & 0x8000 ? -magnitude : magnitude;
 }
 

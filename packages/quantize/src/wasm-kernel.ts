@@ -4,8 +4,6 @@ import type { QuantFormat } from './method.js'
 /** What a module of WebAssembly has to export; it may import nothing. Pointers are bytes from the beginning of its memory. */
 interface Kernel {
   readonly memory: WebAssembly.Memory
-  /** Where the memory that the module uses itself ends; linkers export it. */
-  readonly __heap_base: WebAssembly.Global
   /** 0, or 1 more than the number of the block that cannot be stored. `importance` is 0 where none is known. */
   encode(values: number, out: number, importance: number, blocks: number): number
   decode(blocks: number, out: number, count: number): void
@@ -34,11 +32,16 @@ export function wasmKernel(
 ): Pick<QuantFormat, 'encode' | 'decode'> {
   const kernel = instantiate(module)
   const most = Math.max(1, Math.floor(valuesAtOnce / blockSize))
-  const values = Math.ceil(Number(kernel.__heap_base.value) / 16) * 16
+  // Behind all that the module has: an allocator of its own may count on everything from __heap_base to the end.
+  const values = kernel.memory.buffer.byteLength
   const weights = values + 4 * most * blockSize
   const blocks = weights + 4 * most * blockSize
-  const missing = blocks + most * blockBytes - kernel.memory.buffer.byteLength
-  if (missing > 0) kernel.memory.grow(Math.ceil(missing / page))
+  const needed = Math.ceil((blocks + most * blockBytes - values) / page)
+  try {
+    kernel.memory.grow(needed)
+  } catch (error) {
+    throw invalid(`The memory of the kernel cannot grow by ${needed} pages: ${messageOf(error)}`)
+  }
 
   // Views are made anew each time: they end when the memory grows.
   const floats = (at: number, count: number) => new Float32Array(kernel.memory.buffer, at, count)
@@ -54,6 +57,8 @@ export function wasmKernel(
         if (importance) floats(weights, count * blockSize).set(importance.subarray(begin, end))
         bytes(count * blockBytes).fill(0)
         const refused = kernel.encode(values, blocks, importance ? weights : 0, count)
+        if (refused !== 0 && !(Number.isInteger(refused) && refused >= 1 && refused <= count))
+          throw invalid(`The encode of the kernel returned ${refused} for ${count} blocks.`)
         if (refused !== 0)
           throw usageError('QUANT_OUT_OF_RANGE', 'A block has values that are too large for this method.', {
             where: { field: `value ${(first + refused - 1) * blockSize}` },
@@ -79,14 +84,12 @@ function instantiate(module: Uint8Array): Kernel {
   } catch (error) {
     throw invalid(`The kernel is no module of WebAssembly that runs by itself: ${messageOf(error)}`)
   }
-  const { memory, __heap_base, encode, decode } = exports
-  if (!(memory instanceof WebAssembly.Memory) || !(__heap_base instanceof WebAssembly.Global))
-    throw invalid('The kernel does not export its memory and __heap_base.')
+  const { memory, encode, decode } = exports
+  if (!(memory instanceof WebAssembly.Memory)) throw invalid('The kernel does not export its memory.')
   if (typeof encode !== 'function' || typeof decode !== 'function')
     throw invalid('The kernel does not export the functions encode and decode.')
   return {
     memory,
-    __heap_base,
     encode: (...at) => Number(encode(...at)),
     decode: (...at) => void decode(...at),
   }
@@ -95,5 +98,5 @@ function instantiate(module: Uint8Array): Kernel {
 const invalid = (message: string) =>
   usageError('QUANT_METHOD_INVALID', message, {
     where: { field: 'module' },
-    actions: ['Export memory, __heap_base, encode and decode, and import nothing: see docs/quant-methods.md.'],
+    actions: ['Export memory, encode and decode, and import nothing: see docs/quant-methods.md.'],
   })

@@ -186,8 +186,8 @@ function ours({ type, model, outputs, flags: more, absent, kernels }: Job): Cont
     async parse({ stdout }) {
       const { seconds, peakBytes } = reportSchema.parse(JSON.parse(stdout))
       const measures = { seconds, peak: peakBytes / 1e6 }
-      // Not there when llama.cpp failed or is absent.
-      return existsSync(outputs.theirs) ? { ...measures, identical: 100 * (await shareIdentical(outputs)) } : measures
+      const theirs = await readable(outputs.theirs)
+      return theirs ? { ...measures, identical: 100 * (await shareIdentical(await readGguf(outputs.ours), theirs)) } : measures
     },
   }
 }
@@ -213,8 +213,16 @@ async function peer({ type, model, outputs, flags: more, absent }: Job): Promise
   }
 }
 
-async function shareIdentical({ ours, theirs }: Outputs): Promise<number> {
-  const [left, right] = await Promise.all([readGguf(ours), readGguf(theirs)])
+/** Not there when llama.cpp is absent, and not whole when it failed while it wrote: then there is nothing to compare with. */
+async function readable(path: string): Promise<Gguf | undefined> {
+  try {
+    return await readGguf(path)
+  } catch {
+    return undefined
+  }
+}
+
+async function shareIdentical(left: Gguf, right: Gguf): Promise<number> {
   let same = 0
   for (const name of left.tensors.keys()) if (await sameTensor(left, right, name)) same++
   return same / Math.max(left.tensors.size, right.tensors.size)
