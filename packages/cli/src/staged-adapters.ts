@@ -54,7 +54,12 @@ export async function stagedAdapters(input: StagedAdaptersInput): Promise<Staged
     }
   }
   /** What decides how a stage goes on with an adapter of the one before; the rest follows from its folder. */
-  const goingOn = (init: string): AdapterConfig => ({ init, kind: adapter.kind, loraPlusRatio: adapter.loraPlusRatio })
+  const goingOn = (init: string): AdapterConfig => ({
+    init,
+    // What PiSSA saves is a plain adapter.
+    kind: adapter.kind === 'pissa' ? 'lora' : adapter.kind,
+    loraPlusRatio: adapter.loraPlusRatio,
+  })
 
   return {
     async modules(state) {

@@ -114,6 +114,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.optimizer = toOptimizer(text(o, "optimizer"));
   t.average = boolean(o, "average");
   t.embeddingNoise = static_cast<float>(number(o, "embeddingNoise"));
+  t.trainEmbedding = boolean(o, "trainEmbedding");
+  t.trainOutput = boolean(o, "trainOutput");
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);
@@ -122,13 +124,23 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
     const std::int32_t layer = integer(m, "layer"), projection = integer(m, "projection"), rank = integer(m, "rank");
     if (layer < 0 || layer >= spec.layers || projection < 0 || projection >= projectionCount || rank < 1)
       throw Napi::RangeError::New(o.Env(), "an adapter sits where the model has no projection");
-    t.adapters[layer][projection] = {rank, static_cast<float>(number(m, "scale")), boolean(m, "magnitude")};
+    t.adapters[layer][projection] = {rank, static_cast<float>(number(m, "scale")), boolean(m, "magnitude"), boolean(m, "origin")};
   }
   return t;
 }
 
-AdapterSet toAdapters(const Napi::Array& list, const ModelSpec& spec) {
+AdapterSet toAdapters(const Napi::Object& given, const ModelSpec& spec) {
   AdapterSet adapters;
+  const auto vocabularyMatrix = [&](const char* key, std::vector<float>& to) {
+    if (given.Get(key).IsUndefined()) return;
+    const Napi::Float32Array values = floats(given.Get(key));
+    if (values.ElementLength() != static_cast<std::size_t>(spec.vocabulary) * spec.dModel)
+      throw Napi::RangeError::New(given.Env(), "an adapter's embedding or output does not fit the vocabulary");
+    to.assign(values.Data(), values.Data() + values.ElementLength());
+  };
+  vocabularyMatrix("embedding", adapters.embedding);
+  vocabularyMatrix("output", adapters.output);
+  const Napi::Array list = array(given, "modules");
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
     const Napi::Object o = list.Get(i).As<Napi::Object>();
     AppliedAdapter a;
@@ -145,7 +157,12 @@ AdapterSet toAdapters(const Napi::Array& list, const ModelSpec& spec) {
       throw Napi::RangeError::New(o.Env(), "an adapter's matrices do not fit its projection");
     a.a.assign(low.Data(), low.Data() + low.ElementLength());
     a.b.assign(high.Data(), high.Data() + high.ElementLength());
-    adapters.push_back(std::move(a));
+    if (!o.Get("magnitude").IsUndefined()) {
+      const Napi::Float32Array lengths = floats(o.Get("magnitude"));
+      if (lengths.ElementLength() != static_cast<std::size_t>(shape.rows)) throw Napi::RangeError::New(o.Env(), "an adapter's magnitudes do not fit its projection");
+      a.magnitude.assign(lengths.Data(), lengths.Data() + lengths.ElementLength());
+    }
+    adapters.modules.push_back(std::move(a));
   }
   return adapters;
 }

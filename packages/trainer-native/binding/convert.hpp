@@ -63,7 +63,7 @@ inline Napi::Float32Array floats(const Napi::Value& v) {
 ModelSpec toSpec(const Napi::Object& o);
 std::vector<TensorSource> toTensors(const Napi::Array& list);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);
-AdapterSet toAdapters(const Napi::Array& list, const ModelSpec& spec);
+AdapterSet toAdapters(const Napi::Object& given, const ModelSpec& spec);
 
 // Threads asked for, within reason.
 int toThreads(const Napi::Value& value);

@@ -20,7 +20,10 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
       model_ = std::make_shared<const Model>(std::move(empty));
     } else {
       model_ = std::make_shared<const Model>(openModel(
-          spec, tensors, storage == "float32" ? BaseStorage::Float32 : storage == "bfloat16" ? BaseStorage::BFloat16 : BaseStorage::Packed));
+          spec, tensors, storage == "float32"    ? BaseStorage::Float32
+                         : storage == "bfloat16" ? BaseStorage::BFloat16
+                         : storage == "nf4"      ? BaseStorage::Nf4
+                                                 : BaseStorage::Packed));
     }
   });
 }

@@ -40,6 +40,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   void writeState(const Napi::CallbackInfo& info);
   void initialise(const Napi::CallbackInfo& info);
   void startMagnitudes(const Napi::CallbackInfo& info);
+  Napi::Value startPrincipal(const Napi::CallbackInfo& info);
+  Napi::Value origins(const Napi::CallbackInfo& info);
   void zeroGradients(const Napi::CallbackInfo& info);
   void setAbort(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);

@@ -70,12 +70,17 @@ void SessionObject::dropCache(const Napi::CallbackInfo& info) {
   caches_[id].reset();
 }
 
-// (adapters) → number; 0 is none
+// ({ modules, embedding?, output? }) → number; 0 is none
 Napi::Value SessionObject::addAdapters(const Napi::CallbackInfo& info) {
-  open(info.Env());
+  Session& session = open(info.Env());
   return guarded(info.Env(), [&]() -> Napi::Value {
-    adapters_.push_back(std::make_shared<const AdapterSet>(toAdapters(info[0].As<Napi::Array>(), model_->spec)));
-    return Napi::Number::New(info.Env(), static_cast<double>(adapters_.size() - 1));
+    auto set = std::make_shared<AdapterSet>(toAdapters(info[0].As<Napi::Object>(), model_->spec));
+    return driver_->submit(
+        info.This().As<Napi::Object>(), [&session, set] { session.prepare(*set); },
+        [this, set](Napi::Env env) {
+          adapters_.push_back(set);
+          return Napi::Number::New(env, static_cast<double>(adapters_.size() - 1));
+        });
   });
 }
 

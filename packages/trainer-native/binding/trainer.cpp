@@ -14,6 +14,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
                       InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::startMagnitudes>("startMagnitudes"),
+                      InstanceMethod<&TrainerObject::startPrincipal>("startPrincipal"), InstanceMethod<&TrainerObject::origins>("origins"),
                       InstanceMethod<&TrainerObject::zeroGradients>("zeroGradients"),
                       InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
 }
@@ -141,7 +142,8 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
 // The caller waits for pending work before it reads or writes.
 std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
-  const std::span<float> all = info[0].ToString().Utf8Value() == "gradients" ? trainer.gradients() : trainer.parameters();
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<float> all = which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters();
   const auto offset = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
   const std::size_t count = info[2].IsTypedArray() ? info[2].As<Napi::TypedArray>().ElementLength() : static_cast<std::size_t>(info[2].ToNumber().Int64Value());
   if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the trained numbers");
@@ -212,6 +214,31 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
 }
 
 void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) { open(info.Env()).startMagnitudes(); }
+// → whether it came to its end
+Napi::Value TrainerObject::startPrincipal(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  auto finished = std::make_shared<bool>(false);
+  return driver_->submit(
+      info.This().As<Napi::Object>(), [this, &trainer, finished] { *finished = trainer.startPrincipal(abort_); },
+      [finished](Napi::Env env) { return Napi::Boolean::New(env, *finished); });
+}
+
+// What PiSSA's adapters began as: [{ role, module, rows, columns, offset }] of the region "origins".
+Napi::Value TrainerObject::origins(const Napi::CallbackInfo& info) {
+  const Trainer& trainer = open(info.Env());
+  Napi::Array list = Napi::Array::New(info.Env());
+  for (const OriginTensor& t : trainer.trained().origins) {
+    Napi::Object o = Napi::Object::New(info.Env());
+    o.Set("role", roleNames[static_cast<int>(t.id.role)]);
+    o.Set("module", moduleName(t.id.layer, t.id.module));
+    o.Set("rows", static_cast<double>(t.rows));
+    o.Set("columns", static_cast<double>(t.columns));
+    o.Set("offset", static_cast<double>(t.offset));
+    list.Set(list.Length(), o);
+  }
+  return list;
+}
+
 void TrainerObject::zeroGradients(const Napi::CallbackInfo& info) { open(info.Env()).zeroGradients(); }
 void TrainerObject::setAbort(const Napi::CallbackInfo& info) { abort_.store(info[0].ToBoolean()); }
 void TrainerObject::close(const Napi::CallbackInfo&) { shut(); }

@@ -35,6 +35,10 @@ export interface StepOptions {
   readonly average: boolean
   /** NEFTune's noise; 0: off. */
   readonly embeddingNoise: number
+  /** Beside adapters. */
+  readonly trainEmbedding: boolean
+  /** As a matrix of its own, even where the model ties them. */
+  readonly trainOutput: boolean
   readonly adapters: readonly AdapterPlace[]
 }
 
@@ -46,6 +50,8 @@ export interface AdapterPlace {
   readonly scale: number
   /** DoRA. */
   readonly magnitude: boolean
+  /** PiSSA: what the adapter began as is taken away from the weight. */
+  readonly origin: boolean
 }
 
 export interface StepPlan {
@@ -55,6 +61,8 @@ export interface StepPlan {
   readonly trained: number
   /** Bytes of the optimiser's state. */
   readonly state: number
+  /** Bytes of what PiSSA's adapters began as. */
+  readonly origins: number
   readonly parts: readonly { part: string; bytes: number }[]
 }
 
@@ -76,6 +84,9 @@ export interface TrainedTensor {
   /** What the optimiser keeps of it; offsets in bytes. */
   readonly state: readonly StateArray[]
 }
+
+/** What an adapter of PiSSA began as, in the region `origins`. */
+export type OriginTensor = Pick<TrainedTensor, 'role' | 'module' | 'rows' | 'columns' | 'offset'>
 
 export interface StateArray {
   readonly name: string
@@ -125,7 +136,7 @@ export interface UpdateOptions {
   readonly step: number
 }
 
-export type Region = 'parameters' | 'gradients'
+export type Region = 'parameters' | 'gradients' | 'origins'
 
 export interface NativeModelHandle {
   readonly weightBytes: number
@@ -133,6 +144,7 @@ export interface NativeModelHandle {
 
 export interface NativeTrainer {
   tensors(): TrainedTensor[]
+  origins(): OriginTensor[]
   /** Adds the gradients of Σ weight · loss; `micro` numbers the batch within its run, for random numbers. */
   forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
   /** `adapters: false` looks through the model as it was; with `micro` dropout and noise are as in that micro-batch. */
@@ -151,6 +163,8 @@ export interface NativeTrainer {
   ): void
   /** DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B. */
   startMagnitudes(): void
+  /** PiSSA's A and B become the largest singular directions of their weights, and are kept as `origins`; false when stopped. */
+  startPrincipal(): Promise<boolean>
   zeroGradients(): void
   setAbort(abort: boolean): void
   close(): void
@@ -163,7 +177,20 @@ export interface AppliedAdapter {
   readonly scale: number
   readonly a: Float32Array
   readonly b: Float32Array
+  /** DoRA. */
+  readonly magnitude?: Float32Array
 }
+
+/** Adapters that are laid over a model together. */
+export interface AdapterSet {
+  readonly modules: readonly AppliedAdapter[]
+  /** Matrices in place of the model's, [vocabulary, width]. */
+  readonly embedding?: Float32Array
+  readonly output?: Float32Array
+}
+
+/** How the base lies in memory: as in its file, or decoded; `nf4` quantises projections that are floats. */
+export type Storage = TrainingConfig['baseStorage'] | 'nf4'
 
 export type CacheType = 'float32' | 'float16' | 'int8'
 
@@ -185,7 +212,7 @@ export interface Judgement {
 export interface NativeSession {
   addCache(type: CacheType): number
   dropCache(cache: number): void
-  addAdapters(adapters: readonly AppliedAdapter[]): number
+  addAdapters(adapters: AdapterSet): Promise<number>
   length(cache: number): number
   truncate(cache: number, length: number): void
   /** Logits of the last `wanted` tokens, or null when stopped (then nothing was appended); `exact` multiplies float32 throughout. */
@@ -215,11 +242,7 @@ export interface Binding {
   /** The file as memory that is read where it lies; to write into it would end the process. */
   mapFile(path: string): ArrayBuffer
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string): StepPlan
-  readonly Model: new (
-    spec: ModelSpec,
-    tensors: readonly TensorSource[],
-    storage: 'packed' | 'bfloat16' | 'float32',
-  ) => NativeModelHandle
+  readonly Model: new (spec: ModelSpec, tensors: readonly TensorSource[], storage: Storage) => NativeModelHandle
   readonly Trainer: new (model: NativeModelHandle, options: StepOptions, threads: number, kernels?: string) => NativeTrainer
   readonly Session: new (
     model: NativeModelHandle,

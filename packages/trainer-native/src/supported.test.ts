@@ -17,13 +17,21 @@ const refusal = (action: () => void): QtError => {
 test.each([
   ['training.precision', { training: { precision: 'float16' } }, 'bfloat16 or float32'],
   ['training.optimizer', { training: { optimizer: 'muon' }, adapter: {} }, 'adamw'],
-  ['adapter.kind', { adapter: { kind: 'pissa' } }, 'lora'],
-  ['quantization', { quantization: 'nf4' }, 'a GGUF base'],
+  ['quantization', { quantization: '8bit' }, 'nf4'],
 ] as const)('%s: what is not implemented is refused by name, with what to use', (field, more, instead) => {
   const error = refusal(() => requireSupportedTraining(parseConfig({ base: 'x', data: { path: 'y' }, ...more })))
   expect(error).toMatchObject({ code: 'CONFIG_UNSUPPORTED', kind: 'usage', where: { field } })
   expect(error.message).toMatch(/is not implemented yet/)
   expect(JSON.stringify(error.actions)).toContain(instead)
+})
+
+test.each([
+  [{ quantization: 'nf4' }, 'only an adapter'],
+  [{ quantization: 'nf4', adapter: {}, baseStorage: 'float32' }, 'both NF4 and float32'],
+] as const)('a base in NF4 takes an adapter and nothing else: %j', (more, message) => {
+  const error = refusal(() => requireSupportedTraining(parseConfig({ base: 'x', data: { path: 'y' }, ...more })))
+  expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'quantization' } })
+  expect(error.message).toContain(message)
 })
 
 test('models that need what the engine does not compute are refused before anything is loaded', async () => {

@@ -1,5 +1,6 @@
 import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
 import { type Model, ownFormat } from '@qt/weights'
+import type { Storage } from './binding.js'
 
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
 export function requireSupportedModel({
@@ -40,7 +41,7 @@ export function requireSupportedModel({
 }
 
 /** The same for a training configuration. */
-export function requireSupportedTraining({ training, adapter, quantization }: TrainingConfig): void {
+export function requireSupportedTraining({ training, adapter, quantization, baseStorage, base }: TrainingConfig): void {
   const refuse = (field: string, value: string, instead: string): never => {
     throw usageError('CONFIG_UNSUPPORTED', `${field}: ${value} is not implemented yet.`, {
       where: { field },
@@ -54,10 +55,20 @@ export function requireSupportedTraining({ training, adapter, quantization }: Tr
       where: { field: 'training.objective' },
       actions: ['Add "adapter": { kind: lora }.', 'Or use training.objective: orpo, which needs no reference.'],
     })
-  if (adapter?.kind === 'pissa') refuse('adapter.kind', adapter.kind, 'lora, lora+ or dora')
-  if (quantization !== 'none' && quantization !== 'auto')
-    refuse('quantization', quantization, 'a GGUF base that is already quantised, with quantization: none')
+  if (quantization === '8bit') refuse('quantization', quantization, 'nf4, or a GGUF base in Q8_0 with quantization: none')
+  const contradiction = (message: string, action: string): never => {
+    throw usageError('CONFIG_CONTRADICTION', message, { where: { field: 'quantization' }, actions: [action] })
+  }
+  if (storageOf({ quantization, baseStorage }) !== 'nf4') return
+  if (!adapter)
+    contradiction('A base in NF4 stays as it is: only an adapter can be trained on it.', 'Add "adapter": { kind: lora }.')
+  if (base === undefined) contradiction('There is no base to quantise.', 'Add "base", or remove "quantization".')
+  if (baseStorage !== 'packed') contradiction(`The base cannot be both NF4 and ${baseStorage}.`, 'Remove "baseStorage".')
 }
+
+/** How the base is to lie in memory. */
+export const storageOf = ({ quantization, baseStorage }: Pick<TrainingConfig, 'quantization' | 'baseStorage'>): Storage =>
+  quantization === 'nf4' || quantization === '4bit' ? 'nf4' : baseStorage
 
 /** What a configuration asks for that changes nothing here, so that nobody waits for it. */
 export function ignoredSettings({ profile, quantum, training }: TrainingConfig, spec: ModelSpec, validated: boolean): string[] {

@@ -47,10 +47,12 @@ const options = (full: boolean, layers: number): StepOptions => ({
   optimizer: 'adamw',
   average: false,
   embeddingNoise: 0,
+  trainEmbedding: false,
+  trainOutput: false,
   adapters: full
     ? []
     : Array.from({ length: layers }, (_, layer) =>
-        Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank, scale, magnitude: false })),
+        Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank, scale, magnitude: false, origin: false })),
       ).flat(),
 })
 

@@ -16,7 +16,9 @@ export const smallStep: StepOptions = {
   optimizer: 'adamw',
   average: false,
   embeddingNoise: 0,
-  adapters: [{ layer: 0, projection: 0, rank: 2, scale: 1, magnitude: false }],
+  trainEmbedding: false,
+  trainOutput: false,
+  adapters: [{ layer: 0, projection: 0, rank: 2, scale: 1, magnitude: false, origin: false }],
 }
 
 /** A trainer of one small adapter on the smallest model. */

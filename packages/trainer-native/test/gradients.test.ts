@@ -39,6 +39,8 @@ const full: StepOptions = {
   optimizer: 'adamw',
   average: false,
   embeddingNoise: 0,
+  trainEmbedding: false,
+  trainOutput: false,
   adapters: [],
 }
 

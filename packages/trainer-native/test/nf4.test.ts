@@ -1,11 +1,22 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { encodeFloats, openModel, readSafetensors, type SafetensorsTensor, writeSafetensors } from '@qt/weights'
+import {
+  encodeFloats,
+  openModel,
+  readAdapter,
+  readSafetensors,
+  type SafetensorsTensor,
+  toHuggingFaceName,
+  writeSafetensors,
+} from '@qt/weights'
 import { expect, test } from 'vitest'
 import { binding, type StepOptions } from '../src/binding.js'
+import { adapterSet } from '../src/generate/adapter-set.js'
+import { planMemory } from '../src/index.js'
 import { baseBytes, tensorSources } from '../src/train/base.js'
 import { batch, hashed, length, numbers, readArchitecture, writeArchitecture } from './architectures.js'
-import { temporaryFolder } from './support.js'
+import { distance } from './random-blocks.js'
+import { fixture, readJson, temporaryFolder } from './support.js'
 
 /*
  * A base that bitsandbytes has quantised to NF4, with and without double quantisation, trains as the numbers do that its definition gives:
@@ -133,8 +144,10 @@ const options: StepOptions = {
   optimizer: 'adamw',
   average: false,
   embeddingNoise: 0,
+  trainEmbedding: false,
+  trainOutput: false,
   adapters: [0, 1].flatMap((layer) =>
-    Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank: 4, scale: 2, magnitude: false })),
+    Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank: 4, scale: 2, magnitude: false, origin: false })),
   ),
 }
 
@@ -154,9 +167,6 @@ async function results(path: string) {
     trainer.close()
   }
 }
-
-const distance = (a: Float32Array, b: Float32Array): number =>
-  Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0)) / Math.hypot(...b)
 
 test.each([false, true])('NF4 trains as the numbers it stands for; double quantisation: %s', async (double) => {
   const { nf4, wide } = await folders(double)
@@ -182,4 +192,66 @@ test('other ways of bitsandbytes, and broken ones of this, are refused by name',
     if (!name.endsWith('nested_quant_map')) rest.push({ name, dtype, shape, data: await file.read(name) })
   await writeSafetensors(join(nf4, 'model.safetensors'), rest)
   await expect(openModel(nf4)).rejects.toThrow('nested_quant_map is not beside it')
+})
+
+interface Expected {
+  readonly ids: number[]
+  readonly loss: number
+  readonly logits: number[]
+  /** Norms, by PEFT's names. */
+  readonly gradients: Readonly<Record<string, number>>
+}
+
+test.each([
+  ['a folder that bitsandbytes has quantised', 'quantised', 'packed', 1e-5],
+  // Means of scales are summed in another order, which moves a scale by its last bit.
+  ['a float folder that is quantised as it is opened', 'float', 'nf4', 1e-4],
+] as const)('%s gives the loss, logits and gradients of transformers and PEFT', async (_, which, storage, tolerance) => {
+  const { Model, Trainer, Session } = binding()
+  const expected = await readJson<Expected>(fixture('nf4', 'expected.json'))
+  const model = await openModel(fixture('nf4', which))
+  const native = new Model(model.spec, tensorSources(model), storage)
+  const adapter = await readAdapter(fixture('nf4', 'adapter'), model.spec)
+  const places = Array.from({ length: 7 }, (_, projection) => ({
+    layer: 0,
+    projection,
+    rank: 2,
+    scale: 2,
+    magnitude: false,
+    origin: false,
+  }))
+  const trainer = new Trainer(native, { ...options, adapters: places }, 2)
+  const session = new Session(native, { contextLength: 64, bf16: false, dots: false }, 2)
+  try {
+    for (const { module, role, offset: at } of trainer.tensors())
+      trainer.write('parameters', at, adapter.modules.get(module)![role === 'lora_a' ? 'a' : 'b'])
+    const ids = Int32Array.from(expected.ids)
+    const labels = Int32Array.from([...expected.ids.slice(1), -100])
+    const { loss, tokens } = await trainer.forwardBackward(
+      { ids, labels, borders: Int32Array.of(0, ids.length) },
+      { weight: 1 / (ids.length - 1), micro: 0 },
+    )
+    expect(Math.abs(loss / tokens / expected.loss - 1)).toBeLessThan(tolerance)
+    for (const { module, role, offset: at, rows, columns } of trainer.tensors()) {
+      const path = toHuggingFaceName(model.description.architecture, module)!.replace(/\.weight$/, '')
+      const name = `base_model.model.${path}.lora_${role === 'lora_a' ? 'A' : 'B'}.default.weight`
+      const norm = Math.hypot(...trainer.read('gradients', at, rows * columns))
+      expect(Math.abs(norm / expected.gradients[name]! - 1), name).toBeLessThan(10 * tolerance)
+    }
+    const adapters = await session.addAdapters(adapterSet([adapter], ['adapter']))
+    const logits = (await session.append(session.addCache('float32'), adapters, ids, 1, true))!
+    const size = Math.max(...expected.logits.map(Math.abs))
+    expect(Math.max(...expected.logits.map((value, i) => Math.abs(value - logits[i]!))) / size).toBeLessThan(tolerance)
+    expect(native.weightBytes).toBe(baseBytes({ spec: model.spec, description: model.description, model, name: '' }, storage))
+  } finally {
+    trainer.close()
+    session.close()
+  }
+})
+
+test('a base that is quantised already is not quantised again', async () => {
+  const { nf4 } = await folders(false)
+  await expect(
+    planMemory({ base: nf4, quantization: 'nf4', data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens' }, adapter: {} }),
+  ).rejects.toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'quantization' } })
 })

@@ -69,11 +69,17 @@ const stateful = (output: string): TrainingConfigInput => ({
   ),
 })
 
+/** What is computed from the base when a run begins, and matrices that are trained whole. */
+const principal = (output: string): TrainingConfigInput =>
+  config(output, {}, { kind: 'pissa', modulesToSave: ['embed_tokens', 'lm_head'] })
+
 const whole = join(folder, 'whole')
+const wholePrincipal = join(folder, 'whole-principal')
 const wholeStateful = join(folder, 'whole-stateful')
 beforeAll(async () => {
   await train(config(whole))
   await train(stateful(wholeStateful))
+  await train(principal(wholePrincipal))
 })
 
 /** Runs a process until it has said so many events, and kills it some milliseconds later; true when it ended by itself. */
@@ -94,6 +100,7 @@ describe('a run that was stopped ends with the bytes of one that was not', () =>
   test.each([
     ['LoRA', config, whole],
     ['DoRA with everything', stateful, wholeStateful],
+    ['PiSSA with embedding and output', principal, wholePrincipal],
   ] as const)('after kill -9 at ten random moments, with torn lines in the log: %s', async (name, configOf, uninterrupted) => {
     const output = join(folder, `killed-${name}`)
     await mkdir(output)

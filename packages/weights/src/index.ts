@@ -1,4 +1,4 @@
-export { type Adapter, type AdapterModule, adapterScale } from './adapter/adapter.js'
+export { type Adapter, type AdapterModule, adapterScale, type SavedModule, savedModules } from './adapter/adapter.js'
 export { type ConvertAdapterOptions, type ConvertedAdapter, convertAdapter } from './adapter/convert-adapter.js'
 export { readAdapter } from './adapter/read.js'
 export { type ResizeAdapterOptions, resizeAdapter } from './adapter/resize-adapter.js'

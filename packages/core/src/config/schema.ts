@@ -103,6 +103,11 @@ export const adapterSchema = z.strictObject({
   /** Another rank for some modules, by name (`down_proj`) or the end of their path (`layers.0.self_attn.q_proj`). */
   rankPattern: z.record(z.string(), positive).optional(),
   alphaPattern: z.record(z.string(), z.number().positive()).optional(),
+  /** Matrices of the vocabulary that are trained whole beside the adapter, and saved with it. */
+  modulesToSave: z
+    .array(z.enum(['embed_tokens', 'lm_head']))
+    .min(1)
+    .optional(),
   /** Modules that stay as they are, by name or the end of their path as of `rankPattern`. */
   frozen: z.array(z.string()).min(1).optional(),
   /** The learning rate of B divided by that of A (LoRA+); 1 unless `kind` is `lora+`. */

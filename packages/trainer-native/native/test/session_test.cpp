@@ -30,12 +30,16 @@ AdapterSet adaptersOf(const Tiny& tiny) {
     for (int p = 0; p < projectionCount; ++p) {
       const AdapterModule& m = tiny.options.adapters[l][p];
       if (m.rank == 0) continue;
-      AppliedAdapter a{l, p, m.rank, m.scale, {}, {}};
+      AppliedAdapter a{l, p, m.rank, m.scale, {}, {}, {}, {}};
       const reference::Values& low = tiny.decoder.weights.at(loraA(l, p));
       const reference::Values& high = tiny.decoder.weights.at(loraB(l, p));
       a.a.assign(low.begin(), low.end());
       a.b.assign(high.begin(), high.end());
-      adapters.push_back(a);
+      if (m.magnitude) {
+        const reference::Values& lengths = tiny.decoder.weights.at(magnitudeOf(l, p));
+        a.magnitude.assign(lengths.begin(), lengths.end());
+      }
+      adapters.modules.push_back(a);
     }
   return adapters;
 }
@@ -60,12 +64,26 @@ void asQ8(MatrixView& view, Blocks& blocks) {
   view = {blocks.storage.back().data(), TensorType::Q8_0, view.rows, view.columns, static_cast<std::size_t>(view.columns) / 32 * sizeof(BlockQ8_0)};
 }
 
-void compare(const KernelTable& k, const ModelSpec& spec) {
+// `whole`: DoRA's magnitudes, and an embedding and an output of the adapter's own.
+void compare(const KernelTable& k, const ModelSpec& spec, bool whole) {
   ThreadPool pool(2);
-  Tiny tiny = makeTiny(false, spec);
+  Tiny tiny = makeTiny(false, spec, whole);
+  tiny.options.trainEmbedding = tiny.options.trainOutput = whole;
   Trainer trainer(tiny.model, tiny.options, pool, k);
+  if (spec.tiedEmbeddings) tiny.decoder.weights[weightOf(-1, OutputWeight)] = tiny.decoder.weights.at(weightOf(-1, Embedding));
   loadParameters(tiny, trainer);
-  const AdapterSet adapters = adaptersOf(tiny), none;
+  AdapterSet adapters = adaptersOf(tiny);
+  const AdapterSet none;
+  const auto own = [&](int module, std::vector<float>& to, float factor) {
+    const TrainedTensor& t = *trainer.trained().find(weightOf(-1, module));
+    const auto values = trainer.parameters().subspan(t.offset, static_cast<std::size_t>(t.size()));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] *= i % 3 == 0 ? factor : 1.0f;
+    to.assign(values.begin(), values.end());
+  };
+  if (whole) {
+    own(Embedding, adapters.embedding, 0.8f);
+    own(OutputWeight, adapters.output, 1.2f);
+  }
   const int count = 150, vocabulary = tiny.model.spec.vocabulary;
   std::vector<int> labels(count, -100);
   for (int i = 0; i + 1 < count; ++i) labels[i] = tiny.ids[i + 1];
@@ -77,6 +95,7 @@ void compare(const KernelTable& k, const ModelSpec& spec) {
   const LossSum expected = trainer.evaluate({ids, labels.data(), borders, compared, 1}, abortFlag);
 
   Session session(tiny.model, {160, false, true}, pool, k);
+  session.prepare(adapters);
   std::vector<float> logits(static_cast<std::size_t>(count) * vocabulary), step(vocabulary);
   const auto loss = [&] { return lossOf(logits, tiny.ids, compared, vocabulary) / expected.loss; };
 
@@ -184,8 +203,10 @@ int main() {
   const char* names[8];
   const int sets = availableKernels(names, 8);
   for (int n = 0; n < sets; ++n) {
-    compare(kernels(names[n]), tinySpec(false, RopeLayout::Interleaved));
-    compare(kernels(names[n]), everySpec(true, RopeLayout::Halves));
+    for (const bool whole : {false, true}) {
+      compare(kernels(names[n]), tinySpec(false, RopeLayout::Interleaved), whole);
+      compare(kernels(names[n]), everySpec(true, RopeLayout::Halves), whole);
+    }
   }
   return report("session_test");
 }

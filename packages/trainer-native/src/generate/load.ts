@@ -1,9 +1,10 @@
-import { projections, specForLength, usageError } from '@qt/core'
+import { specForLength, usageError } from '@qt/core'
 import { Tokenizer } from '@qt/tokenizer'
 import { type Adapter, openModel, readAdapter, resolve } from '@qt/weights'
-import { type AppliedAdapter, binding, type CacheType, forcedKernels, threadCount } from '../binding.js'
+import { binding, type CacheType, forcedKernels, threadCount } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
 import { tensorSources } from '../train/base.js'
+import { adapterSet } from './adapter-set.js'
 import { lanes } from './lanes.js'
 import { type NativeModel, nativeModel } from './native-model.js'
 import { scheduler } from './scheduler.js'
@@ -71,10 +72,10 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
   const exact = { answers: !fast, scores: precision !== 'bfloat16' }
   const shared = scheduler(session, model.name, exact.scores)
   const adapters = async (paths: readonly string[]): Promise<number> => {
-    const list: AppliedAdapter[] = []
-    for (const folder of paths) list.push(...applied(await readAdapter(folder, model.spec)))
+    const list: Adapter[] = []
+    for (const folder of paths) list.push(await readAdapter(folder, model.spec))
     if (shared.closed) throw shared.wasClosed()
-    return list.length === 0 ? 0 : session.addAdapters(list)
+    return list.length === 0 ? 0 : session.addAdapters(adapterSet(list, paths))
   }
   try {
     const first = await adapters(options.adapters ?? [])
@@ -110,22 +111,5 @@ function requireCount(field: string, value: number | undefined, most: number): v
   throw usageError('GENERATE_OPTION', `${field} cannot be ${value}.`, {
     where: { field },
     actions: [`Give a whole number from 1 to ${most}.`],
-  })
-}
-
-function applied(adapter: Adapter): AppliedAdapter[] {
-  if (adapter.kind === 'dora')
-    throw usageError(
-      'ADAPTER_UNSUPPORTED',
-      'A DoRA adapter cannot be applied beside its base: it stretches the rows of the base itself.',
-      {
-        actions: [
-          { label: 'Merge it into its base, and load that', command: 'qt merge --base BASE --adapter ADAPTER --out merged.gguf' },
-        ],
-      },
-    )
-  return [...adapter.modules].map(([name, { a, b, rank, scale }]) => {
-    const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name)!
-    return { layer: Number(layer), projection: projections.findIndex((projection) => projection === part), rank, scale, a, b }
   })
 }

@@ -66,7 +66,7 @@ export async function adapterGradients(
     const stop = () => trainer.setAbort(true)
     signal?.addEventListener('abort', stop)
     try {
-      startParameters(trainer, prepared)
+      await startParameters(trainer, prepared, signal)
       const { train } = prepared.rows
       const rows = Array.from({ length: train.length }, (_, i) => train.row(i))
       const batches = batchesOf(rows, calm.training.batchSize)

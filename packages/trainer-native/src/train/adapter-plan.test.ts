@@ -19,6 +19,7 @@ test('a new adapter sits on every projection, with the usual rank', async () => 
     alpha: 32,
     scale: 2,
     magnitude: false,
+    origin: false,
   })
 })
 

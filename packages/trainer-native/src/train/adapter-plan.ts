@@ -7,7 +7,7 @@ import {
   type TrainingConfig,
   usageError,
 } from '@qt/core'
-import { type Adapter, adapterScale, readAdapter } from '@qt/weights'
+import { type Adapter, adapterScale, readAdapter, type SavedModule, savedModules } from '@qt/weights'
 import { modulePattern } from './module-pattern.js'
 
 type AdapterConfig = NonNullable<TrainingConfig['adapter']>
@@ -21,6 +21,10 @@ export interface AdapterPlan {
   readonly rankStabilised: boolean
   readonly targets: readonly string[]
   readonly modules: readonly PlacedModule[]
+  /** PiSSA: it begins as the largest singular directions of the weights. */
+  readonly principal: boolean
+  /** Trained whole beside the adapter. */
+  readonly saved: readonly SavedModule[]
   /** Read from `init`; undefined for a new adapter. */
   readonly start: Adapter | undefined
 }
@@ -33,9 +37,13 @@ interface PlacedModule {
   readonly alpha: number
   readonly scale: number
   readonly magnitude: boolean
+  readonly origin: boolean
   /** It takes part as it is, and learns nothing. */
   readonly frozen?: true
 }
+
+/** PEFT's names of what is trained whole. */
+const peftSaved = { 'token_embd.weight': 'embed_tokens', 'output.weight': 'lm_head' } as const
 
 /** PEFT's names of the projections. */
 const peftNames: Readonly<Record<string, Projection>> = {
@@ -73,6 +81,7 @@ function fresh(config: AdapterConfig, spec: ModelSpec): AdapterPlan {
   } = config
   const chosen = chosenProjections(wanted)
   const kind = config.kind === 'dora' ? 'dora' : 'lora'
+  const principal = config.kind === 'pissa'
   const ranks = modulePattern(config.rankPattern, 'adapter.rankPattern', spec)
   const alphas = modulePattern(config.alphaPattern, 'adapter.alphaPattern', spec)
   const modules = Array.from({ length: spec.layers }, (_, layer) =>
@@ -81,11 +90,12 @@ function fresh(config: AdapterConfig, spec: ModelSpec): AdapterPlan {
       .map((projection) => {
         const own = { rank: ranks(layer, projection) ?? rank, alpha: alphas(layer, projection) ?? alpha }
         const scale = adapterScale(own.rank, own.alpha, rankStabilised)
-        return placed(layer, projection, { ...own, scale, magnitude: kind === 'dora' })
+        return placed(layer, projection, { ...own, scale, magnitude: kind === 'dora', origin: principal })
       }),
   ).flat()
   const names = Object.keys(peftNames).filter((name) => chosen.includes(peftNames[name]!))
-  return { kind, rank, alpha, dropout, rankStabilised, targets: names, modules, start: undefined }
+  const saved = savedModules.filter((name) => config.modulesToSave?.includes(peftSaved[name]))
+  return { kind, rank, alpha, dropout, rankStabilised, targets: names, modules, principal, saved, start: undefined }
 }
 
 /** The projections that `targets` names, by PEFT's names or GGUF's. */
@@ -105,7 +115,7 @@ function chosenProjections(targets: NonNullable<AdapterConfig['targets']>): Proj
 const placed = (
   layer: number,
   projection: Projection,
-  size: Pick<PlacedModule, 'rank' | 'alpha' | 'scale' | 'magnitude'>,
+  size: Pick<PlacedModule, 'rank' | 'alpha' | 'scale' | 'magnitude' | 'origin'>,
 ): PlacedModule => ({
   name: blockTensor(layer, projection),
   layer,
@@ -115,6 +125,15 @@ const placed = (
 
 /** `init` decides kind, rank, alpha, scaling and targets; a key of the configuration that says otherwise is an error. */
 function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): AdapterPlan {
+  if (config.kind === 'pissa')
+    throw usageError(
+      'CONFIG_CONTRADICTION',
+      'PiSSA begins from the weights of the base; "init" says that it begins from an adapter.',
+      {
+        where: { field: 'adapter.kind' },
+        actions: ['Remove "kind": what PiSSA has saved goes on as plain LoRA.', 'Or remove "init" to begin anew.'],
+      },
+    )
   for (const key of ['rank', 'alpha', 'rankStabilised'] as const)
     if (config[key] !== undefined && config[key] !== start[key])
       throw usageError('CONFIG_CONTRADICTION', `adapter.${key} is ${config[key]}, but the adapter of "init" has ${start[key]}.`, {
@@ -126,7 +145,7 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
       where: { field: 'adapter.kind' },
       actions: ['Remove "kind": it follows from adapter.init.'],
     })
-  for (const key of ['rankPattern', 'alphaPattern'] as const)
+  for (const key of ['rankPattern', 'alphaPattern', 'modulesToSave'] as const)
     if (config[key] !== undefined)
       throw usageError('CONFIG_CONTRADICTION', `adapter.${key} is given, but the adapter of "init" decides it.`, {
         where: { field: `adapter.${key}` },
@@ -135,7 +154,7 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
   const modules = [...start.modules].map(([name, module]) => {
     const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name)!
     const { rank, alpha, scale, magnitude } = module
-    const size = { rank, alpha, scale, magnitude: magnitude !== undefined }
+    const size = { rank, alpha, scale, magnitude: magnitude !== undefined, origin: false }
     return placed(Number(layer), projections.find((projection) => projection === part)!, size)
   })
   const dropout = config.dropout ?? start.dropout
@@ -151,5 +170,6 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
       where: { field: 'adapter.targets' },
       actions: ['Remove "targets": it follows from adapter.init.'],
     })
-  return { kind, rank, alpha, dropout, rankStabilised, targets, modules, start }
+  const saved = [...(start.saved?.keys() ?? [])]
+  return { kind, rank, alpha, dropout, rankStabilised, targets, modules, principal: false, saved, start }
 }

@@ -1,6 +1,6 @@
-import { type ModelSpec, QtError, type TensorType, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
+import { type ModelSpec, projections, QtError, type TensorType, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
 import { type Config, type Model, type ModelDescription, openModel, resolve, specFromConfig } from '@qt/weights'
-import type { TensorSource } from '../binding.js'
+import type { Storage, TensorSource } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
 import { architectureConfig, architectureSettings } from './presets.js'
 
@@ -54,16 +54,44 @@ function ownArchitecture(config: Config): ModelDescription {
 }
 
 /** Bytes of the frozen base in memory: as it lies in its file, or decoded. */
-export function baseBytes({ model }: Base, storage: TrainingConfig['baseStorage']): number {
+export function baseBytes({ model }: Base, storage: Storage): number {
   let sum = 0
-  for (const { type, shape, bytes } of model?.tensors.values() ?? []) {
+  for (const { name, type, shape, bytes } of model?.tensors.values() ?? []) {
     const count = shape.reduce((product, size) => product * size, 1)
-    sum += storageBytes(type, count, bytes, storage)
+    // Norms and biases are brought to float32.
+    if (shape.length === 1) sum += 4 * count
+    else sum += storage === 'nf4' ? nf4Bytes(name, type, count, bytes) : storageBytes(type, count, bytes, storage)
   }
   return sum
 }
 
-function storageBytes(type: TensorType, count: number, bytes: number, storage: TrainingConfig['baseStorage']): number {
+const isProjection = (name: string) => projections.some((projection) => name.endsWith(`.${projection}.weight`))
+const floats: readonly TensorType[] = ['F32', 'F16', 'BF16']
+
+/** Projections become NF4; what else there is stays as it is. */
+function nf4Bytes(name: string, type: TensorType, count: number, bytes: number): number {
+  const become = isProjection(name) && floats.includes(type) ? 'NF4' : type
+  return become === type ? storageBytes(type, count, bytes, 'packed') : storageBytes('NF4', count, bytes, 'packed')
+}
+
+/** Refuses a base whose projections cannot be quantised to NF4 as it is opened. */
+export function requireQuantisable({ model }: Base): void {
+  for (const { name, type, shape, file } of model?.tensors.values() ?? []) {
+    if (!isProjection(name)) continue
+    if (!floats.includes(type))
+      throw usageError('CONFIG_CONTRADICTION', `The base is quantised already: ${name} is stored as ${type}.`, {
+        where: { file, field: 'quantization' },
+        actions: ['Remove "quantization": a quantised base is trained on as it lies in its file.'],
+      })
+    if (shape[1]! % tensorTypes.NF4.blockSize !== 0)
+      throw usageError('MODEL_UNSUPPORTED', `NF4 needs rows of whole blocks of 64; ${name} has rows of ${shape[1]}.`, {
+        where: { file, field: 'quantization' },
+        actions: ['Remove "quantization", or quantise the base to Q8_0 or Q4_0: qt quantize.'],
+      })
+  }
+}
+
+function storageBytes(type: TensorType, count: number, bytes: number, storage: Exclude<Storage, 'nf4'>): number {
   if (storage !== 'packed' && type !== 'F32') return count * (storage === 'float32' ? 4 : 2)
   const { blockSize, blockBytes } = tensorTypes[type]
   // Numbers and scales of NF4 lie apart in the file and are brought together.

@@ -43,7 +43,18 @@ const fileNames = ['parameters.safetensors', 'optimizer.safetensors'] as const
 
 /** Everything that a trainer remembers between steps. */
 function storedArrays(trainer: NativeTrainer): StoredArray[] {
-  return trainer.tensors().flatMap((tensor): StoredArray[] => {
+  const origins = trainer.origins().map(
+    (tensor): StoredArray => ({
+      file: 'parameters.safetensors',
+      name: `${trainedName(tensor)}.origin`,
+      dtype: 'F32',
+      shape: [tensor.rows, tensor.columns],
+      bytes: tensor.rows * tensor.columns * 4,
+      read: () => new Uint8Array(trainer.read('origins', tensor.offset, tensor.rows * tensor.columns).buffer),
+      write: (bytes) => trainer.write('origins', tensor.offset, new Float32Array(bytes.buffer)),
+    }),
+  )
+  const trained = trainer.tensors().flatMap((tensor): StoredArray[] => {
     const { rows, columns, offset } = tensor
     const name = trainedName(tensor)
     const shape = rows === 1 ? [columns] : [rows, columns]
@@ -70,6 +81,7 @@ function storedArrays(trainer: NativeTrainer): StoredArray[] {
       ),
     ]
   })
+  return [...trained, ...origins]
 }
 
 const kept = 2

@@ -1,4 +1,5 @@
 import type { ModelSpec, TrainingConfig } from '@qt/core'
+import type { SavedModule } from '@qt/weights'
 import { binding, forcedKernels, type StepOptions, type StepPlan } from '../binding.js'
 
 export interface MemoryPlan {
@@ -16,6 +17,8 @@ export interface PlanInput {
   readonly config: TrainingConfig
   readonly extent: { maxTokens: number; maxPositions: number }
   readonly adapters: StepOptions['adapters']
+  /** Matrices trained whole beside the adapter. */
+  readonly saved: readonly SavedModule[]
   readonly dropout: number
   readonly weightBytes: number
   readonly threads: number
@@ -30,7 +33,7 @@ export interface PlannedStep {
 
 /** The exact memory of a step, and the options that it follows from. The engine allocates just this. */
 export function planStep(input: PlanInput): PlannedStep {
-  const { config, extent, adapters, dropout } = input
+  const { config, extent, adapters, saved, dropout } = input
   const { checkpointing, precision, labelSmoothing, embeddingNoise, averageDecay, optimizer, seed } = config.training
   const options = (recompute: boolean): StepOptions => ({
     precision: precision === 'float32' ? 'float32' : 'bfloat16',
@@ -44,6 +47,8 @@ export function planStep(input: PlanInput): PlannedStep {
     optimizer,
     average: averageDecay !== null,
     embeddingNoise,
+    trainEmbedding: saved.includes('token_embd.weight'),
+    trainOutput: saved.includes('output.weight'),
     adapters,
   })
   const planned = (recompute: boolean): PlannedStep => {
@@ -61,6 +66,7 @@ function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolea
     { part: 'base weights (mapped file)', bytes: weightBytes },
     { part: 'trained parameters', bytes: native.trained },
     { part: 'gradients', bytes: native.trained },
+    { part: 'what the adapter began as', bytes: native.origins },
     { part: 'optimiser state', bytes: native.state },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)

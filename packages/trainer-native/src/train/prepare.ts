@@ -2,9 +2,9 @@ import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
 import { binding, threadCount } from '../binding.js'
-import { requireSupportedTraining } from '../supported.js'
+import { requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
-import { type Base, baseBytes, openBase } from './base.js'
+import { type Base, baseBytes, openBase, requireQuantisable } from './base.js'
 import { type PlannedStep, planStep } from './plan-memory.js'
 import { extent } from './windows.js'
 
@@ -17,6 +17,13 @@ export interface Prepared {
   readonly adapter: AdapterPlan | undefined
   readonly threads: number
   readonly step: PlannedStep
+  /** The memory of a step with other settings. */
+  planned(change: PlanChange): PlannedStep
+}
+
+/** What takes less memory and changes no result but rounding and speed. */
+export type PlanChange = Partial<Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'optimizer'>> & {
+  readonly quantization?: TrainingConfig['quantization']
 }
 
 /** A share of what is free stays for the rest of the machine. */
@@ -27,6 +34,8 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const fresh = config.architecture !== undefined
   const ownTokenizer = config.tokenizer === undefined ? undefined : await Tokenizers.load(config.tokenizer)
   const base = await openBase(config, ownTokenizer?.vocabularySize, signal)
+  const storage = storageOf(config)
+  if (storage === 'nf4') requireQuantisable(base)
   // A vocabulary takes tens of megabytes, and an adapter for data that is tokenised already never asks for it.
   const asked = config.data.format !== 'tokens' || config.adapter === undefined
   const file = asked ? base.model?.tokenizerFile : undefined
@@ -50,15 +59,19 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
   const threads = threadCount(config.threads)
-  const step = planStep({
-    spec: base.spec,
-    config,
-    extent: extent([rows.train, rows.validation], config.training.batchSize),
-    adapters: adapter?.modules ?? [],
-    dropout: adapter?.dropout ?? 0,
-    weightBytes: baseBytes(base, config.baseStorage),
-    threads,
-    available: process.availableMemory() * usableShare,
-  })
-  return { config, base, tokenizer, rows, adapter, threads, step }
+  const planned = ({ quantization = config.quantization, ...change }: PlanChange): PlannedStep => {
+    const changed = { ...config, quantization, training: { ...config.training, ...change } }
+    return planStep({
+      spec: base.spec,
+      config: changed,
+      extent: extent([rows.train, rows.validation], changed.training.batchSize),
+      adapters: adapter?.modules ?? [],
+      saved: adapter?.saved ?? [],
+      dropout: adapter?.dropout ?? 0,
+      weightBytes: baseBytes(base, storageOf(changed)),
+      threads,
+      available: process.availableMemory() * usableShare,
+    })
+  }
+  return { config, base, tokenizer, rows, adapter, threads, step: planned({}), planned }
 }

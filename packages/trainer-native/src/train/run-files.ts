@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { type TrainingConfig, usageError } from '@qt/core'
 import { makeFolder, writeFileAtomic } from '@qt/core/node'
 import { stringify } from 'yaml'
+import { storageOf } from '../supported.js'
 import { contentSample } from './content-sample.js'
 import { parameterGroups } from './parameter-groups.js'
 import type { Prepared } from './prepare.js'
@@ -49,7 +50,7 @@ export async function fingerprint({ config, base, adapter, rows, step }: Prepare
   const decisive = {
     base: base.model && (await contentSample([...base.model.tensors.values()].map(({ file }) => file))),
     architecture: config.architecture,
-    baseStorage: config.baseStorage,
+    baseStorage: storageOf(config),
     adapter: adapter && { ...adapter, start: undefined },
     groups: parameterGroups(1, config),
     init: config.adapter?.init && (await contentSample([join(config.adapter.init, 'adapter_model.safetensors')])),

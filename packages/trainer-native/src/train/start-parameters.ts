@@ -3,9 +3,13 @@ import { startAdapter } from './adapter-parameters.js'
 import type { Prepared } from './prepare.js'
 
 /** The numbers training starts from; full training of an existing model has copied its weights already. */
-export function startParameters(trainer: NativeTrainer, { config, base, adapter }: Prepared): void {
+export async function startParameters(
+  trainer: NativeTrainer,
+  { config, base, adapter }: Prepared,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { seed } = config.training
-  if (adapter) return startAdapter(trainer, adapter, seed)
+  if (adapter) return startAdapter(trainer, adapter, seed, signal)
   if (base.model) return
   // GPT-2's: normal 0.02, and 0.02/√(2·layers) for what is added to the residual stream.
   const usual = 0.02

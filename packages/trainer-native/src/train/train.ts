@@ -2,6 +2,7 @@ import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, ty
 import { engineErrors } from '../engine-errors.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
+import { requireMemory } from './require-memory.js'
 import { training } from './training.js'
 import { trial } from './trial.js'
 import type { NativeTrainResult, TrainOptions } from './types.js'
@@ -23,6 +24,7 @@ export function train(
 ): Run<RunEvent, NativeTrainResult> {
   return startRun(async ({ emit, signal }) => {
     const prepared = await prepare(parseConfig(config), signal)
+    requireMemory(prepared)
     const { resume = false, dryRun } = options
     return engineErrors(() =>
       dryRun === undefined ? training(prepared, { resume }, emit, signal) : trial(prepared, dryRun, emit, signal),

@@ -1,7 +1,7 @@
 import { type RunEvent, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
-import { ignoredSettings } from '../supported.js'
+import { ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
@@ -46,7 +46,7 @@ export async function training(
   try {
     trainer = openTrainer(prepared)
     if (found) await restoreCheckpoint(found, trainer)
-    else startParameters(trainer, prepared)
+    else await startParameters(trainer, prepared, signal)
     await saveConfig(config.output, prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = await openRecorder(files, found?.state.logLength ?? 0, emit)
@@ -83,7 +83,7 @@ export function openTrainer({ base, config, step, threads }: Prepared): NativeTr
   const model = new Model(
     specForLength(base.spec, step.options.maxPositions),
     base.model ? tensorSources(base.model) : [],
-    config.baseStorage,
+    storageOf(config),
   )
   return new Trainer(model, step.options, threads, forcedKernels())
 }

@@ -31,7 +31,7 @@ export async function trial(
   let tokens = 0
   let loss: number | null = null
   try {
-    startParameters(trainer, prepared)
+    await startParameters(trainer, prepared, signal)
     const frozen = frozenModules(trainer, adapter)
     const parts = [...planned.plan.parts]
     await recorder.record({

@@ -12,6 +12,10 @@ export interface AdapterModule {
   readonly magnitude?: Float32Array
 }
 
+/** The embedding, and the output layer: as two matrices even where the base ties them. */
+export const savedModules = ['token_embd.weight', 'output.weight'] as const
+export type SavedModule = (typeof savedModules)[number]
+
 /** A PEFT adapter in memory. */
 export interface Adapter {
   readonly kind: 'lora' | 'dora'
@@ -23,6 +27,8 @@ export interface Adapter {
   readonly targets: readonly string[]
   /** By canonical name: `blk.0.attn_q.weight`. */
   readonly modules: ReadonlyMap<string, AdapterModule>
+  /** Matrices that stand in for the base's own, [vocabulary, width], row by row: PEFT's `modules_to_save`. */
+  readonly saved?: ReadonlyMap<SavedModule, Float32Array>
 }
 
 export const adapterScale = (rank: number, alpha: number, rankStabilised: boolean): number =>

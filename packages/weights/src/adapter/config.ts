@@ -7,6 +7,8 @@ export interface AdapterConfig {
   readonly rankStabilised: boolean
   readonly dora: boolean
   readonly targets: readonly string[]
+  /** Names in modules_to_save. */
+  readonly saved: readonly string[]
   readonly baseName: string | undefined
   /** The rank and alpha of a module by its Hugging Face path (`model.layers.0.self_attn.q_proj`). */
   rankOf(module: string): number
@@ -21,7 +23,6 @@ const accepted: Readonly<Record<string, readonly unknown[]>> = {
   use_qalora: [false],
   use_bdlora: [false],
   lora_bias: [false],
-  modules_to_save: [],
   layer_replication: [],
   alora_invocation_tokens: [],
   arrow_config: [],
@@ -61,6 +62,8 @@ export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file
   const targetModules = json.target_modules ?? []
   const targets = typeof targetModules === 'string' ? [targetModules] : targetModules
   if (!isStrings(targets)) throw invalid(file, 'target_modules', 'is not a list of names')
+  const saved = json.modules_to_save ?? []
+  if (!isStrings(saved)) throw invalid(file, 'modules_to_save', 'is not a list of names')
   const ranks = pattern(json.rank_pattern, file, 'rank_pattern', isRank)
   const alphas = pattern(json.alpha_pattern, file, 'alpha_pattern', isNumber)
   return {
@@ -70,6 +73,7 @@ export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file
     rankStabilised: json.use_rslora === true,
     dora: json.use_dora === true,
     targets,
+    saved,
     baseName: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : undefined,
     rankOf: (module) => ranks(module) ?? rank,
     alphaOf: (module) => alphas(module) ?? alpha,

@@ -43,6 +43,15 @@ export async function convertAdapter(folder: string, output: string, options: Co
       where: { file: folder, field: 'use_dora' },
       actions: ['Merge it into its base: qt merge --base BASE --adapter ADAPTER --out merged.gguf.'],
     })
+  if (adapter.saved)
+    throw usageError(
+      'ADAPTER_UNSUPPORTED',
+      'This adapter brings a whole embedding or output, which a GGUF adapter cannot hold.',
+      {
+        where: { file: folder, field: 'modules_to_save' },
+        actions: ['Merge it into its base: qt merge --base BASE --adapter ADAPTER --out merged.gguf.'],
+      },
+    )
   const modules = [...adapter.modules]
   const alpha = modules.map(([, module]) => alphaOf(module)).find((value) => value !== 0) ?? 1
   const metadata = new Map<string, MetadataValue>([

@@ -2,12 +2,12 @@ import { blockTensor, type ModelSpec, type Projection, projectionShape, projecti
 import { architectureNamed } from '../architectures/index.js'
 import { decodeBlocks } from '../blocks/decode.js'
 import { joinPath } from '../io/paths.js'
-import { toGgufName } from '../model/names.js'
+import { toGgufName, toHuggingFaceName } from '../model/names.js'
 import { interleaveRows } from '../model/permute-rows.js'
 import { readJsonObject } from '../model/read-json.js'
 import { tensorTypeOfDtype } from '../safetensors/dtypes.js'
 import { readSafetensors, type Safetensors } from '../safetensors/read.js'
-import { type Adapter, type AdapterModule, adapterScale } from './adapter.js'
+import { type Adapter, type AdapterModule, adapterScale, type SavedModule, savedModules } from './adapter.js'
 import { type AdapterConfig, parseAdapterConfig } from './config.js'
 
 /**
@@ -25,10 +25,37 @@ export async function readAdapter(folder: string, spec: ModelSpec): Promise<Adap
   const config = parseAdapterConfig(await readJsonObject(configFile), configFile)
   const file = await readSafetensors(joinPath(folder, 'adapter_model.safetensors'))
   const modules = new Map<string, AdapterModule>()
-  for (const [module, parts] of partsOf(file)) modules.set(...(await readModule(file, module, parts, config, spec)))
+  const saved = savedIn(file, spec)
+  for (const wanted of config.saved)
+    if (![...saved.values()].some((name) => name.endsWith(`.${wanted}.weight`)))
+      throw usageError(
+        'ADAPTER_UNSUPPORTED',
+        `The adapter brings "${wanted}" whole: only embed_tokens and lm_head can be, and must be in the file.`,
+        {
+          where: { file: configFile, field: 'modules_to_save' },
+          actions: ['Merge it into its base with PEFT.'],
+        },
+      )
+  const inSaved = new Set(saved.values())
+  for (const [module, parts] of partsOf(file, inSaved)) modules.set(...(await readModule(file, module, parts, config, spec)))
   if (modules.size === 0) throw invalid(file.name, '', 'it holds no lora_A and lora_B tensors')
   const { rank, alpha, dropout, rankStabilised, targets } = config
-  return { kind: config.dora ? 'dora' : 'lora', rank, alpha, dropout, rankStabilised, targets, modules: inOrder(modules, spec) }
+  const kind = config.dora ? 'dora' : 'lora'
+  const adapter = { kind, rank, alpha, dropout, rankStabilised, targets, modules: inOrder(modules, spec) } as const
+  if (saved.size === 0) return adapter
+  const matrices = new Map<SavedModule, Float32Array>()
+  for (const [module, name] of saved) matrices.set(module, await readFloats(file, name, [spec.vocabularySize, spec.dModel]))
+  return { ...adapter, saved: matrices }
+}
+
+/** The tensors of whole modules, by their canonical names. */
+function savedIn(file: Safetensors, spec: ModelSpec): Map<SavedModule, string> {
+  const found = new Map<SavedModule, string>()
+  for (const module of savedModules) {
+    const name = `base_model.model.${toHuggingFaceName(architectureNamed(spec.architecture), module)}`
+    if (file.tensors.has(name)) found.set(module, name)
+  }
+  return found
 }
 
 interface Parts {
@@ -44,14 +71,15 @@ const invalid = (file: string, field: string, what: string) =>
   })
 
 /** Tensor names of each module by its path in the Hugging Face model. */
-function partsOf(file: Safetensors): Map<string, Parts> {
+function partsOf(file: Safetensors, others: ReadonlySet<string>): Map<string, Parts> {
   const found = new Map<string, Parts>()
   for (const name of file.tensors.keys()) {
+    if (others.has(name)) continue
     const match = /^base_model\.model\.(.+)\.lora_(A\.weight|B\.weight|magnitude_vector(?:\.weight)?)$/.exec(name)
     if (match === null)
       throw usageError('ADAPTER_UNSUPPORTED', `The adapter holds the tensor ${name}, which is not supported yet.`, {
         where: { file: file.name, field: name },
-        actions: ['Use an adapter of linear projections only (lora_A, lora_B and lora_magnitude_vector).'],
+        actions: ['Use an adapter of linear projections (lora_A, lora_B and lora_magnitude_vector), embed_tokens and lm_head.'],
       })
     const [, module = '', part = ''] = match
     const parts = found.get(module) ?? {}

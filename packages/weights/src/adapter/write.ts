@@ -6,7 +6,7 @@ import { writeFolder } from '../io/write-folder.js'
 import { toHuggingFaceName } from '../model/names.js'
 import { separateRows } from '../model/permute-rows.js'
 import { type SafetensorsTensor, writeSafetensors } from '../safetensors/write.js'
-import type { Adapter, AdapterModule } from './adapter.js'
+import type { Adapter, AdapterModule, SavedModule } from './adapter.js'
 import { rotaryHeads } from './read.js'
 
 /**
@@ -33,6 +33,16 @@ export async function writeAdapter(
     options.baseName,
   )
   const tensors = modules.flatMap(({ path, projection, module }) => moduleTensors(path, projection, module, spec))
+  for (const [name, values] of adapter.saved ?? []) {
+    const shape = [spec.vocabularySize, spec.dModel]
+    if (values.length !== spec.vocabularySize * spec.dModel) throw broken(`${name} has ${values.length} numbers.`)
+    tensors.push({
+      name: `base_model.model.${savedPath(name, spec)}.weight`,
+      dtype: 'F32',
+      shape,
+      data: encodeFloats('F32', values),
+    })
+  }
   tensors.sort((a, b) => (a.name < b.name ? -1 : 1))
   const { writeFileAtomic } = await import('@qt/core/node')
   await writeFolder(folder, async (temporary) => {
@@ -50,6 +60,10 @@ function placed(name: string, spec: ModelSpec): { path: string; projection: Proj
   if (path === undefined || projection === undefined) throw broken(`An adapter cannot be written for ${name}.`)
   return { path, projection }
 }
+
+/** model.embed_tokens, lm_head */
+const savedPath = (name: SavedModule, spec: ModelSpec): string =>
+  toHuggingFaceName(architectureNamed(spec.architecture), name)!.replace(/\.weight$/, '')
 
 function moduleTensors(path: string, projection: Projection, module: AdapterModule, spec: ModelSpec): SafetensorsTensor[] {
   const [outputs, inputs] = projectionShape(spec, projection)
@@ -112,7 +126,7 @@ function adapterConfig(adapter: Adapter, modules: readonly PlacedModule[], spec:
     lora_dropout: dropout,
     megatron_config: null,
     megatron_core: 'megatron.core',
-    modules_to_save: null,
+    modules_to_save: adapter.saved ? [...adapter.saved.keys()].map((name) => savedPath(name, spec).split('.').at(-1)) : null,
     peft_type: 'LORA',
     qalora_group_size: 16,
     r: rank,

@@ -42,7 +42,8 @@ async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, unkn
   if (model.kind === 'hf') {
     const config = await readJsonObject(joinPath(model.path, 'config.json'))
     const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
-    return { 'config.json': { ...config, ...layersOf(config, model.spec.layers), [key]: torchTypes[type] } }
+    const untied = config.tie_word_embeddings !== false && !model.spec.tiedEmbeddings ? { tie_word_embeddings: false } : {}
+    return { 'config.json': { ...config, ...layersOf(config, model.spec.layers), ...untied, [key]: torchTypes[type] } }
   }
   const ids = specialIds(model)
   const files = { 'config.json': configFromSpec(model.description, type, ids), 'generation_config.json': generationConfig(ids) }

@@ -1,6 +1,25 @@
 import type { AdapterModule } from '../adapter/adapter.js'
 import type { RowChange } from '../convert/tensor-stream.js'
 
+/** A matrix that an adapter brings whole, with the weight that the caller gives the adapter. */
+export interface WeightedMatrix {
+  readonly values: Float32Array
+  readonly weight: number
+}
+
+/** Moves rows of W by weight · (W' − W) for each matrix. */
+export function towards(matrices: readonly WeightedMatrix[]): RowChange {
+  return (values, firstRow, columns) => {
+    for (let i = 0; i < values.length; i++) {
+      const before = values[i]!
+      values[i] = matrices.reduce(
+        (sum, { values: own, weight }) => sum + weight * (own[firstRow * columns + i]! - before),
+        before,
+      )
+    }
+  }
+}
+
 /** One adapter's part of one projection, with the weight that the caller gives the adapter. */
 export interface WeightedModule {
   readonly module: AdapterModule

@@ -14,8 +14,9 @@ import {
 import { requireOther } from '../io/require-other.js'
 import type { Model } from '../model/model.js'
 import { openModel } from '../model/open-model.js'
-import { deltaOf, type WeightedModule } from './delta.js'
+import { deltaOf, towards, type WeightedMatrix, type WeightedModule } from './delta.js'
 import { expectedSquaredError } from './quantisation-error.js'
+import { untied } from './untied.js'
 
 export interface MergeOptions {
   /** GGUF file or Hugging Face folder. */
@@ -51,7 +52,7 @@ export interface MergeReport extends WrittenModel {
 }
 
 /**
- * Adds adapters to a model for good: W + Σ weight · scale · B · A.
+ * Adds adapters to a model for good: W + Σ weight · scale · B · A, and W + Σ weight · (W' − W) for a matrix W' that an adapter brings whole.
  *
  * @example
  * ```ts
@@ -65,32 +66,37 @@ export async function merge(options: MergeOptions): Promise<MergeReport> {
     throw usageError('MERGE_EMPTY', 'There is no adapter to merge.', { actions: ['Name at least one adapter.'] })
   if (method !== 'linear') throw usageError('MERGE_METHOD', `The method ${String(method)} is not known; linear is.`)
   for (const input of [options.base, ...adapters.map(({ path }) => path)]) await requireOther(input, out)
-  const model = await openModel(options.base, { signal })
+  const base = await openModel(options.base, { signal })
+  const saved = new Map<string, WeightedMatrix[]>()
   const parts = new Map<string, WeightedModule[]>()
   for (const { path, weight = 1 } of adapters) {
     if (!Number.isFinite(weight))
       throw usageError('MERGE_WEIGHT', `The weight of ${path} is not a number.`, { where: { file: path } })
-    const adapter = await readAdapter(path, model.spec)
+    const adapter = await readAdapter(path, base.spec)
+    for (const [name, values] of adapter.saved ?? []) saved.set(name, [...(saved.get(name) ?? []), { values, weight }])
     for (const [name, module] of adapter.modules) parts.set(name, [...(parts.get(name) ?? []), { module, weight }])
   }
+  const model = saved.size > 0 ? untied(base) : base
   const type = options.type ?? defaultType(model, out)
   const sums = { added: 0, lost: 0 }
   const written = await writeModel(model, out, {
     ...options,
     type,
     change: (tensor) => {
-      const modules = parts.get(tensor)
-      return modules && measured(deltaOf(modules), type, sums)
+      const [modules, matrices] = [parts.get(tensor), saved.get(tensor)]
+      const change = modules ? deltaOf(modules) : matrices && towards(matrices)
+      return change && measured(change, type, sums)
     },
   })
   const adapterNorm = Math.sqrt(sums.added)
   const roundingNorm = Math.sqrt(sums.lost)
-  const quantisedBase = await quantisedReport(model, [...parts.keys()], adapterNorm)
+  const changed = [...parts.keys(), ...saved.keys()]
+  const quantisedBase = await quantisedReport(model, changed, adapterNorm)
   const warnings = [
     ...(quantisedBase === undefined ? [] : [quantisedBase.warning]),
     ...(roundingNorm > 0.5 * adapterNorm ? [roundingWarning(type, roundingNorm / adapterNorm)] : []),
   ]
-  const report = { ...written, changed: parts.size, adapterNorm, roundingNorm, warnings }
+  const report = { ...written, changed: changed.length, adapterNorm, roundingNorm, warnings }
   return quantisedBase === undefined ? report : { ...report, quantisedBase }
 }
 

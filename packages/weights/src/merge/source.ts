@@ -18,7 +18,12 @@ export interface MergeSource {
 export async function openMergeSource({ path, adapter }: ModelReference, signal: AbortSignal | undefined): Promise<MergeSource> {
   const model = await openModel(path, { signal })
   if (adapter === undefined) return { model, change: () => undefined }
-  const { modules } = await readAdapter(adapter, model.spec)
+  const { modules, saved } = await readAdapter(adapter, model.spec)
+  if (saved)
+    throw usageError('ADAPTER_UNSUPPORTED', 'This adapter brings a whole embedding or output, which recipes do not combine.', {
+      where: { file: adapter, field: 'modules_to_save' },
+      actions: ['Merge it into its base first: qt merge --base BASE --adapter ADAPTER --out merged.gguf.'],
+    })
   return {
     model,
     change(tensor) {

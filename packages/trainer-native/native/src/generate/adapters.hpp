@@ -5,16 +5,24 @@
 
 namespace qt {
 
-// One adapter on one projection; several may sit on the same.
+// One adapter on one projection; several may sit on the same. A DoRA adapter stretches the rows of its weight:
+//   c∘(W·x + scale·B·A·x) = W·x + (c − 1)∘W·x + c∘(scale·B·A·x)
+// and the last two terms are what it adds, so that several add up as in PEFT.
 struct AppliedAdapter {
   std::int32_t layer = 0;
   std::int32_t projection = 0;
   std::int32_t rank = 0;
   float scale = 1.0f;
-  std::vector<float> a;  // [rank, inputs]
-  std::vector<float> b;  // [outputs, rank]
+  std::vector<float> a;          // [rank, inputs]
+  std::vector<float> b;          // [outputs, rank]
+  std::vector<float> magnitude;  // [outputs] of DoRA, or empty
+  std::vector<float> stretch;    // c = magnitude / ‖W + scale·B·A‖: Session::prepare
 };
 
-using AdapterSet = std::vector<AppliedAdapter>;
+struct AdapterSet {
+  std::vector<AppliedAdapter> modules;
+  // Matrices that stand in for the model's own, [vocabulary, dModel], or empty.
+  std::vector<float> embedding, output;
+};
 
 }  // namespace qt

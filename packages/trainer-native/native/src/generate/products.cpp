@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../train/magnitude.hpp"
 #include "session.hpp"
 
 namespace qt {
@@ -65,20 +66,29 @@ void Session::multiplyRows(const float* x, std::int32_t count, std::initializer_
 
 void Session::project(int layer, const float* x, std::initializer_list<Target> targets) {
   const auto& weights = model_.blocks[layer].projections;
+  // What DoRA stretches is needed by itself; only one target that is added to something is projected to at a time.
+  const auto apart = [&](const Target& t) { return t.accumulate && stretched(layer, t.projection); };
+  for (const Target& t : targets)
+    if (stretched(layer, t.projection)) plain_.resize(std::max(plain_.size(), static_cast<std::size_t>(rows_) * weights[t.projection].rows));
   if (tiled_) {
     bool packed = false;
     for (const Target& t : targets) {
-      multiplyTiles(weights[t.projection], x, rows_, t.out, 1.0f, t.accumulate, packed);
+      multiplyTiles(weights[t.projection], x, rows_, apart(t) ? plain_.data() : t.out, 1.0f, t.accumulate && !apart(t), packed);
       packed = true;
     }
   } else {
-    const auto product = [&](const Target& t) { return RowProduct{&weights[t.projection], t.out, t.accumulate}; };
+    const auto product = [&](const Target& t) {
+      return RowProduct{&weights[t.projection], apart(t) ? plain_.data() : t.out, t.accumulate && !apart(t)};
+    };
     const Target* t = targets.begin();
     if (targets.size() == 3) multiplyRows(x, rows_, {product(t[0]), product(t[1]), product(t[2])}, exact_);
     else if (targets.size() == 2) multiplyRows(x, rows_, {product(t[0]), product(t[1])}, exact_);
     else multiplyRows(x, rows_, {product(t[0])}, exact_);
   }
   for (const Target& t : targets) {
+    const std::int64_t numbers = static_cast<std::int64_t>(rows_) * weights[t.projection].rows;
+    if (apart(t)) kernels_.addScaled(t.out, plain_.data(), 1.0f, numbers);
+    else if (stretched(layer, t.projection)) std::memcpy(plain_.data(), t.out, sizeof(float) * numbers);
     if (spec_.attentionBias && t.projection <= Value) {
       const std::int64_t columns = weights[t.projection].rows;
       for (std::int32_t i = 0; i < rows_; ++i) kernels_.addScaled(t.out + i * columns, model_.blocks[layer].biases[t.projection], 1.0f, columns);
@@ -87,23 +97,57 @@ void Session::project(int layer, const float* x, std::initializer_list<Target> t
   }
 }
 
-// Each sequence's own adapters on one projection: out += scale·(x·Aᵀ)·Bᵀ for its rows.
+bool Session::stretched(int layer, int projection) const {
+  return std::any_of(segments_.begin(), segments_.end(), [&](const Segment& s) {
+    return std::any_of(s.adapters->modules.begin(), s.adapters->modules.end(),
+                       [&](const AppliedAdapter& a) { return a.layer == layer && a.projection == projection && !a.stretch.empty(); });
+  });
+}
+
+void Session::prepare(AdapterSet& adapters) {
+  std::vector<float> squares, scratch;
+  for (AppliedAdapter& adapter : adapters.modules) {
+    if (adapter.magnitude.empty()) continue;
+    const MatrixView& weight = model_.blocks[adapter.layer].projections[adapter.projection];
+    const AdaptedWeight adapted{weight, dense(adapter.a.data(), DType::F32, adapter.rank, weight.columns),
+                                dense(adapter.b.data(), DType::F32, weight.rows, adapter.rank), adapter.scale};
+    squares.resize(weight.rows);
+    scratch.resize(normScratch(weight.rows, adapter.rank));
+    adapter.stretch.resize(weight.rows);
+    rowSquares(pool_, kernels_, weight, squares.data());
+    adaptedNorms(products_, adapted, squares.data(), adapter.stretch.data(), scratch.data());
+    for (std::int64_t r = 0; r < weight.rows; ++r) adapter.stretch[r] = adapter.stretch[r] > 0 ? adapter.magnitude[r] / adapter.stretch[r] : 0.0f;
+  }
+}
+
+// Each sequence's own adapters on one projection: out += scale·(x·Aᵀ)·Bᵀ for its rows, and DoRA's stretch.
 void Session::adapt(int layer, const float* x, const Target& target) {
   const Shape shape = projectionShape(spec_, target.projection);
   for (const Segment& s : segments_)
-    for (const AppliedAdapter& adapter : *s.adapters) {
+    for (const AppliedAdapter& adapter : s.adapters->modules) {
       if (adapter.layer != layer || adapter.projection != target.projection) continue;
       const MatrixView a = dense(adapter.a.data(), DType::F32, adapter.rank, shape.columns), b = dense(adapter.b.data(), DType::F32, shape.rows, adapter.rank);
       const float* from = x + static_cast<std::int64_t>(s.begin) * shape.columns;
+      const std::int64_t numbers = static_cast<std::int64_t>(s.count) * shape.rows;
+      const bool stretch = !adapter.stretch.empty();
       float* out = target.out + static_cast<std::int64_t>(s.begin) * shape.rows;
+      if (stretch) turned_.resize(std::max(turned_.size(), static_cast<std::size_t>(numbers)));
+      float* added = stretch ? turned_.data() : out;
       low_.resize(std::max(low_.size(), static_cast<std::size_t>(s.count) * adapter.rank));
       if (tiled_) {
         multiplyTiles(a, from, s.count, low_.data(), adapter.scale, false, false);
-        multiplyTiles(b, low_.data(), s.count, out, 1.0f, true, false);
+        multiplyTiles(b, low_.data(), s.count, added, 1.0f, !stretch, false);
       } else {
         multiplyRows(from, s.count, {{&a, low_.data(), false, adapter.scale}}, true);
-        multiplyRows(low_.data(), s.count, {{&b, out, true}}, true);
+        multiplyRows(low_.data(), s.count, {{&b, added, !stretch}}, true);
       }
+      if (!stretch) continue;
+      const float* plain = plain_.data() + static_cast<std::int64_t>(s.begin) * shape.rows;
+      const float* c = adapter.stretch.data();
+      pool_.run(s.count, [&](std::int64_t row, int) {
+        const std::int64_t begin = row * shape.rows;
+        for (std::int64_t i = 0; i < shape.rows; ++i) out[begin + i] += (c[i] - 1.0f) * plain[begin + i] + c[i] * added[begin + i];
+      });
     }
 }
 

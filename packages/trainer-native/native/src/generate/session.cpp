@@ -55,10 +55,10 @@ void Session::requireId(std::int32_t id) const {
   if (id < 0 || id >= spec_.vocabulary) throw std::runtime_error("a token id lies outside the vocabulary");
 }
 
-void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position) {
+void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position, const AdapterSet& adapters) {
   requireId(id);
   std::vector<float> decoded(static_cast<std::size_t>(spec_.dModel) + 256);
-  kernels_.decodeRow(model_.embedding, id, decoded.data());
+  kernels_.decodeRow(embeddingOf(adapters), id, decoded.data());
   float* x = x_.data() + static_cast<std::size_t>(row) * spec_.dModel;
   for (std::int32_t i = 0; i < spec_.dModel; ++i) x[i] = decoded[i] * spec_.embeddingScale;
   positions_[row] = position;
@@ -82,7 +82,7 @@ bool Session::pass(KvCache& cache, const AdapterSet& adapters, const std::int32_
   for (std::int32_t first = 0; first < count; first += chunk_) {
     rows_ = std::min(chunk_, count - first);
     segments_.assign(1, {&cache, &adapters, 0, rows_});
-    for (std::int32_t i = 0; i < rows_; ++i) embed(i, ids[first + i], cache.length() + i);
+    for (std::int32_t i = 0; i < rows_; ++i) embed(i, ids[first + i], cache.length() + i, adapters);
     if (!layers(abort)) {
       cache.truncate(before);
       return false;
@@ -112,7 +112,7 @@ bool Session::decode(const DecodeItem* items, std::int32_t count, float* out, co
     requireRoom(*items[i].cache, 1);
     for (std::int32_t j = 0; j < i; ++j)
       if (items[j].cache == items[i].cache) throw std::runtime_error("a sequence cannot go on twice in one step");
-    embed(i, items[i].id, items[i].cache->length());
+    embed(i, items[i].id, items[i].cache->length(), *items[i].adapters);
     segments_.push_back({items[i].cache, items[i].adapters, i, 1});
   }
   if (!layers(abort)) return false;
@@ -160,7 +160,7 @@ bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool
   segments_.clear();
   const auto place = [&](KvCache& cache, const AdapterSet* adapters, const std::int32_t* ids, std::int32_t count) {
     segments_.push_back({&cache, adapters, rows_, count});
-    for (std::int32_t i = 0; i < count; ++i) embed(rows_++, ids[i], cache.length() + i);
+    for (std::int32_t i = 0; i < count; ++i) embed(rows_++, ids[i], cache.length() + i, *adapters);
   };
   // A token, and which of the states that foretell anything foretells it.
   struct Foretold {
@@ -205,7 +205,11 @@ bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool
   for (std::int32_t first = 0; first < count; first += scoredTogether_) {
     const std::int32_t some = std::min(scoredTogether_, count - first);
     // In tiles even when it is one row, so that nothing depends on what is asked together.
-    multiplyTiles(model_.output, hidden_.data() + first * d, some, logits_.data(), 1.0f, false, false);
+    for (std::int32_t done = 0, run; done < some; done += run) {
+      const MatrixView output = outputOf(adaptersAt(states[first + done]));
+      for (run = 1; done + run < some && outputOf(adaptersAt(states[first + done + run])).data == output.data;) ++run;
+      multiplyTiles(output, hidden_.data() + (first + done) * d, run, logits_.data() + done * vocabulary, 1.0f, false, false);
+    }
     if (spec_.logitSoftcap != 0.0f) kernels_.softcap(logits_.data(), static_cast<std::int64_t>(some) * spec_.vocabulary, spec_.logitSoftcap);
     pool_.run(static_cast<std::int64_t>(foretold.size()), [&](std::int64_t i, int) {
       const auto [state, id] = foretold[i];
@@ -238,10 +242,21 @@ void Session::finalStates(std::int32_t first, std::int32_t count) {
   kernels_.ops[0].rmsNorm(x, model_.outputNorm, hidden_.data(), inverse_.data(), count, spec_.dModel, spec_.normEpsilon);
 }
 
+const AdapterSet& Session::adaptersAt(std::int32_t row) const {
+  return *std::find_if(segments_.begin(), segments_.end(), [&](const Segment& s) { return row < s.begin + s.count; })->adapters;
+}
+
 void Session::logits(std::int32_t first, std::int32_t count, float* out) {
   finalStates(first, count);
-  if (tiled_ && count > 1) multiplyTiles(model_.output, hidden_.data(), count, out, 1.0f, false, false);
-  else multiplyRows(hidden_.data(), count, {{&model_.output, out, false}}, exact_);
+  // Rows of sequences with one output go together.
+  for (std::int32_t done = 0, run; done < count; done += run) {
+    const MatrixView output = outputOf(adaptersAt(first + done));
+    for (run = 1; done + run < count && outputOf(adaptersAt(first + done + run)).data == output.data;) ++run;
+    const float* x = hidden_.data() + static_cast<std::size_t>(done) * spec_.dModel;
+    float* to = out + static_cast<std::size_t>(done) * spec_.vocabulary;
+    if (tiled_ && count > 1) multiplyTiles(output, x, run, to, 1.0f, false, false);
+    else multiplyRows(x, run, {{&output, to, false}}, exact_);
+  }
   if (spec_.logitSoftcap != 0.0f) kernels_.softcap(out, static_cast<std::int64_t>(count) * spec_.vocabulary, spec_.logitSoftcap);
 }
 

@@ -55,6 +55,9 @@ class Session {
 
   const SessionOptions& options() const { return options_; }
 
+  // Finds the stretches of DoRA's adapters; once, before the set is used.
+  void prepare(AdapterSet& adapters);
+
   // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. `exact` multiplies float32 throughout.
   // False: stopped by the flag, and nothing was appended.
   bool append(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, std::int32_t wanted, float* logits, bool exact,
@@ -98,7 +101,11 @@ class Session {
   using Use = std::function<void(std::int32_t first, std::int32_t rows)>;
   bool pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact, const std::atomic<bool>& abort, const Use& use);
   void requireRoom(const KvCache& cache, std::int32_t count) const;
-  void embed(std::int32_t row, std::int32_t id, std::int32_t position);
+  void embed(std::int32_t row, std::int32_t id, std::int32_t position, const AdapterSet& adapters);
+  MatrixView embeddingOf(const AdapterSet& adapters) const { return adapters.embedding.empty() ? model_.embedding : vocabularyMatrix(adapters.embedding); }
+  MatrixView outputOf(const AdapterSet& adapters) const { return adapters.output.empty() ? model_.output : vocabularyMatrix(adapters.output); }
+  MatrixView vocabularyMatrix(const std::vector<float>& values) const { return dense(values.data(), DType::F32, spec_.vocabulary, spec_.dModel); }
+  const AdapterSet& adaptersAt(std::int32_t row) const;
   bool layers(const std::atomic<bool>& abort);
   void block(int layer);
   void finalStates(std::int32_t first, std::int32_t count);
@@ -109,6 +116,7 @@ class Session {
   void projectToResidual(int layer, int projection, const float* x, const float* postNorm);
   void project(int layer, const float* x, std::initializer_list<Target> targets);
   void adapt(int layer, const float* x, const Target& target);
+  bool stretched(int layer, int projection) const;
   void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate, bool packed);
   struct RowProduct {
     const MatrixView* weights;
@@ -147,7 +155,7 @@ class Session {
   std::vector<float> before_;  // the residual when a block began
 
   RotaryTables rotary_;
-  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, partial_, inverse_, stretches_, logits_;
+  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, plain_, turned_, partial_, inverse_, stretches_, logits_;
   std::vector<float> scales_, sums_;
   std::vector<std::int8_t> codes_;
   std::unique_ptr<Arena> packed_, scratch_, wide_;  // wide_: keys, values, queries and outputs of a prompt's attention

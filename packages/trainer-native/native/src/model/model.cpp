@@ -7,6 +7,9 @@
 
 #include <qt/mapped_file.hpp>
 
+#include "../threads.hpp"
+#include "nf4.hpp"
+
 namespace qt {
 namespace {
 
@@ -21,7 +24,7 @@ class Loader {
   // A weight as it lies in its file, or decoded into memory of its own when the caller asked for that.
   MatrixView matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
     MatrixView view = mapped(name, rows, columns);
-    if (storage_ == BaseStorage::Packed || view.type == TensorType::F32) return view;
+    if (storage_ == BaseStorage::Packed || storage_ == BaseStorage::Nf4 || view.type == TensorType::F32) return view;
     const bool wide = storage_ == BaseStorage::Float32;
     auto copy = std::make_shared<Arena>(static_cast<std::size_t>(rows * columns) * (wide ? 4 : 2));
     std::vector<float> row(static_cast<std::size_t>(columns) + 256);
@@ -33,6 +36,20 @@ class Loader {
     view = {copy->data(), wide ? TensorType::F32 : TensorType::BF16, rows, columns, static_cast<std::size_t>(columns) * (wide ? 4 : 2)};
     model_.owners.push_back(copy);
     return view;
+  }
+
+  // A projection: what bitsandbytes quantises; embeddings and outputs it leaves alone.
+  MatrixView projection(const std::string& name, std::int64_t rows, std::int64_t columns) {
+    const MatrixView view = matrix(name, rows, columns);
+    const bool isFloat = view.type == TensorType::F32 || view.type == TensorType::F16 || view.type == TensorType::BF16;
+    if (storage_ != BaseStorage::Nf4 || !isFloat) return view;
+    if (columns % nf4Group != 0) throw std::runtime_error("rows of " + name + " are not whole blocks of 64, which NF4 needs");
+    if (!pool_) pool_ = std::make_unique<ThreadPool>(availableProcessors());
+    const std::size_t row = static_cast<std::size_t>(columns / nf4Group) * sizeof(BlockNF4);
+    auto copy = std::make_shared<Arena>(row * static_cast<std::size_t>(rows));
+    quantiseNf4(*pool_, kernels(), view).write(reinterpret_cast<BlockNF4*>(copy->data()));
+    model_.owners.push_back(copy);
+    return {copy->data(), TensorType::NF4, rows, columns, row};
   }
 
   // A norm's weights or a bias as aligned float32, with `offset` added.
@@ -119,6 +136,7 @@ class Loader {
   std::map<std::string, std::shared_ptr<MappedFile>> files_;
   BaseStorage storage_;
   Model& model_;
+  std::unique_ptr<ThreadPool> pool_;  // for quantising
 };
 
 }  // namespace
@@ -146,7 +164,7 @@ Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors,
     }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape shape = projectionShape(spec, p);
-      block.projections[p] = load.matrix(prefix + projectionNames[p] + ".weight", shape.rows, shape.columns);
+      block.projections[p] = load.projection(prefix + projectionNames[p] + ".weight", shape.rows, shape.columns);
       if (spec.attentionBias && p <= Value) block.biases[p] = load.vector(prefix + projectionNames[p] + ".bias", shape.rows);
     }
     model.blocks.push_back(block);

@@ -63,7 +63,8 @@ struct TensorSource {
   Nf4Scales nf4;  // of type NF4
 };
 
-enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32 };
+// NF4: projections that lie in the file as floats are quantised as they are opened.
+enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32, Nf4 };
 
 // Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words.
 Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage);

@@ -70,6 +70,8 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
       });
     }
     if (!adapted(layer, projection)) continue;
+    if (hasOrigin(layer, projection))
+      sum.add(throughOrigin(layer, projection, packedDy, true), origin(loraA(layer, projection)), false, options_.adapters[layer][projection].rank);
 
     const AdapterModule& module = options_.adapters[layer][projection];
     Product low;

@@ -1,6 +1,6 @@
 // One block forward:
 //   h = norm(x)   q,k,v = h·Wᵀ (rotated)   m = x + attention(q,k,v)·Woᵀ
-//   h = norm(m)   y = m + (silu(h·Wgᵀ)∘(h·Wuᵀ))·Wdᵀ           each W·h with an adapter adds B·(scale·A·h), times DoRA's scale
+//   h = norm(m)   y = m + (silu(h·Wgᵀ)∘(h·Wuᵀ))·Wdᵀ           each W·h with an adapter adds B·(scale·A·h), times DoRA's scale, less PiSSA's B₀·(scale·A₀·h)
 // As the model's spec says: biases of q, k, v; norms of each head of q and k; norms on what is added to x and to m; gelu for silu.
 #include "trainer.hpp"
 
@@ -51,6 +51,8 @@ void Trainer::project(int layer, int projection, const void* input, const void* 
   const std::size_t mark = packedUsed_;
   if (adapted(layer, projection))
     p.add(lowRank(layer, projection, input, packedInput), parameter(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
+  if (hasOrigin(layer, projection))
+    p.add(throughOrigin(layer, projection, packedInput, false), origin(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   multiply(products_, p);
   packedUsed_ = mark;
 }

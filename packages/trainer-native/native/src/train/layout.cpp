@@ -25,8 +25,12 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
     return false;
   };
   int mostRank = 0;
+  bool origins = false;
   for (const auto& block : o.adapters)
-    for (const AdapterModule& m : block) mostRank = std::max(mostRank, m.rank);
+    for (const AdapterModule& m : block) {
+      mostRank = std::max(mostRank, m.rank);
+      origins = origins || (m.rank > 0 && m.origin);
+    }
 
   const char* kept = "activations kept";
   const char* working = "working buffers";
@@ -75,7 +79,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
 
   // The most that lies packed at once: the input and the adapters' low-rank inputs of a group, or its gradients.
   const auto packedOf = [&](std::size_t depth) { return roundUpBytes(kernels.packedLeftBytes[bf16](o.maxTokens, static_cast<std::int64_t>(depth))); };
-  const std::size_t low = mostRank > 0 ? packedOf(mostRank) : 0;
+  const std::size_t low = (mostRank > 0 ? packedOf(mostRank) : 0) * (origins ? 2 : 1);
   const std::size_t forwardMost = std::max({packedOf(d), packedOf(attention), packedOf(ffn)}) + low + (o.dropout > 0 ? packedOf(std::max({d, attention, ffn})) : 0);
   const std::size_t backwardMost = std::max({packedOf(d) + low, packedOf(attention) + 2 * packedOf(kv) + 3 * low, 2 * packedOf(ffn) + 2 * low});
   packedBytes = std::max(forwardMost, backwardMost);
@@ -94,6 +98,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   dk = plan.add(working, tokens * kv * element, back, last);
   dv = plan.add(working, tokens * kv * element, back, last);
   delta = plan.add(working, tokens * spec.heads * sizeof(float), back, last);
+  originLow = origins ? plan.add(working, tokens * mostRank * element, 0, last) : -1;
   dLow = mostRank > 0 ? plan.add(working, tokens * mostRank * 3 * element, back, last) : -1;
 
   const bool scaledHidden = anyScaled(Gate) || anyScaled(Up);

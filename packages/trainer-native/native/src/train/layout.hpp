@@ -37,6 +37,7 @@ struct StepLayout {
   BufferId scales;         // float32: DoRA's scales, then ‖W‖², then room for computing norms; −1 without
   std::int64_t scaleCount = 0;
   std::vector<std::array<std::int64_t, projectionCount>> scaleAt;
+  BufferId originLow;      // x or dy through the factors that PiSSA began with; −1 without
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
   BufferId logits, lossHidden, lossInverse, dLossHidden;
   BufferId scratch;        // one piece for each thread

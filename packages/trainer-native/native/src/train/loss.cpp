@@ -40,7 +40,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     forward.columns = static_cast<std::int32_t>(vocabulary);
     forward.out = logits;
     forward.outStride = vocabulary;
-    forward.addPlain(hiddenView, false, output_, true, static_cast<std::int32_t>(d));
+    forward.addPlain(hiddenView, false, output(), true, static_cast<std::int32_t>(d));
     multiply(products_, forward);
 
     pool_.run(rows, [&](std::int64_t r, int) {
@@ -58,20 +58,21 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     backward.out = dHidden;
     backward.outType = options_.precision;
     backward.outStride = d;
-    backward.addPlain(logitsView, false, output_, false, static_cast<std::int32_t>(vocabulary));
+    backward.addPlain(logitsView, false, output(), false, static_cast<std::int32_t>(vocabulary));
     multiply(products_, backward);
 
-    if (options_.full) {
+    if (options_.full || options_.trainOutput) {
       Product dWeight;
       dWeight.rows = static_cast<std::int32_t>(vocabulary);
       dWeight.columns = static_cast<std::int32_t>(d);
-      dWeight.out = this->gradient(weightOf(-1, spec_.tiedEmbeddings ? Embedding : OutputWeight));
+      dWeight.out = this->gradient(weightOf(-1, options_.full && spec_.tiedEmbeddings ? Embedding : OutputWeight));
       dWeight.outStride = d;
       dWeight.accumulate = true;
       dWeight.addPlain(logitsView, true, hiddenView, false, rows);
       multiply(products_, dWeight);
-      ops_.rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(weightOf(-1, OutputNorm)), rows, d, 0, d);
     }
+    if (options_.full)
+      ops_.rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(weightOf(-1, OutputNorm)), rows, d, 0, d);
     for (std::int32_t r = 0; r < rows; ++r)
       ops_.rmsNormBackward(gathered + r * row, outputNorm_, inverse + r, dHidden + r * row, dx + static_cast<std::int64_t>(carrying[first + r]) * d, 1, d);
   }

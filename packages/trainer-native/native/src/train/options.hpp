@@ -14,12 +14,15 @@ struct AdapterModule {
   std::int32_t rank = 0;
   float scale = 1.0f;
   bool magnitude = false;  // DoRA
+  bool origin = false;     // PiSSA: what it began as is taken away from the weight
 };
 
 struct TrainerOptions {
   DType precision = DType::F32;
   bool checkpointing = false;         // keep block inputs only, repeat the rest in the backward pass
   bool full = false;                  // every weight is trained; else the adapters are
+  bool trainEmbedding = false;        // and beside adapters the embedding
+  bool trainOutput = false;           // and the output, as a matrix of its own even where the model ties them
   std::int32_t maxTokens = 0;         // of one micro-batch
   std::int32_t maxPositions = 0;      // of one document
   std::int32_t lossChunk = 256;       // rows of logits at once

@@ -38,7 +38,11 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
     tensors.push_back(std::move(tensor));
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
   };
-  if (o.full) add(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, true);
+  const auto addOrigin = [&](const TensorId& id, std::int64_t rows, std::int64_t columns) {
+    origins.push_back({id, rows, columns, originCount});
+    originCount += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
+  };
+  if (o.full || o.trainEmbedding) add(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, true);
   for (int l = 0; l < spec.layers; ++l) {
     if (o.full) {
       add(weightOf(l, AttentionNorm), 1, spec.dModel, false);
@@ -61,17 +65,23 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
       add(loraA(l, p), rank, shape.columns, true);
       add(loraB(l, p), shape.rows, rank, true);
       if (o.adapters[l][p].magnitude) add(magnitudeOf(l, p), 1, shape.rows, false);
+      if (!o.adapters[l][p].origin) continue;
+      addOrigin(loraA(l, p), rank, shape.columns);
+      addOrigin(loraB(l, p), shape.rows, rank);
     }
   }
-  if (o.full) {
-    add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
-    if (!spec.tiedEmbeddings) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
-  }
+  if (o.full) add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
+  if ((o.full && !spec.tiedEmbeddings) || o.trainOutput) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
 }
 
 const TrainedTensor* TrainedLayout::find(const TensorId& id) const {
   const auto found = index_.find(id);
   return found == index_.end() ? nullptr : &tensors[found->second];
+}
+
+const OriginTensor* TrainedLayout::findOrigin(const TensorId& id) const {
+  const auto found = std::find_if(origins.begin(), origins.end(), [&](const OriginTensor& t) { return t.id == id; });
+  return found == origins.end() ? nullptr : &*found;
 }
 
 }  // namespace qt

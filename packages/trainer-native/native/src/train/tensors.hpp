@@ -64,13 +64,24 @@ struct TrainedTensor {
   TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount}; }
 };
 
+// What an adapter of PiSSA began as: kept, but not trained.
+struct OriginTensor {
+  TensorId id;
+  std::int64_t rows, columns;
+  std::size_t offset;  // in floats, among the origins
+  std::int64_t size() const { return rows * columns; }
+};
+
 struct TrainedLayout {
   std::vector<TrainedTensor> tensors;
+  std::vector<OriginTensor> origins;
+  std::size_t originCount = 0;  // floats, padded
   std::size_t count = 0;       // floats, padded
   std::size_t stateBytes = 0;  // of the optimiser
   std::size_t scratch = 0;     // floats that its step needs
   TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
   const TrainedTensor* find(const TensorId& id) const;
+  const OriginTensor* findOrigin(const TensorId& id) const;
 
  private:
   std::map<TensorId, std::size_t> index_;

@@ -46,7 +46,7 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
       layout_(spec_, options_, kernels, pool.threads()),
       trained_(spec_, options_),
       arena_(layout_.plan.size()),
-      state_(trained_.count * 2 * sizeof(float) + trained_.stateBytes),
+      state_((trained_.count * 2 + trained_.originCount) * sizeof(float) + trained_.stateBytes),
       weights_(model.blocks),
       embedding_(model.embedding),
       output_(model.output),
@@ -56,13 +56,14 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
       unrotary_(inverseSpec_, layout_.scaleCount > 0 ? options_.maxPositions : 0) {
   parameters_ = reinterpret_cast<float*>(state_.data());
   gradients_ = parameters_ + trained_.count;
-  optimizerState_ = state_.data() + trained_.count * 2 * sizeof(float);
+  origins_ = gradients_ + trained_.count;
+  optimizerState_ = reinterpret_cast<unsigned char*>(origins_ + trained_.originCount);
   products_ = {&kernels_, &pool_, options_.precision == DType::BF16, at<unsigned char>(layout_.scratch), layout_.scratchBytes};
   for (int l = 0; l < spec_.layers; ++l)
     for (int p = 0; p < projectionCount; ++p)
       if (hasMagnitude(l, p)) rowSquares(pool_, kernels_, weight(l, p), columnScale(l, p) + layout_.scaleCount);
 
-  if (!options_.full) return;
+  if (!options_.full && !options_.trainEmbedding && !options_.trainOutput) return;
   const auto own = [&](const TrainedTensor& t, const MatrixView& from) {
     float* to = parameters_ + t.offset;
     if (from.data != nullptr)
@@ -89,7 +90,7 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, ThreadPool& 
     else if (module >= Bias) weights_[layer].biases[module - Bias] = vector(t, weights_[layer].biases[module - Bias]);
     else weights_[layer].projections[module] = own(t, weights_[layer].projections[module]);
   }
-  if (spec_.tiedEmbeddings) output_ = embedding_;
+  if (options_.full && spec_.tiedEmbeddings) output_ = embedding_;
 }
 
 float* Trainer::gradient(const TensorId& id) {
@@ -100,6 +101,11 @@ float* Trainer::gradient(const TensorId& id) {
 MatrixView Trainer::parameter(const TensorId& id) {
   const TrainedTensor* t = trained_.find(id);
   return {parameters_ + t->offset, TensorType::F32, t->rows, t->columns, static_cast<std::size_t>(t->columns) * sizeof(float)};
+}
+
+MatrixView Trainer::origin(const TensorId& id) {
+  const OriginTensor* t = trained_.findOrigin(id);
+  return dense(origins_ + t->offset, DType::F32, t->rows, t->columns);
 }
 
 // Positions within documents, and the tiles of attention: documents in order, long tiles first within each.
@@ -128,7 +134,7 @@ void Trainer::embed(const Batch& batch) {
   overRows(pool_, tokens_, rowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     std::vector<float> row(static_cast<std::size_t>(spec_.dModel) + 256);
     for (std::int64_t t = begin; t < end; ++t) {
-      kernels_.decodeRow(embedding_, batch.ids[t], row.data());
+      kernels_.decodeRow(embedding(), batch.ids[t], row.data());
       if (spec_.embeddingScale != 1.0f)
         for (std::int32_t i = 0; i < spec_.dModel; ++i) row[i] *= spec_.embeddingScale;
       if (training_ && options_.embeddingNoise > 0) addNoise(row.data(), t);
@@ -199,7 +205,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (options_.checkpointing) forwardBlock(l, false);
     backwardBlock(l);
   }
-  if (options_.full) embeddingGradient(batch);
+  if (options_.full || options_.trainEmbedding) embeddingGradient(batch);
   return sum;
 }
 
@@ -207,8 +213,8 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
   training_ = options.random;
   micro_ = options.micro;
   prepare(batch);
-  embed(batch);
   adaptersOn_ = options.adapters;
+  embed(batch);
   LossSum sum{.finished = false, .documents = {}};
   int layer = 0;
   for (; layer < spec_.layers && !abort.load(std::memory_order_relaxed); ++layer) forwardBlock(layer, true);

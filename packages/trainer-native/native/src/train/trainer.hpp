@@ -67,6 +67,10 @@ class Trainer {
   }
   // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
   void startMagnitudes();
+  // PiSSA's A and B become the largest singular directions of their weights, and are kept as what they began as. False: stopped by the flag.
+  bool startPrincipal(const std::atomic<bool>& abort);
+  // What PiSSA's adapters began as; TrainedLayout::origins says where.
+  std::span<float> origins() { return {origins_, trained_.originCount}; }
   std::span<float> gradients() { return {gradients_, trained_.count}; }
   // The optimiser's memory; a tensor's arrays in it are TrainedTensor::state.
   std::span<unsigned char> state() { return {optimizerState_, trained_.stateBytes}; }
@@ -80,6 +84,7 @@ class Trainer {
   MatrixView view(const void* data, std::int64_t rows, std::int64_t columns) const { return dense(data, options_.precision, rows, columns); }
   float* gradient(const TensorId& id);
   MatrixView parameter(const TensorId& id);
+  MatrixView origin(const TensorId& id);
 
   void prepare(const Batch& batch);
   void embed(const Batch& batch);
@@ -91,6 +96,7 @@ class Trainer {
   void forwardBlock(int layer, bool remaining);
   bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
+  bool hasOrigin(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].origin; }
   float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
   void adaptedRowNorms(int layer, int projection, float* norms);
   void refreshScales();
@@ -101,6 +107,7 @@ class Trainer {
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
   }
+  const void* throughOrigin(int layer, int projection, const void* packedInput, bool backwards);
   void* lowRank(int layer, int projection, const void* input, const void* packedInput);
   void project(int layer, int projection, const void* input, const void* packedInput, void* out, const void* residual);
   LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
@@ -114,6 +121,8 @@ class Trainer {
   MatrixView beforeScale(int layer, int projection, const MatrixView& dy);
   void unrotate(int layer);
   void embeddingGradient(const Batch& batch);
+  const MatrixView& embedding() const { return adaptersOn_ ? embedding_ : model_.embedding; }
+  const MatrixView& output() const { return adaptersOn_ ? output_ : model_.output; }
   bool dropout() const { return options_.dropout > 0 && training_; }
   void drop(int layer, int projection, const void* input, void* out, std::int64_t columns);
 
@@ -127,7 +136,7 @@ class Trainer {
   TrainedLayout trained_;
   Arena arena_;
   Arena state_;
-  float *parameters_, *gradients_;
+  float *parameters_, *gradients_, *origins_;
   unsigned char* optimizerState_;
 
   // Views of the weights that the step uses: the model's, or of the parameters in full training.
