@@ -81,5 +81,8 @@ export async function withBlocks(file: string, type: TensorType, output: string)
   return output
 }
 
-export const distance = (a: Float32Array, b: Float32Array): number =>
-  Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0)) / Math.hypot(...b)
+/** Relative to b, where that is not zero: soft caps can take every gradient away. */
+export function distance(a: Float32Array, b: Float32Array): number {
+  const size = Math.hypot(...b)
+  return Math.sqrt(a.reduce((sum, x, i) => sum + (x - b[i]!) ** 2, 0)) / (size === 0 ? 1 : size)
+}

@@ -26,7 +26,9 @@ const plain = Object.fromEntries(
       const { config, ...rest } = await readArchitecture(name)
       const wide = { hidden_size: 256, intermediate_size: 256, num_attention_heads: 4, num_key_value_heads: 2, head_dim: 64 }
       const path = join(folder, name)
-      await writeArchitecture(path, { ...rest, config: { ...config, ...wide } })
+      // GGUF takes the scale of attention from the size of a head.
+      const scale = 'query_pre_attn_scalar' in config ? { query_pre_attn_scalar: wide.head_dim } : {}
+      await writeArchitecture(path, { ...rest, config: { ...config, ...wide, ...scale } })
       const file = `${path}.gguf`
       await convert(path, file, { type: 'F32' })
       return [name, file] as const
