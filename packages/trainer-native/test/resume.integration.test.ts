@@ -80,7 +80,7 @@ beforeAll(async () => {
   await train(config(whole))
   await train(stateful(wholeStateful))
   await train(principal(wholePrincipal))
-})
+}, 60_000)
 
 /** Runs a process until it has said so many events, and kills it some milliseconds later; true when it ended by itself. */
 async function runAndKill(file: string, resume: boolean, events: number, delay: number): Promise<boolean> {
