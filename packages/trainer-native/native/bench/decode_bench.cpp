@@ -6,41 +6,14 @@
 #include <vector>
 
 #include "generate/session.hpp"
+#include "random_model.hpp"
 
 using namespace qt;
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : 2, context = argc > 2 ? std::atoi(argv[2]) : 256, sequences = argc > 3 ? std::atoi(argv[3]) : 1;
-  Model model;
-  ModelSpec& s = model.spec;
-  s.vocabulary = 49152;
-  s.layers = 30;
-  s.dModel = 576;
-  s.heads = 9;
-  s.kvHeads = 3;
-  s.headDim = 64;
-  s.ffn = 1536;
-  s.ropeLayout = RopeLayout::Interleaved;
-  s.ropes = {{std::vector<double>(32, 0.01), 1.0f}};
-  s.attentionScale = 0.125f;
-  s.tiedEmbeddings = true;
-  std::vector<float> norm(576, 1.0f);
-  const auto matrix = [&](TensorType type, std::int64_t rows, std::int64_t columns) {
-    const std::size_t row = rowBytes(type, columns);
-    auto memory = std::make_shared<Arena>(row * rows);
-    // Bytes whose scales are small in every layout.
-    for (std::size_t i = 0; i < row * rows; ++i) memory->data()[i] = static_cast<unsigned char>((i * 2654435761u >> 13 & 0x0f) | 0x10);
-    model.owners.push_back(memory);
-    return MatrixView{memory->data(), type, rows, columns, row};
-  };
-  model.embedding = model.output = matrix(TensorType::Q8_0, s.vocabulary, s.dModel);
-  model.outputNorm = norm.data();
-  for (int l = 0; l < s.layers; ++l) {
-    BlockWeights b;
-    b.attentionNorm = b.ffnNorm = norm.data();
-    for (int p = 0; p < projectionCount; ++p) b.projections[p] = matrix(TensorType::Q4_1, projectionShape(s, p).rows, projectionShape(s, p).columns);
-    model.blocks.push_back(b);
-  }
+  const Model model = randomModel(smolSpec(), TensorType::Q4_1, TensorType::Q8_0);
+  const ModelSpec& s = model.spec;
   ThreadPool pool(threads);
   Session session(model, {context + 200, true, true}, pool, kernels());
   const std::atomic<bool> abort{false};

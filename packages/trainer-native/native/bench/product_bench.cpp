@@ -1,8 +1,9 @@
 // Speed of products at the shapes of a model: GFLOP/s by kernel set, multiplication and storage of the weights.
 // With one thread the time is the processor's, so that other work on the machine matters less.
-// usage: product_bench [THREADS] [KERNELS]
+// usage: product_bench [THREADS] [KERNELS]   (a name of a set, or "best"; left out: every set)
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <vector>
 
@@ -19,8 +20,11 @@ static double now(bool processor) {
 int main(int argc, char** argv) {
   ThreadPool pool(argc > 1 ? std::atoi(argv[1]) : availableProcessors());
   const char* names[8];
-  if (argc > 2) names[0] = argv[2];
-  const int count = argc > 2 ? 1 : availableKernels(names, 8);
+  int count = availableKernels(names, 8);
+  if (argc > 2) {
+    count = 1;
+    if (std::strcmp(argv[2], "best") != 0) names[0] = argv[2];
+  }
   struct Case { int rows, columns, depth; bool transposed; } cases[] = {
       {2048, 576, 576, true}, {2048, 1536, 576, true}, {2048, 576, 1536, true}, {2048, 192, 576, true}, {2048, 1536, 576, false}, {256, 49152, 576, true},
       {2048, 2048, 2048, true}};
@@ -54,15 +58,15 @@ int main(int argc, char** argv) {
           ProductContext context{&k, &pool, bf16, reinterpret_cast<unsigned char*>((reinterpret_cast<std::uintptr_t>(room.data()) + 63) / 64 * 64), scratch};
           const MatrixView l = dense(left.data(), bf16 ? DType::BF16 : DType::F32, c.rows, c.depth);
           double best = 1e9;
-          for (int repeat = 0; repeat < 5; ++repeat) {
+          for (int repeat = 0; repeat < 12; ++repeat) {
             const double begin = now(pool.threads() == 1);
-            packLeft(context, l, c.rows, c.depth, packed.data());
+            packLeft(context, l, false, c.rows, c.depth, packed.data());
             t.packedLeft = packed.data();
             multiply(context, p);
             const double seconds = now(pool.threads() == 1) - begin;
             best = seconds < best ? seconds : best;
           }
-          std::printf("  %d×%d×%d%s %.0f", c.rows, c.columns, c.depth, c.transposed ? "" : "ᵗ", 2.0 * c.rows * c.columns * c.depth / best / 1e9);
+          std::printf("  %dx%dx%d%s %.0f", c.rows, c.columns, c.depth, c.transposed ? "" : "t", 2.0 * c.rows * c.columns * c.depth / best / 1e9);
         }
         std::printf("\n");
         std::fflush(stdout);

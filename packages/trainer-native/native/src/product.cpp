@@ -38,13 +38,13 @@ std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const Ke
   return most;
 }
 
-void packLeft(const ProductContext& context, const MatrixView& left, std::int64_t rows, std::int64_t depth, void* packed) {
+void packLeft(const ProductContext& context, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, void* packed) {
   const KernelTable& k = *context.kernels;
   const std::int64_t panels = (rows + k.panelRows - 1) / k.panelRows;
   const std::int64_t together = std::max<std::int64_t>(1, 64 / k.panelRows);
   context.pool->run((panels + together - 1) / together, [&](std::int64_t task, int) {
     const std::int64_t begin = task * together;
-    k.packLeft[context.bf16](left, false, rows, depth, begin, std::min(panels, begin + together), packed);
+    k.packLeft[context.bf16](left, transposed, rows, depth, begin, std::min(panels, begin + together), packed);
   });
 }
 

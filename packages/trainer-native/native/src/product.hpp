@@ -28,8 +28,8 @@ void planTiles(Product& product, const KernelTable& kernels);
 // The most scratch that any product of up to `rows` × `columns` asks of one thread.
 std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels);
 
-// Packs a [rows, depth] left side for use in several products.
-void packLeft(const ProductContext& context, const MatrixView& left, std::int64_t rows, std::int64_t depth, void* packed);
+// Packs a left side, [rows, depth] or stored [depth, rows], for all tiles of a product and for several products.
+void packLeft(const ProductContext& context, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, void* packed);
 
 void multiply(const ProductContext& context, Product& product);
 

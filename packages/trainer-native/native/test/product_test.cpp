@@ -11,6 +11,7 @@ using namespace qt::test;
 namespace {
 
 constexpr int sizes[] = {1, 2, 7, 8, 16, 31, 33, 96, 100, 257, 300};
+constexpr int depths[] = {1, 2, 7, 8, 16, 33, 100, 257, 300, 650, 1160};  // up to several stretches of what is packed at once
 constexpr float untouched = -12345.0f;
 constexpr std::int64_t gap = 5;  // between rows of the output: nothing may be written there
 
@@ -143,7 +144,7 @@ void check(const Case& c, const std::vector<Kernels>& sets, ThreadPool& pool) {
         continue;
       }
       packed.push_back(alignedBytes(set.table->packedLeftBytes[set.bf16](c.rows, t.depth)));
-      packLeft(context, t.left.view, c.rows, t.depth, packed.back().get());
+      packLeft(context, t.left.view, t.leftTransposed, c.rows, t.depth, packed.back().get());
       p.add(packed.back().get(), t.right.view, t.rightTransposed, t.depth);
     }
     multiply(context, p);
@@ -195,16 +196,16 @@ int main() {
   std::uint32_t number = 0;
   for (const int rows : sizes)
     for (const int columns : sizes)
-      for (const int depth : sizes) {
+      for (const int depth : depths) {
         std::uint32_t word[4];
         philox(++number, 0, 77, 42, word);
         const auto bit = [&](int i) { return (word[0] >> i & 1) != 0; };
         Case c{rows, columns, {}};
         const int terms = word[1] % 8 == 0 ? 3 : word[1] % 3 == 0 ? 2 : 1;
         for (int t = 0; t < terms; ++t) {
-          const bool packed = bit(3 * t), transposed = !packed && bit(3 * t + 1);
+          const bool packed = bit(3 * t), transposed = bit(3 * t + 1);
           const TensorType right = word[2] % 4 == 0 ? TensorType::BF16 : word[2] % 4 == 1 ? TensorType::F16 : TensorType::F32;
-          c.terms.push_back(makeTerm(rows, columns, t == 0 ? depth : sizes[word[3] % 8], bit(20) ? TensorType::BF16 : TensorType::F32, right, transposed,
+          c.terms.push_back(makeTerm(rows, columns, t == 0 ? depth : depths[word[3] % 8], bit(20) ? TensorType::BF16 : TensorType::F32, right, transposed,
                                      bit(3 * t + 2), packed, 3000 + 4 * t));
         }
         c.outTransposed = bit(10) && bit(11);

@@ -19,7 +19,7 @@ std::int64_t rowsPerTask(const MatrixView& w) {
 
 // out[count, rows] (+)= scale·x·Wᵀ
 void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate, bool packed) {
-  if (!packed) packLeft(products_, dense(x, DType::F32, count, weights.columns), count, weights.columns, packed_->data());
+  if (!packed) packLeft(products_, dense(x, DType::F32, count, weights.columns), false, count, weights.columns, packed_->data());
   Product p;
   p.rows = count;
   p.columns = static_cast<std::int32_t>(weights.rows);

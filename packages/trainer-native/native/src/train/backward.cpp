@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <stdexcept>
 
 #include "trainer.hpp"
 
@@ -24,7 +25,10 @@ void Trainer::gather(float* gradient, const MatrixView& left, std::int64_t rows,
   p.outStride = transposed ? rows : columns;
   p.outTransposed = transposed;
   p.accumulate = true;
-  p.addPlain(left, true, right, false, tokens_);
+  auto* packed = at<unsigned char>(layout_.packed) + packedUsed_;
+  if (packedUsed_ + kernels_.packedLeftBytes[products_.bf16](rows, tokens_) > layout_.packedBytes) throw std::logic_error("packed operands outgrew their plan");
+  packLeft(products_, left, true, rows, tokens_, packed);
+  p.add(packed, right, false, tokens_);
   multiply(products_, p);
 }
 

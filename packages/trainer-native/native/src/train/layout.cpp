@@ -78,11 +78,17 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   finalInput = plan.add(kept, tokens * d * element, layers, lossStage);
 
   // The most that lies packed at once: the input and the adapters' low-rank inputs of a group, or its gradients.
-  const auto packedOf = [&](std::size_t depth) { return roundUpBytes(kernels.packedLeftBytes[bf16](o.maxTokens, static_cast<std::int64_t>(depth))); };
+  const auto packedRows = [&](std::size_t rows, std::size_t depth) {
+    return roundUpBytes(kernels.packedLeftBytes[bf16](static_cast<std::int64_t>(rows), static_cast<std::int64_t>(depth)));
+  };
+  const auto packedOf = [&](std::size_t depth) { return packedRows(tokens, depth); };
   const std::size_t low = (mostRank > 0 ? packedOf(mostRank) : 0) * (origins ? 2 : 1);
   const std::size_t forwardMost = std::max({packedOf(d), packedOf(attention), packedOf(ffn)}) + low + (o.dropout > 0 ? packedOf(std::max({d, attention, ffn})) : 0);
   const std::size_t backwardMost = std::max({packedOf(d) + low, packedOf(attention) + 2 * packedOf(kv) + 3 * low, 2 * packedOf(ffn) + 2 * low});
-  packedBytes = std::max(forwardMost, backwardMost);
+  // Beside those, the left side of a gradient: what an adapter is low in, or the outputs' gradient, over the tokens.
+  const std::size_t mostGathered = o.full ? std::max({d, attention, ffn}) : mostRank;
+  const std::size_t gathered = packedRows(mostGathered, tokens);
+  packedBytes = std::max(forwardMost, backwardMost + gathered);
   packed = plan.add(working, packedBytes, 0, last);
 
   const std::size_t widest = std::max({d, attention, ffn});
@@ -120,6 +126,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
 
   const std::size_t chunk = std::min<std::size_t>(o.lossChunk, tokens);
   logits = plan.add("logits of a chunk", chunk * spec.vocabulary * sizeof(float), lossStage, lossStage);
+  lossPacked = plan.add("logits of a chunk", std::max(packedRows(chunk, d), packedRows(chunk, spec.vocabulary)), lossStage, lossStage);
   lossHidden = plan.add(working, chunk * d * element, lossStage, lossStage);
   lossInverse = plan.add(working, chunk * sizeof(float), lossStage, lossStage);
   dLossHidden = plan.add(working, chunk * d * element * 2, lossStage, lossStage);

@@ -39,7 +39,9 @@ struct StepLayout {
   std::vector<std::array<std::int64_t, projectionCount>> scaleAt;
   BufferId originLow;      // x or dy through the factors that PiSSA began with; −1 without
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
-  BufferId logits, lossHidden, lossInverse, dLossHidden;
+  BufferId logits;
+  BufferId lossPacked;     // their input packed, then their gradient
+  BufferId lossHidden, lossInverse, dLossHidden;
   BufferId scratch;        // one piece for each thread
   BufferId optimizer;      // for the optimiser's step; −1: not needed
   std::size_t packedBytes = 0;

@@ -24,6 +24,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   auto* hidden = at<unsigned char>(layout_.lossHidden);
   float* inverse = at<float>(layout_.lossInverse);
   float* logits = at<float>(layout_.logits);
+  void* packed = at(layout_.lossPacked);
   std::vector<float> losses(carrying.size());
   std::vector<unsigned char> correct(carrying.size());
 
@@ -40,15 +41,23 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     forward.columns = static_cast<std::int32_t>(vocabulary);
     forward.out = logits;
     forward.outStride = vocabulary;
-    forward.addPlain(hiddenView, false, output(), true, static_cast<std::int32_t>(d));
+    packLeft(products_, hiddenView, false, rows, d, packed);
+    forward.add(packed, output(), true, static_cast<std::int32_t>(d));
     multiply(products_, forward);
 
-    pool_.run(rows, [&](std::int64_t r, int) {
-      bool right = false;
-      const std::int32_t token = carrying[first + r];
-      losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient,
+    // The gradient is packed for its product while its rows are still in the caches.
+    const std::int64_t panels = (rows + kernels_.panelRows - 1) / kernels_.panelRows;
+    pool_.run((panels + 1) / 2, [&](std::int64_t task, int) {
+      const std::int64_t last = std::min<std::int64_t>(rows, (task + 1) * 2 * kernels_.panelRows);
+      for (std::int64_t r = task * 2 * kernels_.panelRows; r < last; ++r) {
+        bool right = false;
+        const std::int32_t token = carrying[first + r];
+        losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient,
                                                spec_.logitSoftcap, &right);
-      correct[first + r] = right;
+        correct[first + r] = right;
+      }
+      if (gradient)
+        kernels_.packLeft[products_.bf16](logitsView, false, rows, vocabulary, task * 2, std::min(panels, task * 2 + 2), packed);
     });
     if (!gradient) continue;
 
@@ -58,7 +67,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     backward.out = dHidden;
     backward.outType = options_.precision;
     backward.outStride = d;
-    backward.addPlain(logitsView, false, output(), false, static_cast<std::int32_t>(vocabulary));
+    backward.add(packed, output(), false, static_cast<std::int32_t>(vocabulary));
     multiply(products_, backward);
 
     if (options_.full || options_.trainOutput) {

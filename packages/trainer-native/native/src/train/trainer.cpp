@@ -159,7 +159,7 @@ void* Trainer::pack(const MatrixView& left, std::int64_t depth) {
   auto* out = at<unsigned char>(layout_.packed) + packedUsed_;
   packedUsed_ += roundUpBytes(kernels_.packedLeftBytes[products_.bf16](tokens_, depth));
   if (packedUsed_ > layout_.packedBytes) throw std::logic_error("packed operands outgrew their plan");
-  packLeft(products_, left, tokens_, depth, out);
+  packLeft(products_, left, false, tokens_, depth, out);
   return out;
 }
 

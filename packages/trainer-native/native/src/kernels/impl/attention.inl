@@ -47,11 +47,8 @@ QT_INLINE f32x16 capped(f32x16 x, const AttentionShape& s) {
 // Entries outside [from, to) of a register of columns become `value`.
 QT_INLINE f32x16 keepBetween(f32x16 x, int from, int to, float value) {
   if (from <= 0 && to >= lanes) return x;
-  float t[lanes];
-  store(t, x);
-  for (int j = 0; j < lanes; ++j)
-    if (j < from || j >= to) t[j] = value;
-  return load(t);
+  constexpr i32x16 index = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return index < from ? splat(value) : index < to ? x : splat(value);
 }
 
 template <class M>
@@ -80,6 +77,7 @@ static void attentionForward(const AttentionForward& a, const AttentionTile& til
   float* out = carve.take<float>(static_cast<std::size_t>(group) * tileSide * width);
   float* rowMax = carve.take<float>(group * tileSide);
   float* rowSum = carve.take<float>(group * tileSide);
+  alignas(64) float now[tileSide] = {}, shrink[tileSide];  // of the rows at hand: the highest score so far, and what that makes of earlier sums
 
   for (int g = 0; g < group; ++g)
     packLeftRows<M, T>(q + row0 * qStride + (tile.kvHead * group + g) * d, qStride, rows, d, queries + packedTile(s) * g);
@@ -98,31 +96,36 @@ static void attentionForward(const AttentionForward& a, const AttentionTile& til
     for (int g = 0; g < group; ++g) {
       multiplyPacked<M>(queries + packedTile(s) * g, leftPanelOf<M>(d), rows, keys, rightPanelOf<M>(d), keyPanels, stepsOf<M>(d), scores, tileSide,
                         false);
+      float* most = rowMax + g * tileSide;
+      float* sums = rowSum + g * tileSide;
       for (int r = 0; r < rows; ++r) {
         float* row = scores + r * tileSide;
         const int seen = t == tile.tile ? (r + 1 < count ? r + 1 : count) : count;  // causal: only the diagonal tile is cut
         const int unseen = firstKey(s, tile.begin, row0 + r) - key0;                // and by a window the tiles where it begins
-        f32x16 high = splat(-1e30f);
+        f32x16 high = splat(most[r]);
         for (int c = 0; c < keyPanels * lanes; c += lanes) {
           const f32x16 x = keepBetween(capped(load(row + c) * s.scale, s), unseen - c, seen - c, -1e30f);
           store(row + c, x);
           high = maximum(high, x);
         }
-        const int i = g * tileSide + r;
-        const float before = rowMax[i];
-        const float now = before > highest(high) ? before : highest(high);
+        now[r] = highest(high);
+      }
+      for (int r = 0; r < tileSide; r += lanes) {
+        store(shrink + r, exponential(load(most + r) - load(now + r)));
+        store(most + r, load(now + r));
+      }
+      for (int r = 0; r < rows; ++r) {
+        float* row = scores + r * tileSide;
         f32x16 sum{};
         for (int c = 0; c < keyPanels * lanes; c += lanes) {
-          const f32x16 p = exponential(load(row + c) - now);
+          const f32x16 p = exponential(load(row + c) - now[r]);
           store(row + c, p);
           sum += p;
         }
-        const float shrink = std::exp(before - now);
-        rowMax[i] = now;
-        rowSum[i] = rowSum[i] * shrink + total(sum);
-        if (shrink != 1.0f) {
-          float* o = out + static_cast<std::size_t>(i) * width;
-          for (int c = 0; c < width; c += lanes) store(o + c, load(o + c) * shrink);
+        sums[r] = sums[r] * shrink[r] + total(sum);
+        if (shrink[r] != 1.0f) {
+          float* o = out + static_cast<std::size_t>(g * tileSide + r) * width;
+          for (int c = 0; c < width; c += lanes) store(o + c, load(o + c) * shrink[r]);
         }
       }
       packLeftRows<M, float>(scores, tileSide, rows, count, weights);

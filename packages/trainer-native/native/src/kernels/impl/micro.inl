@@ -51,13 +51,37 @@ struct MultiplyBF16 {
     return (Register)_mm512_dpbf16_ps((__m512)sum, (__m512bh)left, (__m512bh)right);
   }
 };
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+struct MultiplyBF16 {
+  using Element = bf16;
+  static constexpr int perStep = 2;
+  static void put(Element* slot, float v) { *slot = narrow(v); }
+  QT_INLINE Register spread(const Element* left) {
+    std::int32_t pair;
+    std::memcpy(&pair, left, 4);
+    return (Register)vdupq_n_s32(pair);
+  }
+  QT_INLINE Register multiply(Register sum, Register left, Register right) {
+    return (Register)vbfdotq_f32((float32x4_t)sum, vreinterpretq_bf16_f32((float32x4_t)left), vreinterpretq_bf16_f32((float32x4_t)right));
+  }
+};
 #else
 using MultiplyBF16 = MultiplyF32;  // without the instruction, bfloat16 is widened when packed
 #endif
 
+// A stretch of depth of a product, both sides packed; `leftPanel` and `rightPanel` are the elements from one panel to the next.
+template <class M>
+struct Strip {
+  const typename M::Element* left;
+  std::size_t leftPanel;
+  const typename M::Element* right;
+  std::size_t rightPanel;
+  int steps;
+};
+
+// Of the given panels. The sums stay in registers from strip to strip: reading and writing them is what short strips would cost.
 template <class M, int R, int P>
-static void multiplyBlock(const typename M::Element* left, const typename M::Element* right, std::size_t rightPanel, int steps, float* out,
-                          std::int64_t outStride, bool accumulate) {
+static void multiplyBlock(const Strip<M>* strips, int count, int leftIndex, int rightIndex, float* out, std::int64_t outStride, bool accumulate) {
   constexpr int V = P * registersPerPanel;
   Register sum[R][V];
 #pragma GCC unroll 8
@@ -65,17 +89,22 @@ static void multiplyBlock(const typename M::Element* left, const typename M::Ele
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
       sum[r][v] = accumulate ? *reinterpret_cast<const LooseRegister*>(out + r * outStride + v * registerLanes) : Register{};
-  for (int s = 0; s < steps; ++s) {
-    Register b[V];
+  for (int i = 0; i < count; ++i) {
+    const Strip<M> strip = strips[i];
+    const auto* left = strip.left + leftIndex * strip.leftPanel;
+    const auto* right = strip.right + rightIndex * strip.rightPanel;
+    for (int s = 0; s < strip.steps; ++s) {
+      Register b[V];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v)
-      b[v] = *reinterpret_cast<const LooseRegister*>(right + (v / registersPerPanel) * rightPanel +
-                                                     (s * lanes + v % registersPerPanel * registerLanes) * M::perStep);
+      for (int v = 0; v < V; ++v)
+        b[v] = *reinterpret_cast<const LooseRegister*>(right + (v / registersPerPanel) * strip.rightPanel +
+                                                       (s * lanes + v % registersPerPanel * registerLanes) * M::perStep);
 #pragma GCC unroll 8
-    for (int r = 0; r < R; ++r) {
-      const Register a = M::spread(left + (s * panelRows + r) * M::perStep);
+      for (int r = 0; r < R; ++r) {
+        const Register a = M::spread(left + (s * panelRows + r) * M::perStep);
 #pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) sum[r][v] = M::multiply(sum[r][v], a, b[v]);
+        for (int v = 0; v < V; ++v) sum[r][v] = M::multiply(sum[r][v], a, b[v]);
+      }
     }
   }
 #pragma GCC unroll 8
@@ -84,12 +113,12 @@ static void multiplyBlock(const typename M::Element* left, const typename M::Ele
     for (int v = 0; v < V; ++v) *reinterpret_cast<LooseRegister*>(out + r * outStride + v * registerLanes) = sum[r][v];
 }
 
-template <class M, int V>
-static void multiplyRows(int rows, const typename M::Element* left, const typename M::Element* right, std::size_t rightPanel, int steps,
-                         float* out, std::int64_t outStride, bool accumulate) {
+template <class M, int P>
+static void multiplyRows(int rows, const Strip<M>* strips, int count, int leftIndex, int rightIndex, float* out, std::int64_t outStride,
+                         bool accumulate) {
   switch (rows) {
 #define QT_ROWS(R) \
-  case R: return multiplyBlock<M, (R <= panelRows ? R : panelRows), V>(left, right, rightPanel, steps, out, outStride, accumulate)
+  case R: return multiplyBlock<M, (R <= panelRows ? R : panelRows), P>(strips, count, leftIndex, rightIndex, out, outStride, accumulate)
     QT_ROWS(1);
     QT_ROWS(2);
     QT_ROWS(3);
@@ -102,26 +131,31 @@ static void multiplyRows(int rows, const typename M::Element* left, const typena
   }
 }
 
-// out[rows, 16·panels] (+)= left·right, both packed; `leftPanel` and `rightPanel` are the elements from one panel to the next.
+// out[rows, 16·panels] (+)= Σ strips left·right.
 template <class M>
-static void multiplyPacked(const typename M::Element* left, std::size_t leftPanel, int rows, const typename M::Element* right,
-                           std::size_t rightPanel, int panels, int steps, float* out, std::int64_t outStride, bool accumulate) {
+static void multiplyStrips(const Strip<M>* strips, int count, int rows, int panels, float* out, std::int64_t outStride, bool accumulate) {
   for (int p = 0; p < panels; p += panelsAtOnce) {
     const int width = panels - p < panelsAtOnce ? panels - p : panelsAtOnce;
     for (int r = 0; r < rows; r += panelRows) {
       const int height = rows - r < panelRows ? rows - r : panelRows;
-      const auto* l = left + (r / panelRows) * leftPanel;
-      const auto* b = right + p * rightPanel;
       float* o = out + r * outStride + p * lanes;
       if constexpr (panelsAtOnce == 3) {
-        if (width == 3) multiplyRows<M, 3>(height, l, b, rightPanel, steps, o, outStride, accumulate);
-        else if (width == 2) multiplyRows<M, 2>(height, l, b, rightPanel, steps, o, outStride, accumulate);
-        else multiplyRows<M, 1>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+        if (width == 3) multiplyRows<M, 3>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
+        else if (width == 2) multiplyRows<M, 2>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
+        else multiplyRows<M, 1>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
       } else {
-        multiplyRows<M, 1>(height, l, b, rightPanel, steps, o, outStride, accumulate);
+        multiplyRows<M, 1>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
       }
     }
   }
+}
+
+// The same of one strip.
+template <class M>
+static void multiplyPacked(const typename M::Element* left, std::size_t leftPanel, int rows, const typename M::Element* right,
+                           std::size_t rightPanel, int panels, int steps, float* out, std::int64_t outStride, bool accumulate) {
+  const Strip<M> strip{left, leftPanel, right, rightPanel, steps};
+  multiplyStrips(&strip, 1, rows, panels, out, outStride, accumulate);
 }
 
 template <class M>
@@ -140,7 +174,10 @@ QT_INLINE u32x16 wordsOf(const float* p) {
 #if defined(__AVX512BF16__)
     return (u32x16)_mm512_cvtne2ps_pbh((__m512)load(p + lanes), (__m512)load(p));
 #else
-    return u32x16{};
+    const u16x16 halves[2] = {narrow(load(p)), narrow(load(p + lanes))};
+    u32x16 words;
+    std::memcpy(&words, halves, sizeof words);
+    return words;
 #endif
   }
 }
@@ -189,11 +226,40 @@ static void packLeftRows(const T* data, std::int64_t stride, int rows, int depth
     }
 }
 
-// The same from a matrix stored [depth, rows].
+// One row of depth k (two for bfloat16, as pairs; `second` is null at an odd end): sixteen words of up to sixteen columns.
+template <class M, class T>
+QT_INLINE u32x16 stepWords(const T* first, const T* second, std::int64_t columns) {
+  if constexpr (M::perStep == 1) {
+    return (u32x16)loadSome(first, columns);
+  } else {
+    const auto words = [&](const T* row) __attribute__((always_inline)) {
+      if constexpr (sizeof(T) == 2)
+        if (columns >= lanes) return __builtin_convertvector(*reinterpret_cast<const u16x16u*>(row), u32x16);
+      return __builtin_convertvector(narrow(loadSome(row, columns)), u32x16);
+    };
+    const u32x16 low = words(first);
+    const u32x16 high = second == nullptr ? u32x16{} : words(second);
+    return low | (high << 16);
+  }
+}
+
+// Left panels from a matrix stored [depth, rows].
 template <class M, class T>
 static void packLeftColumns(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
   const int steps = stepsOf<M>(depth);
-  for (int r0 = 0; r0 < rows; r0 += panelRows, out += static_cast<std::size_t>(steps) * panelRows * M::perStep) {
+  const std::size_t panel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+  if constexpr (panelRows == 8) {
+    for (int r0 = 0; r0 < rows; r0 += 16, out += 2 * panel)
+      for (int s = 0; s < steps; ++s) {
+        const int k = s * M::perStep;
+        const T* row = data + k * stride + r0;
+        const u32x16 words = stepWords<M, T>(row, M::perStep == 2 && k + 1 < depth ? row + stride : nullptr, rows - r0);
+        std::memcpy(out + k * panelRows, &words, 32);
+        if (rows - r0 > 8) std::memcpy(out + panel + k * panelRows, reinterpret_cast<const char*>(&words) + 32, 32);
+      }
+    return;
+  }
+  for (int r0 = 0; r0 < rows; r0 += panelRows, out += panel) {
     const int height = rows - r0 < panelRows ? rows - r0 : panelRows;
     for (int k = 0; k < steps * M::perStep; ++k) {
       typename M::Element* slot = out + (k / M::perStep) * panelRows * M::perStep + k % M::perStep;
@@ -224,34 +290,26 @@ static void packRightRows(const T* data, std::int64_t stride, int columns, int d
   }
 }
 
-// One row of depth k (two for bfloat16; `second` may be null at an odd end) with `columns` values: into right panels.
+// A step of depth with `columns` values: into right panels.
 template <class M, class T>
 static void packRightStep(const T* first, const T* second, int columns, int step, typename M::Element* out, std::size_t panel) {
-  const auto take = [&](const T* row, int c0) { return columns - c0 >= lanes ? load(row + c0) : loadSome(row + c0, columns - c0); };
   for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
-    typename M::Element* slot = out + step * lanes * M::perStep;
-    if constexpr (M::perStep == 1) {
-      store(slot, take(first, c0));
-    } else {
-      const auto words = [&](const T* row) {
-        if constexpr (sizeof(T) == 2)
-          if (columns - c0 >= lanes) return __builtin_convertvector(*reinterpret_cast<const u16x16u*>(row + c0), u32x16);
-        return __builtin_convertvector(narrow(take(row, c0)), u32x16);
-      };
-      const u32x16 low = words(first);
-      const u32x16 high = second == nullptr ? u32x16{} : words(second);
-      const u32x16 pairs = low | (high << 16);
-      std::memcpy(slot, &pairs, 64);
-    }
+    const u32x16 words = stepWords<M, T>(first + c0, second == nullptr ? nullptr : second + c0, columns - c0);
+    std::memcpy(out + step * lanes * M::perStep, &words, 64);
   }
 }
 
 // `depth` rows of `columns` values.
 template <class M, class T>
 static void packRightSteps(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
-  for (int k = 0; k < depth; k += M::perStep)
+  // A few cache lines of each row, then the next one far away: processors do not foresee that by themselves.
+  constexpr int ahead = 16;
+  for (int k = 0; k < depth; k += M::perStep) {
+    for (int row = k + ahead; row < k + ahead + M::perStep && row < depth; ++row)
+      for (int c = 0; c < columns; c += static_cast<int>(64 / sizeof(T))) __builtin_prefetch(data + row * stride + c);
     packRightStep<M, T>(data + k * stride, M::perStep == 2 && k + 1 < depth ? data + (k + 1) * stride : nullptr, columns, k / M::perStep, out,
                         panel);
+  }
 }
 
 }  // namespace

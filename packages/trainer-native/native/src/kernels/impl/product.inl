@@ -1,11 +1,13 @@
-// One tile of a product: for each term and each 256 of depth, the right side is decoded from whatever it is stored as
-// into packed panels that stay in the second-level cache, then met by all left panels of the tile.
+// One tile of a product: the right side is decoded from whatever it is stored as, up to 640 deep and across terms, into packed panels
+// that stay in the second-level cache, then met by all left panels of the tile. Most depths of a small model, its adapter's included,
+// are one such stretch, so that its sums are written once.
 #include <qt/blocks.hpp>
 
 namespace qt {
 namespace {
 
-constexpr int depthChunk = 256;  // a multiple of every block size
+constexpr int depthChunk = 256;  // a multiple of every block size: where depth is cut, and most of a left side that is not packed ahead
+constexpr int mostDepth = 640;   // of what lies packed at once
 
 template <class M>
 static std::size_t packedLeftBytes(std::int64_t rows, std::int64_t depth) {
@@ -32,9 +34,9 @@ static void packLeft(const MatrixView& left, bool transposed, std::int64_t rows,
 
 struct TileScratch {
   float* sums;      // [tileRows, paddedColumns]
-  void* right;      // packed panels of one depth chunk
+  void* right;      // packed panels
   void* left;       // the same for a left side that is not packed ahead
-  float* decoded;   // 16 rows of a chunk, or one row of a tile
+  float* decoded;   // 16 rows of a stretch, or two rows of a tile
 };
 
 static int paddedColumns(int columns) { return (columns + lanes - 1) / lanes * lanes; }
@@ -44,8 +46,8 @@ static std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 static std::size_t productScratch(const Product& p) {
   const int columns = paddedColumns(p.tileColumns);
   const int rows = (p.tileRows + panelRows - 1) / panelRows * panelRows;
-  const int wide = columns > depthChunk ? columns : depthChunk;
-  return align64(sizeof(float) * rows * columns) + align64(sizeof(float) * depthChunk * columns) + align64(sizeof(float) * depthChunk * rows) +
+  const int wide = columns > mostDepth ? columns : mostDepth;
+  return align64(sizeof(float) * rows * columns) + align64(sizeof(float) * mostDepth * columns) + align64(sizeof(float) * depthChunk * rows) +
          align64(sizeof(float) * lanes * wide);
 }
 
@@ -57,7 +59,7 @@ static TileScratch layTile(const Product& p, void* scratch) {
   s.sums = reinterpret_cast<float*>(at);
   at += align64(sizeof(float) * rows * columns);
   s.right = at;
-  at += align64(sizeof(float) * depthChunk * columns);
+  at += align64(sizeof(float) * mostDepth * columns);
   s.left = at;
   at += align64(sizeof(float) * depthChunk * rows);
   s.decoded = reinterpret_cast<float*>(at);
@@ -91,8 +93,8 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
                          out + c0 / lanes * panel, panel);
         continue;
       }
-      for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * depthChunk);
-      packRightRows<M, float>(buffer, depthChunk, width, depth, out + c0 / lanes * panel, panel);
+      for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * mostDepth);
+      packRightRows<M, float>(buffer, mostDepth, width, depth, out + c0 / lanes * panel, panel);
     }
     return;
   }
@@ -157,33 +159,44 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   const int panels = (columns + lanes - 1) / lanes;
   const int stride = panels * lanes;
   bool begun = false;
+  Strip<M> strips[maxTerms];
+  int stripCount = 0, used = 0;  // depth that lies packed
+  const auto flush = [&] {
+    if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun);
+    begun = begun || stripCount > 0;
+    stripCount = used = 0;
+  };
   for (int t = 0; t < p.termCount; ++t) {
     const ProductTerm& term = p.terms[t];
     const std::size_t wholePanel = static_cast<std::size_t>(stepsOf<M>(term.depth)) * panelRows * M::perStep;
-    for (int depthBegin = 0; depthBegin < term.depth; depthBegin += depthChunk) {
-      const int depth = term.depth - depthBegin < depthChunk ? term.depth - depthBegin : depthChunk;
+    const bool packedAhead = term.packedLeft != nullptr;
+    for (int depthBegin = 0, depth; depthBegin < term.depth; depthBegin += depth) {
+      depth = term.depth - depthBegin;
+      const int most = packedAhead ? mostDepth : depthChunk;
+      if (used > 0 && (!packedAhead || (depth > most - used && most - used < depthChunk))) flush();
+      if (depth > most - used) depth = (most - used) / depthChunk * depthChunk;
       const int steps = stepsOf<M>(depth);
       const std::size_t rightPanel = static_cast<std::size_t>(steps) * lanes * M::perStep;
-      packRight<M>(term, column, columns, depthBegin, depth, static_cast<Element*>(s.right), rightPanel, s.decoded);
-      const Element* left;
-      std::size_t leftPanel;
-      if (term.packedLeft != nullptr) {
-        left = static_cast<const Element*>(term.packedLeft) + row / panelRows * wholePanel +
-               static_cast<std::size_t>(depthBegin) * panelRows;
-        leftPanel = wholePanel;
+      auto* right = static_cast<Element*>(s.right) + static_cast<std::size_t>(used) * stride;
+      packRight<M>(term, column, columns, depthBegin, depth, right, rightPanel, s.decoded);
+      Strip<M>& strip = strips[stripCount++];
+      strip = {nullptr, wholePanel, right, rightPanel, steps};
+      used += steps * M::perStep;
+      if (packedAhead) {
+        strip.left = static_cast<const Element*>(term.packedLeft) + row / panelRows * wholePanel + static_cast<std::size_t>(depthBegin) * panelRows;
       } else {
         MatrixView part = term.left;
         const std::size_t element = part.type == TensorType::F32 ? 4 : 2;
         const std::size_t offset = term.leftTransposed ? depthBegin * part.rowBytes + row * element : row * part.rowBytes + depthBegin * element;
         part.data = static_cast<const unsigned char*>(part.data) + offset;
         packLeft<M>(part, term.leftTransposed, rows, depth, 0, (rows + panelRows - 1) / panelRows, s.left);
-        left = static_cast<const Element*>(s.left);
-        leftPanel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+        strip.left = static_cast<const Element*>(s.left);
+        strip.leftPanel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+        flush();
       }
-      multiplyPacked<M>(left, leftPanel, rows, static_cast<const Element*>(s.right), rightPanel, panels, steps, s.sums, stride, begun);
-      begun = true;
     }
   }
+  flush();
   if (p.outType == DType::F32) finishTile<float>(p, s.sums, stride, row, rows, column, columns);
   else finishTile<bf16>(p, s.sums, stride, row, rows, column, columns);
 }

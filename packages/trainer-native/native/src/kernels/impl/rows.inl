@@ -90,22 +90,55 @@ static void rmsNormWeightGrad(const void* x, const float* inverse, const void* d
   }
 }
 
+// Sixteen pairs (a, b), side by side or in halves.
+template <class T>
+struct Pairs {
+  f32x16 a, b;
+};
+QT_INLINE Pairs<float> loadPairs(const float* p) {
+  const f32x16 low = load(p), high = load(p + lanes);
+  return {__builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30),
+          __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)};
+}
+QT_INLINE void storePairs(float* p, const Pairs<float>& v) {
+  store(p, __builtin_shufflevector(v.a, v.b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
+  store(p + lanes, __builtin_shufflevector(v.a, v.b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
+}
+QT_INLINE Pairs<bf16> loadPairs(const bf16* p) {
+  u32x16 words;
+  std::memcpy(&words, p, 64);
+  return {(f32x16)(words << 16), (f32x16)(words & 0xffff0000)};
+}
+QT_INLINE void storePairs(bf16* p, const Pairs<bf16>& v) {
+  const u32x16 words = __builtin_convertvector(narrow(v.a), u32x16) | __builtin_convertvector(narrow(v.b), u32x16) << 16;
+  std::memcpy(p, &words, 64);
+}
+
 // direction +1 rotates, −1 rotates back (the transpose, for gradients).
 template <class T>
 static void rotate(void* x, const std::int32_t* positions, std::int64_t rows, std::int32_t heads, std::int32_t headDim, RotaryTable table,
                    float direction) {
+  const auto turned = [&](const Pairs<T>& v, f32x16 c, f32x16 s) __attribute__((always_inline)) { return Pairs<T>{v.a * c - v.b * s, v.b * c + v.a * s}; };
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* cosine = table.cosine + static_cast<std::int64_t>(positions[r]) * table.pairs;
     const float* sine = table.sine + static_cast<std::int64_t>(positions[r]) * table.pairs;
     for (int h = 0; h < heads; ++h) {
       T* head = static_cast<T*>(x) + (r * heads + h) * headDim;
-      for (int i = 0; i < table.pairs; ++i) {
-        T* a = table.interleaved ? head + 2 * i : head + i;
-        T* b = table.interleaved ? head + 2 * i + 1 : head + i + table.pairs;
-        const float va = value(a), vb = value(b), c = cosine[i], s = sine[i] * direction;
-        put(a, va * c - vb * s);
-        put(b, vb * c + va * s);
-      }
+      overColumns(table.pairs, [&](std::int64_t i, std::int64_t w) __attribute__((always_inline)) {
+        const f32x16 c = take(cosine + i, w), s = take(sine + i, w) * direction;
+        if (!table.interleaved) {
+          const Pairs<T> v = turned({take(head + i, w), take(head + i + table.pairs, w)}, c, s);
+          give(head + i, v.a, w);
+          give(head + i + table.pairs, v.b, w);
+        } else if (w == lanes) {
+          storePairs(head + 2 * i, turned(loadPairs(head + 2 * i), c, s));
+        } else {
+          T some[2 * lanes] = {};
+          std::memcpy(some, head + 2 * i, sizeof(T) * 2 * w);
+          storePairs(some, turned(loadPairs(some), c, s));
+          std::memcpy(head + 2 * i, some, sizeof(T) * 2 * w);
+        }
+      });
     }
   }
 }

@@ -6,6 +6,8 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#include <arm_neon.h>
 #endif
 
 namespace qt {
@@ -76,11 +78,15 @@ QT_INLINE float total(f32x16 v) {
   return c[0] + c[1];
 }
 QT_INLINE float highest(f32x16 v) {
-  float t[16];
-  store(t, v);
-  for (int width = 8; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) t[i] = t[i] > t[i + width] ? t[i] : t[i + width];
-  return t[0];
+  f32x8 a = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7);
+  const f32x8 high = __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  a = a > high ? a : high;
+  f32x4 b = __builtin_shufflevector(a, a, 0, 1, 2, 3);
+  const f32x4 c = __builtin_shufflevector(a, a, 4, 5, 6, 7);
+  b = b > c ? b : c;
+  const f32x4 d = __builtin_shufflevector(b, b, 2, 3, 2, 3);
+  b = b > d ? b : d;
+  return b[0] > b[1] ? b[0] : b[1];
 }
 
 // Transposes a 16×16 square of 32-bit words held in registers: words, pairs, then 128-bit quarters change places.
@@ -109,6 +115,26 @@ QT_INLINE void transpose(u32x16 m[16]) {
   for (int i = 0; i < 16; ++i) m[i] = t[i];
 }
 
+#if defined(__AVX512F__)
+// eˣ to about 2 ulp: 2 to the power of x·log₂e = n + r, a polynomial in r (Cephes), then the exponent. Below −87 it is exactly 0. The same as
+// below in half the instructions, for these have rounding, scaling and masks of their own.
+QT_INLINE f32x16 exponential(f32x16 x) {
+  constexpr __mmask16 all = 0xffff;  // GCC 12 warns of the forms without a mask
+  const __m512 v = _mm512_maskz_min_ps(all, _mm512_set1_ps(88.3f), (__m512)x);  // NaN stays NaN
+  const __m512 high = _mm512_set1_ps(1.44269502162933349609f);
+  const __m512 n = _mm512_maskz_roundscale_ps(all, _mm512_mul_ps(v, high), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const f32x16 r = (f32x16)_mm512_fmadd_ps(v, _mm512_set1_ps(1.92596299e-8f), _mm512_fmsub_ps(v, high, n));
+  f32x16 p = splat(1.535336188319500e-4f);
+  p = p * r + 1.339887440266574e-3f;
+  p = p * r + 9.618437357674640e-3f;
+  p = p * r + 5.550332471162809e-2f;
+  p = p * r + 2.402264791363012e-1f;
+  p = p * r + 6.931472028550421e-1f;
+  p = p * r + 1.0f;
+  const __mmask16 seen = _mm512_cmp_ps_mask((__m512)x, _mm512_set1_ps(-87.3f), _CMP_NLT_UQ);
+  return (f32x16)_mm512_maskz_scalef_ps(seen, (__m512)p, n);
+}
+#else
 // eˣ to about 1 ulp (Cephes): x = n·ln2 + r, a polynomial in r, then the exponent. Below −87 it is exactly 0.
 QT_INLINE f32x16 exponential(f32x16 x) {
   const f32x16 clamped = minimum(maximum(x, splat(-87.3f)), splat(88.3f));
@@ -126,16 +152,19 @@ QT_INLINE f32x16 exponential(f32x16 x) {
   const f32x16 result = y * (f32x16)scale;
   return x < -87.3f ? f32x16{} : (x != x ? x : result);
 }
+#endif
 
 // A tail of fewer than 16 elements goes through a padded register, so that it computes as the rest does.
 template <class T>
 QT_INLINE f32x16 loadSome(const T* p, std::int64_t count, float fill = 0.0f) {
+  if (count >= lanes) return load(p);
   float t[lanes];
   for (int i = 0; i < lanes; ++i) t[i] = i < count ? value(p + i) : fill;
   return load(t);
 }
 template <class T>
 QT_INLINE void storeSome(T* p, f32x16 v, std::int64_t count) {
+  if (count >= lanes) return store(p, v);
   float t[lanes];
   store(t, v);
   for (int i = 0; i < count; ++i) put(p + i, t[i]);
