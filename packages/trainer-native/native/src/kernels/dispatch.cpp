@@ -5,6 +5,13 @@
 #include <cstring>
 #include <vector>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 #include <qt/blocks.hpp>
 
 #include "table.hpp"
@@ -16,6 +23,8 @@ extern const KernelTable baselineKernels;
 extern const KernelTable avx2Kernels;
 extern const KernelTable avx512Kernels;
 extern const KernelTable avx512bf16Kernels;
+#elif defined(__aarch64__)
+extern const KernelTable neonbf16Kernels;
 #endif
 
 namespace {
@@ -24,6 +33,20 @@ struct Candidate {
   const KernelTable* table;
   bool supported;
 };
+
+#if defined(__aarch64__)
+bool hasBF16() {
+#if defined(__linux__) && defined(HWCAP2_BF16)
+  return (getauxval(AT_HWCAP2) & HWCAP2_BF16) != 0;
+#elif defined(__APPLE__)
+  int has = 0;
+  std::size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_BF16", &has, &size, nullptr, 0) == 0 && has != 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 std::vector<Candidate> candidates() {
   std::vector<Candidate> list;
@@ -35,6 +58,8 @@ std::vector<Candidate> candidates() {
   list.push_back({&avx512bf16Kernels, avx512 && __builtin_cpu_supports("avx512bf16")});
   list.push_back({&avx512Kernels, avx512});
   list.push_back({&avx2Kernels, avx2});
+#elif defined(__aarch64__)
+  list.push_back({&neonbf16Kernels, hasBF16()});
 #endif
   list.push_back({&baselineKernels, true});
   return list;
