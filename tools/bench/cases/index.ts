@@ -2,6 +2,7 @@ import type { MakeCase } from '../case.js'
 import { dataCases } from './data.js'
 import { decodeCases } from './decode.js'
 import { embed } from './embed.js'
+import { gemmCases } from './gemm.js'
 import { generate } from './generate.js'
 import { importData } from './import-data.js'
 import { likelihood } from './likelihood.js'
@@ -18,11 +19,12 @@ import {
 } from './quantum.js'
 import { sandboxHumanEval } from './sandbox.js'
 import { startup } from './startup.js'
-import { trainLora } from './train-lora.js'
+import { trainCases } from './train.js'
 
 /** Packages add their cases here. */
 export const cases: Readonly<Record<string, MakeCase>> = {
-  'train-lora': trainLora,
+  ...trainCases,
+  ...gemmCases,
   startup,
   generate,
   embed,
@@ -46,6 +48,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
 
 /** Names that stand for several cases; they end with a table of all. */
 export const groups: Readonly<Record<string, readonly string[]>> = {
+  'train-all': Object.keys(trainCases),
   'quantize-all': Object.keys(quantizeCases),
   'quantize-smol': Object.keys(quantizeSmolCases),
   'quantize-avx2': Object.keys(quantizeAvx2Cases),
