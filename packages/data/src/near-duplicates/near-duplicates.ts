@@ -22,7 +22,7 @@ export interface Match {
   readonly similarity: number
 }
 
-/** Entries of one key that are looked at: texts that share a stock phrase in a band must not make the search quadratic. */
+/** Texts of one key that are looked at: texts that share a stock phrase in a band must not make the search quadratic. */
 const longestChain = 200
 
 /**
@@ -43,6 +43,8 @@ export class NearDuplicates {
   private readonly shingler: Shingler
   private readonly hasher: MinHasher
   private readonly signature: Int32Array
+  /** Of the text that was searched for. */
+  private readonly keys: Int32Array
   private readonly tables: readonly BandTable[]
   /** The shingles of the texts that are kept, one after another. */
   private sets = new Uint32Array(1 << 16)
@@ -77,6 +79,7 @@ export class NearDuplicates {
     this.shingler = new Shingler(shingles)
     this.hasher = new MinHasher(this.bands.bands * this.bands.rows, seed)
     this.signature = new Int32Array(this.hasher.permutations)
+    this.keys = new Int32Array(this.bands.bands)
     this.tables = Array.from({ length: this.bands.bands }, () => new BandTable())
   }
 
@@ -110,7 +113,7 @@ export class NearDuplicates {
 
   /** Looks through the bands until `enough` says so. */
   private search(hashes: Uint32Array, number: number, enough: (match: Match) => boolean): void {
-    const { signature, tables, seen } = this
+    const { keys, signature, tables, seen } = this
     const { rows } = this.bands
     this.hasher.sign(hashes, signature)
     const mark = number + 1
@@ -118,8 +121,8 @@ export class NearDuplicates {
       const table = tables[band]!
       let left = longestChain
       const key = bandKey(signature, band * rows, rows)
-      for (let entry = table.first(key); entry !== -1 && left > 0; entry = table.after(entry), left--) {
-        const other = table.value(entry)
+      keys[band] = key
+      for (let other = table.last(key); other !== -1 && left > 0; other = table.previous(other), left--) {
         // Compared already, in another band.
         if (seen[other] === mark) continue
         seen[other] = mark
@@ -153,9 +156,7 @@ export class NearDuplicates {
     }
     this.ends[this.kept] = to
     this.numbers[this.kept] = number
-    const { rows } = this.bands
-    for (let band = 0; band < this.tables.length; band++)
-      this.tables[band]!.add(bandKey(this.signature, band * rows, rows), this.kept)
+    for (let band = 0; band < this.tables.length; band++) this.tables[band]!.add(this.keys[band]!)
     this.kept++
   }
 }

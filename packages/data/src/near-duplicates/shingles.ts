@@ -7,20 +7,26 @@ export interface ShingleOptions {
 }
 
 const [separator, part, alone] = [0, 1, 2] as const
+const kindShift = 16
 
-/** What a UTF-16 unit is: between words, in a word, or a word by itself (characters of languages that have no spaces). */
-const classes = new Uint8Array(65536)
-const lower = new Uint16Array(65536)
+/**
+ * Of a UTF-16 unit its small letter and, above that, whether it stands between words, in one, or is a word by itself (characters of
+ * languages that have no spaces).
+ */
+const units = new Int32Array(65536)
 let ready = false
 function prepare(): void {
   ready = true
   for (let unit = 0; unit < 65536; unit++) {
     const letter = String.fromCharCode(unit)
     const small = letter.toLowerCase()
-    lower[unit] = small.length === 1 ? small.charCodeAt(0) : unit
     const surrogate = unit >= 0xd800 && unit <= 0xdfff
-    if (/[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]/.test(letter)) classes[unit] = alone
-    else if (surrogate || /[\p{L}\p{N}\p{M}]/u.test(letter)) classes[unit] = part
+    const kind = /[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]/.test(letter)
+      ? alone
+      : surrogate || /[\p{L}\p{N}\p{M}]/u.test(letter)
+        ? part
+        : separator
+    units[unit] = (kind << kindShift) | (small.length === 1 ? small.charCodeAt(0) : unit)
   }
 }
 
@@ -66,7 +72,7 @@ export class Shingler {
     for (let i = 0; i < length; i++) {
       let hash = 0
       const to = Math.min(count, i + size)
-      for (let j = i; j < to; j++) hash = Math.imul(hash ^ items[j]!, 0x9e3779b1) + 0x7f4a7c15
+      for (let j = i; j < to; j++) hash = (Math.imul(hash ^ items[j]!, 0x9e3779b1) + 0x7f4a7c15) | 0
       out[i] = mix32(hash)
     }
     return unique(out, length)
@@ -80,16 +86,16 @@ export class Shingler {
     let hash = seed
     let open = false
     for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i)
-      const kind = classes[unit]
-      if (kind === separator || kind === alone || letters) {
+      const unit = units[text.charCodeAt(i)]!
+      const kind = unit >> kindShift
+      if (kind !== part || letters) {
         if (open) items[count++] = hash
         open = false
         hash = seed
-        if (kind !== separator) items[count++] = mix32(lower[unit]! ^ seed)
+        if (kind !== separator) items[count++] = mix32((unit & 0xffff) ^ seed)
         continue
       }
-      hash = Math.imul(hash ^ lower[unit]!, 0x01000193) + 0x5bd1e995
+      hash = (Math.imul(hash ^ (unit & 0xffff), 0x01000193) + 0x5bd1e995) | 0
       open = true
     }
     if (open) items[count++] = hash

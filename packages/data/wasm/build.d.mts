@@ -1,0 +1,2 @@
+/** Of the source and of how it is compiled, not of the compiler. */
+export function sourceHash(): string
