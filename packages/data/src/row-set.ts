@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { endianness } from 'node:os'
 import { ignoreLabel, type RowSource } from '@qt/core'
-import { packRows } from './pack-rows.js'
+import { type FlatRows, packFlat } from './pack-rows.js'
 import type { TokenStore } from './token-store.js'
 
 export interface RowStatistics {
@@ -16,19 +16,31 @@ export function rowSet(
   options: { packing: boolean; sequenceLength: number },
 ): { rows: RowSource; without: number } {
   const lengths = store.lengths()
-  const all = options.packing ? packRows(lengths, options.sequenceLength) : lengths.map((_, index) => [index])
-  const kept = all.filter((pieces) => pieces.some((piece) => store.learns(piece)))
+  const { starts, pieces } = options.packing ? packFlat(lengths, options.sequenceLength) : oneEach(lengths.length)
+  const all = starts.length - 1
+  const kept = new Int32Array(all)
+  let length = 0
+  for (let row = 0; row < all; row++) {
+    let at = starts[row]!
+    while (at < starts[row + 1]! && !store.learns(pieces[at]!)) at++
+    if (at < starts[row + 1]!) kept[length++] = row
+  }
   return {
-    without: all.length - kept.length,
+    without: all - length,
     rows: {
-      length: kept.length,
+      length,
       row(index) {
-        const pieces = kept[index]
-        if (pieces === undefined) throw new RangeError(`there is no row ${index}; there are ${kept.length}`)
-        return store.row(pieces)
+        if (!(index >= 0 && index < length)) throw new RangeError(`there is no row ${index}; there are ${length}`)
+        const row = kept[index]!
+        return store.row(pieces.subarray(starts[row], starts[row + 1]))
       },
     },
   }
+}
+
+function oneEach(count: number): FlatRows {
+  const starts = Int32Array.from({ length: count + 1 }, (_, piece) => piece)
+  return { starts, pieces: starts.subarray(0, count) }
 }
 
 /** Counts, and the SHA-256 over every row's weights if it has any, length, documents, ids and labels as little-endian 32-bit numbers. */

@@ -1,4 +1,5 @@
 import { ignoreLabel, type PackedRow } from '@qt/core'
+import { grown } from './grown.js'
 import { MemoryPieces } from './memory-pieces.js'
 
 /** Where the numbers of pieces lie: in memory, or in a file. */
@@ -18,11 +19,12 @@ export interface CutOptions {
   readonly weight?: number
 }
 
-/** Documents as pieces of ids and shifted labels. */
+/** Documents as pieces of ids and shifted labels. Of each piece 13 bytes are in memory, wherever its numbers lie. */
 export class TokenStore {
-  private readonly places: number[] = []
-  private readonly sizes: number[] = []
-  private readonly trainable: number[] = []
+  private count = 0
+  private places = new Float64Array(1024)
+  private sizes = new Int32Array(1024)
+  private trained = new Uint8Array(1024)
   /** Only of pieces whose weight is not 1. */
   private readonly weights = new Map<number, number>()
 
@@ -47,21 +49,25 @@ export class TokenStore {
         if (label !== ignoreLabel) trainable++
       }
       predicted = Math.min(from + length, ids.length - 1)
-      if (weight !== 1) this.weights.set(this.places.length, weight)
-      this.places.push(this.pieces.write(piece.ids, piece.labels))
-      this.sizes.push(length)
-      this.trainable.push(trainable)
+      const number = this.count++
+      if (weight !== 1) this.weights.set(number, weight)
+      this.places = grown(this.places, this.count)
+      this.sizes = grown(this.sizes, this.count)
+      this.trained = grown(this.trained, this.count)
+      this.places[number] = this.pieces.write(piece.ids, piece.labels)
+      this.sizes[number] = length
+      this.trained[number] = trainable > 0 ? 1 : 0
     }
   }
 
   /** Lengths of the pieces, in order. */
-  lengths(): readonly number[] {
-    return this.sizes
+  lengths(): Int32Array {
+    return this.sizes.subarray(0, this.count)
   }
 
   /** Whether any token of a piece carries loss. */
   learns(piece: number): boolean {
-    return this.trainable[piece]! > 0
+    return this.trained[piece] === 1
   }
 
   /** Pieces side by side as one row. */

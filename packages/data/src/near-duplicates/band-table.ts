@@ -1,3 +1,5 @@
+import { grown } from '../grown.js'
+
 /**
  * The numbers 0, 1, 2 … by 32-bit key, in typed arrays: open addressing, and chains of what shares a key. 4 bytes a number and 8 a slot, of
  * which at most half are used. A slot's key and its last number lie together: one access of memory that is not in the cache finds both.
@@ -27,11 +29,7 @@ export class BandTable {
 
   /** Adds the next number. */
   add(key: number): void {
-    if (this.count === this.before.length) {
-      const larger = new Int32Array(2 * this.count)
-      larger.set(this.before)
-      this.before = larger
-    }
+    this.before = grown(this.before, this.count + 1)
     if (4 * this.used >= this.slots.length) this.rehash()
     const slot = this.slot(key)
     const last = this.slots[slot + 1]!

@@ -1,3 +1,4 @@
+import { grown } from '../grown.js'
 import { type NearDuplicateOptions, NearDuplicates } from './near-duplicates.js'
 
 /** Numbers of which some belong together. */
@@ -6,11 +7,7 @@ export class Groups {
   length = 0
 
   add(): number {
-    if (this.length === this.parents.length) {
-      const larger = new Int32Array(2 * this.length)
-      larger.set(this.parents)
-      this.parents = larger
-    }
+    this.parents = grown(this.parents, this.length + 1)
     this.parents[this.length] = this.length
     return this.length++
   }

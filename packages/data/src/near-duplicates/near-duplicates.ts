@@ -1,4 +1,5 @@
 import { usageError } from '@qt/core'
+import { grown } from '../grown.js'
 import { BandTable } from './band-table.js'
 import { type Bands, chooseBands } from './bands.js'
 import { MinHasher } from './min-hash.js'
@@ -139,21 +140,11 @@ export class NearDuplicates {
   private keep(hashes: Uint32Array, number: number): void {
     const from = this.kept === 0 ? 0 : this.ends[this.kept - 1]!
     const to = from + hashes.length
-    if (to > this.sets.length) {
-      const larger = new Uint32Array(Math.max(to, Math.ceil(1.5 * this.sets.length)))
-      larger.set(this.sets.subarray(0, from))
-      this.sets = larger
-    }
+    this.sets = grown(this.sets, to)
     this.sets.set(hashes, from)
-    if (this.kept === this.ends.length) {
-      const [ends, numbers, seen] = [this.ends, this.numbers, this.seen]
-      this.ends = new Float64Array(2 * ends.length)
-      this.numbers = new Int32Array(2 * ends.length)
-      this.seen = new Int32Array(2 * ends.length)
-      this.ends.set(ends)
-      this.numbers.set(numbers)
-      this.seen.set(seen)
-    }
+    this.ends = grown(this.ends, this.kept + 1)
+    this.numbers = grown(this.numbers, this.kept + 1)
+    this.seen = grown(this.seen, this.kept + 1)
     this.ends[this.kept] = to
     this.numbers[this.kept] = number
     for (let band = 0; band < this.tables.length; band++) this.tables[band]!.add(this.keys[band]!)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
 import type { PackedRow } from '@qt/core'
+import { grown } from '../grown.js'
 import { bytesOf, headerBytes, indexNumbers, printHeader, type ShardHeader } from './shard-layout.js'
 
 const bufferBytes = 4 << 20
@@ -12,7 +13,8 @@ export class ShardWriter {
   private readonly buffer = Buffer.allocUnsafe(bufferBytes)
   private waiting = 0
   private at = headerBytes
-  private readonly index: number[] = []
+  private index = new Int32Array(4096)
+  private rows = 0
   private numbers = 0
   private tokens = 0
 
@@ -25,7 +27,9 @@ export class ShardWriter {
   }
 
   add({ documents, ids, labels, weights }: PackedRow): void {
-    this.index.push(this.numbers, ids.length, documents.length - 1, weights ? 1 : 0)
+    this.index = grown(this.index, (this.rows + 1) * indexNumbers)
+    this.index.set([this.numbers, ids.length, documents.length - 1, weights ? 1 : 0], this.rows * indexNumbers)
+    this.rows++
     for (const part of weights ? [documents, ids, labels, weights] : [documents, ids, labels]) {
       this.write(bytesOf(part))
       this.numbers += part.length
@@ -34,11 +38,10 @@ export class ShardWriter {
   }
 
   end(): ShardHeader {
-    for (let from = 0; from < this.index.length; from += bufferBytes / 4)
-      this.write(bytesOf(Int32Array.from(this.index.slice(from, from + bufferBytes / 4))))
+    this.write(bytesOf(this.index.subarray(0, this.rows * indexNumbers)))
     this.flush()
     const header = {
-      rows: this.index.length / indexNumbers,
+      rows: this.rows,
       tokens: this.tokens,
       numbers: this.numbers,
       hash: this.hash.digest('hex'),
