@@ -7,10 +7,6 @@ typedef unsigned long long u64;
 typedef int i32;
 
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
-#define IMPORT(name) extern "C" __attribute__((import_module("js"), import_name(#name)))
-
-/** The id of a word that is a token whatever the merges say, or -1. */
-IMPORT(whole) i32 whole(const u8 *word, u32 length);
 
 namespace {
 
@@ -38,6 +34,14 @@ struct Long {
   u32 ids[15];
 };
 
+/** A token by its bytes, which lie at `name`; of no length: none. */
+struct Whole {
+  const u8 *name;
+  u32 length;
+  u32 tag;
+  u32 id;
+};
+
 /** As byte-encoder.ts writes it. */
 struct Settings {
   const u8 *classes;
@@ -54,14 +58,19 @@ struct Settings {
   u32 digits;
   u32 word;
   u32 contractions;
-  u32 asksWhole;
+  /** Words that are tokens whatever the merges say; null: the merges say. */
+  Whole *wholes;
+  u32 wholeMask;
+  /** A bit for each hash of a pair that merges: most pairs do not, and are not looked for. */
+  u8 *mergeable;
+  u32 mergeableMask;
   /** Answers: ids written, and where a word ends that is left to the caller, 0 if none. */
   u32 count;
   u32 leftEnd;
 };
 
 // What byte-encoder.ts reckons with.
-static_assert(sizeof(Settings) == 16 * 4 && sizeof(Pair) == 16 && sizeof(Short) == 32 && sizeof(Long) == 128);
+static_assert(sizeof(Settings) == 19 * 4 && sizeof(Pair) == 16 && sizeof(Whole) == 16 && sizeof(Short) == 32 && sizeof(Long) == 128);
 
 u64 load64(const u8 *from) {
   u64 value;
@@ -180,9 +189,12 @@ u32 llama3End(const Settings &s, u32 i, u32 to, bool last) {
   return end < to && before > i ? before : end;
 }
 
-u32 slotOf(const Settings &s, u32 left, u32 right) {
-  u32 hash = left * 0x9e3779b1u ^ right * 0x85ebca6bu;
-  hash ^= hash >> 15;
+u32 hashOf(u32 left, u32 right) {
+  const u32 hash = left * 0x9e3779b1u ^ right * 0x85ebca6bu;
+  return hash ^ hash >> 15;
+}
+
+u32 slotOf(const Settings &s, u32 hash, u32 left, u32 right) {
   u32 slot = hash & s.pairMask;
   while (s.pairs[slot].rank != noPair && (s.pairs[slot].left != left || s.pairs[slot].right != right)) slot = (slot + 1) & s.pairMask;
   return slot;
@@ -197,7 +209,10 @@ u32 merge(const Settings &s, const u8 *word, u32 length, u32 *out) {
     if (id >= 0) symbols[n++] = id;
   }
   const auto look = [&](u32 i) {
-    const Pair &pair = s.pairs[slotOf(s, symbols[i], symbols[i + 1])];
+    const u32 hash = hashOf(symbols[i], symbols[i + 1]), bit = hash & s.mergeableMask;
+    ranks[i] = noPair;
+    if ((s.mergeable[bit >> 3] >> (bit & 7) & 1) == 0) return;
+    const Pair &pair = s.pairs[slotOf(s, hash, symbols[i], symbols[i + 1])];
     ranks[i] = pair.rank;
     results[i] = pair.result;
   };
@@ -225,17 +240,6 @@ u32 merge(const Settings &s, const u8 *word, u32 length, u32 *out) {
   return n;
 }
 
-u32 unknown(const Settings &s, const u8 *word, u32 length, u32 *out) {
-  if (s.asksWhole) {
-    const i32 id = whole(word, length);
-    if (id >= 0) {
-      out[0] = id;
-      return 1;
-    }
-  }
-  return merge(s, word, length, out);
-}
-
 u64 hashOf(u64 low, u64 high) {
   const u64 hash = (low ^ high * 0x9e3779b97f4a7c15ull) * 0xc2b2ae3d27d4eb4full;
   return (hash ^ hash >> 29) * 0x9e3779b97f4a7c15ull;
@@ -250,6 +254,46 @@ bool same(const u8 *a, const u8 *b, u32 length) {
   return true;
 }
 
+/** Of a word of up to 16 bytes, padded with zeros. */
+u64 shortHash(u64 low, u64 high, u32 length) { return hashOf(low, high ^ (u64)length << 59); }
+
+u64 longHash(const u8 *word, u32 length) {
+  u64 hash = length;
+  for (u32 i = 0; i + 8 <= length; i += 8) hash = hashOf(load64(word + i), hash);
+  return hashOf(load64(word + length - 8), hash);
+}
+
+/** The first 16 bytes of a word, zeros after its end. */
+void padded(const u8 *word, u32 length, u64 &low, u64 &high) {
+  low = load64(word), high = 0;
+  if (length < 8) low &= (1ull << 8 * length) - 1;
+  else if (length > 8) {
+    high = load64(word + 8);
+    if (length < 16) high &= (1ull << 8 * (length - 8)) - 1;
+  }
+}
+
+/** The place of a word among the tokens, or a free one. */
+Whole &wholeOf(const Settings &s, const u8 *word, u32 length, u64 hash) {
+  u32 slot = (u32)hash & s.wholeMask;
+  const u32 tag = (u32)(hash >> 32);
+  for (;; slot = (slot + 1) & s.wholeMask) {
+    Whole &at = s.wholes[slot];
+    if (at.length == 0 || (at.length == length && at.tag == tag && same(at.name, word, length))) return at;
+  }
+}
+
+u32 unknown(const Settings &s, const u8 *word, u32 length, u64 hash, u32 *out) {
+  if (s.wholes) {
+    const Whole &found = wholeOf(s, word, length, hash);
+    if (found.length > 0) {
+      out[0] = found.id;
+      return 1;
+    }
+  }
+  return merge(s, word, length, out);
+}
+
 /** Each place has two words, of which the one kept longer ago makes room. */
 u32 keptLonger(const Settings &s, const u8 *word, u32 length, u64 hash, u32 *out) {
   Long *place = s.longs + 2 * (hash >> s.longShift);
@@ -259,7 +303,7 @@ u32 keptLonger(const Settings &s, const u8 *word, u32 length, u64 hash, u32 *out
     for (u32 i = 0; i < count; i++) out[i] = at->ids[i];
     return count;
   }
-  const u32 count = unknown(s, word, length, out);
+  const u32 count = unknown(s, word, length, hash, out);
   if (count <= 15) {
     place[1] = place[0];
     for (u32 i = 0; i < length; i++) place->bytes[i] = word[i];
@@ -271,13 +315,9 @@ u32 keptLonger(const Settings &s, const u8 *word, u32 length, u64 hash, u32 *out
 
 /** The same for words of up to 16 bytes; those of more than three ids are looked up once more. */
 u32 shortWord(const Settings &s, const u8 *word, u32 length, u32 *out) {
-  u64 low = load64(word), high = 0;
-  if (length < 8) low &= (1ull << 8 * length) - 1;
-  else if (length > 8) {
-    high = load64(word + 8);
-    if (length < 16) high &= (1ull << 8 * (length - 8)) - 1;
-  }
-  const u64 hash = hashOf(low, high ^ (u64)length << 59);
+  u64 low, high;
+  padded(word, length, low, high);
+  const u64 hash = shortHash(low, high, length);
   Short *place = s.shorts + 2 * (hash >> s.shortShift);
   for (Short *at = place; at < place + 2; at++) {
     if (at->low == low && at->high == high && (at->sizes & 0xff) == length) {
@@ -296,9 +336,7 @@ u32 shortWord(const Settings &s, const u8 *word, u32 length, u32 *out) {
 }
 
 u32 longWord(const Settings &s, const u8 *word, u32 length, u32 *out) {
-  u64 hash = length;
-  for (u32 i = 0; i + 8 <= length; i += 8) hash = hashOf(load64(word + i), hash);
-  return keptLonger(s, word, length, hashOf(load64(word + length - 8), hash), out);
+  return keptLonger(s, word, length, longHash(word, length), out);
 }
 
 } // namespace
@@ -307,8 +345,22 @@ u32 longWord(const Settings &s, const u8 *word, u32 length, u32 *out) {
 EXPORT(merges) void merges(const Settings *s, const u32 *list, u32 count) {
   for (u32 i = 0; i <= s->pairMask; i++) s->pairs[i].rank = noPair;
   for (u32 i = 0; i < count; i++) {
-    const u32 left = list[3 * i], right = list[3 * i + 1];
-    s->pairs[slotOf(*s, left, right)] = {left, right, i, list[3 * i + 2]};
+    const u32 left = list[3 * i], right = list[3 * i + 1], hash = hashOf(left, right), bit = hash & s->mergeableMask;
+    s->pairs[slotOf(*s, hash, left, right)] = {left, right, i, list[3 * i + 2]};
+    s->mergeable[bit >> 3] |= 1 << (bit & 7);
+  }
+}
+
+/** Puts tokens into their table: bytes one after another, of each token its id and where it ends. */
+EXPORT(wholes) void wholes(const Settings *s, const u8 *names, const u32 *list, u32 count) {
+  for (u32 i = 0, from = 0; i < count; i++) {
+    const u32 id = list[2 * i], length = list[2 * i + 1] - from;
+    const u8 *name = names + from;
+    u64 low, high;
+    padded(name, length, low, high);
+    const u64 hash = length <= 16 ? shortHash(low, high, length) : longHash(name, length);
+    wholeOf(*s, name, length, hash) = {name, length, (u32)(hash >> 32), id};
+    from += length;
   }
 }
 

@@ -52,7 +52,7 @@ const encode =
     const code = `import sys, time, json, quicktok
 text = open(sys.argv[1], encoding='utf8', newline='').read()
 t = quicktok.get_encoding('${encoding}')
-t.encode(text[:10000])
+t.encode(text[:100000])
 s = time.time(); ids = t.encode(text); d = time.time() - s
 ${checksum}print(json.dumps({'speed': len(text.encode()) / d / 1e6, 'tokens': len(ids), 'checksum': sum}))`
     return {

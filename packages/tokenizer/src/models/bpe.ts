@@ -29,9 +29,10 @@ export interface BpeOptions {
 /** Pairs of ids below this, bytes among them, are looked up without hashing. */
 const smallId = 512
 
-/** The merges as a table; a pair that occurs twice keeps its later rank, as in Hugging Face's tokenizers. */
-function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges {
+/** The merges as a table and as a list of left, right and result; a pair that occurs twice keeps its later rank, as in Hugging Face's tokenizers. */
+function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOptions): Merges & { readonly pairs: Int32Array } {
   const { ids } = vocabulary
+  const pairs = new Int32Array(merges.length * 3)
   const table = new PairTable(merges.length)
   const results = new Int32Array(merges.length)
   const ranks = new Int32Array(merges.length)
@@ -48,19 +49,15 @@ function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOpt
     }
     if (a < smallId && b < smallId) small[a * smallId + b] = i
     else table.set(a, b, i)
+    pairs[3 * i] = a
+    pairs[3 * i + 1] = b
+    pairs[3 * i + 2] = merged
     results[i] = merged
     ranks[i] = i
   }
   const find = (left: number, right: number): number =>
     left < smallId && right < smallId ? small[left * smallId + right]! : table.get(left, right)
-  return { find, ranks, results }
-}
-
-/** Left, right and result of each merge. */
-function pairList({ vocabulary: { ids }, merges }: BpeOptions, { results }: Merges): Int32Array {
-  const pairs = new Int32Array(merges.length * 3)
-  for (const [i, [left, right]] of merges.entries()) pairs.set([ids.get(left)!, ids.get(right)!, results[i]!], 3 * i)
-  return pairs
+  return { find, ranks, results, pairs }
 }
 
 /** Byte-pair encoding over bytes (GPT-2 and its heirs) or characters (Gemma, Llama 2 as tokenizer.json). */
@@ -70,7 +67,7 @@ export function bpe(options: BpeOptions): Model {
   const merges = mergeTable(options)
   const byteIds = Int32Array.from(byteCharacters, (char) => ids.get(char) ?? options.unknown ?? -1)
   const symbolsOf = byteLevel ? byteSymbols(byteIds) : characterSymbols(options)
-  const partsOf = partCounts(vocabulary.tokens.length, options, merges)
+  const partsOf = partCounts(vocabulary.tokens.length, merges.pairs)
   let scratch = new Int32Array(256)
 
   function wholeWord(text: string, from: number, to: number): number | undefined {
@@ -104,9 +101,9 @@ export function bpe(options: BpeOptions): Model {
     ...(byteLevel
       ? {
           byteMerges: {
-            pairs: () => pairList(options, merges),
+            pairs: merges.pairs,
             byteIds,
-            whole: ignoreMerges ? (name: string) => ids.get(name) : undefined,
+            whole: ignoreMerges ? ids : undefined,
           },
         }
       : {}),
@@ -143,12 +140,12 @@ interface Place {
 type SymbolsOf = (text: string, from: number, to: number, out: Int32Array, places?: Place[]) => number
 
 /** Of how many symbols each token is merged, reckoned when first asked for. */
-function partCounts(size: number, { vocabulary: { ids }, merges }: BpeOptions, { results }: Merges): () => Int32Array {
+function partCounts(size: number, pairs: Int32Array): () => Int32Array {
   let counts: Int32Array | undefined
   return () => {
     if (counts) return counts
     counts = new Int32Array(size).fill(1)
-    for (const [i, [left, right]] of merges.entries()) counts[results[i]!] = counts[ids.get(left)!]! + counts[ids.get(right)!]!
+    for (let i = 0; i < pairs.length; i += 3) counts[pairs[i + 2]!] = counts[pairs[i]!]! + counts[pairs[i + 1]!]!
     return counts
   }
 }

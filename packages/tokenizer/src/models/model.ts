@@ -10,12 +10,12 @@ export interface Model {
 
 /** What byte-pair encoding over bytes consists of, for an encoder that reads tables. */
 export interface ByteMerges {
-  /** Left, right and what they become, three numbers a merge in order of rank; made when asked for. */
-  readonly pairs: () => Int32Array
+  /** Left, right and what they become, three numbers a merge in order of rank. */
+  readonly pairs: Int32Array
   /** The token of each byte, or -1. */
   readonly byteIds: Int32Array
-  /** The token that a word, written as GPT-2 does, is whatever the merges say. */
-  readonly whole: ((name: string) => number | undefined) | undefined
+  /** The tokens that words, written as GPT-2 does, are whatever the merges say. */
+  readonly whole: ReadonlyMap<string, number> | undefined
 }
 
 /** A token and its `text[start, end)`. */

@@ -104,6 +104,32 @@ describe('the encoder in WebAssembly', () => {
     }
   })
 
+  it('knows the words that are tokens though no merge makes them, of any length', () => {
+    const scan = handWritten.get(gpt2Pattern)!
+    const lengths = [1, 2, 7, 8, 9, 15, 16, 17, 32, 63, 64, 65, 90]
+    const words = [
+      ...lengths.map((length) => 'qzxv'.repeat(30).slice(0, length)),
+      'яжя',
+      'яжяжяжяжяжя',
+      ' zqzq',
+      ' zqzqzqzqzqzqzqzqzqzq',
+    ]
+    const names = words.map((word) => Array.from(new TextEncoder().encode(word), (byte) => byteCharacters[byte]!).join(''))
+    const known = Object.keys(trained.model.vocab)
+    const vocabulary = vocabularyOf([...known, ...names.filter((name) => !known.includes(name))], 'vocab')
+    for (const ignoreMerges of [true, false]) {
+      const model = bpe({ ...options, vocabulary, ignoreMerges })
+      const encode = encoderOf(scan, model)
+      for (const [index, word] of words.entries()) {
+        const ids = encode(word)
+        expect(ids).toEqual(oneByOne(scan, model, word))
+        expect(ids[0] === vocabulary.ids.get(names[index]!)).toBe(ignoreMerges || word.length === 1)
+        // Nearly the same, and no token.
+        for (const other of [`${word}z`, word.slice(0, -1)]) expect(encode(other)).toEqual(oneByOne(scan, model, other))
+      }
+    }
+  })
+
   it('leaves out bytes that the vocabulary lacks, as the other does', () => {
     const scan = handWritten.get(gpt2Pattern)!
     const model = bpe({ ...options, vocabulary: vocabularyOf(byteCharacters.slice(0, 120), 'vocab'), merges: [] })

@@ -1,4 +1,4 @@
-import { byteCharacters } from '../bytes.js'
+import { bytesOfToken } from '../bytes.js'
 import type { Ids } from '../ids.js'
 import type { ByteMerges, Model } from '../models/model.js'
 import type { WordRules } from '../scan.js'
@@ -13,6 +13,7 @@ interface Exports {
   readonly memory: WebAssembly.Memory
   readonly heap: number
   merges(settings: number, list: number, count: number): void
+  wholes(settings: number, names: number, list: number, count: number): void
   encode(settings: number, from: number, to: number, last: number): number
 }
 
@@ -23,14 +24,18 @@ const usualRoom = 1 << 16
 const mostRoom = 1 << 20
 /** Of UTF-8 for one unit of UTF-16. */
 const mostBytes = 3
+/** Bytes of the longest word that the binary takes. */
+const mostLetters = 64
 /** What the binary may read past the end of a text and write past the last id. */
 const slack = 16
 const shortBits = 16
 const longBits = 14
 const shortBytes = 32
 const longBytes = 128
+/** More than ten for each merge of the largest vocabularies: few pairs that do not merge are looked for. */
+const mergeableBits = 1 << 22
 /** Fields of `Settings`, of which the last two are answers. */
-const settingFields = 16
+const settingFields = 19
 const answersAt = settingFields - 2
 
 let compiled: WebAssembly.Module | undefined | null
@@ -48,13 +53,14 @@ function compile(): WebAssembly.Module | undefined {
 }
 
 function exportsOf(exports: WebAssembly.Exports): Exports | undefined {
-  const { memory, __heap_base: heap, merges, encode } = exports
+  const { memory, __heap_base: heap, merges, wholes, encode } = exports
   if (!(memory instanceof WebAssembly.Memory) || !(heap instanceof WebAssembly.Global)) return undefined
-  if (typeof merges !== 'function' || typeof encode !== 'function') return undefined
+  if (typeof merges !== 'function' || typeof wholes !== 'function' || typeof encode !== 'function') return undefined
   return {
     memory,
     heap: Number(heap.value),
     merges: (settings, list, count) => void merges(settings, list, count),
+    wholes: (settings, names, list, count) => void wholes(settings, names, list, count),
     encode: (settings, from, to, last) => Number(encode(settings, from, to, last)),
   }
 }
@@ -72,15 +78,10 @@ export function byteEncoder(model: Model, merges: ByteMerges, rules: WordRules):
   }
 }
 
-function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerges, rules: WordRules): EncodeWords | undefined {
+function withTables(model: Model, { pairs, byteIds, whole }: ByteMerges, rules: WordRules): EncodeWords | undefined {
   const module = compile()
   if (module === undefined) return undefined
-  const ask = (at: number, length: number): number => {
-    let name = ''
-    for (let i = at; i < at + length; i++) name += byteCharacters[bytes[i]!]
-    return whole?.(name) ?? -1
-  }
-  const exports = exportsOf(new WebAssembly.Instance(module, { js: { whole: ask } }).exports)
+  const exports = exportsOf(new WebAssembly.Instance(module).exports)
   if (exports === undefined) return undefined
   const { memory } = exports
   let bytes = new Uint8Array(memory.buffer)
@@ -99,38 +100,46 @@ function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerg
     return at
   }
 
-  const pairs = listPairs()
   const count = pairs.length / 3
-  let slots = 64
-  while (slots < count * 2) slots *= 2
+  const slots = slotsFor(count)
   const settings = allocate(settingFields * 4)
   const classes = put(characterClasses())
   const ids = put(byteIds)
   const table = allocate(slots * 16)
   const shorts = allocate((2 * shortBytes) << shortBits)
   const longs = allocate((2 * longBytes) << longBits)
+  const mergeable = allocate(mergeableBits / 8)
+  const names = whole && byteNames(whole)
+  const places = names ? slotsFor(names.count) : 0
+  const wholes = allocate(places * 16)
+  const nameBytes = names ? put(names.bytes) : 0
   // The text lies last, so that it can grow; the list of merges is there only until it has been read.
   const textAt = aligned(top)
-  const places = { ids: 0, room: 0 }
+  const room = { ids: 0, bytes: 0 }
   const field = (index: number, value: number) => new DataView(memory.buffer).setUint32(settings + 4 * index, value, true)
   const digits = rules.kind === 'gpt2' ? 0 : rules.digits
   const word = rules.kind === 'llama3' && rules.marks ? letter | mark : letter
   const contractions = rules.kind === 'llama3' && rules.contractions ? 1 : 0
   const fields = [classes, ids, table, slots - 1, shorts, 64 - shortBits, longs, 64 - longBits, 0, 0, digits, word, contractions]
-  for (const [index, value] of [...fields, whole ? 1 : 0].entries()) field(index, value)
+  const tables = [names ? wholes : 0, Math.max(0, places - 1), mergeable, mergeableBits - 1]
+  for (const [index, value] of [...fields, ...tables].entries()) field(index, value)
   const list = put(pairs)
   exports.merges(settings, list, count)
+  if (names) {
+    top = textAt
+    exports.wholes(settings, nameBytes, put(names.ends), names.count)
+  }
   /** Keeps the bytes of the text; false, and nothing has changed, where there is no more memory. */
-  function makeRoom(room: number): boolean {
-    const ids = aligned(textAt + room + slack)
+  function makeRoom(bytes: number): boolean {
+    const ids = aligned(textAt + bytes + slack)
     top = textAt
     try {
-      allocate(ids + (room + slack) * 4 - textAt)
+      allocate(ids + (bytes + slack) * 4 - textAt)
     } catch {
       return false
     }
-    places.ids = ids
-    places.room = room
+    room.ids = ids
+    room.bytes = bytes
     field(8, textAt)
     field(9, ids)
     return true
@@ -143,13 +152,13 @@ function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerg
     /** Units of the text that were written, and bytes of them that are not encoded yet. */
     let written = 0
     let held = 0
-    if (places.room > usualRoom) makeRoom(usualRoom)
+    if (room.bytes > usualRoom) makeRoom(usualRoom)
     while (written < text.length) {
       // A word that fills the room: each time twice as much, so that the whole stays linear.
-      if (held * 2 > places.room && (places.room * 2 > mostRoom || !makeRoom(places.room * 2)))
+      if (held * 2 > room.bytes && (room.bytes * 2 > mostRoom || !makeRoom(room.bytes * 2)))
         return written - text8.decode(bytes.subarray(textAt, textAt + held)).length
-      const units = Math.floor((places.room - held) / mostBytes)
-      const target = bytes.subarray(textAt + held, textAt + places.room)
+      const units = Math.floor((room.bytes - held) / mostBytes)
+      const target = bytes.subarray(textAt + held, textAt + room.bytes)
       // What does not end with a whole character is written up to the last whole one.
       const end = Math.min(text.length, written + units)
       const whole = end < text.length && isHigh(text.charCodeAt(end - 1)) ? end - 1 : end
@@ -161,7 +170,7 @@ function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerg
       for (;;) {
         const stopped = exports.encode(settings, from, to, last ? 1 : 0)
         const answers = new Uint32Array(memory.buffer, settings + answersAt * 4, 2)
-        out.appendAll(new Uint32Array(memory.buffer, places.ids, answers[0]))
+        out.appendAll(new Uint32Array(memory.buffer, room.ids, answers[0]))
         from = stopped
         const leftEnd = answers[1]!
         if (leftEnd === 0) break
@@ -176,6 +185,30 @@ function withTables(model: Model, { pairs: listPairs, byteIds, whole }: ByteMerg
   }
 }
 
+/** A power of two of which at most half is used. */
+const slotsFor = (count: number): number => 2 ** Math.max(6, Math.ceil(Math.log2(count * 2)))
+
 const aligned = (place: number): number => Math.ceil(place / 64) * 64
 
 const isHigh = (unit: number): boolean => unit >= 0xd800 && unit <= 0xdbff
+
+/** The bytes of tokens one after another, and of each its id and where it ends; longer ones are no words of the binary. */
+function byteNames(ids: ReadonlyMap<string, number>): { bytes: Uint8Array; ends: Int32Array; count: number } {
+  let bytes = new Uint8Array(ids.size * 8)
+  const ends = new Int32Array(2 * ids.size)
+  let [count, end] = [0, 0]
+  for (const [name, id] of ids) {
+    const own = name.length <= mostLetters ? bytesOfToken(name) : undefined
+    if (own === undefined || own.length === 0) continue
+    if (end + own.length + slack > bytes.length) {
+      const larger = new Uint8Array(2 * (end + own.length + slack))
+      larger.set(bytes)
+      bytes = larger
+    }
+    bytes.set(own, end)
+    end += own.length
+    ends[2 * count] = id
+    ends[2 * count++ + 1] = end
+  }
+  return { bytes: bytes.subarray(0, end + slack), ends: ends.subarray(0, 2 * count), count }
+}
