@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { QtError } from '@qt/core'
 import { describe, expect, it } from 'vitest'
 import { expected, readFixture } from '../test/fixtures.js'
@@ -59,6 +61,68 @@ describe('byte-level vocabularies', () => {
       metadataOf(converted('gpt2', { 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': pre })),
     )
     for (const input of expected.inputs) expect(tokenizer.decode(tokenizer.encode(input))).toBe(input)
+  })
+})
+
+describe('vocabularies of raw UTF-8', () => {
+  const fixture = (name: string): unknown =>
+    JSON.parse(readFileSync(new URL(`../test/fixtures/ggml-pre/${name}.json`, import.meta.url), 'utf8'))
+  const names = ['gemma4', 'granite-embed-multi-311m', 'sarvam-moe', 'whitespace']
+  const gemma = (pre: string, more: Values = {}) =>
+    Tokenizer.fromGguf(
+      metadataOf(
+        converted('gemma', {
+          'tokenizer.ggml.model': 'gpt2',
+          'tokenizer.ggml.pre': pre,
+          'tokenizer.ggml.bos_token_id': 1,
+          ...more,
+        }),
+      ),
+    )
+
+  it.each(names)('gives the ids of llama.cpp under the name %s', (pre) => {
+    const [texts, raw] = [fixture('texts'), fixture('raw')]
+    const known = isObject(raw) ? raw[pre] : undefined
+    if (!Array.isArray(texts) || !isObject(known) || typeof known.ids !== 'string')
+      throw new Error('the fixtures of ggml-pre are not what they were')
+    const { bos, ids } = known
+    const tokenizer = gemma(pre)
+    const inputs = texts.filter((text: string) => Array.from(text).length < 300)
+    expect(ids).toHaveLength(inputs.length * 8)
+    const differ = inputs.filter((text: string, i: number) => {
+      const hash = createHash('sha256')
+        .update(JSON.stringify([...tokenizer.encode(text)]))
+        .digest('hex')
+      const wanted = ids.slice(i * 8, i * 8 + 8)
+      return wanted !== '--------' && !hash.startsWith(wanted)
+    })
+    expect(differ).toEqual([])
+    expect(tokenizer.encode('x', { special: true })[0] === 1).toBe(bos)
+  })
+
+  it('give their texts back', () => {
+    const tokenizer = gemma('gemma4')
+    // ▁ is how a space is written.
+    for (const input of expected.inputs.filter((text) => !text.includes('▁')))
+      expect(tokenizer.decode(tokenizer.encode(input))).toBe(input)
+  })
+
+  it('take a run of line ends for the token that it is, where the model was trained so', () => {
+    const values = converted('gemma', { 'tokenizer.ggml.model': 'gemma4' })
+    const [names, kinds] = [values['tokenizer.ggml.tokens'], values['tokenizer.ggml.token_type']]
+    if (!Array.isArray(names) || !Array.isArray(kinds)) throw new Error('no tokens')
+    const [tokens, types] = [
+      [...names, '\n\n'],
+      [...kinds, 1],
+    ]
+    const more = { 'tokenizer.ggml.tokens': tokens, 'tokenizer.ggml.token_type': types }
+    const last = tokens.length - 1
+    const encode = (tokenizer: ReturnType<typeof gemma>, text: string) => [...tokenizer.encode(text)]
+    const known = Tokenizer.fromGguf(metadataOf({ ...values, ...more }))
+    expect(encode(known, 'a\n\nb')[1]).toBe(last)
+    expect(encode(known, 'a\n\n\nb')).not.toContain(last)
+    expect(encode(gemma('sarvam-moe', more), 'a\n\nb')).not.toContain(last)
+    expect(known.encodeWithOffsets('a\n\nb').offsets.slice(2, 4)).toEqual(Uint32Array.of(1, 3))
   })
 })
 

@@ -12,6 +12,7 @@ import { wordPiece } from './models/word-piece.js'
 import { ggmlBertNormalizer, ggmlMarks } from './normalize.js'
 import { frameOf } from './post-process.js'
 import { bertSteps } from './pre-tokenize.js'
+import { rawKindOf, rawParts } from './raw-bpe.js'
 import type { TextTokenizer } from './text-tokenizer.js'
 import { type Vocabulary, vocabularyOf } from './vocabulary.js'
 import { wordBoundaries } from './word-boundaries.js'
@@ -82,10 +83,13 @@ function addedTokens({ tokens }: Vocabulary, tokenTypes: readonly number[], name
   return added
 }
 
-function byteLevelParts({ metadata, vocabulary, id, flag }: Common): KindParts {
+function mergedParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   const lines = metadataStrings(metadata, key('merges'))
   if (lines === undefined) throw invalid(key('merges'), `The file has no list of merges under ${key('merges')}.`)
-  const pre = ggmlPreTokenizer(metadataString(metadata, key('pre')) ?? 'default')
+  // That kind has one pre-tokenizer, whatever the file says.
+  const name =
+    metadataString(metadata, key('model')) === 'gemma4' ? 'gemma4' : (metadataString(metadata, key('pre')) ?? 'default')
+  const pre = rawKindOf(name) ?? ggmlPreTokenizer(name)
   const merges = lines.map((line, i) => {
     const gap = line.indexOf(' ', 1)
     if (gap < 0)
@@ -94,11 +98,18 @@ function byteLevelParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   })
   const bosId = id('bos_token_id')
   const eosId = id('eos_token_id')
+  const common = { vocabulary, merges, field: key('merges') }
+  const parts =
+    'scan' in pre
+      ? {
+          normalize: undefined,
+          steps: [{ scan: pre.scan }],
+          model: cached(bpe({ ...common, byteLevel: true, ignoreMerges: pre.ignoreMerges })),
+          detokenizer: byteLevelDetokenizer,
+        }
+      : rawParts(pre, bpe({ ...common, byteLevel: false, byteFallback: true }), vocabulary.ids)
   return {
-    normalize: undefined,
-    steps: [{ scan: pre.scan }],
-    model: cached(bpe({ vocabulary, merges, field: key('merges'), byteLevel: true, ignoreMerges: pre.ignoreMerges })),
-    detokenizer: byteLevelDetokenizer,
+    ...parts,
     bosId,
     eosId,
     before: flag('add_bos_token', pre.addBos) ? [bosId] : [],
@@ -157,7 +168,9 @@ function wordPieceParts({ vocabulary, id, flag }: Common): KindParts {
 }
 
 const kinds: Readonly<Record<string, (common: Common) => KindParts>> = {
-  gpt2: byteLevelParts,
+  gpt2: mergedParts,
+  gemma4: mergedParts,
+  whitespace: mergedParts,
   llama: sentencePieceParts,
   bert: wordPieceParts,
 }

@@ -20,11 +20,17 @@ interface Expected {
   readonly ids: Readonly<Record<string, string>>
 }
 
-/** Where llama.cpp cannot say what the model's own pattern says: letters with marks, and the wide space as punctuation. */
+/**
+ * Where llama.cpp cannot say what the model's own pattern says: letters with marks, the wide space as punctuation, capitals in words of
+ * Kimi and after an apostrophe of Aya, digits before letters of Aya, and white space before digits that are cut first: there it is a piece by itself.
+ */
 const own: Readonly<Record<string, RegExp>> = {
   ...Object.fromEntries(['gpt-4o', 'llama4', 'kanana2', 'talkie', 'minimax-m2', 'tekken'].map((name) => [name, /\p{M}/u])),
   'deepseek-llm': /\u3000/,
   'deepseek-coder': /\u3000/,
+  afmoe: /\s{2}\p{N}/u,
+  ...Object.fromEntries(['tiny_aya', 'cohere2moe'].map((name) => [name, /\s{2}\p{N}|\p{Nd}[\p{L}\p{Pc}]|\p{M}|'xB/u])),
+  'kimi-k2': /[\p{Ll}\p{Lo}][\p{Lu}\p{Lt}]|\p{M}/u,
 }
 
 const isTexts = (value: unknown): value is string[] => Array.isArray(value)

@@ -1,7 +1,7 @@
 import { unsupported } from './errors.js'
 import { gpt2Pattern, llama3Pattern, patternScan, qwen2Pattern, qwen35Pattern, ufakzekaPattern } from './known-patterns.js'
 import { chain, type Scan } from './scan.js'
-import { digitsScan } from './scanners.js'
+import { digitGroupsScan, digitsScan } from './scanners.js'
 
 /** What `tokenizer.ggml.pre` stands for. */
 export interface PreTokenizerKind {
@@ -14,13 +14,16 @@ const punctuation = '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~]'
 const deepseek3Tail = `${punctuation}[A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`
 const upper = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]'
 const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'
-const casedWords = (suffix: string) =>
-  `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${suffix}|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${suffix}`
+const casedWords = (suffix: string, first = upper, rest = lower) =>
+  `[^\\r\\n\\p{L}\\p{N}]?${first}*${rest}+${suffix}|[^\\r\\n\\p{L}\\p{N}]?${first}+${rest}*${suffix}`
 const tail = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
 const llama3Words = llama3Pattern.replace('|\\s+(?!\\S)|\\s+', '')
 const blankRuns = [512, 256, 128, 64, 32, 16, 8, 4].map((length) => `|\\s{${length}}(?!\\S)`).join('')
 const latinGreekCyrillic =
   '\\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+'
+const han = '\\p{Han}'
+const notHan = (letters: string) => `(?:(?!${han})${letters})`
+const suffixes = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 const bloom = ' ?[^(\\s|.,!?…。，、।۔،)]+'
 
 // The patterns of llama.cpp's llama-vocab.cpp, in the order it applies them.
@@ -35,7 +38,7 @@ const patterns = {
   falcon: ['[\\p{P}$+<=>^~|`]+', gpt2Pattern, '[0-9][0-9][0-9]'],
   'deepseek-coder': ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[一-龥ࠀ-一가-퟿]+', '\\p{N}'],
   deepseek3: ['\\p{N}{1,3}', '[一-龥぀-ゟ゠-ヿ]+', deepseek3Tail],
-  gpt4o: [`${casedWords("(?i:'s|'t|'re|'ve|'m|'ll|'d)?")}|\\p{N}{1,3}|${tail}`],
+  gpt4o: [`${casedWords(suffixes)}|\\p{N}{1,3}|${tail}`],
   tekken: [`${casedWords('')}|\\p{N}|${tail}`],
   'exaone-moe': [
     "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]?|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
@@ -53,7 +56,20 @@ const patterns = {
   minicpm5: ['\\p{N}+', llama3Pattern],
   youtu: ['[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+', qwen35Pattern],
   'deepseek-llm': ['[\\r\\n]', latinGreekCyrillic, '\\s?[!-/:-~！-／：-～‘-‟　-。]+', '\\s+$', '[一-龥ࠀ-一가-퟿]+', '\\p{N}+'],
-} as const satisfies Record<string, readonly string[]>
+  afmoe: [
+    digitGroupsScan(/\p{N}+/gu),
+    '[一-鿿㐀-䶿豈-\ufaff぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-\u0e7f\u0e80-\u0effក-\u17ffက-႟ꩠ-ꩿꧠ-\ua9ff가-\ud7afᄀ-ᇿ]+',
+    deepseek3Tail,
+  ],
+  spark: ['\\p{N}{1,3}', '[一-龥぀-ゟ゠-ヿ]+', deepseek3Tail.replace('+[\\r\\n]*|\\s*[\\r\\n]+', '+|[\\r\\n]'), '\\p{N}'],
+  laguna: ['[^\\n]+|\\n+', qwen2Pattern],
+  chameleon: ['<sentinel:[0-9]+>', 'IMGIMG[A-I]{1,4}Z', '[\\t\\n]|    |  ', '\\p{N}', '[\\p{P}!-/:-@\\[-`{-~]', gpt2Pattern],
+  // \b after a digit is where no word goes on.
+  'tiny-aya': [digitGroupsScan(/\p{Nd}+/gu, /[\p{L}\p{M}\p{Pc}]/u), `${casedWords(suffixes)}|\\p{N}{1,3}|${tail}`],
+  kimi: [
+    `${han}+|${casedWords(suffixes, notHan(upper), notHan(lower))}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+  ],
+} as const satisfies Record<string, readonly (string | Scan)[]>
 
 const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?: boolean; addBos?: boolean }?])[] = [
   ['default', 'default'],
@@ -89,6 +105,12 @@ const names: readonly (readonly [keyof typeof patterns, string, { ignoreMerges?:
   ['minicpm5', 'minicpm5', { ignoreMerges: true }],
   ['youtu', 'youtu', { ignoreMerges: true }],
   ['deepseek-llm', 'deepseek-llm'],
+  ['afmoe', 'afmoe'],
+  ['spark', 'spark2_5'],
+  ['laguna', 'laguna'],
+  ['chameleon', 'chameleon', { addBos: true }],
+  ['tiny-aya', 'tiny_aya cohere2moe'],
+  ['kimi', 'kimi-k2'],
 ]
 
 const byName = new Map(names.flatMap(([kind, list, flags]) => list.split(' ').map((name) => [name, { kind, ...flags }] as const)))
@@ -98,7 +120,7 @@ export function ggmlPreTokenizer(name: string): PreTokenizerKind {
   const known = byName.get(name)
   if (known === undefined) throw unsupported('tokenizer.ggml.pre', `the pre-tokenizer "${name}"`)
   const scans = patterns[known.kind].map((pattern) =>
-    pattern === '\\p{N}' ? digitsScan : patternScan(pattern, 'tokenizer.ggml.pre'),
+    typeof pattern !== 'string' ? pattern : pattern === '\\p{N}' ? digitsScan : patternScan(pattern, 'tokenizer.ggml.pre'),
   )
   return { scan: chain(scans), ignoreMerges: known.ignoreMerges ?? false, addBos: known.addBos ?? false }
 }

@@ -155,6 +155,31 @@ export const digitsScan: Scan = (text, from, to, emit) => {
   if (start < to) emit(start, to)
 }
 
+/**
+ * Runs of digits in groups of three from the right, `1 234 567`, and what lies between together. `digits` finds the runs; one after which
+ * `unless` matches stays whole. As a pattern that counts to the end of the run from each digit it would not be linear.
+ */
+export const digitGroupsScan =
+  (digits: RegExp, unless?: RegExp): Scan =>
+  (text, from, to, emit) => {
+    const piece = text.slice(from, to)
+    let start = from
+    for (const { 0: run, index } of piece.matchAll(digits)) {
+      const end = index + run.length
+      if (unless && end < piece.length && unless.test(String.fromCodePoint(piece.codePointAt(end)!))) continue
+      const points = Array.from(run)
+      let at = from + index
+      if (start < at) emit(start, at)
+      for (let taken = 0; taken < points.length; ) {
+        const first = at
+        for (let left = (points.length - taken) % 3 || 3; left > 0; left--) at += points[taken++]!.length
+        emit(first, at)
+      }
+      start = at
+    }
+    if (start < to) emit(start, to)
+  }
+
 /** Words between white space, which is left out, and every punctuation character by itself (BERT). */
 export const bertScan: Scan = (text, from, to, emit) => {
   const classes = characterClasses()
