@@ -86,10 +86,8 @@ function addedTokens({ tokens }: Vocabulary, tokenTypes: readonly number[], name
 function mergedParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   const lines = metadataStrings(metadata, key('merges'))
   if (lines === undefined) throw invalid(key('merges'), `The file has no list of merges under ${key('merges')}.`)
-  // That kind has one pre-tokenizer, whatever the file says.
-  const name =
-    metadataString(metadata, key('model')) === 'gemma4' ? 'gemma4' : (metadataString(metadata, key('pre')) ?? 'default')
-  const pre = rawKindOf(name) ?? ggmlPreTokenizer(name)
+  const name = metadataString(metadata, key('pre')) ?? 'default'
+  const pre = rawKindOf(metadataString(metadata, key('model')), name) ?? ggmlPreTokenizer(name)
   const merges = lines.map((line, i) => {
     const gap = line.indexOf(' ', 1)
     if (gap < 0)
@@ -107,7 +105,10 @@ function mergedParts({ metadata, vocabulary, id, flag }: Common): KindParts {
           model: cached(bpe({ ...common, byteLevel: true, ignoreMerges: pre.ignoreMerges })),
           detokenizer: byteLevelDetokenizer,
         }
-      : rawParts(pre, bpe({ ...common, byteLevel: false, byteFallback: true }), vocabulary.ids)
+      : rawParts(pre, bpe({ ...common, byteLevel: false, byteFallback: true }), {
+          ids: vocabulary.ids,
+          lowercase: flag('normalizer.lowercase', false),
+        })
   return {
     ...parts,
     bosId,

@@ -30,7 +30,7 @@ interface BertNormalizerOptions {
   readonly lowercase: boolean
 }
 
-const lowercaseNormalizer: Normalizer = { text: lowercase, aligned: (source) => mapAligned(source, lowercase) }
+export const lowercaseNormalizer: Normalizer = { text: lowercase, aligned: (source) => mapAligned(source, lowercase) }
 const replacing = (pattern: RegExp, content: string): Normalizer => ({
   text: (text) => text.replace(pattern, () => content),
   aligned: (source) => replaceAligned(source, pattern, content),

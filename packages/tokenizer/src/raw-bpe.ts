@@ -4,38 +4,47 @@ import type { Ids } from './ids.js'
 import { patternScan } from './known-patterns.js'
 import { cached } from './models/cached.js'
 import type { EmitToken, Model } from './models/model.js'
-import { ggmlMarks } from './normalize.js'
+import { ggmlMarks, lowercaseNormalizer } from './normalize.js'
+import { splitScan } from './scan.js'
 
 interface RawKind {
   readonly addBos: boolean
-  /** Spaces are written ▁, and lines are words; otherwise words are what lies between white space, which is left out. */
-  readonly lines: boolean
+  /** Lines, with spaces written ▁; words and the white space between them; or words alone. */
+  readonly words: 'lines' | 'gaps' | 'alone'
   /** A run of line ends that is a token is that token, whatever the merges say. */
   readonly wholeEnds: boolean
 }
 
 /** Names of `tokenizer.ggml.pre` whose vocabularies are raw UTF-8 and not bytes written as characters. */
 const kinds: Readonly<Record<string, RawKind>> = {
-  gemma4: { addBos: true, lines: true, wholeEnds: true },
-  'granite-embed-multi-311m': { addBos: true, lines: true, wholeEnds: true },
-  'sarvam-moe': { addBos: false, lines: true, wholeEnds: false },
-  whitespace: { addBos: false, lines: false, wholeEnds: false },
+  gemma4: { addBos: true, words: 'lines', wholeEnds: true },
+  'granite-embed-multi-311m': { addBos: true, words: 'lines', wholeEnds: true },
+  'sarvam-moe': { addBos: false, words: 'lines', wholeEnds: false },
+  whitespace: { addBos: false, words: 'gaps', wholeEnds: false },
 }
 
-export const rawKindOf = (pre: string): RawKind | undefined => (Object.hasOwn(kinds, pre) ? kinds[pre] : undefined)
+/** By the vocabulary's kind, of which two have a pre-tokenizer of their own whatever the file says, and by the pre-tokenizer's name. */
+export function rawKindOf(model: string | undefined, pre: string): RawKind | undefined {
+  if (model === 'gemma4') return kinds.gemma4
+  if (model === 'whitespace') return { addBos: false, words: 'alone', wholeEnds: false }
+  return Object.hasOwn(kinds, pre) ? kinds[pre] : undefined
+}
 
 /** The parts of a tokenizer whose merges are of characters, with bytes for what the vocabulary lacks. */
 export function rawParts(
-  { lines, wholeEnds }: RawKind,
+  { words, wholeEnds }: RawKind,
   model: Model,
-  ids: ReadonlyMap<string, number>,
+  { ids, lowercase }: { readonly ids: ReadonlyMap<string, number>; readonly lowercase: boolean },
 ): Pick<Parts, 'normalize' | 'steps' | 'model' | 'detokenizer'> {
-  const scan = patternScan(lines ? '[^\\n]+|\\n+' : '\\S+', 'tokenizer.ggml.pre')
+  const scan =
+    words === 'alone'
+      ? splitScan(/\p{White_Space}+/gu, 'Removed')
+      : patternScan(words === 'lines' ? '[^\\n]+|\\n+' : '\\S+', 'tokenizer.ggml.pre')
   return {
-    normalize: lines ? ggmlMarks(false) : undefined,
+    normalize: words === 'lines' ? ggmlMarks(false) : words === 'alone' && lowercase ? lowercaseNormalizer : undefined,
     steps: [{ scan }],
     model: cached(wholeEnds ? endsFirst(model, ids) : model),
-    detokenizer: stepDetokenizer({ steps: lines ? [markToSpace] : [], byteFallback: true }),
+    detokenizer: stepDetokenizer({ steps: words === 'lines' ? [markToSpace] : [], byteFallback: true }),
   }
 }
 
