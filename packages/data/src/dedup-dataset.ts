@@ -1,8 +1,17 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import type { Embedder } from '@qt/core'
+import { findFiles } from './find-files.js'
+import { grown } from './grown.js'
 import { type Keep, keepRecords, type RecordJudge } from './keep-records.js'
-import { type Match, type NearDuplicateOptions, NearDuplicates } from './near-duplicates/near-duplicates.js'
+import type { NearDuplicateOptions } from './near-duplicates/band-keys.js'
+import { type Matches, matchesOnDisk } from './near-duplicates/matches-on-disk.js'
+import { NearDuplicates } from './near-duplicates/near-duplicates.js'
 import { SemanticDuplicates, type SemanticMatch } from './quality/semantic-duplicates.js'
+import { type DataRecord, readRecordBatches } from './read-records.js'
 import { recordText } from './record-text.js'
+import { FilePieces } from './shards/file-pieces.js'
 
 export interface DedupOptions extends NearDuplicateOptions {
   /** Where what is kept is written; left out: nothing is. */
@@ -11,8 +20,15 @@ export interface DedupOptions extends NearDuplicateOptions {
   readonly semantic?: { readonly embedder: Embedder; readonly similarity?: number | undefined } | undefined
   /** Told of each record that is nearly the same as an earlier one, or means the same, both by file and line or row. */
   readonly onDuplicate?: ((place: string, other: string, similarity: number, by: 'words' | 'meaning') => void) | undefined
+  /**
+   * From this many bytes of files on, shingles lie on disk, beside `out` or among the temporary files, and the data is read twice: memory is then
+   * about 100 bytes a record. Default 256 MB.
+   */
+  readonly diskFrom?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
+
+const defaultDiskFrom = 256e6
 
 export interface DedupResult {
   readonly records: number
@@ -38,16 +54,18 @@ export interface DedupResult {
  * ```
  */
 export async function dedupDataset(path: string | readonly string[], options: DedupOptions = {}): Promise<DedupResult> {
-  const { out, onDuplicate, semantic, signal } = options
-  const finder = new NearDuplicates(options)
+  const { out, onDuplicate, semantic, diskFrom = defaultDiskFrom, signal } = options
+  const files = await findFiles(path, { signal })
+  const finder = (await bytesOf(files)) >= diskFrom ? await readMatches(files, options) : new NearDuplicates(options)
   const meanings =
     semantic &&
     new SemanticDuplicates(semantic.embedder, semantic.similarity === undefined ? {} : { similarity: semantic.similarity })
-  const places: string[] = []
+  const places = new Places()
   /** The places of the texts whose meanings were compared, by the numbers that `meanings` has for them. */
   const compared: string[] = []
   let waiting: Waiting[] = []
   let sameMeaning = 0
+  let number = 0
   const settle = async (keep: Keep) => {
     const batch = waiting
     waiting = []
@@ -68,17 +86,66 @@ export async function dedupDataset(path: string | readonly string[], options: De
     }
   }
   const judge: RecordJudge['judge'] = (record, place, keep) => {
-    if (onDuplicate) places.push(place)
+    if (onDuplicate) places.add(record.where)
     const text = recordText(record)
-    const match: Match | undefined = finder.add(text)
-    if (match) onDuplicate?.(place, places[match.of] ?? '', match.similarity, 'words')
+    const match = finder instanceof NearDuplicates ? finder.add(text) : finder.of(number++)
+    if (match) onDuplicate?.(place, places.of(match.of), match.similarity, 'words')
     else if (meanings === undefined) return keep(record.value)
     else if (waiting.push({ place, text, value: record.value }) === embeddedAtOnce) return settle(keep)
     return undefined
   }
-  const counts = await keepRecords(path, { judge, end: settle }, { out, signal })
+  const counts = await keepRecords(files, { judge, end: settle }, { out, signal })
   const { similarity, permutations, bands } = finder
   return { ...counts, ...(semantic ? { sameMeaning } : {}), parameters: { similarity, permutations, ...bands } }
+}
+
+async function bytesOf(files: readonly string[]): Promise<number> {
+  let bytes = 0
+  // An address has no size before it is read; it is read once.
+  for (const file of files) bytes += (await stat(file).catch(() => undefined))?.size ?? 0
+  return bytes
+}
+
+async function readMatches(files: readonly string[], options: DedupOptions): Promise<Matches> {
+  const { out, signal } = options
+  const folder = await mkdtemp(join(out === undefined ? tmpdir() : dirname(out), '.qt-dedup-'))
+  const sets = new FilePieces(join(folder, 'shingles'))
+  try {
+    return await matchesOnDisk(recordTexts(files, signal), sets, options)
+  } finally {
+    sets.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function* recordTexts(files: readonly string[], signal: AbortSignal | undefined): AsyncGenerator<string> {
+  for (const file of files)
+    for await (const batch of readRecordBatches(file)) {
+      signal?.throwIfAborted()
+      for (const record of batch) yield recordText(record)
+    }
+}
+
+/** Files and lines or rows of millions of records, as numbers. */
+class Places {
+  private readonly files: string[] = []
+  private fileOf = new Int32Array(1024)
+  private lines = new Float64Array(1024)
+  private count = 0
+
+  add({ file = '', line, row }: DataRecord['where']): void {
+    if (this.files.at(-1) !== file) this.files.push(file)
+    const number = this.count++
+    this.fileOf = grown(this.fileOf, this.count)
+    this.lines = grown(this.lines, this.count)
+    this.fileOf[number] = this.files.length - 1
+    this.lines[number] = line ?? row ?? -1
+  }
+
+  of(number: number): string {
+    const [file, at] = [this.files[this.fileOf[number]!] ?? '', this.lines[number]!]
+    return at === -1 ? file : `${file}:${at}`
+  }
 }
 
 /** Records whose meanings are compared next, in their order. */

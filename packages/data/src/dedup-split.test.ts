@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -40,6 +40,21 @@ test('near-duplicates are left out, and each is told with what it is like', asyn
   expect(result).toMatchObject({ records: 100, kept: 75, removed: 25, parameters: { similarity: 0.8, permutations: 128 } })
   expect(told[0]).toBe(`${file}:4 ${file}:3`)
   expect((await lines(out)).length).toBe(75)
+})
+
+test('what lies on disk gives the same file and says the same, and nothing is left of it', async () => {
+  const told: [string[], string[]] = [[], []]
+  const outs = [join(folder, 'memory.jsonl'), join(folder, 'disk.jsonl')] as const
+  const results = []
+  for (const side of [0, 1] as const) {
+    const onDuplicate = (place: string, other: string, similarity: number) => told[side].push(`${place} ${other} ${similarity}`)
+    results.push(await dedupDataset(file, { out: outs[side], onDuplicate, diskFrom: side === 0 ? Number.POSITIVE_INFINITY : 0 }))
+  }
+  expect(results[1]).toEqual(results[0])
+  expect(told[1]).toEqual(told[0])
+  expect(told[0].length).toBe(25)
+  expect(await readFile(outs[1], 'utf8')).toBe(await readFile(outs[0], 'utf8'))
+  expect((await readdir(folder)).filter((name) => name.startsWith('.qt-dedup'))).toEqual([])
 })
 
 test('what means the same in other words is left out as well, and the order stays', async () => {

@@ -17,6 +17,12 @@ export class BandTable {
     this.before = new Int32Array(capacity)
   }
 
+  clear(): void {
+    this.slots.fill(0)
+    this.used = 0
+    this.count = 0
+  }
+
   /** The last number of a key; -1 when there is none. */
   last(key: number): number {
     return this.slots[this.slot(key) + 1]! - 1

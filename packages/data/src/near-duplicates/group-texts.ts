@@ -1,5 +1,6 @@
 import { grown } from '../grown.js'
-import { type NearDuplicateOptions, NearDuplicates } from './near-duplicates.js'
+import type { NearDuplicateOptions } from './band-keys.js'
+import { NearDuplicates } from './near-duplicates.js'
 
 /** Numbers of which some belong together. */
 export class Groups {

@@ -1,7 +1,9 @@
 import { philox } from '@qt/core'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
+import { MemoryPieces } from '../memory-pieces.js'
 import { candidateProbability, chooseBands } from './bands.js'
+import { matchesOnDisk } from './matches-on-disk.js'
 import { MinHasher, similarity } from './min-hash.js'
 import { NearDuplicates } from './near-duplicates.js'
 import { jaccard, Shingler } from './shingles.js'
@@ -71,6 +73,24 @@ test('what is found is near, exactly, and hardly anything that is near is missed
   }
   expect(found).toBeGreaterThan(300)
   expect(missed / (found + missed)).toBeLessThan(0.05)
+})
+
+test('bands gone through one by one on disk find the very same', async () => {
+  const texts = [...corpus(1500), '', '!?', ...Array.from({ length: 400 }, (_, i) => `the same words again and again ${i % 7}`)]
+  const shuffled = texts.map((_, i) => texts[(i * 701) % texts.length]!)
+  for (const similarity of [0.5, 0.8, 1]) {
+    const finder = new NearDuplicates({ similarity })
+    const expected = shuffled.map((text) => finder.add(text))
+    const matches = await matchesOnDisk(
+      (async function* () {
+        yield* shuffled
+      })(),
+      new MemoryPieces(),
+      { similarity },
+    )
+    expect(shuffled.map((_, i) => matches.of(i))).toEqual(expected)
+    expect(expected.filter((match) => match !== undefined).length).toBeGreaterThan(390)
+  }
 })
 
 test('case, punctuation and spaces do not count, order does', () => {
