@@ -1,17 +1,18 @@
 import type { ErrorLocation } from '@qt/core'
 import { hashText } from '../hash-text.js'
 import type { Report } from './dataset-finding.js'
+import { PlaceTable } from './place-table.js'
 import type { RecordView } from './record-view.js'
 
-/** Finds ids and examples that are there twice, and examples that are held out. Keeps hashes and ids, no texts. */
+/** Finds ids and examples that are there twice, and examples that are held out. Keeps hashes, no texts. */
 export class CopyCheck {
   private readonly files: string[] = []
-  private readonly ids = new Map<string | number, number>()
+  private readonly ids = new PlaceTable()
   /** By id: the last number that was put behind it. */
   private readonly suffixes = new Map<string, number>()
-  private readonly examples = new Map<number, number>()
-  private readonly heldOut = new Map<number, number>()
-  private readonly questions = new Map<number, number>()
+  private readonly examples = new PlaceTable()
+  private readonly heldOut = new PlaceTable()
+  private readonly questions = new PlaceTable()
 
   /** `applies`: the ids that it finds for others are given to them. */
   constructor(private readonly applies = false) {}
@@ -29,8 +30,9 @@ export class CopyCheck {
     const place = this.placeOf(where)
     const { id } = view.value
     if ((typeof id === 'string' && id !== '') || typeof id === 'number') {
-      const other = this.ids.get(id)
-      if (other === undefined) this.ids.set(id, place)
+      const hash = idHash(id)
+      const other = this.ids.get(hash)
+      if (other === undefined) this.ids.set(hash, place)
       else
         report({
           code: 'duplicate-id',
@@ -62,10 +64,10 @@ export class CopyCheck {
   private another(id: string, place: number): string {
     let number = this.suffixes.get(id) ?? 1
     do number++
-    while (this.ids.has(`${id}-${number}`))
+    while (this.ids.has(idHash(`${id}-${number}`)))
     this.suffixes.set(id, number)
     const found = `${id}-${number}`
-    if (this.applies) this.ids.set(found, place)
+    if (this.applies) this.ids.set(idHash(found), place)
     return found
   }
 
@@ -99,6 +101,9 @@ export class CopyCheck {
     return line === 0 ? file : `${file}:${line}`
   }
 }
+
+/** A number is not the text that it is written as. */
+const idHash = (id: string | number): number => hashText(String(id), typeof id === 'string' ? 1 : 2)
 
 const loose = (text: string): string => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ')
 
