@@ -5,6 +5,7 @@ import { bpe } from './models/bpe.js'
 import { cached } from './models/cached.js'
 import type { Model } from './models/model.js'
 import { unigram } from './models/unigram.js'
+import { wordLevel } from './models/word-level.js'
 import { wordPiece } from './models/word-piece.js'
 import type { Scan } from './scan.js'
 import { type Vocabulary, vocabularyFrom } from './vocabulary.js'
@@ -134,6 +135,10 @@ export function parseModel(value: unknown, byteLevel: boolean): JsonModel {
       return parseUnigram(fields)
     case 'WordPiece':
       return parseWordPiece(fields)
+    case 'WordLevel': {
+      const vocabulary = vocabularyAt(fields)
+      return { vocabulary, model: wordLevel(vocabulary, unknownId({ unk_token: '<unk>', ...fields }, vocabulary, false)) }
+    }
     default:
       throw unsupported('model.type', `the model "${type}"`)
   }

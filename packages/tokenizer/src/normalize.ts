@@ -102,6 +102,11 @@ function strip(left: boolean, right: boolean): Normalizer {
   }
 }
 
+/** What SentencePiece's rules for translation (nmt) leave out, and what they read as a space. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is left out
+const nmtControls = /[\u0001-\u0008\u000b\u000e-\u001f\u007f\u008f\u009f]/gu
+const nmtSpaces = /[\t\n\f\r\u1680\u200b-\u200f\u2028\u2029\u2581\ufeff\ufffd]/gu
+
 /** The `normalizer` of a tokenizer.json. */
 export function parseNormalizer(value: unknown, field = 'normalizer'): Normalizer | undefined {
   const part = component(value, field)
@@ -145,6 +150,8 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
         textAt(fields.precompiled_charsmap, `${field}.precompiled_charsmap`),
         `${field}.precompiled_charsmap`,
       )
+    case 'Nmt':
+      return inTurn([without(nmtControls), replacing(nmtSpaces, ' ')])
     case 'BertNormalizer':
       return bertFrom(fields, field)
     default:

@@ -1,7 +1,8 @@
-import { unsupported } from './errors.js'
-import { component, type Fields, flagAt, isObject, listAt, textAt } from './fields.js'
+import { invalid, unsupported } from './errors.js'
+import { component, type Fields, flagAt, isObject, listAt, numberAt, textAt } from './fields.js'
 import { handWritten } from './known-patterns.js'
 import { patternAt } from './normalize.js'
+import { literalRegex } from './regex.js'
 import { type Scan, type SplitBehavior, splitScan } from './scan.js'
 import { bertScan, digitsScan, gpt2Scan } from './scanners.js'
 
@@ -151,6 +152,14 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreT
       return characters({ scan: splitScan(wordsAndSymbols, 'Removed', true) })
     case 'WhitespaceSplit':
       return characters({ scan: splitScan(whitespace, 'Removed') })
+    case 'CharDelimiterSplit':
+      return characters({ scan: splitScan(literalRegex(textAt(fields.delimiter, `${field}.delimiter`)), 'Removed') })
+    case 'FixedLength': {
+      const length = numberAt(fields.length, `${field}.length`)
+      if (!(Number.isInteger(length) && length >= 1 && length <= 65_535))
+        throw invalid(`${field}.length`, `"${field}.length" is ${length}; it has to be a whole number of characters from 1 on.`)
+      return characters({ scan: splitScan(new RegExp(`[^]{1,${length}}`, 'gu')) })
+    }
     case 'Punctuation':
       return characters({ scan: splitScan(asciiOrUnicodePunctuation, behaviorAt(fields.behavior, `${field}.behavior`)) })
     default:
