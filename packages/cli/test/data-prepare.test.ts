@@ -34,7 +34,10 @@ test('prepare writes shards that stats reads as the data itself, and one that wa
   expect(made.stdout).toMatch(/training +\d+ +\d+ +\d+ +\d+\.\d % +1\n/)
   expect((await readdir(shards)).sort()).toEqual(['shards.json', 'train-00000.qtok', 'validation-00000.qtok'])
   const stats = async (data: string) => JSON.parse((await qt(['data', 'stats', '--data', data, ...rows, '--json'])).stdout)
-  expect(await stats(shards)).toEqual(await stats(chats))
+  // Shards hold rows; what their records were is not known any more.
+  const { records, ...rest } = await stats(chats)
+  expect(records.records).toBe(rest.documents)
+  expect(await stats(shards)).toEqual(rest)
   await truncate(join(shards, 'train-00000.qtok'), 500)
   const broken = await qt(['data', 'stats', '--data', shards, ...rows])
   expect(broken.code).toBe(2)

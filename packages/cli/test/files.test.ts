@@ -117,6 +117,12 @@ test('data stats says what training would see', async () => {
   expect(stats).toMatchObject({ format: 'chat', documents: 5, packing: true })
   expect(stats.train.trainableTokens).toBe(Math.round(stats.trainableShare * stats.train.tokens))
   expect((await qt([...args, '--rows', '1'])).stdout).toContain('<|im_start|>assistant\n⟦an other<|im_end|>⟧\n')
+  expect(stats.records).toMatchObject({ records: 5, layouts: { openai: 5 }, turns: { median: 2 }, categories: { none: 5 } })
+  // What records hold needs no tokenizer.
+  const held = await qt(['data', 'stats', data, '--by', 'messages'])
+  expect(held.code).toBe(0)
+  expect(held.stdout).toContain('5 records from 1 file\nlayouts     openai 5\n')
+  expect(held.stderr).toContain('Add --tokenizer')
 })
 
 test('data stats names the line of a bad record', async () => {

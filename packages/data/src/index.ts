@@ -2,6 +2,12 @@ export { type BalancedDataset, type BalanceOptions, balanceDataset } from './bal
 export { chatTemplateOf, templateTokens } from './chat-template.js'
 export { type CheckedRecord, type CheckRecordOptions, checkRecord } from './checks/check-record.js'
 export type { DatasetFinding, DatasetFix, Path } from './checks/dataset-finding.js'
+export {
+  type DatasetStatistics,
+  type DatasetStatisticsOptions,
+  type Distribution,
+  datasetStatistics,
+} from './dataset-statistics.js'
 export { type DedupOptions, type DedupResult, dedupDataset } from './dedup-dataset.js'
 export { formatOf, type RowFormat } from './detect-format.js'
 export { type DatasetDiff, type DiffDatasetsOptions, diffDatasets } from './diff-datasets.js'

@@ -2,28 +2,31 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Tokenizer } from '@qt/core'
-import type { PreparedRows } from '@qt/data'
+import type { DatasetStatistics, Distribution, PreparedRows } from '@qt/data'
 import { defineVerb, type Flags } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
-import { numbers } from '../print/units.js'
+import { fields, numbers } from '../print/units.js'
 import { rowFlags, rowsConfig, tokenizerOf } from './data-config.js'
+import { plural } from './data-scenarios.js'
 import { holdsScenarios, scenarioStats } from './data-stats-scenarios.js'
 
 const own = {
   rows: { type: 'number', value: 'N', description: 'Show the first N rows, what is trained on between ⟦ and ⟧.' },
+  by: { type: 'text', value: 'FIELD', description: 'The category of a record, dots for what lies deeper. Default category.' },
 } as const satisfies Flags
 
 export const dataStats = defineVerb({
   name: 'data stats',
   summary: 'Say what a training would see of your data.',
   details:
-    'Rows, tokens and the share that carries loss, with the tokenizer of the base. Nothing is trained. Of a folder of scenarios also its categories, turns and tool calls; that needs no tokenizer.',
+    'What records hold: turns, lengths, languages and categories; with a tokenizer also tokens, rows and the share that carries loss. Nothing is trained. Of a folder of scenarios its categories, turns and tool calls.',
   positionals: [{ name: 'DIR', description: 'The data: the same as --data.' }],
   flags: { ...own, ...rowFlags },
   examples: [
     'qt data stats scenarios/',
+    'qt data stats chats.jsonl --by metadata.topic',
     'qt data stats --config train.yaml',
     'qt data stats --data chats.jsonl --tokenizer model.gguf --rows 2',
   ],
@@ -33,15 +36,24 @@ export const dataStats = defineVerb({
       const { tokenizer, base }: Readonly<Record<string, unknown>> = flags
       return scenarioStats(folder, textOf(tokenizer) ?? textOf(base), io)
     }
+    const { tokenizer: own, base, config: file, data: named }: Readonly<Record<string, unknown>> = flags
+    const data = textOf(named) ?? folder
+    if (data !== undefined && own === undefined && base === undefined && file === undefined) {
+      const found = await recordStats(data, undefined, flags.by, io)
+      io.note('Add --tokenizer FILE to count tokens, rows and what is trained on.\n')
+      io.document(found)
+      return 0
+    }
     const config = await rowsConfig(flags, folder)
-    const { prepareRows, storesIn } = await need('@qt/data', () => import('@qt/data'))
+    const { prepareRows, storesIn, shardsAt } = await need('@qt/data', () => import('@qt/data'))
     const tokenizer = await tokenizerOf(config, io)
+    const records = (await shardsAt(config.data.path)) ? undefined : await recordStats(config.data.path, tokenizer, flags.by, io)
     // On disk: data may be larger than memory.
     const scratch = await mkdtemp(join(tmpdir(), 'qt-stats-'))
     const disk = storesIn(scratch)
     try {
       const rows = await withInterrupt((signal) => prepareRows(config, tokenizer, { signal, store: disk.store }))
-      print(rows, tokenizer, flags.rows ?? 0, io)
+      print(rows, tokenizer, { shownRows: flags.rows ?? 0, records }, io)
     } finally {
       disk.close()
       await rm(scratch, { recursive: true, force: true })
@@ -50,7 +62,53 @@ export const dataStats = defineVerb({
   },
 })
 
-function print(rows: PreparedRows, tokenizer: Tokenizer | undefined, shownRows: number, io: Io): void {
+/** What the records hold, before they are rows. */
+async function recordStats(
+  path: string | readonly string[],
+  tokenizer: Tokenizer | undefined,
+  by: string | undefined,
+  io: Io,
+): Promise<DatasetStatistics> {
+  const { datasetStatistics } = await need('@qt/data', () => import('@qt/data'))
+  const found = await withInterrupt((signal) => datasetStatistics(path, { tokenizer, by, signal }))
+  io.out(`${plural(found.records, 'record')} from ${plural(found.files, 'file')}\n`)
+  io.out(
+    fields([
+      ['layouts', counts(found.layouts)],
+      ['languages', counts(found.languages)],
+      ['categories', counts(found.categories)],
+    ]),
+  )
+  const of = ({ least, tenth, median, ninetieth, ninetyNinth, most, mean }: Distribution) =>
+    [least, tenth, median, ninetieth, ninetyNinth, most, Math.round(mean * 10) / 10].map(String)
+  io.out(
+    `\n${numbers([
+      ['of a record', 'least', '10 %', 'median', '90 %', '99 %', 'most', 'mean'],
+      ['turns', ...of(found.turns)],
+      ['letters', ...of(found.letters)],
+      ...(found.tokens ? [['tokens of its texts', ...of(found.tokens)]] : []),
+    ])}\n`,
+  )
+  return found
+}
+
+const listed = 12
+
+/** The commonest, and how many others there are. */
+function counts(of: Readonly<Record<string, number>>): string {
+  const all = Object.entries(of).sort(([, a], [, b]) => b - a)
+  const rest = all.length > listed ? [`${all.length - listed} more`] : []
+  return [...all.slice(0, listed).map(([name, count]) => `${name} ${count}`), ...rest].join(', ')
+}
+
+const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+interface PrintOptions {
+  readonly shownRows: number
+  readonly records: DatasetStatistics | undefined
+}
+
+function print(rows: PreparedRows, tokenizer: Tokenizer | undefined, { shownRows, records }: PrintOptions, io: Io): void {
   for (const warning of rows.warnings) io.note(`warning: ${warning}\n`)
   const { train, validation } = rows.statistics
   io.out(`${rows.description}\n\n`)
@@ -77,10 +135,9 @@ function print(rows: PreparedRows, tokenizer: Tokenizer | undefined, shownRows: 
     trainableShare: train.trainableTokens / train.tokens,
     warnings,
     description,
+    ...(records ? { records } : {}),
   })
 }
-
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** A row as text, runs of tokens that carry loss in brackets. Position i predicts i + 1, so the label of a token is one before it. */
 function shown({ ids, labels }: { ids: Int32Array; labels: Int32Array }, decode: (ids: Int32Array) => string): string {
