@@ -18,6 +18,9 @@ import { vocabularyOf } from '../vocabulary.js'
 import { byteEncoder } from './byte-encoder.js'
 import { sourceHash } from './encode.wasm.js'
 
+// Other work may share the machine.
+vi.setConfig({ testTimeout: 120_000 })
+
 const trained = await trainBpe([...expected.training.texts, 'Grüß Gott, 中文 и русский'.repeat(20)], { vocabularySize: 700 })
 const options = {
   vocabulary: vocabularyOf(Object.keys(trained.model.vocab), 'vocab'),
