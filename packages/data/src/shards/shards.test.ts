@@ -3,10 +3,13 @@ import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig, type RowSource, type Tokenizer, uniform } from '@qt/core'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { byteTokenizer } from '../../test/byte-tokenizer.js'
 import { prepareRows } from '../prepare-rows.js'
 import { prepareShards } from './prepare-shards.js'
+
+// Other work may share the machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder = ''
 let data = ''
