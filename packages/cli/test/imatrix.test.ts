@@ -38,6 +38,25 @@ test('an importance matrix of text and conversations together is one that quanti
   expect((await qt(['quantize', tiny, small, '--type', 'IQ4_NL', '--imatrix', output])).code).toBe(0)
 })
 
+test('matrices that are there are added up, with a text and without, in both forms', async () => {
+  const file = (name: string) => join(folder, name)
+  const read = ['--text', text, '--row-size', '64', '--rows', '2', '--threads', '1']
+  const makes = async (args: readonly string[]) => {
+    const { code, stderr } = await qt(['imatrix', ...args])
+    expect(code, stderr).toBe(0)
+  }
+  await makes([tiny, ...read, '--output', file('once.gguf')])
+  await makes(['--in-file', file('once.gguf'), '--output', file('once.dat')])
+  await makes(['--in-file', file('once.gguf'), '--in-file', file('once.dat'), '--output', file('twice.gguf')])
+  await makes([tiny, ...read, '--in-file', file('once.dat'), '--output', file('again.gguf')])
+  const [once, twice, again] = await Promise.all(['once', 'twice', 'again'].map((name) => readImportance(file(`${name}.gguf`))))
+  for (const [name, { sums }] of once!.entries)
+    for (const doubled of [twice!, again!])
+      doubled.entries.get(name)!.sums.forEach((value, i) => {
+        expect(value).toBeCloseTo(2 * sums[i]!, 3)
+      })
+})
+
 test('a report says what was lost on a text and in which tensors, as a page and for programs', async () => {
   const [out, page] = [join(folder, 'q4.gguf'), join(folder, 'report.html')]
   const flags = ['--type', 'Q4_0', '--report', page, '--text', text, '--row-size', '64', '--rows', '2', '--threads', '1']
@@ -69,9 +88,11 @@ test('a report says what was lost on a text and in which tensors, as a page and 
 test.each([
   [['imatrix', tiny], 'USAGE_MISSING_FLAG'],
   [['imatrix', tiny, '--text', fixture('none.txt')], 'FILE_PROBLEM'],
+  [['imatrix', tiny, '--in-file', 'one.gguf'], 'USAGE_MISSING_FLAG'],
   [['imatrix', tiny, '--text', fixture('misspelt.yaml'), '--row-size', '4'], 'IMPORTANCE_ROWS'],
   [['imatrix', tiny, '--text', fixture('misspelt.yaml'), '--rows', '0'], 'USAGE_BAD_VALUE'],
   [['quantize', tiny, 'none.gguf', '--type', 'Q4_0', '--text', fixture('misspelt.yaml')], 'USAGE_MISSING_FLAG'],
+  [['quantize', tiny, 'none.gguf', '--type', 'Q4_0', '--include-weights', 'ffn'], 'USAGE_MISSING_FLAG'],
   [['quantize', tiny, 'none.gguf', '--profile', 'watch'], 'USAGE_BAD_VALUE'],
   [['eval', 'divergence', tiny, tiny], 'USAGE_MISSING_FLAG'],
 ])('refuses %j', async (args, expected) => {

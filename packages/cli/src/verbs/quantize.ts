@@ -77,6 +77,10 @@ export const quantize = defineVerb({
         where: { field: '--sensitivity' },
         actions: ['Give --max-size without --type, --pure and --method.', 'Or leave out --sensitivity.'],
       })
+    if (flags.imatrix === undefined && (flags['include-weights'] || flags['exclude-weights']))
+      throw usageError('USAGE_MISSING_FLAG', '--include-weights and --exclude-weights choose from an importance matrix.', {
+        actions: ['Add --imatrix FILE, or leave them out.'],
+      })
     if (flags.report === undefined && (flags.text || flags.data))
       throw usageError('USAGE_MISSING_FLAG', '--text and --data say on what to compare, for --report.', {
         actions: ['Add --report report.html.'],
