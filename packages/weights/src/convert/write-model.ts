@@ -53,8 +53,12 @@ export async function writeModel(model: Model, output: string, options: WriteMod
     const name = kind === 'gguf' ? expected.name : expected.huggingFace
     return { name, type: typeHere, shape: expected.shape, data: () => oneAfterTheOther(plans) }
   })
+  // Divisors of rotary frequencies, which only the file has, are not counted.
+  const counted = new Set(tensors.map(({ name }) => name))
   let done = 0
-  const onTensor = (tensor: string) => options.onProgress?.({ tensor, done: ++done, total: tensors.length })
+  const onTensor = (tensor: string) => {
+    if (counted.has(tensor)) options.onProgress?.({ tensor, done: ++done, total: tensors.length })
+  }
   const write = kind === 'gguf' ? writeGgufModel : writeHfModel
   await write({ model, output, type, tensors, onTensor, signal: options.signal })
   // What was written must be a model again.
