@@ -114,13 +114,24 @@ export function conformance(method: QuantFormat, options: ConformanceOptions = {
       },
     },
     {
-      name: 'never writes an infinity',
+      name: 'never writes an infinity, up to the largest values that it takes',
       run() {
-        const values = blocks(1, (i) => (i % 2 === 0 ? 3.4e38 : -3.4e38))
-        try {
-          ok(decode(encode(values)).every(Number.isFinite))
-        } catch (error) {
-          ok(QtError.isInstance(error), String(error))
+        const shapes: [string, (i: number) => number][] = [
+          ['alternating', (i) => (i % 2 === 0 ? 1 : -1)],
+          ['rising', (i) => (i + 1) / blockSize],
+          ['an outlier', (i) => (i === 0 ? -1 : 0)],
+        ]
+        for (const [name, shape] of shapes) {
+          const decoded = (size: number) => {
+            try {
+              return decode(encode(blocks(1, (i) => size * shape(i))))
+            } catch (error) {
+              ok(QtError.isInstance(error), String(error))
+              return undefined
+            }
+          }
+          const size = largest((candidate) => decoded(candidate) !== undefined)
+          ok(decoded(size)?.every(Number.isFinite) ?? true, `${name} values as large as ${size} became infinite`)
         }
       },
     },
@@ -143,4 +154,23 @@ export function conformance(method: QuantFormat, options: ConformanceOptions = {
       },
     },
   ]
+}
+
+/** The largest number that is taken, where the ones above it are refused; found by halving the bits of float32. */
+function largest(taken: (value: number) => boolean): number {
+  const bits = new Uint32Array(1)
+  const number = new Float32Array(bits.buffer)
+  const at = (place: number) => {
+    bits[0] = place
+    return number[0]!
+  }
+  number[0] = 3.4e38
+  let [low, high] = [0, bits[0]!]
+  if (taken(at(high))) return at(high)
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2)
+    if (taken(at(middle))) low = middle
+    else high = middle
+  }
+  return at(low)
 }

@@ -1,4 +1,4 @@
-import { QtError } from '@qt/core'
+import { QtError, usageError } from '@qt/core'
 import { describe, expect, it } from 'vitest'
 import { conformance } from './conformance.js'
 import { defineQuantMethod, type QuantMethodOptions } from './method.js'
@@ -74,10 +74,21 @@ describe('a method of one’s own', () => {
   })
 })
 
+/** Takes scales that a float16 rounds up to infinity. */
+const beyondHalf: Partial<QuantMethodOptions> = {
+  encode(values, out) {
+    const largest = Math.max(...values.map(Math.abs))
+    if (largest > 65528) throw usageError('QUANT_OUT_OF_RANGE', 'Too large.', { actions: ['Use smaller values.'] })
+    new Float32Array(out.buffer, out.byteOffset)[0] = largest > 65519 ? Number.POSITIVE_INFINITY : largest
+  },
+  decode: (blocks, out) => out.fill(new DataView(blocks.buffer, blocks.byteOffset).getFloat32(0, true)),
+}
+
 describe('the conformance suite', () => {
   it.each<[string, Partial<QuantMethodOptions>, string]>([
     ['loses too much', { encode: (_, out) => out.fill(0) }, 'keeps the error within its bound'],
     ['depends on chance', { encode: (_, out) => out.fill(Math.random() * 256) }, 'is deterministic and leaves its input alone'],
+    ['writes what it cannot read back', beyondHalf, 'never writes an infinity, up to the largest values that it takes'],
     ['changes its input', { encode: (values) => values.fill(0) }, 'is deterministic and leaves its input alone'],
   ])('fails a method that %s', (_, change, name) => {
     const failing = conformance(defineQuantMethod({ ...bytes16, ...change })).find((test) => test.name === name)!
