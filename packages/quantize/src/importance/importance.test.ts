@@ -57,6 +57,25 @@ describe('importance', () => {
     expect(() => mergeImportance([importance, { ...importance, entries: other }])).toThrow('different sizes')
   })
 
+  it('counts the pieces of the older form as tokens beside the newer one', async () => {
+    const path = join(folder, 'imatrix.dat')
+    const reached = new Map([
+      ['blk.0.attn_q.weight', { sums: Float32Array.of(8, 2, 0, 6), counts: Float32Array.of(2048) }],
+      ['blk.0.ffn_down_exps.weight', { sums: Float32Array.of(3, 6, 2, 4), counts: Float32Array.of(2048, 2048) }],
+    ])
+    const newer = { ...importance, entries: reached }
+    await writeImportance(path, newer)
+    for (const parts of [
+      [newer, await readImportance(path)],
+      [await readImportance(path), newer],
+    ]) {
+      const { entries, chunkSize } = mergeImportance(parts)
+      expect(chunkSize).toBe(512)
+      for (const [name, { sums, counts }] of reached)
+        expect(entries.get(name)).toEqual({ sums: sums.map((value) => 2 * value), counts: counts.map((count) => 2 * count) })
+    }
+  })
+
   it('selects by parts of names', () => {
     const names = (...parameters: Parameters<typeof selectImportance>) => [...selectImportance(...parameters).entries.keys()]
     expect(names(importance, ['attn'])).toEqual(['blk.0.attn_q.weight'])

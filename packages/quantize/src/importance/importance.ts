@@ -50,7 +50,8 @@ export function checkEntry(name: string, { sums, counts }: ImportanceEntry, file
 }
 
 /**
- * Importance matrices of the same model as one, as if all their texts had been read in a row.
+ * Importance matrices of the same model as one, as if all their texts had been read in a row. The older form counts pieces of text where
+ * the newer one counts tokens; together with that its pieces are taken to be as long, as llama.cpp does.
  *
  * @example
  * ```ts
@@ -60,26 +61,35 @@ export function checkEntry(name: string, { sums, counts }: ImportanceEntry, file
  */
 export function mergeImportance(parts: readonly Importance[]): Importance {
   const entries = new Map<string, ImportanceEntry>()
+  const chunkSize = parts.find((part) => part.chunkSize > 0)?.chunkSize ?? 0
   for (const part of parts)
     for (const [name, entry] of part.entries) {
       const before = entries.get(name)
-      entries.set(name, before ? sum(name, before, entry) : entry)
+      const counted = chunkSize > 0 && part.chunkSize === 0 ? times(entry, chunkSize) : entry
+      entries.set(name, before ? sum(name, before, counted) : counted)
     }
   return {
     entries,
     datasets: [...new Set(parts.flatMap(({ datasets }) => datasets))],
     chunks: parts.reduce((total, { chunks }) => total + chunks, 0),
-    chunkSize: parts[0]?.chunkSize ?? 0,
+    chunkSize,
   }
 }
 
+const times = ({ sums, counts }: ImportanceEntry, factor: number): ImportanceEntry => ({
+  sums: sums.map((value) => value * factor),
+  counts: counts.map((value) => value * factor),
+})
+
 function sum(name: string, a: ImportanceEntry, b: ImportanceEntry): ImportanceEntry {
-  if (a.sums.length !== b.sums.length || a.counts.length !== b.counts.length)
+  const matrices = Math.max(a.counts.length, b.counts.length)
+  const [before, more] = [a, b].map(({ counts }) => (counts.length === 1 ? new Float32Array(matrices).fill(counts[0]!) : counts))
+  if (a.sums.length !== b.sums.length || before!.length !== more!.length)
     throw usageError('QUANT_IMPORTANCE', `Two importance matrices have different sizes for ${name}.`, {
       where: { field: name },
       actions: ['Merge only importance matrices of the same model.'],
     })
-  return { sums: a.sums.map((value, i) => value + b.sums[i]!), counts: a.counts.map((value, i) => value + b.counts[i]!) }
+  return { sums: a.sums.map((value, i) => value + b.sums[i]!), counts: before!.map((value, i) => value + more![i]!) }
 }
 
 /** The entries whose names contain one of `include` (if there are any) and none of `exclude`. */
