@@ -84,9 +84,11 @@ export class Cursor {
 
   /** An unsigned 64-bit count or offset that a double holds exactly. */
   count(what: string): number {
-    const value = this.view.getBigUint64(this.take(8, what), true)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(this.file, `${what} is ${value}, which is impossibly large`)
-    return Number(value)
+    const at = this.take(8, what)
+    const value = this.view.getUint32(at + 4, true) * 2 ** 32 + this.view.getUint32(at, true)
+    if (value > Number.MAX_SAFE_INTEGER)
+      throw malformed(this.file, `${what} is ${this.view.getBigUint64(at, true)}, which is impossibly large`)
+    return value
   }
 
   string(what: string): string {

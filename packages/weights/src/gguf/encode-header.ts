@@ -119,7 +119,9 @@ class ByteWriter {
   }
 
   u64(value: number): void {
-    this.big(BigInt(value))
+    const at = this.reserve(8)
+    this.view.setUint32(at, value % 2 ** 32, true)
+    this.view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
   }
 
   big(value: bigint): void {

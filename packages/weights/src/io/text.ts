@@ -6,11 +6,25 @@ const encoder = new TextEncoder()
  * (Python's `surrogateescape`), so that vocabularies with raw bytes survive a copy.
  */
 export function decodeText(bytes: Uint8Array): string {
+  const short = bytes.length <= shortest ? decodeAscii(bytes) : undefined
+  if (short !== undefined) return short
   try {
     return strict.decode(bytes)
   } catch {
     return decodeEscaped(bytes)
   }
+}
+
+/** Decoders take longer to begin than words of a vocabulary are long. */
+const shortest = 24
+
+function decodeAscii(bytes: Uint8Array): string | undefined {
+  let text = ''
+  for (const byte of bytes) {
+    if (byte >= 0x80) return undefined
+    text += String.fromCharCode(byte)
+  }
+  return text
 }
 
 function decodeEscaped(bytes: Uint8Array): string {
@@ -42,6 +56,8 @@ const escaped = /[\udc80-\udcff]/u
 
 /** The inverse of `decodeText`. */
 export function encodeText(text: string): Uint8Array {
+  const short = text.length <= shortest ? encodeAscii(text) : undefined
+  if (short !== undefined) return short
   if (!escaped.test(text)) return encoder.encode(text)
   const bytes: number[] = []
   for (const character of text) {
@@ -50,4 +66,14 @@ export function encodeText(text: string): Uint8Array {
     else bytes.push(...encoder.encode(character))
   }
   return Uint8Array.from(bytes)
+}
+
+function encodeAscii(text: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code >= 0x80) return undefined
+    bytes[i] = code
+  }
+  return bytes
 }
