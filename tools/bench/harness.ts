@@ -64,10 +64,10 @@ export async function runCase(item: Case, rounds: number, say: (line: string) =>
 }
 
 async function runOnce(contender: Contender, inputs: readonly string[]): Promise<Measures> {
-  await contender.prepare?.()
   // Each time, since some kernels soon take the pages of idle files back. Not held in memory: Linux counts what a process holds when it
   // starts another into the other's peak.
   for (const input of inputs) await finished(createReadStream(input).resume())
+  await contender.prepare?.()
   const [program, ...args] = contender.command
   const started = Date.now()
   const clock = process.hrtime.bigint()

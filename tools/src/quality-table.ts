@@ -84,6 +84,8 @@ try {
     ...(values.kinds ? { groupOf: kindOf } : {}),
     onGroup: (name, done, total) => console.error(`${done}/${total} ${name}`),
   })
+  for (const [name, weight] of new Map([...weights].map(([name, weight]) => [values.kinds ? kindOf(name) : name, weight])))
+    console.error(`${name}  ${weight.toPrecision(3)} nats for a relative squared error of 1`)
   const positions = rows.reduce((sum, { length }) => sum + length, 0)
   console.log(`${positions} positions of ${text}\n`)
   console.log(

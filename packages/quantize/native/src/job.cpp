@@ -18,7 +18,8 @@ namespace {
 // pieces that stay in the second-level cache.
 constexpr std::int64_t rangeValues = 1 << 20;
 constexpr std::int64_t pieceValues = 1 << 17;
-constexpr std::int64_t rangeBytes = 1 << 21;
+// What is only copied goes in pieces that stay there, too: one thread reads while the file system lets another one write.
+constexpr std::int64_t rangeBytes = 1 << 19;
 
 // One tensor, cut into ranges of whole rows, or of bytes when it is only copied.
 struct Cut {

@@ -100,6 +100,34 @@ void sameBytesWithAnyThreadsAndKernels() {
   }
 }
 
+// Only copied tensors, so that the copying finds out what is wrong.
+Model onlyCopies() {
+  Model m = makeModel(TensorType::F32);
+  for (TensorJob& t : m.job.tensors) t.outputOffset = t.inputOffset + 32;
+  return m;
+}
+
+void copies() {
+  Model m = onlyCopies();
+  const auto wrong = [&](const fs::path& output) {
+    const std::vector<std::uint8_t> bytes = bytesOf(output);
+    return bytes.size() != m.values.size() * 4 + 32 || std::memcmp(bytes.data() + 96, m.values.data() + 16, m.values.size() * 4 - 64) != 0;
+  };
+  for (const int threads : {1, 2, 3}) {
+    CHECK(run(m, threads).kind == Outcome::Kind::Done);
+    CHECK(!wrong(folder / "out"));
+  }
+#if defined(__linux__)
+  m.job.output = "/dev/full";
+  const Outcome full = run(m, 2);
+  CHECK(full.kind == Outcome::Kind::WriteFailed && full.message.find("No space left") != std::string::npos);
+#endif
+  m.job.output = (folder / "out").string();
+  fs::resize_file(folder / "in", m.values.size() * 4 - 4);
+  const Outcome cut = run(m, 2);
+  CHECK(cut.kind == Outcome::Kind::ReadFailed && cut.tensor == 3);
+}
+
 void firstFaultIsTold() {
   for (const int threads : {1, 2, 3}) {
     Model m = makeModel(TensorType::Q5_0);
@@ -163,6 +191,7 @@ int main() {
   folder = fs::temp_directory_path() / ("qt-job-test-" + std::to_string(std::rand()) + "-" + std::to_string(reinterpret_cast<std::uintptr_t>(&folder)));
   fs::create_directories(folder);
   sameBytesWithAnyThreadsAndKernels();
+  copies();
   firstFaultIsTold();
   stopsBetweenRanges();
   tellsWhatItCannotReadOrWrite();
