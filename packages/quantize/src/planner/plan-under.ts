@@ -14,6 +14,7 @@ import { type FixedTypes, fixedTypes } from './fixed.js'
 import { type FrontierPoint, frontierOf } from './frontier.js'
 import type { Planner, TypeOption } from './problem.js'
 import { relativeErrors } from './sensitivity.js'
+import { usualWeights } from './usual-weights.js'
 
 export interface PlanUnderOptions
   extends FixedTypes,
@@ -23,7 +24,7 @@ export interface PlanUnderOptions
   readonly importance?: Importance | undefined
   /** The types to choose among. */
   readonly types?: readonly TensorType[] | undefined
-  /** How much the relative error of a tensor of the source counts beside that of others; 1 for all when left out. */
+  /** How much the relative error of a tensor of the source counts beside that of others (`divergenceWeights`); left out: what is usual. */
   readonly weightOf?: ((tensor: string) => number) | undefined
   /** Another way to choose, for costs that are no sums. */
   readonly planner?: Planner | undefined
@@ -35,7 +36,7 @@ export interface SizePlan {
   /** For `quantize(…, { types })`. */
   readonly types: ReadonlyMap<string, TensorType>
   readonly fileBytes: number
-  /** The sum of the tensors' relative errors. */
+  /** The sum of the tensors' relative errors, weighed. */
   readonly cost: number
   /** What was measured, by tensor. */
   readonly options: ReadonlyMap<string, readonly TypeOption[]>
@@ -56,7 +57,7 @@ const usual: readonly TensorType[] = ['F16', 'Q8_0', 'Q6_K', 'Q5_K', 'Q4_K', 'IQ
  */
 export async function planUnder(input: string, options: PlanUnderOptions): Promise<SizePlan> {
   const source = await readWholeGguf(input)
-  const { types: _, planner, weightOf, ...plan } = options
+  const { types: _, planner, weightOf = usualWeights(source), ...plan } = options
   const tensors = prune([...source.tensors.values()], source.metadata, plan.pruneLayers ?? []).tensors.filter(isQuantised)
   const importance = plan.importance && selectImportance(plan.importance, plan.includeWeights, plan.excludeWeights)
   const fixed = fixedTypes(plan, !source.tensors.has('output.weight'))
@@ -77,7 +78,7 @@ export async function planUnder(input: string, options: PlanUnderOptions): Promi
       .filter((type) => weights || !requiresImportance(name, type, 'Q2_K'))
     const distinct = [...new Set(asked ? [asked] : possible)].filter((type) => type !== own)
     const errors = await relativeErrors(source, tensor.source, distinct, weights)
-    const factor = weightOf?.(tensor.source) ?? 1
+    const factor = weightOf(tensor.source)
     const others = distinct.map((type, k) => {
       const row = rowBytes(type, columns)
       if (row === undefined) throw wholeBlocks(name, type, columns, input)
