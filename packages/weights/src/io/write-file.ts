@@ -33,6 +33,19 @@ export async function writeFileStreamed(path: string, produce: (sink: ByteSink) 
   })
 }
 
+const unfinished = new Set<string>()
+let watching = false
+
+/** Whoever is in a hurry (Ctrl-C twice) does not wait until what was begun is taken away: then this does it. */
+async function removeAtExit(): Promise<void> {
+  if (watching) return
+  watching = true
+  const { rmSync } = await import('node:fs')
+  process.once('exit', () => {
+    for (const path of unfinished) rmSync(path, { force: true })
+  })
+}
+
 /**
  * Lets a file be made under a temporary name beside its own, then renames it; nothing is left behind when that fails.
  *
@@ -45,6 +58,8 @@ export async function writeFileStreamed(path: string, produce: (sink: ByteSink) 
 export async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
   const { mkdir, rename, rm } = await import('node:fs/promises')
   const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
+  await removeAtExit()
+  unfinished.add(temporary)
   try {
     await mkdir(folderOf(path), { recursive: true })
     await make(temporary)
@@ -52,6 +67,8 @@ export async function replaceFile(path: string, make: (temporary: string) => Pro
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)
     throw writeError(path, error)
+  } finally {
+    unfinished.delete(temporary)
   }
   await syncFolder(folderOf(path))
 }
