@@ -1,5 +1,6 @@
 import { usageError } from '@qt/core'
 import { decodeText } from '../io/text.js'
+import { arrayAsItLies } from './array-as-it-lies.js'
 import {
   type BigType,
   type MetadataArray,
@@ -92,12 +93,17 @@ export class Cursor {
   }
 
   string(what: string): string {
+    const start = this.passString(what)
+    return decodeText(this.bytes.subarray(start, this.at))
+  }
+
+  /** Moves past a string and returns where its bytes start. */
+  private passString(what: string): number {
     const length = this.count(`the length of ${what}`)
     if (length > this.size - this.at)
       throw malformed(this.file, `${what} is ${length} bytes long, more than the rest of the file`)
     if (length > longestString) throw malformed(this.file, `${what} is ${length} bytes long, which no real file needs`)
-    const start = this.take(length, what)
-    return decodeText(this.bytes.subarray(start, start + length))
+    return this.take(length, what)
   }
 
   value(key: string): MetadataValue {
@@ -160,15 +166,43 @@ export class Cursor {
       throw malformed(this.file, `${key} claims ${length} items, more than the rest of the file can hold`, key)
     this.spend(length, key)
     if (this.at + length * bytesOf[of] > this.bytes.length) throw new NeedMore(this.at + length * bytesOf[of])
-    const list = <T>(next: () => T): T[] => {
-      const values: T[] = []
-      for (let i = 0; i < length; i++) values.push(next())
-      return values
+    if (of === 'ARRAY') return { type: 'ARRAY', of, value: repeat(length, () => this.array(key, depth + 1)) }
+    if (of === 'BOOL') return { type: 'ARRAY', of, value: repeat(length, () => this.bool(key)) }
+
+    const start = this.at
+    if (of === 'STRING') for (let i = 0; i < length; i++) this.passString(key)
+    else this.take(length * bytesOf[of], key)
+    const items = this.bytes.subarray(start, this.at)
+    const whole = this.bytes.subarray(start - arrayHead, this.at)
+    const later = <T>(next: (cursor: Cursor) => T) => {
+      const cursor = new Cursor(items, items.length, this.file)
+      return () => repeat(length, () => next(cursor))
     }
-    if (of === 'STRING') return { type: 'ARRAY', of, value: list(() => this.string(key)) }
-    if (of === 'ARRAY') return { type: 'ARRAY', of, value: list(() => this.array(key, depth + 1)) }
-    if (of === 'BOOL') return { type: 'ARRAY', of, value: list(() => this.bool(key)) }
-    if (of === 'UINT64' || of === 'INT64') return { type: 'ARRAY', of, value: list(() => this.big(of, key)) }
-    return { type: 'ARRAY', of, value: list(() => this.number(of, key)) }
+    if (of === 'STRING')
+      return arrayAsItLies(
+        of,
+        whole,
+        later((cursor) => cursor.string(key)),
+      )
+    if (of === 'UINT64' || of === 'INT64')
+      return arrayAsItLies(
+        of,
+        whole,
+        later((cursor) => cursor.big(of, key)),
+      )
+    return arrayAsItLies(
+      of,
+      whole,
+      later((cursor) => cursor.number(of, key)),
+    )
   }
+}
+
+/** Of an array's element type and length. */
+const arrayHead = 12
+
+function repeat<T>(length: number, next: () => T): T[] {
+  const values: T[] = []
+  for (let i = 0; i < length; i++) values.push(next())
+  return values
 }

@@ -1,5 +1,6 @@
 import { QtError, type TensorType, tensorTypes } from '@qt/core'
 import { encodeText } from '../io/text.js'
+import { bytesAsTheyLie } from './array-as-it-lies.js'
 import { magic } from './header.js'
 import { type MetadataArray, type MetadataType, type MetadataValue, metadataTypes } from './metadata.js'
 
@@ -41,6 +42,8 @@ function writeValue(out: ByteWriter, key: string, value: MetadataValue): void {
 }
 
 function writeArray(out: ByteWriter, key: string, array: MetadataArray): void {
+  const bytes = bytesAsTheyLie(array)
+  if (bytes) return out.bytes(bytes)
   out.u32(metadataTypes[array.of])
   out.u64(array.value.length)
   if (array.of === 'ARRAY') for (const item of array.value) writeArray(out, key, item)
@@ -87,17 +90,17 @@ function writeScalar(
 
 /** Little-endian bytes into a buffer that grows. */
 class ByteWriter {
-  private bytes = new Uint8Array(64 * 1024)
-  private view = new DataView(this.bytes.buffer)
+  private written = new Uint8Array(64 * 1024)
+  private view = new DataView(this.written.buffer)
   private length = 0
 
   private reserve(count: number): number {
     const at = this.length
     this.length += count
-    if (this.length > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(this.length, this.bytes.length * 2))
-      larger.set(this.bytes)
-      this.bytes = larger
+    if (this.length > this.written.length) {
+      const larger = new Uint8Array(Math.max(this.length, this.written.length * 2))
+      larger.set(this.written)
+      this.written = larger
       this.view = new DataView(larger.buffer)
     }
     return at
@@ -142,11 +145,15 @@ class ByteWriter {
   string(value: string): void {
     const text = encodeText(value)
     this.u64(text.length)
-    const at = this.reserve(text.length)
-    this.bytes.set(text, at)
+    this.bytes(text)
+  }
+
+  bytes(bytes: Uint8Array): void {
+    const at = this.reserve(bytes.length)
+    this.written.set(bytes, at)
   }
 
   finish(): Uint8Array {
-    return this.bytes.subarray(0, this.length)
+    return this.written.subarray(0, this.length)
   }
 }

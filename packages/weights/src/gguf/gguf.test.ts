@@ -5,6 +5,8 @@ import { parseRawMetadata } from 'gguf'
 import { describe, expect, it } from 'vitest'
 import { fixture, optional, temporaryFolder } from '../../test/files.js'
 import { convert } from '../convert/convert.js'
+import { bytesAsTheyLie } from './array-as-it-lies.js'
+import { encodeHeader } from './encode-header.js'
 import type { MetadataValue } from './metadata.js'
 import { readGguf } from './read.js'
 import { layoutGguf, writeGguf } from './write.js'
@@ -100,6 +102,17 @@ describe('writeGguf', () => {
     expect(read.tensors.get('b')!.offset - read.tensors.get('a')!.offset).toBe(64)
     expect(await read.read('b')).toEqual(data)
     expect(statSync(path).size % 64).toBe(0)
+  })
+
+  it('writes an array that was read by its bytes, and one that was made by its values', async () => {
+    const read = await readGguf(fixture('blocks.gguf'))
+    const array = read.metadata.get('test.strings')
+    if (array?.type !== 'ARRAY' || array.of !== 'STRING') throw new Error('the fixture has no strings')
+    expect(bytesAsTheyLie(array)?.length).toBe(4 + 8 + 3 * 8 + 3)
+    const copied = encodeHeader(new Map([['a', array]]), [])
+    expect(copied).toEqual(encodeHeader(new Map([['a', { type: 'ARRAY', of: 'STRING', value: ['a', '', 'ü'] }]]), []))
+    const changed = encodeHeader(new Map([['a', { ...array, value: [...array.value, 'z'] }]]), [])
+    expect(changed.length).toBe(copied.length + 9)
   })
 
   it('leaves no file behind when the data is not as long as announced', async () => {
