@@ -11,6 +11,7 @@ import { NearDuplicates } from './near-duplicates/near-duplicates.js'
 import { SemanticDuplicates, type SemanticMatch } from './quality/semantic-duplicates.js'
 import { type DataRecord, readRecordBatches } from './read-records.js'
 import { recordText } from './record-text.js'
+import { notWritten, writeFailed, writtenKind } from './record-writer.js'
 import { FilePieces } from './shards/file-pieces.js'
 
 export interface DedupOptions extends NearDuplicateOptions {
@@ -21,8 +22,9 @@ export interface DedupOptions extends NearDuplicateOptions {
   /** Told of each record that is nearly the same as an earlier one, or means the same, both by file and line or row. */
   readonly onDuplicate?: ((place: string, other: string, similarity: number, by: 'words' | 'meaning') => void) | undefined
   /**
-   * From this many bytes of files on, shingles lie on disk, beside `out` or among the temporary files, and the data is read twice: memory is then
-   * about 100 bytes a record. Default 256 MB.
+   * From this many bytes of files on (packed ones, .gz, .zst and .parquet, count ten times), shingles lie on disk, beside `out` or among the
+   * temporary files: 4 bytes a word, or a letter of Chinese. The data is read twice, and memory is 4 bytes a band and about 50 more a record.
+   * Default 256 MB.
    */
   readonly diskFrom?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -55,6 +57,7 @@ export interface DedupResult {
  */
 export async function dedupDataset(path: string | readonly string[], options: DedupOptions = {}): Promise<DedupResult> {
   const { out, onDuplicate, semantic, diskFrom = defaultDiskFrom, signal } = options
+  if (out !== undefined && writtenKind(out) === undefined) throw notWritten(out)
   const files = await findFiles(path, { signal })
   const finder = (await bytesOf(files)) >= diskFrom ? await readMatches(files, options) : new NearDuplicates(options)
   const meanings =
@@ -99,22 +102,37 @@ export async function dedupDataset(path: string | readonly string[], options: De
   return { ...counts, ...(semantic ? { sameMeaning } : {}), parameters: { similarity, permutations, ...bands } }
 }
 
+/** About how much packed data grows. */
+const packedTimes = 10
+
 async function bytesOf(files: readonly string[]): Promise<number> {
   let bytes = 0
-  // An address has no size before it is read; it is read once.
-  for (const file of files) bytes += (await stat(file).catch(() => undefined))?.size ?? 0
+  // An address has no size before it is read, and counts for nothing.
+  for (const file of files) {
+    const size = (await stat(file).catch(() => undefined))?.size ?? 0
+    bytes += /\.(gz|zst|parquet)$/i.test(file) ? packedTimes * size : size
+  }
   return bytes
 }
 
 async function readMatches(files: readonly string[], options: DedupOptions): Promise<Matches> {
   const { out, signal } = options
-  const folder = await mkdtemp(join(out === undefined ? tmpdir() : dirname(out), '.qt-dedup-'))
-  const sets = new FilePieces(join(folder, 'shingles'))
+  const folder = await mkdtemp(join(out === undefined ? tmpdir() : dirname(out), '.qt-dedup-')).catch((cause: unknown) => {
+    throw writeFailed(out ?? tmpdir(), cause)
+  })
+  const remove = () => rm(folder, { recursive: true, force: true })
+  let sets: FilePieces | undefined
   try {
-    return await matchesOnDisk(recordTexts(files, signal), sets, options)
+    sets = new FilePieces(join(folder, 'shingles'))
+    // Gone at once where an open file may be: nothing is left of it even if the process is killed.
+    await remove().catch(() => {})
+    return await matchesOnDisk(recordTexts(files, signal), sets, options, signal)
   } finally {
-    sets.close()
-    await rm(folder, { recursive: true, force: true })
+    try {
+      sets?.close()
+    } finally {
+      await remove()
+    }
   }
 }
 

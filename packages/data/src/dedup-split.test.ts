@@ -1,9 +1,14 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { dedupDataset } from './dedup-dataset.js'
+import { readRecordBatches } from './read-records.js'
 import { splitDataset } from './split-dataset.js'
+
+// Counted, not replaced.
+vi.mock('./read-records.js', { spy: true })
 
 // Other work may share the machine.
 vi.setConfig({ testTimeout: 120_000 })
@@ -55,6 +60,48 @@ test('what lies on disk gives the same file and says the same, and nothing is le
   expect(told[0].length).toBe(25)
   expect(await readFile(outs[1], 'utf8')).toBe(await readFile(outs[0], 'utf8'))
   expect((await readdir(folder)).filter((name) => name.startsWith('.qt-dedup'))).toEqual([])
+})
+
+test('what lies on disk is gone when it is stopped', async () => {
+  const path = join(folder, 'many.jsonl')
+  const text = (i: number) =>
+    [...words(0), ...Array.from({ length: 12 }, (_, j) => `x${(i * 7919 + j * 104_729) % 9999}`)].join(' ')
+  await writeFile(path, Array.from({ length: 20_000 }, (_, i) => JSON.stringify({ text: text(i) })).join('\n'))
+  const stop = new AbortController()
+  const stopped = dedupDataset(path, { out: join(folder, 'stopped.jsonl'), diskFrom: 0, similarity: 0.9, signal: stop.signal })
+  const timer = setTimeout(() => stop.abort(), 100)
+  await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+  clearTimeout(timer)
+  expect((await readdir(folder)).filter((name) => /^(\.qt-dedup|stopped)/.test(name))).toEqual([])
+})
+
+test('where nothing can be written is said before anything is read, and in the same words on disk', async () => {
+  // It would be an error by itself if it were read.
+  const broken = join(folder, 'broken.jsonl')
+  await writeFile(broken, '{"text"\n')
+  for (const diskFrom of [0, Number.POSITIVE_INFINITY]) {
+    await expect(dedupDataset(broken, { out: join(folder, 'u.parquet'), diskFrom })).rejects.toMatchObject({
+      code: 'DATA_FILE_UNSUPPORTED',
+      where: { file: join(folder, 'u.parquet') },
+    })
+    const out = join(folder, 'no/u.jsonl')
+    await expect(dedupDataset(file, { out, diskFrom })).rejects.toMatchObject({ code: 'WRITE_FAILED', where: { file: out } })
+  }
+})
+
+test('what is packed counts ten times', async () => {
+  const { size } = await stat(file)
+  const packed = `${file}.gz`
+  await writeFile(packed, gzipSync(await readFile(file)))
+  const onDisk = async (path: string, diskFrom: number) => {
+    // The memory way reads once, the disk way twice.
+    const before = vi.mocked(readRecordBatches).mock.calls.length
+    await dedupDataset(path, { diskFrom })
+    return vi.mocked(readRecordBatches).mock.calls.length - before === 2
+  }
+  const { size: small } = await stat(packed)
+  expect([await onDisk(file, size), await onDisk(file, size + 1)]).toEqual([true, false])
+  expect([await onDisk(packed, 10 * small), await onDisk(packed, 10 * small + 1)]).toEqual([true, false])
 })
 
 test('what means the same in other words is left out as well, and the order stays', async () => {

@@ -106,7 +106,8 @@ export function openRecordWriter(out: string): RecordWriter {
 const cellText = (value: unknown): string =>
   value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value)
 
-const writeFailed = (out: string, cause: unknown): QtError =>
+/** The error for a file that could not be written. */
+export const writeFailed = (out: string, cause: unknown): QtError =>
   new QtError({
     code: 'WRITE_FAILED',
     message: `${out} cannot be written: ${messageOf(cause)}.`,

@@ -8,7 +8,7 @@ export const dataDedup = defineVerb({
   name: 'data dedup',
   summary: 'Leave out records that are nearly the same as an earlier one.',
   details:
-    'MinHash over shingles of three words proposes, the exact Jaccard similarity of the shingles decides: nothing is left out that is not as alike as told.',
+    'MinHash over shingles of three words proposes, the Jaccard similarity of the shingles decides, exact up to their 32-bit hashes: nothing else is left out that is not as alike as told.',
   positionals: [{ name: 'PATH', required: true, description: 'A file, a folder, a pattern or an http(s) address.' }],
   flags: {
     out: {

@@ -17,12 +17,15 @@ export interface NearDuplicateOptions {
 export interface Match {
   /** The number of the text that this one is like, counted from 0 in the order in which texts were added. */
   readonly of: number
-  /** Exact. */
+  /** Exact, but for 32-bit hashes of shingles that are the same by chance. */
   readonly similarity: number
 }
 
 /** Texts of one key that are looked at: texts that share a stock phrase in a band must not make the search quadratic. */
 export const longestChain = 200
+
+/** Texts of so few shingles are called the same only when other hashes of them are the same too. */
+const fewShingles = 8
 
 /** What a search for near-duplicates knows of a text: its shingles, and a key for each band of its signature. */
 export class BandKeys {
@@ -31,7 +34,10 @@ export class BandKeys {
   readonly bands: Bands
   /** Of the last text; valid until the next one. */
   readonly keys: Int32Array
+  /** Of the last text, if its shingles are few: the sum of other hashes of them. */
+  check = 0
   private readonly shingler: Shingler
+  private readonly checker: Shingler
   private readonly hasher: MinHasher
   private readonly signature: Int32Array
 
@@ -58,6 +64,7 @@ export class BandKeys {
         },
       )
     this.shingler = new Shingler(shingles)
+    this.checker = new Shingler({ ...shingles, seed: (shingles?.seed ?? 0) + 1 })
     this.hasher = new MinHasher(this.bands.bands * this.bands.rows, seed)
     this.signature = new Int32Array(this.hasher.permutations)
     this.keys = new Int32Array(this.bands.bands)
@@ -68,6 +75,8 @@ export class BandKeys {
     const hashes = this.shingler.hashes(text)
     if (hashes.length === 0) return hashes
     this.hasher.sign(hashes, this.signature)
+    this.check = 0
+    if (hashes.length <= fewShingles) for (const hash of this.checker.hashes(text)) this.check = (this.check + hash) | 0
     const { rows } = this.bands
     for (let band = 0; band < this.keys.length; band++) this.keys[band] = bandKey(this.signature, band * rows, rows)
     return hashes

@@ -93,6 +93,60 @@ test('bands gone through one by one on disk find the very same', async () => {
   }
 })
 
+test('on disk it can be stopped while it looks through the bands', async () => {
+  const stop = new AbortController()
+  const texts = corpus(30).flatMap((text) => Array.from({ length: 200 }, (_, i) => `${text} ${i} ${i * i}`))
+  const matches = matchesOnDisk(
+    (async function* () {
+      yield* texts
+      // Not before all of them are read.
+      setTimeout(() => stop.abort(), 1)
+    })(),
+    new MemoryPieces(),
+    { similarity: 0.99, permutations: 512, bands: { bands: 128, rows: 1 } },
+    stop.signal,
+  )
+  await expect(matches).rejects.toMatchObject({ name: 'AbortError' })
+})
+
+test('many bands take no more memory at once than few', async () => {
+  const texts = corpus(9)
+  const found = async (permutations: number) => {
+    const bands = { bands: permutations, rows: 1 }
+    const matches = await matchesOnDisk(
+      (async function* () {
+        yield* texts
+      })(),
+      new MemoryPieces(),
+      { similarity: 0.5, permutations, bands },
+    )
+    return texts.map((_, i) => matches.of(i))
+  }
+  expect(await found(40_000)).toEqual(await found(256))
+})
+
+test('short texts whose hashes are the same by chance are not the same', async () => {
+  const pairs = [
+    ['tkzagy gaesm pcdgge', 'trjgp kehicsbh mdcanh'],
+    ['hkfxue lkkhcm levagzh', 'mhinb bpinxqm mnaalnty'],
+    ['lmxob gwatjg cyroggqz', 'kaclbu wydiycsv mkbqgzj'],
+  ] as const
+  const shingler = new Shingler()
+  for (const [a, b] of pairs) {
+    expect(jaccard(shingler.hashes(a).slice(), shingler.hashes(b))).toBe(1)
+    const finder = new NearDuplicates()
+    expect([a, b, a, b].map((text) => finder.add(text)?.of)).toEqual([undefined, undefined, 0, 1])
+    const matches = await matchesOnDisk(
+      (async function* () {
+        yield* [a, b, a, b]
+      })(),
+      new MemoryPieces(),
+      {},
+    )
+    expect([0, 1, 2, 3].map((i) => matches.of(i)?.of)).toEqual([undefined, undefined, 0, 1])
+  }
+})
+
 test('case, punctuation and spaces do not count, order does', () => {
   const finder = new NearDuplicates()
   expect(finder.add('The cat sat, on the MAT.')).toBeUndefined()

@@ -5,8 +5,8 @@ import type { Bands } from './bands.js'
 import { jaccard } from './shingles.js'
 
 /**
- * Finds texts that are nearly the same as an earlier one: MinHash and bands propose, the exact Jaccard similarity of the shingles decides,
- * so that nothing is called a duplicate that is none. A text that is a near-duplicate is not compared with later ones.
+ * Finds texts that are nearly the same as an earlier one: MinHash and bands propose, the Jaccard similarity of the shingles decides, exact
+ * up to 32-bit hashes that are the same by chance. A text that is a near-duplicate is not compared with later ones.
  *
  * @example
  * ```ts
@@ -25,6 +25,7 @@ export class NearDuplicates {
   private sets = new Uint32Array(1 << 16)
   private ends = new Float64Array(1 << 10)
   private numbers = new Int32Array(1 << 10)
+  private checks = new Int32Array(1 << 10)
   private kept = 0
   private count = 0
   private seen = new Int32Array(1 << 10)
@@ -77,6 +78,7 @@ export class NearDuplicates {
         if (seen[other] === mark) continue
         seen[other] = mark
         const similarity = jaccard(hashes, this.setOf(other))
+        if (similarity === 1 && texts.check !== this.checks[other]) continue
         if (similarity >= texts.similarity && enough({ of: this.numbers[other]!, similarity })) return
       }
     }
@@ -93,9 +95,11 @@ export class NearDuplicates {
     this.sets.set(hashes, from)
     this.ends = grown(this.ends, this.kept + 1)
     this.numbers = grown(this.numbers, this.kept + 1)
+    this.checks = grown(this.checks, this.kept + 1)
     this.seen = grown(this.seen, this.kept + 1)
     this.ends[this.kept] = to
     this.numbers[this.kept] = number
+    this.checks[this.kept] = this.texts.check
     for (let band = 0; band < this.tables.length; band++) this.tables[band]!.add(this.texts.keys[band]!)
     this.kept++
   }
