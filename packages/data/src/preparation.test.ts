@@ -5,6 +5,7 @@ import { byteTokenizer } from '../test/byte-tokenizer.js'
 import { fitTurns } from './fit-turns.js'
 import { maskChat } from './mask-chat.js'
 import { packRows } from './pack-rows.js'
+import { rowSet } from './row-set.js'
 import { TokenStore } from './token-store.js'
 
 const tokenizer = byteTokenizer()
@@ -150,4 +151,23 @@ test('what is split with an overlap predicts every token once, and none from ano
       },
     ),
   )
+})
+
+test('a weight holds for its own piece, whether others had one before or after it', () => {
+  const store = new TokenStore()
+  for (let piece = 0; piece < 5000; piece++) {
+    const ids = [piece, piece]
+    store.add(ids, ids, { longest: 8, ...(piece % 3 === 2 ? { weight: 1 / piece } : {}) })
+  }
+  expect(store.row([0, 1])).not.toHaveProperty('weights')
+  for (const piece of [2, 1025, 4997])
+    expect(store.row([piece - 1, piece, piece + 1]).weights).toEqual(Float32Array.of(1, 1, 1 / piece, 1 / piece, 1, 1))
+})
+
+test('rows are asked for by whole numbers', () => {
+  const store = new TokenStore()
+  for (let piece = 0; piece < 3; piece++) store.add([1, 2], [1, 2], { longest: 8 })
+  const { rows } = rowSet(store, { packing: false, sequenceLength: 8 })
+  expect(rows.row(2).ids).toEqual(Int32Array.of(1, 2))
+  for (const index of [0.5, -1, 3, Number.NaN]) expect(() => rows.row(index)).toThrow(RangeError)
 })

@@ -30,7 +30,8 @@ export function rowSet(
     rows: {
       length,
       row(index) {
-        if (!(index >= 0 && index < length)) throw new RangeError(`there is no row ${index}; there are ${length}`)
+        if (!(Number.isInteger(index) && index >= 0 && index < length))
+          throw new RangeError(`there is no row ${index}; there are ${length}`)
         const row = kept[index]!
         return store.row(pieces.subarray(starts[row], starts[row + 1]))
       },

@@ -19,14 +19,14 @@ export interface CutOptions {
   readonly weight?: number
 }
 
-/** Documents as pieces of ids and shifted labels. Of each piece 13 bytes are in memory, wherever its numbers lie. */
+/** Documents as pieces of ids and shifted labels. Of each piece 13 bytes are in memory, 17 once one has a weight, wherever its numbers lie. */
 export class TokenStore {
   private count = 0
   private places = new Float64Array(1024)
   private sizes = new Int32Array(1024)
   private trained = new Uint8Array(1024)
-  /** Only of pieces whose weight is not 1. */
-  private readonly weights = new Map<number, number>()
+  /** Made at the first weight that is not 1. */
+  private weights: Float32Array | undefined
 
   constructor(private readonly pieces: Pieces = new MemoryPieces()) {}
 
@@ -50,14 +50,20 @@ export class TokenStore {
       }
       predicted = Math.min(from + length, ids.length - 1)
       const number = this.count++
-      if (weight !== 1) this.weights.set(number, weight)
       this.places = grown(this.places, this.count)
       this.sizes = grown(this.sizes, this.count)
       this.trained = grown(this.trained, this.count)
       this.places[number] = this.pieces.write(piece.ids, piece.labels)
       this.sizes[number] = length
       this.trained[number] = trainable > 0 ? 1 : 0
+      if (weight !== 1 || this.weights) this.weigh(number, weight)
     }
+  }
+
+  private weigh(piece: number, weight: number): void {
+    this.weights ??= new Float32Array(this.sizes.length).fill(1)
+    this.weights = grown(this.weights, this.count)
+    this.weights[piece] = weight
   }
 
   /** Lengths of the pieces, in order. */
@@ -76,11 +82,11 @@ export class TokenStore {
     for (let i = 0; i < pieces.length; i++) documents[i + 1] = documents[i]! + this.sizes[pieces[i]!]!
     const ids = new Int32Array(documents[pieces.length]!)
     const labels = new Int32Array(ids.length)
-    const weighed = this.weights.size > 0 && Array.from(pieces).some((piece) => this.weights.has(piece))
-    const weights = weighed ? new Float32Array(ids.length) : undefined
+    const { weights: all } = this
+    const weights = all && Array.from(pieces).some((piece) => all[piece] !== 1) ? new Float32Array(ids.length) : undefined
     for (let i = 0; i < pieces.length; i++) {
       const [from, to] = [documents[i]!, documents[i + 1]!]
-      weights?.fill(this.weights.get(pieces[i]!) ?? 1, from, to)
+      weights?.fill(all?.[pieces[i]!] ?? 1, from, to)
       this.pieces.read(this.places[pieces[i]!]!, ids.subarray(from, to), labels.subarray(from, to))
     }
     return weights ? { ids, labels, documents, weights } : { ids, labels, documents }
