@@ -21,6 +21,13 @@ export function textAt(value: unknown, field: string): string {
   throw invalid(field, `"${field}" has to be text, not ${describe(value)}.`)
 }
 
+/** One character, however many UTF-16 units it has. */
+export function characterAt(value: unknown, field: string): string {
+  const text = textAt(value, field)
+  if (Array.from(text).length === 1) return text
+  throw invalid(field, `"${field}" has to be one character, not ${JSON.stringify(text)}.`)
+}
+
 export function numberAt(value: unknown, field: string): number {
   if (typeof value === 'number' && Number.isFinite(value)) return value
   throw invalid(field, `"${field}" has to be a number, not ${describe(value)}.`)

@@ -21,7 +21,7 @@ interface Expected {
 }
 
 /**
- * Where llama.cpp cannot say what the model's own pattern says: letters with marks, the wide space as punctuation, capitals in words of
+ * Where llama.cpp cannot say (for Aya aya.json does, by fixtures/make_ggml_aya.py) what the model's own pattern says: letters with marks, the wide space as punctuation, capitals in words of
  * Kimi and after an apostrophe of Aya, digits before letters of Aya, and white space before digits that are cut first: there it is a piece by itself.
  */
 const own: Readonly<Record<string, RegExp>> = {
@@ -67,6 +67,21 @@ describe.skipIf(!existsSync(file))('the pre-tokenizers of GGUF', () => {
 
   it('are compared one by one but for those that the reference does not know', () => {
     expect(ggmlPreTokenizerNames.filter((name) => kinds[name] === undefined)).toEqual([])
+  })
+})
+
+describe('the pre-tokenizer of Tiny Aya', () => {
+  it.each(['tiny_aya', 'cohere2moe'])('cuts where Hugging Face cuts, under the name %s', (name) => {
+    const cuts = fixture('aya')
+    if (!Array.isArray(cuts) || !cuts.every(isTexts)) throw new Error('aya.json is not what it was')
+    const { scan } = ggmlPreTokenizer(name)
+    const differ = cuts.flatMap(([text = '', ...expected]) => {
+      const pieces: string[] = []
+      scan(text, 0, text.length, (from, to) => to > from && pieces.push(text.slice(from, to)))
+      return JSON.stringify(pieces) === JSON.stringify(expected) ? [] : [{ pieces, expected }]
+    })
+    expect(cuts.length).toBeGreaterThan(1500)
+    expect(differ).toEqual([])
   })
 })
 

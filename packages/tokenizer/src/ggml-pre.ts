@@ -64,8 +64,11 @@ const patterns = {
   spark: ['\\p{N}{1,3}', '[一-龥぀-ゟ゠-ヿ]+', deepseek3Tail.replace('+[\\r\\n]*|\\s*[\\r\\n]+', '+|[\\r\\n]'), '\\p{N}'],
   laguna: ['[^\\n]+|\\n+', qwen2Pattern],
   chameleon: ['<sentinel:[0-9]+>', 'IMGIMG[A-I]{1,4}Z', '[\\t\\n]|    |  ', '\\p{N}', '[\\p{P}!-/:-@\\[-`{-~]', gpt2Pattern],
-  // \b after a digit is where no word goes on.
-  'tiny-aya': [digitGroupsScan(/\p{Nd}+/gu, /[\p{L}\p{M}\p{Pc}]/u), `${casedWords(suffixes)}|\\p{N}{1,3}|${tail}`],
+  // \b after a digit is where no word goes on, by what Oniguruma takes for one.
+  'tiny-aya': [
+    digitGroupsScan(/\p{Nd}+/gu, /[\p{Alphabetic}\p{M}\p{Nl}\p{Pc}²³¹¼½¾]/u),
+    `${casedWords(suffixes)}|\\p{N}{1,3}|${tail}`,
+  ],
   kimi: [
     `${han}+|${casedWords(suffixes, notHan(upper), notHan(lower))}|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
   ],

@@ -1,5 +1,5 @@
 import { invalid, unsupported } from './errors.js'
-import { component, type Fields, flagAt, isObject, listAt, numberAt, textAt } from './fields.js'
+import { characterAt, component, type Fields, flagAt, isObject, listAt, numberAt, textAt } from './fields.js'
 import { handWritten } from './known-patterns.js'
 import { patternAt } from './normalize.js'
 import { literalRegex } from './regex.js'
@@ -153,9 +153,9 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreT
     case 'WhitespaceSplit':
       return characters({ scan: splitScan(whitespace, 'Removed') })
     case 'CharDelimiterSplit':
-      return characters({ scan: splitScan(literalRegex(textAt(fields.delimiter, `${field}.delimiter`)), 'Removed') })
+      return characters({ scan: splitScan(literalRegex(characterAt(fields.delimiter, `${field}.delimiter`)), 'Removed') })
     case 'FixedLength': {
-      const length = numberAt(fields.length, `${field}.length`)
+      const length = numberAt(fields.length ?? 5, `${field}.length`)
       if (!(Number.isInteger(length) && length >= 1 && length <= 65_535))
         throw invalid(`${field}.length`, `"${field}.length" is ${length}; it has to be a whole number of characters from 1 on.`)
       return characters({ scan: splitScan(new RegExp(`[^]{1,${length}}`, 'gu')) })

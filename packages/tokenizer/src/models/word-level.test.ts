@@ -18,6 +18,17 @@ describe('whole words as tokens', () => {
     }
   })
 
+  it('cuts at one character, and by five where no length is said', () => {
+    const vocab = { '[UNK]': 0, abcde: 1, fg: 2, a: 3, b: 4 }
+    const cut = (step: unknown) =>
+      Tokenizer.fromJson({ model: { type: 'WordLevel', vocab, unk_token: '[UNK]' }, pre_tokenizer: step })
+    expect([...cut({ type: 'FixedLength' }).encode('abcdefg')]).toEqual([1, 2])
+    expect([...cut({ type: 'CharDelimiterSplit', delimiter: '🦙' }).encode('a🦙b')]).toEqual([3, 4])
+    for (const delimiter of ['', 'ab', '🦙🦙'])
+      expect(() => cut({ type: 'CharDelimiterSplit', delimiter })).toThrow('has to be one character')
+    expect(() => cut({ type: 'FixedLength', length: 0 })).toThrow('has to be a whole number')
+  })
+
   it('says which word is missing where there is no unknown token', () => {
     const tokenizer = Tokenizer.fromJson({
       model: { type: 'WordLevel', vocab: { known: 0 }, unk_token: '[UNK]' },
