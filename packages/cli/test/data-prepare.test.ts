@@ -38,6 +38,9 @@ test('prepare writes shards that stats reads as the data itself, and one that wa
   const { records, ...rest } = await stats(chats)
   expect(records.records).toBe(rest.documents)
   expect(await stats(shards)).toEqual(rest)
+  // Their manifest is no record.
+  const bare = await qt(['data', 'stats', shards])
+  expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining('tokenizer')])
   await truncate(join(shards, 'train-00000.qtok'), 500)
   const broken = await qt(['data', 'stats', '--data', shards, ...rows])
   expect(broken.code).toBe(2)

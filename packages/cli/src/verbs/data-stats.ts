@@ -38,14 +38,15 @@ export const dataStats = defineVerb({
     }
     const { tokenizer: own, base, config: file, data: named }: Readonly<Record<string, unknown>> = flags
     const data = textOf(named) ?? folder
-    if (data !== undefined && own === undefined && base === undefined && file === undefined) {
+    const { prepareRows, storesIn, shardsAt } = await need('@qt/data', () => import('@qt/data'))
+    const bare = own === undefined && base === undefined && file === undefined
+    if (data !== undefined && bare && !(await shardsAt(data))) {
       const found = await recordStats(data, undefined, flags.by, io)
       io.note('Add --tokenizer FILE to count tokens, rows and what is trained on.\n')
       io.document(found)
       return 0
     }
     const config = await rowsConfig(flags, folder)
-    const { prepareRows, storesIn, shardsAt } = await need('@qt/data', () => import('@qt/data'))
     const tokenizer = await tokenizerOf(config, io)
     const records = (await shardsAt(config.data.path)) ? undefined : await recordStats(config.data.path, tokenizer, flags.by, io)
     // On disk: data may be larger than memory.
