@@ -5,13 +5,17 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 const target = ['-target', 'wasm32-freestanding', '-O3', '-std=c++20', '-mbulk-memory']
 const plain = ['-fno-exceptions', '-fno-rtti', '-fno-stack-protector', '-fno-sanitize=all', '-Wall', '-Wextra']
 const link = ['-nostdlib', '-Wl,--no-entry', '-Wl,--strip-all', '-Wl,-z,stack-size=65536']
 
-/** Of what a binary is made of, but not of the compiler; tests compare it with what was written. */
-export const hashOf = (files) => files.reduce((hash, file) => hash.update(readFileSync(file)), createHash('sha256')).digest('hex')
+/** Of what a binary is made of, this file's flags too, but not of the compiler; tests compare it with what was written. */
+export const hashOf = (files) =>
+  [fileURLToPath(import.meta.url), ...files]
+    .reduce((hash, file) => hash.update(readFileSync(file)), createHash('sha256'))
+    .digest('hex')
 
 /** The program is ZIG, the first argument of the command line, or `zig`. */
 export function compileWasm({ source, flags, out, name, sourceHash, from }) {

@@ -8,13 +8,13 @@ const home = dirname(dirname(fileURLToPath(import.meta.url)))
 const native = join(home, 'native/src')
 const source = join(native, 'wasm.cpp')
 
-/** Of everything that the binary is made of; a test compares it with what was written. */
+/** Of everything that the binary is made of, the flags too; a test compares it with what was written. */
 export function sourceHash() {
   const impl = join(native, 'kernels/impl')
   const kernels = readdirSync(impl)
     .sort()
     .map((name) => join(impl, name))
-  return hashOf([join(native, 'problem.hpp'), join(native, 'kernels.hpp'), source, ...kernels])
+  return hashOf([fileURLToPath(import.meta.url), join(native, 'problem.hpp'), join(native, 'kernels.hpp'), source, ...kernels])
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

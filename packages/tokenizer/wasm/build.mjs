@@ -6,7 +6,7 @@ import { compileWasm, hashOf } from '../../../tools/wasm/compile.mjs'
 const home = dirname(dirname(fileURLToPath(import.meta.url)))
 const source = join(home, 'wasm/encode.cpp')
 
-/** Of the source and of this file, which has the flags. */
+/** Of the source and of this file, which has flags of its own. */
 export const sourceHash = () => hashOf([source, fileURLToPath(import.meta.url)])
 
 if (process.argv[1] === fileURLToPath(import.meta.url))
