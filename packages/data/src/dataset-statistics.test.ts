@@ -5,6 +5,21 @@ import { Tokenizer } from '@qt/tokenizer'
 import { expect, test } from 'vitest'
 import { datasetStatistics } from './dataset-statistics.js'
 
+test('keeps a bounded number of categories, and counts characters', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'qt-statistics-'))
+  try {
+    const file = join(folder, 'all.jsonl')
+    const records = Array.from({ length: 10_500 }, (_, i) => ({ text: '🦙é', id: `id-${i}` }))
+    await writeFile(file, [...records, ...records.slice(0, 2)].map((one) => JSON.stringify(one)).join('\n'))
+    const { categories, letters } = await datasetStatistics(file, { by: 'id' })
+    expect(Object.keys(categories).length).toBe(10_001)
+    expect(categories).toMatchObject({ others: 500, 'id-0': 2, 'id-9999': 1 })
+    expect(letters).toMatchObject({ least: 2, most: 2 })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})
+
 test('counts layouts, turns, lengths, languages and categories', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'qt-statistics-'))
   try {

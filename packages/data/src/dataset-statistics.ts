@@ -24,12 +24,13 @@ export interface DatasetStatistics {
   /** Records by layout; `unknown`: of none. */
   readonly layouts: Readonly<Record<string, number>>
   readonly turns: Distribution
+  /** Characters of Unicode. */
   readonly letters: Distribution
   /** Of the texts alone, without a chat template; with a tokenizer. */
   readonly tokens?: Distribution
   /** Records by the language of what is said, system prompts apart; `unknown`: too short or too mixed to say. */
   readonly languages: Readonly<Record<string, number>>
-  /** Records by what lies in the field `by`; `none`: nothing. */
+  /** Records by what lies in the field `by`; `none`: nothing; `others`: what came after the first 10,000 values. */
   readonly categories: Readonly<Record<string, number>>
 }
 
@@ -68,9 +69,10 @@ export async function datasetStatistics(
         const unprompted = said.filter(({ role }) => role !== 'system').map((turn) => turn.text)
         add(layouts, layout ?? 'unknown')
         add(languages, languageOf(unprompted.join('\n')) ?? 'unknown')
-        add(categories, stratumOf(value, by) || 'none')
+        const category = stratumOf(value, by) || 'none'
+        add(categories, categories.size < mostCategories || categories.has(category) ? category : 'others')
         turns.add(view?.messages.length ?? 0)
-        letters.add(text.length)
+        letters.add(lettersOf(text))
         if (tokenizer) tokens.add(tokensOf(value, text, tokenizer))
       }
     }
@@ -89,9 +91,19 @@ export async function datasetStatistics(
 const tokensOf = ({ input_ids: ids }: Readonly<Record<string, unknown>>, text: string, tokenizer: Tokenizer): number =>
   Array.isArray(ids) ? ids.length : tokenizer.encode(text).length
 
+/** A field that says something else in each record has no categories. */
+const mostCategories = 10_000
+
+function lettersOf(text: string): number {
+  let letters = 0
+  // The second half of a character of two units is past.
+  for (let i = 0; i < text.length; i += text.codePointAt(i)! > 0xffff ? 2 : 1) letters++
+  return letters
+}
+
 const add = (counts: Map<string, number>, name: string) => void counts.set(name, (counts.get(name) ?? 0) + 1)
 
-/** The commonest first. */
+/** The commonest first, but for names that are whole numbers, which come before others in any object. */
 const counted = (counts: ReadonlyMap<string, number>): Record<string, number> =>
   Object.fromEntries([...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)))
 
