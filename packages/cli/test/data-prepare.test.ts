@@ -39,8 +39,8 @@ test('prepare writes shards that stats reads as the data itself, and one that wa
   expect(records.records).toBe(rest.documents)
   expect(await stats(shards)).toEqual(rest)
   // Their manifest is no record.
-  const bare = await qt(['data', 'stats', shards])
-  expect([bare.code, bare.stderr]).toEqual([2, expect.stringContaining('tokenizer')])
+  const bare = await qt(['data', 'stats', shards, '--json'])
+  expect([bare.code, JSON.parse(bare.stdout).error.code]).toEqual([2, 'DATA_TOKENIZER_MISSING'])
   await truncate(join(shards, 'train-00000.qtok'), 500)
   const broken = await qt(['data', 'stats', '--data', shards, ...rows])
   expect(broken.code).toBe(2)

@@ -1,4 +1,4 @@
-import { parseConfig, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
+import { parseConfig, type QtError, type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { loadConfig } from '@qt/core/node'
 import type { Flags } from '../args/verb.js'
 import type { Io } from '../io.js'
@@ -39,13 +39,15 @@ const withBase = (overrides: Record<string, unknown>): Record<string, unknown> =
     ? { ...overrides, base: overrides.tokenizer }
     : overrides
 
+export const noTokenizer = (): QtError =>
+  usageError('DATA_TOKENIZER_MISSING', 'There is no tokenizer to count with.', {
+    where: { field: 'tokenizer' },
+    actions: ['Add --tokenizer FILE or --base MODEL.'],
+  })
+
 export async function tokenizerOf(config: TrainingConfig, io: Io): Promise<Tokenizer> {
   const file = config.tokenizer ?? config.base
-  if (file === undefined)
-    throw usageError('DATA_TOKENIZER_MISSING', 'There is no tokenizer to count with.', {
-      where: { field: 'tokenizer' },
-      actions: ['Add --tokenizer FILE or --base MODEL.'],
-    })
+  if (file === undefined) throw noTokenizer()
   const { Tokenizer } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
   return Tokenizer.load(await localPath(file, io))
 }

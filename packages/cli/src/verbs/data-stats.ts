@@ -8,7 +8,7 @@ import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
 import { fields, numbers } from '../print/units.js'
-import { rowFlags, rowsConfig, tokenizerOf } from './data-config.js'
+import { noTokenizer, rowFlags, rowsConfig, tokenizerOf } from './data-config.js'
 import { plural } from './data-scenarios.js'
 import { holdsScenarios, scenarioStats } from './data-stats-scenarios.js'
 
@@ -40,7 +40,9 @@ export const dataStats = defineVerb({
     const data = textOf(named) ?? folder
     const { prepareRows, storesIn, shardsAt } = await need('@qt/data', () => import('@qt/data'))
     const bare = own === undefined && base === undefined && file === undefined
-    if (data !== undefined && bare && !(await shardsAt(data))) {
+    if (data !== undefined && bare) {
+      // Shards have no records, and their rows are read with the tokenizer that they were made with.
+      if (await shardsAt(data)) throw noTokenizer()
       const found = await recordStats(data, undefined, flags.by, io)
       io.note('Add --tokenizer FILE to count tokens, rows and what is trained on.\n')
       io.document(found)
