@@ -9,6 +9,7 @@ export {
   type ImportanceEntry,
   importanceWeights,
   mergeImportance,
+  requireSameWeights,
   selectImportance,
 } from './importance/importance.js'
 export { loadQuantMethod } from './load-method.js'

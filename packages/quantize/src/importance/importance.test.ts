@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { readImportance, writeImportance } from './files.js'
-import { type Importance, importanceWeights, mergeImportance, selectImportance } from './importance.js'
+import { type Importance, importanceWeights, mergeImportance, requireSameWeights, selectImportance } from './importance.js'
 
 let folder: string
 beforeEach(async () => {
@@ -57,6 +57,35 @@ describe('importance', () => {
     expect(() => mergeImportance([importance, { ...importance, entries: other }])).toThrow('different sizes')
   })
 
+  it('writes the older form as GGUF with tokens for pieces, 512 each as llama.cpp takes them', async () => {
+    const [old, back] = [join(folder, 'imatrix.dat'), join(folder, 'back.gguf')]
+    await writeImportance(old, importance)
+    await writeImportance(back, await readImportance(old))
+    const read = await readImportance(back)
+    expect(read).toMatchObject({ chunks: 4, chunkSize: 512 })
+    const { sums, counts } = read.entries.get('blk.0.attn_q.weight')!
+    expect([[...counts], [...sums]]).toEqual([[4 * 512], [2, 0.5, 0, 1.5].map((weight) => weight * 4 * 512)])
+  })
+
+  it('merges both forms and rows of different lengths in any order', async () => {
+    const path = join(folder, 'imatrix.dat')
+    await writeImportance(path, importance)
+    const [a, old] = [{ ...importance, chunks: 2, chunkSize: 64 }, await readImportance(path)]
+    const b = { ...a, chunks: 3, chunkSize: 128 }
+    const merged = (
+      [
+        [a, b, old],
+        [b, a, old],
+        [old, b, a],
+      ] as const
+    ).map(mergeImportance)
+    for (const { entries, chunks, chunkSize } of merged) {
+      expect([chunks, chunkSize]).toEqual([9, 512])
+      expect(entries).toEqual(merged[0]!.entries)
+    }
+    expect([...merged[0]!.entries.get('blk.0.attn_q.weight')!.counts]).toEqual([4 + 4 + 4 * 512])
+  })
+
   it('counts the pieces of the older form as tokens beside the newer one', async () => {
     const path = join(folder, 'imatrix.dat')
     const reached = new Map([
@@ -74,6 +103,17 @@ describe('importance', () => {
       for (const [name, { sums, counts }] of reached)
         expect(entries.get(name)).toEqual({ sums: sums.map((value) => 2 * value), counts: counts.map((count) => 2 * count) })
     }
+  })
+
+  it('is refused where a model lacks one of its weights or has it in another width', () => {
+    const check = (name: string, columns: number) => () => {
+      const entry = { sums: new Float32Array(columns), counts: Float32Array.of(1) }
+      requireSameWeights({ ...importance, entries: new Map([[name, entry]]) }, importance.entries, 'imatrix.gguf')
+    }
+    expect(check('blk.0.attn_q.weight', 4)).not.toThrow()
+    expect(check('token_embd.weight', 4)).not.toThrow()
+    expect(check('blk.0.attn_q.weight', 8)).toThrow('8 columns where the model has 4')
+    expect(check('blk.1.attn_q.weight', 4)).toThrow('does not have')
   })
 
   it('selects by parts of names', () => {

@@ -50,8 +50,7 @@ export function checkEntry(name: string, { sums, counts }: ImportanceEntry, file
 }
 
 /**
- * Importance matrices of the same model as one, as if all their texts had been read in a row. The older form counts pieces of text where
- * the newer one counts tokens; together with that its pieces are taken to be as long, as llama.cpp does.
+ * Importance matrices of the same model as one, as if all their texts had been read in a row; in whatever order.
  *
  * @example
  * ```ts
@@ -61,25 +60,18 @@ export function checkEntry(name: string, { sums, counts }: ImportanceEntry, file
  */
 export function mergeImportance(parts: readonly Importance[]): Importance {
   const entries = new Map<string, ImportanceEntry>()
-  const chunkSize = parts.find((part) => part.chunkSize > 0)?.chunkSize ?? 0
   for (const part of parts)
     for (const [name, entry] of part.entries) {
       const before = entries.get(name)
-      const counted = chunkSize > 0 && part.chunkSize === 0 ? times(entry, chunkSize) : entry
-      entries.set(name, before ? sum(name, before, counted) : counted)
+      entries.set(name, before ? sum(name, before, entry) : entry)
     }
   return {
     entries,
     datasets: [...new Set(parts.flatMap(({ datasets }) => datasets))],
     chunks: parts.reduce((total, { chunks }) => total + chunks, 0),
-    chunkSize,
+    chunkSize: parts.reduce((most, { chunkSize }) => Math.max(most, chunkSize), 0),
   }
 }
-
-const times = ({ sums, counts }: ImportanceEntry, factor: number): ImportanceEntry => ({
-  sums: sums.map((value) => value * factor),
-  counts: counts.map((value) => value * factor),
-})
 
 function sum(name: string, a: ImportanceEntry, b: ImportanceEntry): ImportanceEntry {
   const matrices = Math.max(a.counts.length, b.counts.length)
@@ -90,6 +82,30 @@ function sum(name: string, a: ImportanceEntry, b: ImportanceEntry): ImportanceEn
       actions: ['Merge only importance matrices of the same model.'],
     })
   return { sums: a.sums.map((value, i) => value + b.sums[i]!), counts: before!.map((value, i) => value + more![i]!) }
+}
+
+/**
+ * Refuses an importance matrix with weights that a model does not have, or of another width.
+ *
+ * @example
+ * ```ts
+ * const { inputs } = await model.statistics.collect([[0]], { output: true }) // one token tells which weights it has
+ * requireSameWeights(await readImportance('imatrix.gguf'), inputs, 'imatrix.gguf')
+ * ```
+ */
+export function requireSameWeights(importance: Importance, inputs: ReadonlyMap<string, ImportanceEntry>, file: string): void {
+  for (const [name, { sums, counts }] of importance.entries) {
+    // llama.cpp counts the inputs of the embedding, too; models do not.
+    if (name === 'token_embd.weight') continue
+    const own = inputs.get(name)
+    const [width, wanted] = [sums.length / counts.length, own && own.sums.length / own.counts.length]
+    if (width === wanted) continue
+    const other = wanted === undefined ? 'which the model does not have' : `of ${width} columns where the model has ${wanted}`
+    throw usageError('QUANT_IMPORTANCE', `The importance matrix is of another model: it weighs ${name}, ${other}.`, {
+      where: { file, field: name },
+      actions: ['Use importance matrices of this very model.'],
+    })
+  }
 }
 
 /** The entries whose names contain one of `include` (if there are any) and none of `exclude`. */

@@ -1,10 +1,13 @@
 import { usageError } from '@qt/core'
 import { checkEntry, type Importance, type ImportanceEntry, importanceWeights } from './importance.js'
 
+/** Tokens that a piece of text is taken to have: the older form does not say, and llama.cpp takes its own usual size, too. */
+const pieceTokens = 512
+
 /**
  * The older form of llama.cpp (.dat), little-endian: a count of entries; for each the length of its name, the name, how many
  * batches were seen, the count of values, and as float32 the mean squares times the batches; then how many pieces of text, and
- * the name of the text.
+ * the name of the text. What it counts in pieces is counted in tokens from here on.
  */
 export function importanceFromLegacy(bytes: Uint8Array, file: string): Importance {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -27,13 +30,13 @@ export function importanceFromLegacy(bytes: Uint8Array, file: string): Importanc
     const batches = int()
     const values = int()
     const start = need(4 * Math.max(values, -1))
-    const sums = Float32Array.from({ length: values }, (_, k) => view.getFloat32(start + 4 * k, true))
-    const entry = { sums, counts: Float32Array.of(batches) }
+    const sums = Float32Array.from({ length: values }, (_, k) => pieceTokens * view.getFloat32(start + 4 * k, true))
+    const entry = { sums, counts: Float32Array.of(pieceTokens * batches) }
     checkEntry(name, entry, file)
     entries.set(name, entry)
   }
   const chunks = at < bytes.length ? int() : 0
-  return { entries, datasets: at < bytes.length ? [text()] : [], chunks, chunkSize: 0 }
+  return { entries, datasets: at < bytes.length ? [text()] : [], chunks, chunkSize: pieceTokens }
 }
 
 export function importanceToLegacy({ entries, chunks, datasets }: Importance): Uint8Array {
