@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readImportance } from '@qt/quantize'
+import { readImportance, writeImportance } from '@qt/quantize'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { fixture, qt } from './qt.js'
 
@@ -42,19 +42,47 @@ test('matrices that are there are added up, with a text and without, in both for
   const file = (name: string) => join(folder, name)
   const read = ['--text', text, '--row-size', '64', '--rows', '2', '--threads', '1']
   const makes = async (args: readonly string[]) => {
-    const { code, stderr } = await qt(['imatrix', ...args])
+    const { code, stdout, stderr } = await qt(['imatrix', ...args])
     expect(code, stderr).toBe(0)
+    return stdout
   }
   await makes([tiny, ...read, '--output', file('once.gguf')])
   await makes(['--in-file', file('once.gguf'), '--output', file('once.dat')])
   await makes(['--in-file', file('once.gguf'), '--in-file', file('once.dat'), '--output', file('twice.gguf')])
-  await makes([tiny, ...read, '--in-file', file('once.dat'), '--output', file('again.gguf')])
+  const output = await makes([tiny, ...read, '--in-file', file('once.gguf'), '--output', file('again.gguf')])
+  expect(output).toContain(`128 tokens in 2 rows added to ${file('once.gguf')}`)
   const [once, twice, again] = await Promise.all(['once', 'twice', 'again'].map((name) => readImportance(file(`${name}.gguf`))))
+  // The older form does not tell that its two pieces had 64 tokens: they count as 512 each.
+  expect(twice!.entries.get('blk.1.ffn_down.weight')!.counts[0]).toBe(128 + 2 * 512)
   for (const [name, { sums }] of once!.entries)
-    for (const doubled of [twice!, again!])
-      doubled.entries.get(name)!.sums.forEach((value, i) => {
-        expect(value).toBeCloseTo(2 * sums[i]!, 3)
+    for (const [sum, times] of [
+      [twice!, 9],
+      [again!, 2],
+    ] as const)
+      sum.entries.get(name)!.sums.forEach((value, i) => {
+        expect(value / sums[i]!).toBeCloseTo(times, 4)
       })
+})
+
+test('matrices of another model are refused before anything is read, and what is merged is never replaced', async () => {
+  const file = (name: string) => join(folder, name)
+  const entry = { sums: new Float32Array(4), counts: Float32Array.of(1) }
+  const stranger = { entries: new Map([['blk.9.attn_q.weight', entry]]), datasets: [], chunks: 1, chunkSize: 64 }
+  await writeImportance(file('stranger.gguf'), stranger)
+  const said = async (args: readonly string[]) => {
+    const { code, stdout } = await qt(['imatrix', ...args, '--json'])
+    return [code, JSON.parse(stdout).error.code]
+  }
+  const foreign = [tiny, '--text', text, '--rows', '0', '--in-file', file('stranger.gguf'), '--output', file('both.gguf')]
+  // Rows of none would be refused when the text is read.
+  expect(await said(foreign)).toEqual([2, 'QUANT_IMPORTANCE'])
+  const onto = ['--in-file', file('stranger.gguf'), '--output', file('stranger.gguf')]
+  expect(await said(onto)).toEqual([2, 'OUTPUT_IS_INPUT'])
+  for (const flags of [['--rows', '0'], ['--row-size', '3'], ['--process-output'], ['--threads', '1']])
+    expect(await said(['--in-file', file('stranger.gguf'), '--output', file('both.gguf'), ...flags])).toEqual([
+      2,
+      'USAGE_MISSING_FLAG',
+    ])
 })
 
 test('a report says what was lost on a text and in which tensors, as a page and for programs', async () => {

@@ -1,12 +1,15 @@
-import { resolve } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags, calibrationRows, requireText } from '../calibration.js'
 import { withInterrupt } from '../interrupt.js'
 import { loadFlags, loadModel } from '../model-flags.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { durationText } from '../print/units.js'
+
+/** Flags of no effect where nothing is read. */
+const ofReading = ['row-size', 'rows', 'process-output', 'adapter', 'threads', 'context-length', 'precision', 'kv-cache'] as const
 
 export const imatrix = defineVerb({
   name: 'imatrix',
@@ -42,21 +45,23 @@ export const imatrix = defineVerb({
       throw usageError('USAGE_MISSING_FLAG', `Without a text ${base} is not asked anything.`, {
         actions: ['Add --text FILE or --data PATH.', 'Or leave out the model to merge what --in-file names.'],
       })
-    const { collectImportance, mergeImportance, readImportance, writeImportance } = await need(
+    const idle = ofReading.find((name) => flags[name] !== undefined)
+    if (onlyMerge && idle !== undefined)
+      throw usageError('USAGE_MISSING_FLAG', `--${idle} says how a text is read, and there is none.`, {
+        where: { field: `--${idle}` },
+        actions: ['Add a model and --text FILE or --data PATH.', `Or leave out --${idle} to merge what --in-file names.`],
+      })
+    const { collectImportance, mergeImportance, readImportance, requireSameWeights, writeImportance } = await need(
       '@qt/quantize',
       () => import('@qt/quantize'),
     )
-    if (base !== undefined && resolve(base) === resolve(output))
-      throw usageError('OUTPUT_IS_INPUT', `${output} is the model that is to be read.`, {
-        where: { field: '--output' },
-        actions: ['Give the importance matrix a name of its own.'],
-      })
-    const before = await Promise.all(inFiles.map(readImportance))
+    await prepareOutput(output, [...(base === undefined ? [] : [base]), ...inFiles])
+    const parts = await Promise.all(inFiles.map(readImportance))
+    const before = mergeImportance(parts)
     if (onlyMerge) {
-      const merged = mergeImportance(before)
-      await writeImportance(output, merged)
-      io.out(`Wrote ${output}: ${merged.entries.size} matrices, from ${inFiles.join(', ')}.\n`)
-      io.document({ output, matrices: merged.entries.size, datasets: merged.datasets })
+      await writeImportance(output, before)
+      io.out(`Wrote ${output}: ${before.entries.size} matrices, from ${inFiles.join(', ')}.\n`)
+      io.document({ output, matrices: before.entries.size, merged: inFiles, datasets: before.datasets })
       return 0
     }
     return withInterrupt(async (signal) => {
@@ -64,6 +69,10 @@ export const imatrix = defineVerb({
       const progress = status(io)
       const started = performance.now()
       try {
+        if (parts.length > 0) {
+          const { inputs } = await model.statistics.collect([[0]], { output: true, signal })
+          for (const [i, part] of parts.entries()) requireSameWeights(part, inputs, inFiles[i]!)
+        }
         const { rows, datasets } = await calibrationRows(flags, model, base ?? model.name, io.note, signal)
         const collected = await collectImportance(model, rows, {
           datasets,
@@ -71,16 +80,19 @@ export const imatrix = defineVerb({
           signal,
           onProgress: ({ rows: done, tokens }) => progress.update(`row ${done}/${rows.length}  ${tokens} tokens`),
         })
-        const importance = mergeImportance([...before, collected])
+        const importance = mergeImportance([before, collected])
         await writeImportance(output, importance)
         progress.end()
         const seconds = (performance.now() - started) / 1000
         const tokens = rows.reduce((sum, { length }) => sum + length, 0)
+        const matrices = importance.entries.size
+        const added = inFiles.length > 0 ? ` added to ${inFiles.join(', ')}` : ''
         io.out(
-          `Wrote ${output}: ${importance.entries.size} matrices, from ${tokens} tokens in ${rows.length} rows, in ${durationText(seconds)}.\n`,
+          `Wrote ${output}: ${matrices} matrices, from ${tokens} tokens in ${rows.length} rows${added}, in ${durationText(seconds)}.\n`,
         )
         io.document({
-          ...{ output, matrices: importance.entries.size, rows: rows.length, tokens, datasets: importance.datasets },
+          ...{ output, matrices, rows: rows.length, tokens, datasets: importance.datasets },
+          ...(inFiles.length > 0 ? { merged: inFiles } : {}),
           seconds,
         })
         return 0
