@@ -122,16 +122,17 @@ export function conformance(method: QuantFormat, options: ConformanceOptions = {
           ['an outlier', (i) => (i === 0 ? -1 : 0)],
         ]
         for (const [name, shape] of shapes) {
-          const decoded = (size: number) => {
+          const encoded = (size: number) => {
             try {
-              return decode(encode(blocks(1, (i) => size * shape(i))))
+              return encode(blocks(1, (i) => size * shape(i)))
             } catch (error) {
               ok(QtError.isInstance(error), String(error))
               return undefined
             }
           }
-          const size = largest((candidate) => decoded(candidate) !== undefined)
-          ok(decoded(size)?.every(Number.isFinite) ?? true, `${name} values as large as ${size} became infinite`)
+          ok(encoded(1), `${name} values up to 1 are refused`)
+          const size = largest((candidate) => encoded(candidate) !== undefined)
+          ok(decode(encoded(size)!).every(Number.isFinite), `${name} values as large as ${size} became infinite`)
         }
       },
     },

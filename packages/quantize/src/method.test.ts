@@ -34,6 +34,23 @@ const bytes16: QuantMethodOptions = {
 describe('a method of one’s own', () => {
   for (const { name, run } of conformance(defineQuantMethod(bytes16))) it(name, run)
 
+  it('does not conform where its own decoder fails on large values, or where it takes none', () => {
+    const infinity = (change: Partial<QuantMethodOptions>) => {
+      const cases = conformance(defineQuantMethod({ ...bytes16, ...change }))
+      return cases.find(({ name }) => name.startsWith('never writes an infinity'))!.run
+    }
+    const refuse = () => {
+      throw usageError('VALUE', 'No.')
+    }
+    expect(infinity({})).not.toThrow()
+    const limit = (blocks: Uint8Array, out: Float32Array) => {
+      bytes16.decode(blocks, out)
+      if (out.some((value) => Math.abs(value) > 1e30)) refuse()
+    }
+    expect(infinity({ decode: limit })).toThrow('No.')
+    expect(infinity({ encode: refuse })).toThrow('refused')
+  })
+
   it('has no GGUF type unless it names one', () => {
     expect(defineQuantMethod(bytes16)).not.toHaveProperty('type')
   })

@@ -97,6 +97,16 @@ describe('convert', () => {
     })
   })
 
+  it('counts the tensors that it reports, and not the divisors of rotary frequencies that a GGUF has beside them', async () => {
+    const out = `${temporaryFolder()}/model.gguf`
+    const seen: { done: number; total: number }[] = []
+    const { tensors } = await convert(fixture('tiny-llama'), out, {
+      onProgress: ({ done, total }) => void seen.push({ done, total }),
+    })
+    expect((await readGguf(out)).tensors.has('rope_freqs.weight')).toBe(true)
+    expect(seen).toEqual(Array.from({ length: tensors }, (_, i) => ({ done: i + 1, total: tensors })))
+  })
+
   it('reports progress, and stops without a trace when aborted', async () => {
     const out = `${temporaryFolder()}/model.gguf`
     const controller = new AbortController()

@@ -122,6 +122,7 @@ class ByteWriter {
   }
 
   u64(value: number): void {
+    if (!(Number.isSafeInteger(value) && value >= 0)) throw new RangeError(`${value} is no count or size.`)
     const at = this.reserve(8)
     this.view.setUint32(at, value % 2 ** 32, true)
     this.view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)

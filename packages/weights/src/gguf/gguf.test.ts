@@ -122,6 +122,13 @@ describe('writeGguf', () => {
     expect(await readdir(folder)).toEqual([])
   })
 
+  it('refuses sizes that are no whole numbers', async () => {
+    const folder = temporaryFolder()
+    const tensors = [{ name: 'a', type: 'F32', shape: [1.5, 2], data: new Uint8Array(12) }] as const
+    await expect(writeGguf(`${folder}/half.gguf`, { metadata: new Map(), tensors })).rejects.toThrow('1.5 is no count or size')
+    expect(await readdir(folder)).toEqual([])
+  })
+
   it('refuses values that their type cannot hold', async () => {
     const write = (value: MetadataValue) =>
       writeGguf(`${temporaryFolder()}/bad.gguf`, { metadata: new Map([['a', value]]), tensors: [] })
