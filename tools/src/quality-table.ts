@@ -10,11 +10,13 @@ import { load } from '@qt/trainer-native'
 import { readGguf } from '@qt/weights'
 
 /*
- * What every file type loses on a text, and beside it what plans of the same size lose: by the errors of weights alone, and weighed by
- * the KL divergence that each tensor's error makes on a calibration text (another one). The table of docs/quantising.md.
+ * What every file type loses on a text, and beside it what plans of the same size lose: by the errors of weights (each tensor's
+ * counting what is usual, or all alike), and weighed by the KL divergence that each tensor's error makes on a calibration text (another
+ * one). The tables of docs/quantising.md.
  * usage: npm run quality-table -- MODEL-f16.gguf --text PATH --calibration PATH --imatrix FILE [--types Q8_0,Q4_K_M] [--rows 4]
  * A PATH is a text (.txt, .md) or conversations in any form that training reads.
  *   --calibration-rows 2   rows of up to 512 tokens that every tensor is tried on
+ *   --alike                errors of all tensors count alike, where no weights are measured
  *   --kinds                try tensors by kind and third of the depth instead of one by one: for models of hundreds of tensors
  */
 
@@ -29,6 +31,7 @@ const { values, positionals } = parseArgs({
     rows: { type: 'string', default: '4' },
     calibration: { type: 'string' },
     'calibration-rows': { type: 'string', default: '2' },
+    alike: { type: 'boolean', default: false },
     kinds: { type: 'boolean', default: false },
   },
 })
@@ -101,7 +104,7 @@ try {
       await quantize(model, file, { types, importance, sync: false })
       return lossOf(file, rows)
     }
-    const byErrors = await planned()
+    const byErrors = await planned(values.alike ? () => 1 : undefined)
     const byDivergence = await planned((name) => weights.get(name) ?? 0)
     const percent = (share: number) => `${(100 * share).toFixed(1)} %`
     const cells = [type, `${(size / 1e6).toFixed(2)} MB`, mixture.mean.toFixed(4), percent(mixture.topAgreement)]

@@ -25,7 +25,7 @@ export interface BitsInput extends Pick<PlanUnderOptions, 'bytes' | 'types' | 'i
   readonly folder: string
   readonly decide: DecideOptions
   readonly options: VariantOptions
-  /** Left out: costs are errors of weights, and nothing depends on pairs. */
+  /** Left out: costs are errors of weights, each tensor's counting what is usual as for `qt quantize --max-size`, and nothing depends on pairs. */
   readonly rows?: MeasuringRows['measured'] | undefined
   /** What was measured for one size holds for the others; by what was asked. */
   readonly measured: Map<string, Sketches>

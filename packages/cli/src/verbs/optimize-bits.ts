@@ -25,7 +25,7 @@ export const optimizeBits = defineVerb({
   name: 'optimize bits',
   summary: 'Choose a type for every tensor under a size, counting how they act together.',
   details:
-    'With --text, each tensor is quantised as each type by itself and the change of what the model says is measured: half its square is what it costs, and the products of two changes are what the pair costs. The choice is made as a QUBO and beside it greedily, exactly without pairs (dynamic programming) and by errors of weights as qt quantize --max-size does; all are written, measured again on held-out rows and compared with confidence intervals. This takes a load and a reading of the text for every tensor and type. Without --text, costs are errors of weights; nothing depends on pairs then, and the plan is exact.',
+    'With --text, each tensor is quantised as each type by itself and the change of what the model says is measured: half its square is what it costs, and the products of two changes are what the pair costs. The choice is made as a QUBO and beside it greedily, exactly without pairs (dynamic programming) and by errors of weights as qt quantize --max-size does; all are written, measured again on held-out rows and compared with confidence intervals. This takes a load and a reading of the text for every tensor and type. Without --text, costs are errors of weights, each tensor counting what is usual; nothing depends on pairs then, and the plan is exact.',
   positionals: [
     { name: 'IN', description: 'An unquantised GGUF file, a Hugging Face folder, or a hub id (owner/name).', required: true },
   ],
