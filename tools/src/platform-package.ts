@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { nativePlatform } from '@qt/core'
 import { z } from 'zod'
+import { command, tail } from './command.js'
 import { pack, type Tarball } from './packages.js'
 import { root } from './root.js'
 
 /*
- * Packs the native part of a package, as it was built here, into the package of this platform that its loader looks for.
+ * Builds the native part of a package and packs it into the package of this platform that its loader looks for.
  * usage: npm run platform-package -- quantize [trainer-native …] [--out FOLDER]
  */
 
@@ -16,20 +18,22 @@ const manifestSchema = z.object({ name: z.string(), version: z.string(), license
 
 /** The platform that a build made here runs on, as npm's manifests say it. */
 function platform() {
-  const { platform: os, arch: cpu, report } = process
+  const { platform: os, arch: cpu } = process
   if (os !== 'linux') return { os: [os], cpu: [cpu] }
-  const { header } = z.object({ header: z.object({ glibcVersionRuntime: z.string().optional() }) }).parse(report.getReport())
-  return { os: [os], cpu: [cpu], libc: [header.glibcVersionRuntime === undefined ? 'musl' : 'glibc'] }
+  return { os: [os], cpu: [cpu], libc: [nativePlatform().endsWith('-musl') ? 'musl' : 'glibc'] }
 }
 
-/** A tarball of `@qt/NAME-linux-x64`, say, in a folder. */
+/** A tarball of `@qt/NAME-linux-x64`, say (`-linux-x64-musl` where that is the C library), in a folder. */
 export async function packPlatform(name: string, into: string): Promise<Tarball> {
   const source = join(root, 'packages', name)
   const release = join(source, 'build/Release')
+  // What lies there may be older than its sources; nothing is done where it is not.
+  const built = await command('npm', ['run', 'build:native'], { cwd: source })
+  if (built.code !== 0) throw new Error(`The native part of ${name} cannot be built here.\n${tail(built)}`)
   const [addon] = (await readdir(release).catch(() => [])).filter((file) => file.endsWith('.node'))
-  if (addon === undefined) throw new Error(`${release} has no addon: build it first (npm run build).`)
+  if (addon === undefined) throw new Error(`${release} has no addon.`)
   const { name: owner, version, license } = manifestSchema.parse(JSON.parse(await readFile(join(source, 'package.json'), 'utf8')))
-  const own = `${owner}-${process.platform}-${process.arch}`
+  const own = `${owner}-${nativePlatform()}`
   const folder = await mkdtemp(join(tmpdir(), 'qt-platform-'))
   try {
     const manifest = {

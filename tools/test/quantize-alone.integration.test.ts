@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { nativePlatform } from '@qt/core'
 import { convert } from '@qt/weights'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { command, tail } from '../src/command.js'
@@ -40,7 +41,7 @@ test('works alone, slowly without the package of the platform and natively with 
   expect((await readdir(join(folder, 'node_modules/@qt'))).sort()).toEqual(['core', 'quantize', 'weights'])
   const slow = await use('slow.gguf')
   expect([slow.code, slow.stdout], tail(slow)).toEqual([0, 'reference\n'])
-  expect(slow.stderr).toContain(`npm install @qt/quantize-${process.platform}-${process.arch}`)
+  expect(slow.stderr).toContain(`npm install @qt/quantize-${nativePlatform()}`)
 
   const platform = await packPlatform('quantize', folder)
   expect(platform.files).toEqual(expect.arrayContaining(['LICENSE', 'THIRD_PARTY_NOTICES', 'qt_quantize.node']))

@@ -82,6 +82,7 @@ export {
   projections,
   specForLength,
 } from './model-spec.js'
+export { type NativeHost, nativePlatform } from './native-platform.js'
 export { editDistance, nearest } from './nearest.js'
 export { type Purpose, permutation, philox, uniform } from './philox.js'
 export { type Run, type RunContext, startRun } from './run.js'

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { nativePlatform } from '@qt/core'
 
 /*
  * What the C++ side offers, declared once. It moves numbers and files; what to do with them is decided in TypeScript.
@@ -77,7 +78,7 @@ export function binding(): Binding | Error {
 }
 
 function load(): Binding | Error {
-  const platform = `@qt/quantize-${process.platform}-${process.arch}`
+  const platform = `@qt/quantize-${nativePlatform()}`
   const places = [platform, fileURLToPath(new URL('../build/Release/qt_quantize.node', import.meta.url))]
   const failures: string[] = []
   for (const place of places)

@@ -1,8 +1,6 @@
-import { QtError } from '@qt/core'
+import { nativePlatform, QtError } from '@qt/core'
 
-const platform = `${process.platform}-${process.arch}`
-
-export const nativeMissing = (cause: Error): QtError =>
+export const nativeMissing = (cause: Error, platform = nativePlatform()): QtError =>
   new QtError({
     code: 'QUANT_NATIVE_MISSING',
     message: `The native part of the quantiser for ${platform} is not installed.`,
@@ -14,4 +12,5 @@ export const nativeMissing = (cause: Error): QtError =>
   })
 
 /** Told once when the reference does the work instead. */
-export const slowWarning = `Quantising in TypeScript, many times slower, because the native part for ${platform} is not installed (npm install @qt/quantize-${platform}).`
+export const slowWarning = (platform = nativePlatform()): string =>
+  `Quantising in TypeScript, many times slower, because the native part for ${platform} is not installed (npm install @qt/quantize-${platform}).`

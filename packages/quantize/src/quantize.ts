@@ -75,6 +75,6 @@ function nativeFor({ metadata }: Gguf, { engine, method, onWarning }: QuantizeOp
   const found = binding()
   if (!(found instanceof Error)) return found
   if (engine === 'native') throw nativeMissing(found)
-  onWarning?.(slowWarning)
+  onWarning?.(slowWarning())
   return undefined
 }

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type ModelSpec, type Nf4Scales, QtError, type TrainingConfig } from '@qt/core'
+import { type ModelSpec, type Nf4Scales, nativePlatform, QtError, type TrainingConfig } from '@qt/core'
 
 /*
  * What the C++ side offers, declared once. It moves handles, arrays and numbers; what to do with them is decided in TypeScript.
@@ -263,7 +263,7 @@ export function binding(): Binding {
 }
 
 function load(): Binding {
-  const platform = `${process.platform}-${process.arch}`
+  const platform = nativePlatform()
   const places = [`@qt/trainer-native-${platform}`, fileURLToPath(new URL('../build/Release/qt_trainer.node', import.meta.url))]
   const failures: string[] = []
   for (const place of places)

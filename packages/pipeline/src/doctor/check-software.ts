@@ -1,3 +1,4 @@
+import { nativePlatform } from '@qt/core'
 import { type Finding, finding, fine } from './finding.js'
 import type { HardwareProfile, NativePart } from './profile.js'
 
@@ -94,7 +95,8 @@ export function checkTools(profile: HardwareProfile): Finding {
   )
 }
 
-const platformOf = ({ system }: HardwareProfile): string => `${system.platform}-${system.architecture}`
+const platformOf = ({ system: { platform, architecture, libc } }: HardwareProfile): string =>
+  nativePlatform({ platform, arch: architecture, glibc: libc === 'not glibc' ? undefined : 'glibc' })
 
 const build = ({ tools }: HardwareProfile) => ({
   label: `Or build it in a clone of the repository${tools.cmake && tools.compiler ? '' : ', with CMake 3.25 and a C++20 compiler'}.`,

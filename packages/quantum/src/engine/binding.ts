@@ -1,3 +1,4 @@
+import { nativePlatform } from '@qt/core'
 import type { IntegerProblem } from './integer-problem.js'
 
 /*
@@ -39,7 +40,7 @@ function load(): Binding | Error {
   const node = globalThis.process?.getBuiltinModule?.('node:module')
   if (node === undefined) return new Error('addons are for Node')
   const require = node.createRequire(import.meta.url)
-  const platform = `@qt/quantum-${process.platform}-${process.arch}`
+  const platform = `@qt/quantum-${nativePlatform()}`
   const built = new URL(
     import.meta.url.includes('/src/') ? '../../build/Release/qt_quantum.node' : '../build/Release/qt_quantum.node',
     import.meta.url,
