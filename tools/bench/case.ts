@@ -48,6 +48,8 @@ export interface Case {
 export interface CaseContext {
   /** An empty folder of the case's own. */
   readonly folder: string
+  /** False with --no-peers: what a peer writes for ours to start from will not be there. */
+  readonly peers: boolean
 }
 
 export type MakeCase = (context: CaseContext) => Promise<Case>

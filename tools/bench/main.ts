@@ -40,7 +40,7 @@ const measured: Parameters<typeof summary>[0][number][] = []
 for (const name of names) {
   const folder = await mkdtemp(join(tmpdir(), `qt-bench-${name}-`))
   try {
-    const made = await cases[name]!({ folder })
+    const made = await cases[name]!({ folder, peers: !values['no-peers'] })
     const leftOut = made.peers.map((peer) => ({ name: peer.name, absent: 'left out by --no-peers' }))
     const item = values['no-peers'] ? { ...made, peers: leftOut } : made
     const result = await runCase(item, runs, (line) => console.error(line))

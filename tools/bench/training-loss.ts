@@ -11,6 +11,12 @@ export const lossRows = { batch: 1, length: 128, steps: 200, learningRate: 2e-4 
 
 const expected = z.object({ loss: z.array(z.number()) })
 
+/** The mean loss of the last ten steps that the peer left in `folder`/reference. */
+export async function referenceLoss(folder: string): Promise<number> {
+  const { loss } = expected.parse(JSON.parse(await readFile(join(folder, 'reference/expected.json'), 'utf8')))
+  return loss.slice(-10).reduce((sum, value) => sum + value, 0) / 10
+}
+
 /** PyTorch + PEFT in float32 on the texts of docs/: leaves its rows and its first adapter in `folder`/reference. */
 export async function lossPeer(folder: string): Promise<Contender | Absent> {
   const name = 'PyTorch + PEFT, float32'
@@ -29,10 +35,7 @@ export async function lossPeer(folder: string): Promise<Contender | Absent> {
       ...Object.entries(shape).flatMap(([key, value]) => [`--${key}`, `${value}`]),
     ],
     prepare: () => rm(out, { recursive: true, force: true }),
-    parse: async () => {
-      const { loss } = expected.parse(JSON.parse(await readFile(join(out, 'expected.json'), 'utf8')))
-      return { loss: loss.slice(-10).reduce((sum, value) => sum + value, 0) / 10 }
-    },
+    parse: async () => ({ loss: await referenceLoss(folder) }),
   }
 }
 

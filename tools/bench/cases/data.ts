@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { root, shared } from '../../src/root.js'
-import type { Absent, Case, Contender, MakeCase, Metric } from '../case.js'
+import type { Absent, Contender, MakeCase, Metric } from '../case.js'
 import { writeChats, writeCode, writeDocuments, writeNotes } from '../data-texts.js'
 import { oraclesPython } from '../oracles.js'
 
@@ -271,4 +271,4 @@ export const dataCases: Readonly<Record<string, MakeCase>> = {
   'near-duplicates': nearDuplicates,
   'validate-chats': validate,
   'parse-scenarios': parseScenarios,
-} satisfies Record<string, (context: { readonly folder: string }) => Promise<Case>>
+}

@@ -5,7 +5,7 @@ import type { Absent, Case, CaseContext, Contender, MakeCase } from '../case.js'
 import { oraclesPython } from '../oracles.js'
 import { writeTokenRows } from '../token-rows.js'
 import { loraOf, noModel, peerReport, type Shape, smolModel, trainingMetrics, trainOurs, trainPeer } from '../training.js'
-import { lossPeer, lossRows } from '../training-loss.js'
+import { lossPeer, lossRows, referenceLoss } from '../training-loss.js'
 import { autocastFull } from '../training-peers.js'
 
 const vocabulary = 49152
@@ -76,22 +76,42 @@ const train7B: MakeCase = async ({ folder }) => {
 }
 
 /** Two hundred real steps: PyTorch's in float32 first, ours in bfloat16 from the same adapter over the same rows. */
-const trainLoss: MakeCase = async ({ folder }) => {
-  const { steps, length, batch, learningRate } = lossRows
-  const name = 'qt train, bfloat16'
-  const settings = {
-    adapter: { init: join(folder, 'reference/adapter_init') },
-    training: { precision: 'bfloat16', learningRate, gradClip: null, weightDecay: 0 },
-  } as const
+const trainLoss: MakeCase = async ({ folder, peers }) => {
+  const { steps, length, batch } = lossRows
+  const peer = await lossPeer(folder)
+  const missing = 'absent' in peer ? peer.absent : peers ? undefined : 'left out by --no-peers'
   return {
     name: 'train-loss',
     title: `loss after ${steps} steps of ${batch} × ${length} tokens, LoRA r16 on SmolLM2-135M`,
     conditions:
       'The same rows of this repository’s own texts in the same order, the same first adapter; mean of the last ten steps. The bar is 0.5 % apart.',
-    metrics: [{ key: 'loss', title: 'loss', digits: 5, better: 'lower' }],
+    metrics: [
+      { key: 'loss', title: 'loss', digits: 5, better: 'lower' },
+      { key: 'apart', title: '% from PyTorch', digits: 3, better: 'lower' },
+    ],
     inputs: existsSync(smolModel) ? [smolModel] : [],
-    ours: [await trainOurs({ folder, rows: join(folder, 'reference/ids.jsonl'), name, shape: lossRows }, settings)],
-    peers: [await lossPeer(folder)],
+    ours: [await lossOurs(folder, missing)],
+    peers: [peer],
+  }
+}
+
+async function lossOurs(folder: string, missing: string | undefined): Promise<Contender | Absent> {
+  const name = 'qt train, bfloat16'
+  if (missing !== undefined)
+    return { name, absent: `it starts from the rows and the adapter of PyTorch, which is not run: ${missing}` }
+  const settings = {
+    adapter: { init: join(folder, 'reference/adapter_init') },
+    training: { precision: 'bfloat16', learningRate: lossRows.learningRate, gradClip: null, weightDecay: 0 },
+  } as const
+  const ours = await trainOurs({ folder, rows: join(folder, 'reference/ids.jsonl'), name, shape: lossRows }, settings)
+  if ('absent' in ours) return ours
+  return {
+    ...ours,
+    parse: async (run) => {
+      const [measures, reference] = [await ours.parse(run), await referenceLoss(folder)]
+      const { loss } = measures
+      return loss === undefined ? measures : { ...measures, apart: (100 * Math.abs(loss - reference)) / reference }
+    },
   }
 }
 

@@ -74,12 +74,40 @@ float hash(std::uint32_t i) {
   return static_cast<float>(i & 0xffff) / 32768.0f - 1.0f;
 }
 
-// A product with ragged edges, both multiplications, and the exponential inside the loss.
-bool selfTest(const KernelTable& k) {
-  constexpr int rows = 13, columns = 37, depth = 301;
-  std::vector<float> left(rows * depth), right(columns * depth), out(rows * columns);
-  for (int i = 0; i < rows * depth; ++i) left[i] = hash(i);
-  for (int i = 0; i < columns * depth; ++i) right[i] = hash(i + 100003);
+// One term of a product and what it adds in plain loops.
+struct TestTerm {
+  int rows, columns, depth;
+  bool leftTransposed, rightTransposed;
+  std::vector<float> left = std::vector<float>(rows * depth), right = std::vector<float>(columns * depth);
+
+  void fill(std::uint32_t seed) {
+    for (int i = 0; i < rows * depth; ++i) left[i] = hash(seed + i);
+    for (int i = 0; i < columns * depth; ++i) right[i] = hash(seed + i + 100003);
+  }
+  double at(int r, int c, int d) const {
+    return static_cast<double>(left[leftTransposed ? d * rows + r : r * depth + d]) * right[rightTransposed ? c * depth + d : d * columns + c];
+  }
+  MatrixView leftView() const {
+    const int stored = leftTransposed ? rows : depth;
+    return {left.data(), TensorType::F32, leftTransposed ? depth : rows, stored, stored * sizeof(float)};
+  }
+  MatrixView rightView() const {
+    const int stored = rightTransposed ? depth : columns;
+    return {right.data(), TensorType::F32, rightTransposed ? columns : depth, stored, stored * sizeof(float)};
+  }
+};
+
+// Bytes whose first is on a border of 64.
+struct Aligned {
+  std::vector<unsigned char> bytes;
+  explicit Aligned(std::size_t count) : bytes(count + 64) {}
+  void* data() { return reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(bytes.data()) + 63) / 64 * 64); }
+};
+
+// The sum of terms over ragged edges, by both multiplications; left sides packed as they are used, or ahead as training does.
+bool productsAgree(const KernelTable& k, const std::vector<TestTerm>& terms, bool ahead) {
+  const int rows = terms[0].rows, columns = terms[0].columns;
+  std::vector<float> out(rows * columns);
   for (int wide = 0; wide < 2; ++wide) {
     Product p;
     p.rows = rows;
@@ -88,26 +116,43 @@ bool selfTest(const KernelTable& k) {
     p.tileColumns = 32;
     p.out = out.data();
     p.outStride = columns;
-    p.termCount = 1;
-    p.terms[0].left = {left.data(), TensorType::F32, rows, depth, depth * sizeof(float)};
-    p.terms[0].right = {right.data(), TensorType::F32, columns, depth, depth * sizeof(float)};
-    p.terms[0].rightTransposed = true;
-    p.terms[0].depth = depth;
-    std::vector<unsigned char> scratch(k.productScratch(p) + 64);
-    void* aligned = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(scratch.data()) + 63) / 64 * 64);
+    std::vector<Aligned> packed;
+    for (const TestTerm& t : terms) {
+      if (!ahead) {
+        p.addPlain(t.leftView(), t.leftTransposed, t.rightView(), t.rightTransposed, t.depth);
+        continue;
+      }
+      packed.emplace_back(k.packedLeftBytes[wide](rows, t.depth));
+      k.packLeft[wide](t.leftView(), t.leftTransposed, rows, t.depth, 0, (rows + k.panelRows - 1) / k.panelRows, packed.back().data());
+      p.add(packed.back().data(), t.rightView(), t.rightTransposed, t.depth);
+    }
+    Aligned scratch(k.productScratch(p));
     for (int r = 0; r * p.tileRows < rows; ++r)
-      for (int c = 0; c * p.tileColumns < columns; ++c) k.productTile[wide](p, r, c, aligned);
+      for (int c = 0; c * p.tileColumns < columns; ++c) k.productTile[wide](p, r, c, scratch.data());
     for (int r = 0; r < rows; ++r)
       for (int c = 0; c < columns; ++c) {
         double sum = 0, size = 0;
-        for (int d = 0; d < depth; ++d) {
-          const double term = static_cast<double>(left[r * depth + d]) * right[c * depth + d];
-          sum += term;
-          size += std::fabs(term);
-        }
+        for (const TestTerm& t : terms)
+          for (int d = 0; d < t.depth; ++d) {
+            sum += t.at(r, c, d);
+            size += std::fabs(t.at(r, c, d));
+          }
         if (!(std::fabs(out[r * columns + c] - sum) <= size * (wide ? 1e-2 : 1e-6))) return false;
       }
   }
+  return true;
+}
+
+// Products as single ones and as training takes them, and the exponential inside the loss.
+bool selfTest(const KernelTable& k) {
+  constexpr int rows = 13, columns = 37;
+  std::vector<TestTerm> plain{{rows, columns, 301, false, true}};
+  plain[0].fill(0);
+  if (!productsAgree(k, plain, false)) return false;
+  // Stretches of 640 and 512, and one that goes on from the second term into the third; a left side stored [depth, rows].
+  std::vector<TestTerm> terms{{rows, columns, 640, true, true}, {rows, columns, 700, false, false}, {rows, columns, 16, false, true}};
+  for (std::size_t i = 0; i < terms.size(); ++i) terms[i].fill(static_cast<std::uint32_t>(1 + i) * 300007u);
+  if (!productsAgree(k, terms, true)) return false;
   std::vector<float> logits(1003), gradient;
   for (int i = 0; i < 1003; ++i) logits[i] = 8 * hash(i + 7);
   double sum = 0;
