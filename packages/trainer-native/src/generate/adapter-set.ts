@@ -11,7 +11,7 @@ export const adapterSet = (adapters: readonly Adapter[], paths: readonly string[
 function applied(adapter: Adapter): AppliedAdapter[] {
   return [...adapter.modules].map(([name, { a, b, rank, scale, magnitude }]) => {
     const [, layer, part] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name)!
-    const projection = projections.findIndex((candidate) => candidate === part)
+    const projection = (projections as readonly string[]).indexOf(part ?? '')
     return { layer: Number(layer), projection, rank, scale, a, b, ...(magnitude && { magnitude }) }
   })
 }
