@@ -89,8 +89,8 @@ function sum(name: string, a: ImportanceEntry, b: ImportanceEntry): ImportanceEn
  *
  * @example
  * ```ts
- * const { inputs } = await model.statistics.collect([[0]], { output: true }) // one token tells which weights it has
- * requireSameWeights(await readImportance('imatrix.gguf'), inputs, 'imatrix.gguf')
+ * const used = await model.statistics?.collect([[0]], { output: true }) // one token tells which weights it has
+ * if (used) requireSameWeights(await readImportance('imatrix.gguf'), used.inputs, 'imatrix.gguf')
  * ```
  */
 export function requireSameWeights(importance: Importance, inputs: ReadonlyMap<string, ImportanceEntry>, file: string): void {
