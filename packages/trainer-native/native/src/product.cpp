@@ -15,14 +15,14 @@ std::int32_t roundUp(std::int32_t value, std::int32_t to) { return (value + to -
 
 }  // namespace
 
-void planTiles(Product& p, const KernelTable& kernels) {
+void planTiles(Product& p, const KernelTable& kernels, bool bf16) {
   bool wide = false;
   for (int t = 0; t < p.termCount; ++t)
     wide = wide || (!p.terms[t].rightTransposed && blockTraits(p.terms[t].right.type).size > 32);
   // With few columns there would be too few tiles to share out.
   const std::int32_t most = wide ? mostTileRows / 4 : p.columns < 4 * narrowColumns ? mostTileRows / 4 : mostTileRows;
   const std::int32_t rowTiles = std::max(1, (p.rows + most - 1) / most);
-  p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows);
+  p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows[bf16]);
   p.tileColumns = std::min(wide ? wideColumns : narrowColumns, roundUp(p.columns, 16));
 }
 
@@ -31,7 +31,7 @@ std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const Ke
   for (const std::int32_t width : {narrowColumns, wideColumns}) {
     Product p;
     p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? mostTileRows / 4 : mostTileRows),
-                         kernels.panelRows);
+                         std::max(kernels.panelRows[0], kernels.panelRows[1]));
     p.tileColumns = std::min<std::int32_t>(width, roundUp(static_cast<std::int32_t>(columns), 16));
     most = std::max(most, kernels.productScratch(p));
   }
@@ -40,8 +40,9 @@ std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const Ke
 
 void packLeft(const ProductContext& context, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, void* packed) {
   const KernelTable& k = *context.kernels;
-  const std::int64_t panels = (rows + k.panelRows - 1) / k.panelRows;
-  const std::int64_t together = std::max<std::int64_t>(1, 64 / k.panelRows);
+  const std::int64_t panelRows = k.panelRows[context.bf16];
+  const std::int64_t panels = (rows + panelRows - 1) / panelRows;
+  const std::int64_t together = std::max<std::int64_t>(1, 64 / panelRows);
   context.pool->run((panels + together - 1) / together, [&](std::int64_t task, int) {
     const std::int64_t begin = task * together;
     k.packLeft[context.bf16](left, transposed, rows, depth, begin, std::min(panels, begin + together), packed);
@@ -49,7 +50,7 @@ void packLeft(const ProductContext& context, const MatrixView& left, bool transp
 }
 
 void multiply(const ProductContext& context, Product& p) {
-  planTiles(p, *context.kernels);
+  planTiles(p, *context.kernels, context.bf16);
   if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
   const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns;
   const std::int64_t tileRows = (p.rows + p.tileRows - 1) / p.tileRows;

@@ -5,7 +5,13 @@
 #include <cstring>
 #include <vector>
 
-#if defined(__aarch64__) && defined(__linux__)
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -23,6 +29,7 @@ extern const KernelTable baselineKernels;
 extern const KernelTable avx2Kernels;
 extern const KernelTable avx512Kernels;
 extern const KernelTable avx512bf16Kernels;
+extern const KernelTable amxKernels;
 #elif defined(__aarch64__)
 extern const KernelTable neonbf16Kernels;
 #endif
@@ -48,6 +55,21 @@ bool hasBF16() {
 }
 #endif
 
+#if defined(__x86_64__)
+// Whether the processor has tile registers for bfloat16 and the system lets this process use them: they are many, so it must be asked.
+bool mayUseTiles() {
+#if defined(__linux__)
+  unsigned a, b, c, d;
+  constexpr unsigned tiles = 1u << 24, bf16 = 1u << 22;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & tiles) == 0 || (d & bf16) == 0) return false;
+  constexpr long requestPermission = 0x1023, tileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 std::vector<Candidate> candidates() {
   std::vector<Candidate> list;
 #if defined(__x86_64__)
@@ -55,7 +77,9 @@ std::vector<Candidate> candidates() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq");
-  list.push_back({&avx512bf16Kernels, avx512 && __builtin_cpu_supports("avx512bf16")});
+  const bool avx512bf16 = avx512 && __builtin_cpu_supports("avx512bf16");
+  list.push_back({&amxKernels, avx512bf16 && mayUseTiles()});
+  list.push_back({&avx512bf16Kernels, avx512bf16});
   list.push_back({&avx512Kernels, avx512});
   list.push_back({&avx2Kernels, avx2});
 #elif defined(__aarch64__)
@@ -112,7 +136,7 @@ bool productsAgree(const KernelTable& k, const std::vector<TestTerm>& terms, boo
     Product p;
     p.rows = rows;
     p.columns = columns;
-    p.tileRows = 16 / k.panelRows * k.panelRows;
+    p.tileRows = 16 / k.panelRows[wide] * k.panelRows[wide];
     p.tileColumns = 32;
     p.out = out.data();
     p.outStride = columns;
@@ -123,7 +147,7 @@ bool productsAgree(const KernelTable& k, const std::vector<TestTerm>& terms, boo
         continue;
       }
       packed.emplace_back(k.packedLeftBytes[wide](rows, t.depth));
-      k.packLeft[wide](t.leftView(), t.leftTransposed, rows, t.depth, 0, (rows + k.panelRows - 1) / k.panelRows, packed.back().data());
+      k.packLeft[wide](t.leftView(), t.leftTransposed, rows, t.depth, 0, (rows + k.panelRows[wide] - 1) / k.panelRows[wide], packed.back().data());
       p.add(packed.back().data(), t.rightView(), t.rightTransposed, t.depth);
     }
     Aligned scratch(k.productScratch(p));

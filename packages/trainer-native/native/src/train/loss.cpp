@@ -46,13 +46,14 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     multiply(products_, forward);
 
     // The gradient is packed for its product while its rows are still in the caches.
-    const std::int64_t panels = (rows + kernels_.panelRows - 1) / kernels_.panelRows;
+    const std::int64_t panelRows = kernels_.panelRows[products_.bf16];
+    const std::int64_t panels = (rows + panelRows - 1) / panelRows;
     // Two panels are packed in the time of one; where that leaves threads without a task, each takes one.
     const std::int64_t together = panels < 2 * pool_.threads() ? 1 : 2;
     pool_.run((panels + together - 1) / together, [&](std::int64_t task, int) {
       const std::int64_t begin = task * together, end = std::min(panels, begin + together);
-      const std::int64_t last = std::min<std::int64_t>(rows, end * kernels_.panelRows);
-      for (std::int64_t r = begin * kernels_.panelRows; r < last; ++r) {
+      const std::int64_t last = std::min<std::int64_t>(rows, end * panelRows);
+      for (std::int64_t r = begin * panelRows; r < last; ++r) {
         bool right = false;
         const std::int32_t token = carrying[first + r];
         losses[first + r] = kernels_.crossEntropy(logits + r * vocabulary, vocabulary, batch.labels[token], weight * weightAt(token), training_ ? options_.labelSmoothing : 0.0f, gradient,

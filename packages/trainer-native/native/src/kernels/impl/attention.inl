@@ -8,7 +8,7 @@ namespace qt {
 namespace {
 
 constexpr int tileSide = attentionTileRows;
-constexpr int tileLeftRows = (tileSide + panelRows - 1) / panelRows * panelRows;
+constexpr int tileLeftRows = (tileSide + mostPanelRows - 1) / mostPanelRows * mostPanelRows;
 
 // Carves a scratch buffer into aligned pieces.
 struct Carver {
@@ -52,13 +52,14 @@ QT_INLINE f32x16 keepBetween(f32x16 x, int from, int to, float value) {
 }
 
 template <class M>
-static std::size_t leftPanelOf(int depth) { return static_cast<std::size_t>(stepsOf<M>(depth)) * panelRows * M::perStep; }
+static std::size_t leftPanelOf(int depth) { return static_cast<std::size_t>(stepsOf<M>(depth)) * M::panelRows * M::perStep; }
 template <class M>
 static std::size_t rightPanelOf(int depth) { return static_cast<std::size_t>(stepsOf<M>(depth)) * lanes * M::perStep; }
 
 template <class M, class T>
 static void attentionForward(const AttentionForward& a, const AttentionTile& tile, void* scratch) {
   using Element = typename M::Element;
+  [[maybe_unused]] const typename M::Scope scope;
   const AttentionShape& s = a.shape;
   const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
   const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
@@ -198,6 +199,7 @@ static void storeTile(T* to, std::int64_t stride, const float* from, int fromStr
 template <class M, class T>
 static void attentionBackwardQuery(const AttentionBackward& a, const AttentionTile& tile, void* scratch) {
   using Element = typename M::Element;
+  [[maybe_unused]] const typename M::Scope scope;
   const AttentionShape& s = a.shape;
   const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
   const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;
@@ -245,6 +247,7 @@ static void attentionBackwardQuery(const AttentionBackward& a, const AttentionTi
 template <class M, class T>
 static void attentionBackwardKey(const AttentionBackward& a, const AttentionTile& tile, void* scratch) {
   using Element = typename M::Element;
+  [[maybe_unused]] const typename M::Scope scope;
   const AttentionShape& s = a.shape;
   const int group = s.heads / s.kvHeads, d = s.headDim, width = paddedColumns(d);
   const std::int64_t qStride = static_cast<std::int64_t>(s.heads) * d, kStride = static_cast<std::int64_t>(s.kvHeads) * d;

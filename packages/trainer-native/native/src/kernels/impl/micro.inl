@@ -1,26 +1,26 @@
-// The inner loop of every product: an R×(16·V) block of float32 sums kept in registers.
-//   packed left:  panels of `panelRows` rows,  [step][row] (bfloat16: pairs of consecutive depth, [step][row][2])
-//   packed right: panels of 16 columns,        [step][column] (likewise)
-// A step is one index of depth for float32 and two for bfloat16.
+// The inner loop of every product: a block of float32 sums kept in registers.
+//   packed left:  panels of M::panelRows rows,  [step][row][M::perStep]
+//   packed right: panels of 16 columns,         [word][column][M::perWord], as many words as whole steps hold
+// A word is one value of depth for float32 and a pair for bfloat16; a step is a word, or with tile registers (AMX) 32 values.
 
 namespace qt {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int panelRows = 8;
-constexpr int panelsAtOnce = 3;
+constexpr int registerRows = 8;
+constexpr int registerPanels = 3;
 constexpr int registerLanes = 16;
 #elif defined(__AVX2__)
-constexpr int panelRows = 6;
-constexpr int panelsAtOnce = 1;
+constexpr int registerRows = 6;
+constexpr int registerPanels = 1;
 constexpr int registerLanes = 8;
 #elif defined(__aarch64__)
-constexpr int panelRows = 6;
-constexpr int panelsAtOnce = 1;
+constexpr int registerRows = 6;
+constexpr int registerPanels = 1;
 constexpr int registerLanes = 4;
 #else
-constexpr int panelRows = 2;
-constexpr int panelsAtOnce = 1;
+constexpr int registerRows = 2;
+constexpr int registerPanels = 1;
 constexpr int registerLanes = 4;
 #endif
 
@@ -29,17 +29,53 @@ typedef float Register __attribute__((vector_size(registerLanes * 4)));
 typedef float LooseRegister __attribute__((vector_size(registerLanes * 4), aligned(4), may_alias));
 constexpr int registersPerPanel = lanes / registerLanes;
 
-struct MultiplyF32 {
+// A block of sums is as many rows and panels of columns as registers hold.
+struct InRegisters {
+  static constexpr int panelRows = registerRows;
+  static constexpr int blockRows = registerRows;
+  static constexpr int blockPanels = registerPanels;
+  struct Scope {};
+};
+
+struct MultiplyF32 : InRegisters {
   using Element = float;
+  static constexpr int perWord = 1;
   static constexpr int perStep = 1;
   static void put(Element* slot, float v) { *slot = v; }
   QT_INLINE Register spread(const Element* left) { return *left - Register{}; }
   QT_INLINE Register multiply(Register sum, Register left, Register right) { return sum + left * right; }
 };
 
-#if defined(__AVX512BF16__)
+#if defined(__AMX_BF16__)
+// Eight tile registers of 16 rows of 64 bytes: four for a block of 32×32 sums, two for each side.
 struct MultiplyBF16 {
   using Element = bf16;
+  static constexpr int perWord = 2;
+  static constexpr int perStep = 32;
+  static constexpr int panelRows = 16;
+  static constexpr int blockRows = 32;
+  static constexpr int blockPanels = 2;
+  static void put(Element* slot, float v) { *slot = narrow(v); }
+
+  // Tiles have a shape only between these: another library on this thread may shape them its own way.
+  struct Scope {
+    Scope() {
+      struct alignas(64) {
+        std::uint8_t palette = 1, start = 0, reserved[14] = {};
+        std::uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+        std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+      } shape;
+      _tile_loadconfig(&shape);
+    }
+    ~Scope() { _tile_release(); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+  };
+};
+#elif defined(__AVX512BF16__)
+struct MultiplyBF16 : InRegisters {
+  using Element = bf16;
+  static constexpr int perWord = 2;
   static constexpr int perStep = 2;
   static void put(Element* slot, float v) { *slot = narrow(v); }
   QT_INLINE Register spread(const Element* left) {
@@ -52,8 +88,9 @@ struct MultiplyBF16 {
   }
 };
 #elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
-struct MultiplyBF16 {
+struct MultiplyBF16 : InRegisters {
   using Element = bf16;
+  static constexpr int perWord = 2;
   static constexpr int perStep = 2;
   static void put(Element* slot, float v) { *slot = narrow(v); }
   QT_INLINE Register spread(const Element* left) {
@@ -101,7 +138,7 @@ static void multiplyBlock(const Strip<M>* strips, int count, int leftIndex, int 
                                                        (s * lanes + v % registersPerPanel * registerLanes) * M::perStep);
 #pragma GCC unroll 8
       for (int r = 0; r < R; ++r) {
-        const Register a = M::spread(left + (s * panelRows + r) * M::perStep);
+        const Register a = M::spread(left + (s * M::panelRows + r) * M::perStep);
 #pragma GCC unroll 4
         for (int v = 0; v < V; ++v) sum[r][v] = M::multiply(sum[r][v], a, b[v]);
       }
@@ -118,7 +155,7 @@ static void multiplyRows(int rows, const Strip<M>* strips, int count, int leftIn
                          bool accumulate) {
   switch (rows) {
 #define QT_ROWS(R) \
-  case R: return multiplyBlock<M, (R <= panelRows ? R : panelRows), P>(strips, count, leftIndex, rightIndex, out, outStride, accumulate)
+  case R: return multiplyBlock<M, (R <= M::blockRows ? R : M::blockRows), P>(strips, count, leftIndex, rightIndex, out, outStride, accumulate)
     QT_ROWS(1);
     QT_ROWS(2);
     QT_ROWS(3);
@@ -131,21 +168,82 @@ static void multiplyRows(int rows, const Strip<M>* strips, int count, int leftIn
   }
 }
 
-// out[rows, 16·panels] (+)= Σ strips left·right.
-template <class M>
-static void multiplyStrips(const Strip<M>* strips, int count, int rows, int panels, float* out, std::int64_t outStride, bool accumulate) {
-  for (int p = 0; p < panels; p += panelsAtOnce) {
-    const int width = panels - p < panelsAtOnce ? panels - p : panelsAtOnce;
-    for (int r = 0; r < rows; r += panelRows) {
-      const int height = rows - r < panelRows ? rows - r : panelRows;
-      float* o = out + r * outStride + p * lanes;
-      if constexpr (panelsAtOnce == 3) {
-        if (width == 3) multiplyRows<M, 3>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
-        else if (width == 2) multiplyRows<M, 2>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
-        else multiplyRows<M, 1>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
-      } else {
-        multiplyRows<M, 1>(height, strips, count, r / panelRows, p, o, outStride, accumulate);
+#if defined(__AMX_BF16__)
+// Of R panels of rows and P panels of columns. Whole panels are written, whose last rows may be padding.
+template <int R, int P>
+static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int leftIndex, int rightIndex, float* out, std::int64_t outStride,
+                          bool accumulate) {
+  using M = MultiplyBF16;
+  constexpr int tile = M::panelRows * M::perStep;  // elements, of either side
+  const std::int64_t outBytes = outStride * static_cast<std::int64_t>(sizeof(float));
+  float* const below = out + M::panelRows * outStride;
+  if (accumulate) {
+    _tile_loadd(0, out, outBytes);
+    if constexpr (P == 2) _tile_loadd(1, out + lanes, outBytes);
+    if constexpr (R == 2) _tile_loadd(2, below, outBytes);
+    if constexpr (R == 2 && P == 2) _tile_loadd(3, below + lanes, outBytes);
+  } else {
+    _tile_zero(0);
+    if constexpr (P == 2) _tile_zero(1);
+    if constexpr (R == 2) _tile_zero(2);
+    if constexpr (R == 2 && P == 2) _tile_zero(3);
+  }
+  for (int i = 0; i < count; ++i) {
+    const auto* left = strips[i].left + leftIndex * strips[i].leftPanel;
+    const auto* right = strips[i].right + rightIndex * strips[i].rightPanel;
+    const std::size_t leftPanel = strips[i].leftPanel, rightPanel = strips[i].rightPanel;
+    for (int s = 0; s < strips[i].steps; ++s, left += tile, right += tile) {
+      _tile_loadd(6, right, 64);
+      _tile_loadd(4, left, 64);
+      _tile_dpbf16ps(0, 4, 6);
+      if constexpr (P == 2) {
+        _tile_loadd(7, right + rightPanel, 64);
+        _tile_dpbf16ps(1, 4, 7);
       }
+      if constexpr (R == 2) {
+        _tile_loadd(5, left + leftPanel, 64);
+        _tile_dpbf16ps(2, 5, 6);
+        if constexpr (P == 2) _tile_dpbf16ps(3, 5, 7);
+      }
+    }
+  }
+  _tile_stored(0, out, outBytes);
+  if constexpr (P == 2) _tile_stored(1, out + lanes, outBytes);
+  if constexpr (R == 2) _tile_stored(2, below, outBytes);
+  if constexpr (R == 2 && P == 2) _tile_stored(3, below + lanes, outBytes);
+}
+#endif
+
+// out[height, 16·width] (+)= Σ strips left·right, for at most a block.
+template <class M>
+static void multiplyPart(const Strip<M>* strips, int count, int height, int width, int leftIndex, int rightIndex, float* out,
+                         std::int64_t outStride, bool accumulate) {
+#if defined(__AMX_BF16__)
+  if constexpr (std::is_same_v<M, MultiplyBF16>) {
+    const auto multiply = height > M::panelRows ? (width == 2 ? multiplyTiles<2, 2> : multiplyTiles<2, 1>)
+                                                : (width == 2 ? multiplyTiles<1, 2> : multiplyTiles<1, 1>);
+    return multiply(strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+  } else
+#endif
+      if constexpr (M::blockPanels == 3) {
+    if (width == 3) multiplyRows<M, 3>(height, strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+    else if (width == 2) multiplyRows<M, 2>(height, strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+    else multiplyRows<M, 1>(height, strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+  } else {
+    multiplyRows<M, 1>(height, strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+  }
+}
+
+// out[rows, 16·panels] (+)= Σ strips left·right, block by block; `done(row, rows, panel, panels)` follows each.
+template <class M, class Done>
+static void multiplyStrips(const Strip<M>* strips, int count, int rows, int panels, float* out, std::int64_t outStride, bool accumulate,
+                           const Done& done) {
+  for (int p = 0; p < panels; p += M::blockPanels) {
+    const int width = panels - p < M::blockPanels ? panels - p : M::blockPanels;
+    for (int r = 0; r < rows; r += M::blockRows) {
+      const int height = rows - r < M::blockRows ? rows - r : M::blockRows;
+      multiplyPart(strips, count, height, width, r / M::panelRows, p, out + r * outStride + p * lanes, outStride, accumulate);
+      done(r, height, p, width);
     }
   }
 }
@@ -155,7 +253,7 @@ template <class M>
 static void multiplyPacked(const typename M::Element* left, std::size_t leftPanel, int rows, const typename M::Element* right,
                            std::size_t rightPanel, int panels, int steps, float* out, std::int64_t outStride, bool accumulate) {
   const Strip<M> strip{left, leftPanel, right, rightPanel, steps};
-  multiplyStrips(&strip, 1, rows, panels, out, outStride, accumulate);
+  multiplyStrips(&strip, 1, rows, panels, out, outStride, accumulate, [](int, int, int, int) {});
 }
 
 template <class M>
@@ -168,7 +266,7 @@ typedef u32x16 LooseWords __attribute__((aligned(2), may_alias));
 // Sixteen words of a packed row: 16 values for float32, 32 as pairs for bfloat16.
 template <class M>
 QT_INLINE u32x16 wordsOf(const float* p) {
-  if constexpr (M::perStep == 1) {
+  if constexpr (M::perWord == 1) {
     return (u32x16)load(p);
   } else {
 #if defined(__AVX512BF16__)
@@ -183,17 +281,31 @@ QT_INLINE u32x16 wordsOf(const float* p) {
 }
 template <class M>
 QT_INLINE u32x16 wordsOf(const bf16* p) {
-  if constexpr (M::perStep == 1) return (u32x16)load(p);
+  if constexpr (M::perWord == 1) return (u32x16)load(p);
   else return *reinterpret_cast<const LooseWords*>(p);
 }
 constexpr int wordsAtOnce = 16;
 template <class M>
-constexpr int valuesAtOnce = wordsAtOnce * M::perStep;
+constexpr int valuesAtOnce = wordsAtOnce * M::perWord;
+
+// The same of a row's last `count` values, zero behind them.
+template <class M, class T>
+QT_INLINE u32x16 wordsOf(const T* p, int count) {
+  if (count >= valuesAtOnce<M>) return wordsOf<M>(p);
+  if constexpr (M::perWord == 1) {
+    return (u32x16)loadSome(p, count);
+  } else {
+    const u16x16 halves[2] = {narrow(loadSome(p, count)), count > lanes ? narrow(loadSome(p + lanes, count - lanes)) : u16x16{}};
+    u32x16 words;
+    std::memcpy(&words, halves, sizeof words);
+    return words;
+  }
+}
 
 // A square of sixteen rows and sixteen words, transposed: word s of row r becomes word r of words[s].
 template <class M, class T>
-QT_INLINE void loadSquare(const T* data, std::int64_t stride, int rows, u32x16 words[16]) {
-  for (int r = 0; r < 16; ++r) words[r] = r < rows ? wordsOf<M>(data + r * stride) : u32x16{};
+QT_INLINE void loadSquare(const T* data, std::int64_t stride, int rows, int count, u32x16 words[16]) {
+  for (int r = 0; r < 16; ++r) words[r] = r < rows ? wordsOf<M>(data + r * stride, count) : u32x16{};
   transpose(words);
 }
 
@@ -201,35 +313,41 @@ QT_INLINE void loadSquare(const T* data, std::int64_t stride, int rows, u32x16 w
 template <class M, class T>
 static void packLeftRows(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
   const int steps = stepsOf<M>(depth);
-  const std::size_t panel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
-  int packed = 0;  // values of depth that went through whole squares
-  if constexpr (panelRows == 8) {
-    packed = depth / valuesAtOnce<M> * valuesAtOnce<M>;
-    for (int r0 = 0; r0 < rows; r0 += 16)
-      for (int k = 0; k < packed; k += valuesAtOnce<M>) {
+  const std::size_t panel = static_cast<std::size_t>(steps) * M::panelRows * M::perStep;
+  if constexpr (M::perStep == valuesAtOnce<M>) {
+    for (int r0 = 0; r0 < rows; r0 += M::panelRows, out += panel)
+      for (int r = 0; r < M::panelRows; ++r)
+        for (int s = 0; s < steps; ++s) {
+          const u32x16 words = r0 + r < rows ? wordsOf<M>(data + (r0 + r) * stride + s * M::perStep, depth - s * M::perStep) : u32x16{};
+          std::memcpy(out + (s * M::panelRows + r) * M::perStep, &words, 64);
+        }
+  } else if constexpr (M::panelRows == 8) {
+    for (int r0 = 0; r0 < rows; r0 += 16, out += 2 * panel)
+      for (int s0 = 0; s0 < steps; s0 += wordsAtOnce) {
         u32x16 words[16];
-        loadSquare<M>(data + r0 * stride + k, stride, rows - r0, words);
-        auto* first = out + r0 / 8 * panel + k * panelRows;
-        for (int s = 0; s < wordsAtOnce; ++s) {
-          std::memcpy(first + s * panelRows * M::perStep, &words[s], 32);
-          if (rows - r0 > 8) std::memcpy(first + panel + s * panelRows * M::perStep, reinterpret_cast<const char*>(&words[s]) + 32, 32);
+        loadSquare<M>(data + r0 * stride + s0 * M::perStep, stride, rows - r0, depth - s0 * M::perStep, words);
+        auto* first = out + s0 * M::perStep * M::panelRows;
+        const int count = steps - s0 < wordsAtOnce ? steps - s0 : wordsAtOnce;
+        for (int s = 0; s < count; ++s) {
+          std::memcpy(first + s * M::panelRows * M::perStep, &words[s], 32);
+          if (rows - r0 > 8) std::memcpy(first + panel + s * M::panelRows * M::perStep, reinterpret_cast<const char*>(&words[s]) + 32, 32);
         }
       }
+  } else {
+    for (int r0 = 0; r0 < rows; r0 += M::panelRows, out += panel)
+      for (int r = 0; r < M::panelRows; ++r) {
+        typename M::Element* slot = out + r * M::perStep;
+        const T* row = data + (r0 + r) * stride;
+        for (int k = 0; k < steps * M::perStep; ++k)
+          M::put(slot + (k / M::perStep) * M::panelRows * M::perStep + k % M::perStep, r0 + r < rows && k < depth ? value(row + k) : 0.0f);
+      }
   }
-  if (packed == depth) return;
-  for (int r0 = 0; r0 < rows; r0 += panelRows, out += panel)
-    for (int r = 0; r < panelRows; ++r) {
-      typename M::Element* slot = out + r * M::perStep;
-      const T* row = data + (r0 + r) * stride;
-      for (int k = packed; k < steps * M::perStep; ++k)
-        M::put(slot + (k / M::perStep) * panelRows * M::perStep + k % M::perStep, r0 + r < rows && k < depth ? value(row + k) : 0.0f);
-    }
 }
 
-// One row of depth k (two for bfloat16, as pairs; `second` is null at an odd end): sixteen words of up to sixteen columns.
+// One row of depth (two for bfloat16, as pairs; `second` is null at an odd end): sixteen words of up to sixteen columns.
 template <class M, class T>
-QT_INLINE u32x16 stepWords(const T* first, const T* second, std::int64_t columns) {
-  if constexpr (M::perStep == 1) {
+QT_INLINE u32x16 wordsAcross(const T* first, const T* second, std::int64_t columns) {
+  if constexpr (M::perWord == 1) {
     return (u32x16)loadSome(first, columns);
   } else {
     const auto words = [&](const T* row) __attribute__((always_inline)) {
@@ -243,60 +361,83 @@ QT_INLINE u32x16 stepWords(const T* first, const T* second, std::int64_t columns
   }
 }
 
+// The words of row k of depth, and for pairs of the one after it, of a matrix of `depth` rows.
+template <class M, class T>
+QT_INLINE u32x16 wordsAcross(const T* data, std::int64_t stride, int k, int depth, std::int64_t columns) {
+  const T* row = data + k * stride;
+  return wordsAcross<M, T>(row, M::perWord == 2 && k + 1 < depth ? row + stride : nullptr, columns);
+}
+
 // Left panels from a matrix stored [depth, rows].
 template <class M, class T>
 static void packLeftColumns(const T* data, std::int64_t stride, int rows, int depth, typename M::Element* out) {
   const int steps = stepsOf<M>(depth);
-  const std::size_t panel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
-  if constexpr (panelRows == 8) {
+  const std::size_t panel = static_cast<std::size_t>(steps) * M::panelRows * M::perStep;
+  if constexpr (M::perStep == valuesAtOnce<M>) {
+    for (int r0 = 0; r0 < rows; r0 += M::panelRows, out += panel)
+      for (int s = 0; s < steps; ++s) {
+        u32x16 words[16];
+        for (int w = 0; w < wordsAtOnce; ++w) {
+          const int k = s * M::perStep + w * M::perWord;
+          words[w] = k < depth ? wordsAcross<M>(data + r0, stride, k, depth, rows - r0) : u32x16{};
+        }
+        transpose(words);
+        std::memcpy(out + s * M::panelRows * M::perStep, words, sizeof words);
+      }
+  } else if constexpr (M::panelRows == 8) {
     for (int r0 = 0; r0 < rows; r0 += 16, out += 2 * panel)
       for (int s = 0; s < steps; ++s) {
         const int k = s * M::perStep;
-        const T* row = data + k * stride + r0;
-        const u32x16 words = stepWords<M, T>(row, M::perStep == 2 && k + 1 < depth ? row + stride : nullptr, rows - r0);
-        std::memcpy(out + k * panelRows, &words, 32);
-        if (rows - r0 > 8) std::memcpy(out + panel + k * panelRows, reinterpret_cast<const char*>(&words) + 32, 32);
+        const u32x16 words = wordsAcross<M>(data + r0, stride, k, depth, rows - r0);
+        std::memcpy(out + k * M::panelRows, &words, 32);
+        if (rows - r0 > 8) std::memcpy(out + panel + k * M::panelRows, reinterpret_cast<const char*>(&words) + 32, 32);
       }
-    return;
-  }
-  for (int r0 = 0; r0 < rows; r0 += panelRows, out += panel) {
-    const int height = rows - r0 < panelRows ? rows - r0 : panelRows;
-    for (int k = 0; k < steps * M::perStep; ++k) {
-      typename M::Element* slot = out + (k / M::perStep) * panelRows * M::perStep + k % M::perStep;
-      const T* row = data + k * stride + r0;
-      for (int r = 0; r < panelRows; ++r) M::put(slot + r * M::perStep, k < depth && r < height ? value(row + r) : 0.0f);
+  } else {
+    for (int r0 = 0; r0 < rows; r0 += M::panelRows, out += panel) {
+      const int height = rows - r0 < M::panelRows ? rows - r0 : M::panelRows;
+      for (int k = 0; k < steps * M::perStep; ++k) {
+        typename M::Element* slot = out + (k / M::perStep) * M::panelRows * M::perStep + k % M::perStep;
+        const T* row = data + k * stride + r0;
+        for (int r = 0; r < M::panelRows; ++r) M::put(slot + r * M::perStep, k < depth && r < height ? value(row + r) : 0.0f);
+      }
     }
   }
 }
+
+// Words of depth that a right panel holds.
+template <class M>
+QT_INLINE int rightWords(int depth) { return stepsOf<M>(depth) * M::perStep / M::perWord; }
 
 // `columns` rows of `depth` values (stride in elements): transposed into right panels of 16 columns, zero-padded.
 template <class M, class T>
 static void packRightRows(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
-  const int padded = stepsOf<M>(depth) * M::perStep;
-  const int packed = depth / valuesAtOnce<M> * valuesAtOnce<M>;
+  const int words = rightWords<M>(depth);
   for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
     const int width = columns - c0 < lanes ? columns - c0 : lanes;
-    for (int k = 0; k < packed; k += valuesAtOnce<M>) {
-      u32x16 words[16];
-      loadSquare<M>(data + c0 * stride + k, stride, width, words);
-      for (int s = 0; s < wordsAtOnce; ++s) std::memcpy(out + k * lanes + s * lanes * M::perStep, &words[s], 64);
-    }
-    for (int c = 0; packed < padded && c < lanes; ++c) {
-      typename M::Element* slot = out + c * M::perStep;
-      const T* row = data + (c0 + c) * stride;
-      for (int k = packed; k < padded; ++k)
-        M::put(slot + (k / M::perStep) * lanes * M::perStep + k % M::perStep, c < width && k < depth ? value(row + k) : 0.0f);
+    for (int w0 = 0; w0 < words; w0 += wordsAtOnce) {
+      u32x16 square[16];
+      loadSquare<M>(data + c0 * stride + w0 * M::perWord, stride, width, depth - w0 * M::perWord, square);
+      const int count = words - w0 < wordsAtOnce ? words - w0 : wordsAtOnce;
+      for (int w = 0; w < count; ++w) std::memcpy(out + (w0 + w) * lanes * M::perWord, &square[w], 64);
     }
   }
 }
 
-// A step of depth with `columns` values: into right panels.
+// A word of depth of `columns` columns: into right panels.
 template <class M, class T>
-static void packRightStep(const T* first, const T* second, int columns, int step, typename M::Element* out, std::size_t panel) {
+static void packRightWord(const T* first, const T* second, int columns, int word, typename M::Element* out, std::size_t panel) {
   for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
-    const u32x16 words = stepWords<M, T>(first + c0, second == nullptr ? nullptr : second + c0, columns - c0);
-    std::memcpy(out + step * lanes * M::perStep, &words, 64);
+    const u32x16 words = wordsAcross<M, T>(first + c0, second == nullptr ? nullptr : second + c0, columns - c0);
+    std::memcpy(out + word * lanes * M::perWord, &words, 64);
   }
+}
+
+// Zeros in the words that fill a last step.
+template <class M>
+static void padRight(int columns, int depth, typename M::Element* out, std::size_t panel) {
+  const int first = (depth + M::perWord - 1) / M::perWord, words = rightWords<M>(depth);
+  if (first == words) return;
+  for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) std::memset(out + first * lanes * M::perWord, 0, static_cast<std::size_t>(words - first) * 64);
 }
 
 // `depth` rows of `columns` values.
@@ -304,12 +445,12 @@ template <class M, class T>
 static void packRightSteps(const T* data, std::int64_t stride, int columns, int depth, typename M::Element* out, std::size_t panel) {
   // A few cache lines of each row, then the next one far away: processors do not foresee that by themselves.
   constexpr int ahead = 16;
-  for (int k = 0; k < depth; k += M::perStep) {
-    for (int row = k + ahead; row < k + ahead + M::perStep && row < depth; ++row)
+  for (int k = 0; k < depth; k += M::perWord) {
+    for (int row = k + ahead; row < k + ahead + M::perWord && row < depth; ++row)
       for (int c = 0; c < columns; c += static_cast<int>(64 / sizeof(T))) __builtin_prefetch(data + row * stride + c);
-    packRightStep<M, T>(data + k * stride, M::perStep == 2 && k + 1 < depth ? data + (k + 1) * stride : nullptr, columns, k / M::perStep, out,
-                        panel);
+    packRightWord<M, T>(data + k * stride, M::perWord == 2 && k + 1 < depth ? data + (k + 1) * stride : nullptr, columns, k / M::perWord, out, panel);
   }
+  padRight<M>(columns, depth, out, panel);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // One tile of a product: the right side is decoded from whatever it is stored as, up to 640 deep and across terms, into packed panels
 // that stay in the second-level cache, then met by all left panels of the tile. Most depths of a small model, its adapter's included,
-// are one such stretch, so that its sums are written once.
+// are one such stretch: its sums are finished block by block, while they are in the first-level cache.
 #include <qt/blocks.hpp>
 
 namespace qt {
@@ -9,19 +9,22 @@ namespace {
 constexpr int depthChunk = 256;  // a multiple of every block size: where depth is cut, and most of a left side that is not packed ahead
 constexpr int mostDepth = 640;   // of what lies packed at once
 
+// Panels of every multiplication fill whole rows of this many.
+constexpr int mostPanelRows = MultiplyBF16::panelRows > MultiplyF32::panelRows ? MultiplyBF16::panelRows : MultiplyF32::panelRows;
+
 template <class M>
 static std::size_t packedLeftBytes(std::int64_t rows, std::int64_t depth) {
-  const std::int64_t panels = (rows + panelRows - 1) / panelRows;
-  return static_cast<std::size_t>(panels) * panelRows * stepsOf<M>(static_cast<int>(depth)) * M::perStep * sizeof(typename M::Element);
+  const std::int64_t panels = (rows + M::panelRows - 1) / M::panelRows;
+  return static_cast<std::size_t>(panels) * M::panelRows * stepsOf<M>(static_cast<int>(depth)) * M::perStep * sizeof(typename M::Element);
 }
 
 template <class M>
 static void packLeft(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, std::int64_t panelBegin,
                      std::int64_t panelEnd, void* out) {
-  const std::size_t panel = static_cast<std::size_t>(stepsOf<M>(static_cast<int>(depth))) * panelRows * M::perStep;
+  const std::size_t panel = static_cast<std::size_t>(stepsOf<M>(static_cast<int>(depth))) * M::panelRows * M::perStep;
   auto* to = static_cast<typename M::Element*>(out) + panelBegin * panel;
-  const std::int64_t first = panelBegin * panelRows;
-  const int count = static_cast<int>((panelEnd * panelRows < rows ? panelEnd * panelRows : rows) - first);
+  const std::int64_t first = panelBegin * M::panelRows;
+  const int count = static_cast<int>((panelEnd * M::panelRows < rows ? panelEnd * M::panelRows : rows) - first);
   const auto pack = [&](auto* data) {
     using T = std::remove_const_t<std::remove_pointer_t<decltype(data)>>;
     const std::int64_t stride = static_cast<std::int64_t>(left.rowBytes / sizeof(T));
@@ -45,7 +48,7 @@ static std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 static std::size_t productScratch(const Product& p) {
   const int columns = paddedColumns(p.tileColumns);
-  const int rows = (p.tileRows + panelRows - 1) / panelRows * panelRows;
+  const int rows = (p.tileRows + mostPanelRows - 1) / mostPanelRows * mostPanelRows;
   const int wide = columns > mostDepth ? columns : mostDepth;
   return align64(sizeof(float) * rows * columns) + align64(sizeof(float) * mostDepth * columns) + align64(sizeof(float) * depthChunk * rows) +
          align64(sizeof(float) * lanes * wide);
@@ -53,7 +56,7 @@ static std::size_t productScratch(const Product& p) {
 
 static TileScratch layTile(const Product& p, void* scratch) {
   const int columns = paddedColumns(p.tileColumns);
-  const int rows = (p.tileRows + panelRows - 1) / panelRows * panelRows;
+  const int rows = (p.tileRows + mostPanelRows - 1) / mostPanelRows * mostPanelRows;
   auto* at = static_cast<unsigned char*>(scratch);
   TileScratch s{};
   s.sums = reinterpret_cast<float*>(at);
@@ -105,11 +108,12 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
   }
   // Rows of the stored matrix run along depth; a tile's columns begin on a block border (planTiles).
   float* secondBuffer = buffer + paddedColumns(columns);
-  for (int k = 0; k < depth; k += M::perStep) {
+  for (int k = 0; k < depth; k += M::perWord) {
     const float* first = decodePart(term.right, depthBegin + k, column, columns, buffer);
-    const float* second = M::perStep == 2 && k + 1 < depth ? decodePart(term.right, depthBegin + k + 1, column, columns, secondBuffer) : nullptr;
-    packRightStep<M, float>(first, second, columns, k / M::perStep, out, panel);
+    const float* second = M::perWord == 2 && k + 1 < depth ? decodePart(term.right, depthBegin + k + 1, column, columns, secondBuffer) : nullptr;
+    packRightWord<M, float>(first, second, columns, k / M::perWord, out, panel);
   }
+  padRight<M>(columns, depth, out, panel);
 }
 
 template <class Out>
@@ -158,17 +162,24 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   const int columns = p.columns - column < p.tileColumns ? p.columns - column : p.tileColumns;
   const int panels = (columns + lanes - 1) / lanes;
   const int stride = panels * lanes;
+  [[maybe_unused]] const typename M::Scope scope;
   bool begun = false;
   Strip<M> strips[maxTerms];
   int stripCount = 0, used = 0;  // depth that lies packed
   const auto flush = [&] {
-    if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun);
+    if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun, [](int, int, int, int) {});
     begun = begun || stripCount > 0;
     stripCount = used = 0;
   };
+  const auto finish = [&](int r, int height, int panel, int width) {
+    const int c = panel * lanes, wide = columns - c < width * lanes ? columns - c : width * lanes;
+    const float* sums = s.sums + r * stride + c;
+    if (p.outType == DType::F32) finishTile<float>(p, sums, stride, row + r, height, column + c, wide);
+    else finishTile<bf16>(p, sums, stride, row + r, height, column + c, wide);
+  };
   for (int t = 0; t < p.termCount; ++t) {
     const ProductTerm& term = p.terms[t];
-    const std::size_t wholePanel = static_cast<std::size_t>(stepsOf<M>(term.depth)) * panelRows * M::perStep;
+    const std::size_t wholePanel = static_cast<std::size_t>(stepsOf<M>(term.depth)) * M::panelRows * M::perStep;
     const bool packedAhead = term.packedLeft != nullptr;
     for (int depthBegin = 0, depth; depthBegin < term.depth; depthBegin += depth) {
       depth = term.depth - depthBegin;
@@ -183,22 +194,21 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
       strip = {nullptr, wholePanel, right, rightPanel, steps};
       used += steps * M::perStep;
       if (packedAhead) {
-        strip.left = static_cast<const Element*>(term.packedLeft) + row / panelRows * wholePanel + static_cast<std::size_t>(depthBegin) * panelRows;
+        strip.left = static_cast<const Element*>(term.packedLeft) + row / M::panelRows * wholePanel + static_cast<std::size_t>(depthBegin) * M::panelRows;
       } else {
         MatrixView part = term.left;
         const std::size_t element = part.type == TensorType::F32 ? 4 : 2;
         const std::size_t offset = term.leftTransposed ? depthBegin * part.rowBytes + row * element : row * part.rowBytes + depthBegin * element;
         part.data = static_cast<const unsigned char*>(part.data) + offset;
-        packLeft<M>(part, term.leftTransposed, rows, depth, 0, (rows + panelRows - 1) / panelRows, s.left);
+        packLeft<M>(part, term.leftTransposed, rows, depth, 0, (rows + M::panelRows - 1) / M::panelRows, s.left);
         strip.left = static_cast<const Element*>(s.left);
-        strip.leftPanel = static_cast<std::size_t>(steps) * panelRows * M::perStep;
+        strip.leftPanel = static_cast<std::size_t>(steps) * M::panelRows * M::perStep;
         flush();
       }
     }
   }
-  flush();
-  if (p.outType == DType::F32) finishTile<float>(p, s.sums, stride, row, rows, column, columns);
-  else finishTile<bf16>(p, s.sums, stride, row, rows, column, columns);
+  if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun, finish);
+  else finish(0, rows, 0, panels);
 }
 
 // Σ w·x over a chunk, added to four sums so that additions do not wait for each other.

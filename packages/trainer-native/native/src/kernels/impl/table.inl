@@ -41,8 +41,8 @@ static ActivationOps activationOps() {
 static KernelTable makeTable(const char* name) {
   return {
       .name = name,
-      .panelRows = panelRows,
-      .bf16Products = MultiplyBF16::perStep == 2,
+      .panelRows = {MultiplyF32::panelRows, MultiplyBF16::panelRows},
+      .bf16Products = MultiplyBF16::perWord == 2,
       .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
       .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
       .productTile = {productTile<MultiplyF32>, productTile<MultiplyBF16>},

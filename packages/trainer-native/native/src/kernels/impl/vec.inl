@@ -169,6 +169,27 @@ QT_INLINE void storeSome(T* p, f32x16 v, std::int64_t count) {
   store(t, v);
   for (int i = 0; i < count; ++i) put(p + i, t[i]);
 }
+#if defined(__AVX512F__)
+// The same by masks.
+QT_INLINE __mmask16 firstOf(std::int64_t count) { return static_cast<__mmask16>(count <= 0 ? 0 : (1u << count) - 1); }
+QT_INLINE f32x16 loadSome(const float* p, std::int64_t count, float fill = 0.0f) {
+  if (count >= lanes) return load(p);
+  return (f32x16)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), firstOf(count), p);
+}
+QT_INLINE f32x16 loadSome(const bf16* p, std::int64_t count, float fill = 0.0f) {
+  if (count >= lanes) return load(p);
+  const f32x16 wide = (f32x16)(__builtin_convertvector((u16x16)_mm256_maskz_loadu_epi16(firstOf(count), p), u32x16) << 16);
+  return (f32x16)_mm512_mask_mov_ps(_mm512_set1_ps(fill), firstOf(count), (__m512)wide);
+}
+QT_INLINE void storeSome(float* p, f32x16 v, std::int64_t count) {
+  if (count >= lanes) return store(p, v);
+  _mm512_mask_storeu_ps(p, firstOf(count), (__m512)v);
+}
+QT_INLINE void storeSome(bf16* p, f32x16 v, std::int64_t count) {
+  if (count >= lanes) return store(p, v);
+  _mm256_mask_storeu_epi16(p, firstOf(count), (__m256i)narrow(v));
+}
+#endif
 
 }  // namespace
 }  // namespace qt
