@@ -8,6 +8,7 @@
 
 #include "kernels/impl/vec.inl"
 #include "kernels/impl/micro.inl"
+#include "kernels/table.hpp"
 
 using namespace qt;
 
@@ -54,21 +55,51 @@ static double instruction() {
   });
 }
 
-// A tile of training: 1,024 rows by 96 columns.
+#if defined(__AMX_BF16__)
+template <>
+double instruction<MultiplyBF16>() {
+  const MultiplyBF16::Scope scope;
+  constexpr int times = 2'000'000;
+  return gflops([] {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    _tile_zero(4);
+    _tile_zero(6);
+    for (int i = 0; i < times; ++i) {
+      _tile_dpbf16ps(0, 4, 6);
+      _tile_dpbf16ps(1, 4, 6);
+      _tile_dpbf16ps(2, 4, 6);
+      _tile_dpbf16ps(3, 4, 6);
+    }
+    return 2.0 * 4 * times * MultiplyBF16::panelRows * lanes * MultiplyBF16::perStep;
+  });
+}
+#endif
+
+// A tile of training: 1,024 rows.
+// On a border of cache lines, for the life of the program.
+template <class T>
+static T* zeros(std::size_t count) {
+  const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
+  return static_cast<T*>(std::memset(std::aligned_alloc(64, bytes), 0, bytes));
+}
+
 template <class M>
 static double packedProduct(int depth) {
   using Element = typename M::Element;
-  constexpr int rows = 1024, columns = 96;
+  [[maybe_unused]] const typename M::Scope scope;
+  constexpr int rows = 1024, columns = M::tileColumns;
   const int steps = stepsOf<M>(depth);
-  const std::size_t leftPanel = static_cast<std::size_t>(steps) * panelRows * M::perStep, rightPanel = static_cast<std::size_t>(steps) * lanes * M::perStep;
-  std::vector<Element> left((rows / panelRows + 1) * leftPanel), right(columns / lanes * rightPanel);
-  std::memset(left.data(), 0, left.size() * sizeof(Element));
-  std::memset(right.data(), 0, right.size() * sizeof(Element));
+  const std::size_t leftPanel = static_cast<std::size_t>(steps) * M::panelRows * M::perStep, rightPanel = static_cast<std::size_t>(steps) * lanes * M::perStep;
+  Element* left = zeros<Element>((rows / M::panelRows + 1) * leftPanel);
+  Element* right = zeros<Element>(columns / lanes * rightPanel);
   std::vector<float> out(rows * columns);
   const int times = 20000 / depth + 1;
   return gflops([&] {
     for (int i = 0; i < times; ++i)
-      multiplyPacked<M>(left.data(), leftPanel, rows, right.data(), rightPanel, columns / lanes, steps, out.data(), columns, false);
+      multiplyPacked<M>(left, leftPanel, rows, right, rightPanel, columns / lanes, steps, out.data(), columns, false);
     return 2.0 * rows * columns * depth * times;
   });
 }
@@ -81,6 +112,7 @@ static void print(const char* name) {
 }
 
 int main() {
-  if constexpr (MultiplyBF16::perStep == 2) print<MultiplyBF16>("bfloat16");
+  kernels();  // asks the system for tile registers
+  if constexpr (MultiplyBF16::perWord == 2) print<MultiplyBF16>("bfloat16");
   print<MultiplyF32>("float32");
 }

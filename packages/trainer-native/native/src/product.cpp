@@ -8,7 +8,8 @@ namespace {
 
 // Rows of a tile are many, so that a decoded weight is used often; the sums of a tile stay in the second-level cache.
 constexpr std::int32_t mostTileRows = 1024;
-constexpr std::int32_t narrowColumns = 96;   // whole blocks of 32, and two sweeps of three 16-column panels
+constexpr std::int32_t fewTileRows = 256;    // where there would be too few tiles to share out, or tiles are wide
+constexpr std::int32_t tilesToShare = 6;
 constexpr std::int32_t wideColumns = 256;    // whole blocks of 256, when rows of the stored matrix run along depth
 
 std::int32_t roundUp(std::int32_t value, std::int32_t to) { return (value + to - 1) / to * to; }
@@ -19,18 +20,20 @@ void planTiles(Product& p, const KernelTable& kernels, bool bf16) {
   bool wide = false;
   for (int t = 0; t < p.termCount; ++t)
     wide = wide || (!p.terms[t].rightTransposed && blockTraits(p.terms[t].right.type).size > 32);
-  // With few columns there would be too few tiles to share out.
-  const std::int32_t most = wide ? mostTileRows / 4 : p.columns < 4 * narrowColumns ? mostTileRows / 4 : mostTileRows;
+  const std::int32_t narrow = kernels.tileColumns[bf16];
+  p.tileColumns = std::min(wide ? wideColumns : narrow, roundUp(p.columns, 16));
+  const std::int32_t columnTiles = (p.columns + p.tileColumns - 1) / p.tileColumns;
+  std::int32_t most = wide ? fewTileRows : mostTileRows;
+  while (most > fewTileRows && (p.rows + most - 1) / most * columnTiles < tilesToShare) most /= 2;
   const std::int32_t rowTiles = std::max(1, (p.rows + most - 1) / most);
   p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows[bf16]);
-  p.tileColumns = std::min(wide ? wideColumns : narrowColumns, roundUp(p.columns, 16));
 }
 
 std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels) {
   std::size_t most = 0;
-  for (const std::int32_t width : {narrowColumns, wideColumns}) {
+  for (const std::int32_t width : {kernels.tileColumns[0], kernels.tileColumns[1], wideColumns}) {
     Product p;
-    p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? mostTileRows / 4 : mostTileRows),
+    p.tileRows = roundUp(std::min<std::int32_t>(static_cast<std::int32_t>(rows), width == wideColumns ? fewTileRows : mostTileRows),
                          std::max(kernels.panelRows[0], kernels.panelRows[1]));
     p.tileColumns = std::min<std::int32_t>(width, roundUp(static_cast<std::int32_t>(columns), 16));
     most = std::max(most, kernels.productScratch(p));

@@ -23,7 +23,7 @@ struct ProductContext {
 };
 
 // Chooses tile sizes from the shape alone, so that the result does not depend on the machine's threads.
-void planTiles(Product& product, const KernelTable& kernels);
+void planTiles(Product& product, const KernelTable& kernels, bool bf16);
 
 // The most scratch that any product of up to `rows` × `columns` asks of one thread.
 std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels);

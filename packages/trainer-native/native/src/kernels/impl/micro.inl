@@ -34,6 +34,8 @@ struct InRegisters {
   static constexpr int panelRows = registerRows;
   static constexpr int blockRows = registerRows;
   static constexpr int blockPanels = registerPanels;
+  static constexpr int tileColumns = 96;  // of a tile of a product: whole blocks of 32, and whole blocks of panels
+  static constexpr bool leftOnce = false;
   struct Scope {};
 };
 
@@ -55,6 +57,8 @@ struct MultiplyBF16 {
   static constexpr int panelRows = 16;
   static constexpr int blockRows = 32;
   static constexpr int blockPanels = 2;
+  static constexpr int tileColumns = 192;
+  static constexpr bool leftOnce = true;
   static void put(Element* slot, float v) { *slot = narrow(v); }
 
   // Tiles have a shape only between these: another library on this thread may shape them its own way.
@@ -214,10 +218,15 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
 }
 #endif
 
-// out[height, 16·width] (+)= Σ strips left·right, for at most a block.
+// A block of Σ strips left·right: rows [row, row + height), panels [panel, panel + width).
+struct Block {
+  int row, height, panel, width;
+};
+
+// out[height, 16·width] (+)= the sums of a block.
 template <class M>
-static void multiplyPart(const Strip<M>* strips, int count, int height, int width, int leftIndex, int rightIndex, float* out,
-                         std::int64_t outStride, bool accumulate) {
+QT_INLINE void multiplyOne(const Block& block, const Strip<M>* strips, int count, float* out, std::int64_t outStride, bool accumulate) {
+  const int height = block.height, width = block.width, leftIndex = block.row / M::panelRows, rightIndex = block.panel;
 #if defined(__AMX_BF16__)
   if constexpr (std::is_same_v<M, MultiplyBF16>) {
     const auto multiply = height > M::panelRows ? (width == 2 ? multiplyTiles<2, 2> : multiplyTiles<2, 1>)
@@ -234,26 +243,28 @@ static void multiplyPart(const Strip<M>* strips, int count, int height, int widt
   }
 }
 
-// out[rows, 16·panels] (+)= Σ strips left·right, block by block; `done(row, rows, panel, panels)` follows each.
-template <class M, class Done>
-static void multiplyStrips(const Strip<M>* strips, int count, int rows, int panels, float* out, std::int64_t outStride, bool accumulate,
-                           const Done& done) {
-  for (int p = 0; p < panels; p += M::blockPanels) {
-    const int width = panels - p < M::blockPanels ? panels - p : M::blockPanels;
-    for (int r = 0; r < rows; r += M::blockRows) {
-      const int height = rows - r < M::blockRows ? rows - r : M::blockRows;
-      multiplyPart(strips, count, height, width, r / M::panelRows, p, out + r * outStride + p * lanes, outStride, accumulate);
-      done(r, height, p, width);
-    }
+// `each(block)` for all of `rows` by `panels`: the side that is met again and again comes from the first-level cache, the other one from
+// the second. Tiles multiply so fast that the left side, which is long, must pass but once.
+template <class M, class Each>
+QT_INLINE void forBlocks(int rows, int panels, const Each& each) {
+  const auto block = [&](int r, int p) __attribute__((always_inline)) {
+    each(Block{r, rows - r < M::blockRows ? rows - r : M::blockRows, p, panels - p < M::blockPanels ? panels - p : M::blockPanels});
+  };
+  if constexpr (M::leftOnce) {
+    for (int r = 0; r < rows; r += M::blockRows)
+      for (int p = 0; p < panels; p += M::blockPanels) block(r, p);
+  } else {
+    for (int p = 0; p < panels; p += M::blockPanels)
+      for (int r = 0; r < rows; r += M::blockRows) block(r, p);
   }
 }
 
-// The same of one strip.
+// out[rows, 16·panels] (+)= left·right.
 template <class M>
 static void multiplyPacked(const typename M::Element* left, std::size_t leftPanel, int rows, const typename M::Element* right,
                            std::size_t rightPanel, int panels, int steps, float* out, std::int64_t outStride, bool accumulate) {
   const Strip<M> strip{left, leftPanel, right, rightPanel, steps};
-  multiplyStrips(&strip, 1, rows, panels, out, outStride, accumulate, [](int, int, int, int) {});
+  forBlocks<M>(rows, panels, [&](const Block& b) { multiplyOne(b, &strip, 1, out + b.row * outStride + b.panel * lanes, outStride, accumulate); });
 }
 
 template <class M>
@@ -423,10 +434,32 @@ static void packRightRows(const T* data, std::int64_t stride, int columns, int d
   }
 }
 
+#if defined(__AVX512F__)
+// Indices that take values begin, begin + 1, … of two registers by turns.
+typedef std::uint16_t u16x32 __attribute__((vector_size(64)));
+QT_INLINE u16x32 interleaved(int begin) {
+  u16x32 index{};
+  for (int i = 0; i < 32; ++i) index[i] = static_cast<std::uint16_t>(begin + i / 2 + i % 2 * 32);
+  return index;
+}
+#endif
+
 // A word of depth of `columns` columns: into right panels.
 template <class M, class T>
 static void packRightWord(const T* first, const T* second, int columns, int word, typename M::Element* out, std::size_t panel) {
-  for (int c0 = 0; c0 < columns; c0 += lanes, out += panel) {
+  int c0 = 0;
+#if defined(__AVX512F__)
+  if constexpr (M::perWord == 2 && sizeof(T) == 2)
+    if (second != nullptr) {
+      const __m512i low = (__m512i)interleaved(0), high = (__m512i)interleaved(16);
+      for (; c0 + 2 * lanes <= columns; c0 += 2 * lanes, out += 2 * panel) {
+        const __m512i a = _mm512_loadu_si512(first + c0), b = _mm512_loadu_si512(second + c0);
+        _mm512_storeu_si512(out + word * lanes * M::perWord, _mm512_permutex2var_epi16(a, low, b));
+        _mm512_storeu_si512(out + panel + word * lanes * M::perWord, _mm512_permutex2var_epi16(a, high, b));
+      }
+    }
+#endif
+  for (; c0 < columns; c0 += lanes, out += panel) {
     const u32x16 words = wordsAcross<M, T>(first + c0, second == nullptr ? nullptr : second + c0, columns - c0);
     std::memcpy(out + word * lanes * M::perWord, &words, 64);
   }

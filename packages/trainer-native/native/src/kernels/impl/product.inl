@@ -166,16 +166,26 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   bool begun = false;
   Strip<M> strips[maxTerms];
   int stripCount = 0, used = 0;  // depth that lies packed
-  const auto flush = [&] {
-    if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun, [](int, int, int, int) {});
+  const auto finish = [&](const Block& b, const float* sums, int sumsStride) {
+    const int c = b.panel * lanes, width = columns - c < b.width * lanes ? columns - c : b.width * lanes;
+    if (p.outType == DType::F32) finishTile<float>(p, sums, sumsStride, row + b.row, b.height, column + c, width);
+    else finishTile<bf16>(p, sums, sumsStride, row + b.row, b.height, column + c, width);
+  };
+  // Adds what lies packed to the sums. The last time each block of them is finished at once, and where it is also the first, all blocks
+  // use the same few sums.
+  const int blockStride = stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
+  const auto flush = [&](bool last = false) {
+    if (stripCount > 0)
+      forBlocks<M>(rows, panels, [&](const Block& b) {
+        const int sumsStride = last && !begun ? blockStride : stride;
+        float* sums = last && !begun ? s.sums : s.sums + b.row * stride + b.panel * lanes;
+        multiplyOne(b, strips, stripCount, sums, sumsStride, begun);
+        if (last) finish(b, sums, sumsStride);
+      });
+    else if (last)
+      finish({0, rows, 0, panels}, s.sums, stride);
     begun = begun || stripCount > 0;
     stripCount = used = 0;
-  };
-  const auto finish = [&](int r, int height, int panel, int width) {
-    const int c = panel * lanes, wide = columns - c < width * lanes ? columns - c : width * lanes;
-    const float* sums = s.sums + r * stride + c;
-    if (p.outType == DType::F32) finishTile<float>(p, sums, stride, row + r, height, column + c, wide);
-    else finishTile<bf16>(p, sums, stride, row + r, height, column + c, wide);
   };
   for (int t = 0; t < p.termCount; ++t) {
     const ProductTerm& term = p.terms[t];
@@ -207,8 +217,7 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
       }
     }
   }
-  if (stripCount > 0) multiplyStrips(strips, stripCount, rows, panels, s.sums, stride, begun, finish);
-  else finish(0, rows, 0, panels);
+  flush(true);
 }
 
 // Σ w·x over a chunk, added to four sums so that additions do not wait for each other.

@@ -42,6 +42,7 @@ static KernelTable makeTable(const char* name) {
   return {
       .name = name,
       .panelRows = {MultiplyF32::panelRows, MultiplyBF16::panelRows},
+      .tileColumns = {MultiplyF32::tileColumns, MultiplyBF16::tileColumns},
       .bf16Products = MultiplyBF16::perWord == 2,
       .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
       .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
