@@ -12,7 +12,7 @@ export interface Hardware {
  *
  * @example
  * ```ts
- * hardware() // { kernels: ['avx512bf16', 'avx512', 'avx2', 'baseline'], threads: 8 }
+ * hardware() // { kernels: ['amx', 'avx512bf16', 'avx512', 'avx2', 'baseline'], threads: 8 }
  * ```
  */
 export function hardware(): Hardware {

@@ -355,11 +355,26 @@ static void packLeftRows(const T* data, std::int64_t stride, int rows, int depth
   }
 }
 
+#if defined(__AVX512F__)
+// Indices that take values from `begin` on by turns with those `apart` behind them.
+typedef std::uint16_t u16x32 __attribute__((vector_size(64)));
+QT_INLINE u16x32 byTurns(int begin, int apart) {
+  u16x32 index{};
+  for (int i = 0; i < 32; ++i) index[i] = static_cast<std::uint16_t>(begin + i / 2 + i % 2 * apart);
+  return index;
+}
+#endif
+
 // One row of depth (two for bfloat16, as pairs; `second` is null at an odd end): sixteen words of up to sixteen columns.
 template <class M, class T>
 QT_INLINE u32x16 wordsAcross(const T* first, const T* second, std::int64_t columns) {
   if constexpr (M::perWord == 1) {
     return (u32x16)loadSome(first, columns);
+#if defined(__AVX512BF16__)
+  } else if constexpr (sizeof(T) == 4) {
+    const f32x16 high = second == nullptr ? f32x16{} : loadSome(second, columns);
+    return (u32x16)_mm512_permutexvar_epi16((__m512i)byTurns(0, lanes), (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)loadSome(first, columns)));
+#endif
   } else {
     const auto words = [&](const T* row) __attribute__((always_inline)) {
       if constexpr (sizeof(T) == 2)
@@ -434,16 +449,6 @@ static void packRightRows(const T* data, std::int64_t stride, int columns, int d
   }
 }
 
-#if defined(__AVX512F__)
-// Indices that take values begin, begin + 1, … of two registers by turns.
-typedef std::uint16_t u16x32 __attribute__((vector_size(64)));
-QT_INLINE u16x32 interleaved(int begin) {
-  u16x32 index{};
-  for (int i = 0; i < 32; ++i) index[i] = static_cast<std::uint16_t>(begin + i / 2 + i % 2 * 32);
-  return index;
-}
-#endif
-
 // A word of depth of `columns` columns: into right panels.
 template <class M, class T>
 static void packRightWord(const T* first, const T* second, int columns, int word, typename M::Element* out, std::size_t panel) {
@@ -451,7 +456,7 @@ static void packRightWord(const T* first, const T* second, int columns, int word
 #if defined(__AVX512F__)
   if constexpr (M::perWord == 2 && sizeof(T) == 2)
     if (second != nullptr) {
-      const __m512i low = (__m512i)interleaved(0), high = (__m512i)interleaved(16);
+      const __m512i low = (__m512i)byTurns(0, 32), high = (__m512i)byTurns(lanes, 32);
       for (; c0 + 2 * lanes <= columns; c0 += 2 * lanes, out += 2 * panel) {
         const __m512i a = _mm512_loadu_si512(first + c0), b = _mm512_loadu_si512(second + c0);
         _mm512_storeu_si512(out + word * lanes * M::perWord, _mm512_permutex2var_epi16(a, low, b));
