@@ -55,7 +55,7 @@ const patterns = {
   jais2: [`${llama3Words}${blankRuns}|\\s{1,2}(?!\\S)|\\s{1}`],
   minicpm5: ['\\p{N}+', llama3Pattern],
   youtu: ['[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥぀-ゟ゠-ヿ]+', qwen35Pattern],
-  'deepseek-llm': ['[\\r\\n]', latinGreekCyrillic, '\\s?[!-/:-~！-／：-～‘-‟　-。]+', '\\s+$', '[一-龥ࠀ-一가-퟿]+', '\\p{N}+'],
+  'deepseek-llm': ['[\\r\\n]', latinGreekCyrillic, '\\s?[!-/:-~！-／：-～‘-‟　-。]+', '\\s+\\z', '[一-龥ࠀ-一가-퟿]+', '\\p{N}+'],
   afmoe: [
     digitGroupsScan(/\p{N}+/gu),
     '[一-鿿㐀-䶿豈-\ufaff぀-ゟ゠-ヿ･-ﾟ⼀-⿟เ-\u0e7f\u0e80-\u0effក-\u17ffက-႟ꩠ-ꩿꧠ-\ua9ff가-\ud7afᄀ-ᇿ]+',

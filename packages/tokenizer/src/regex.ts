@@ -1,166 +1,300 @@
 import { invalid, unsupported } from './errors.js'
+import { bracketSet, type CharacterSet, escapedSet, noWordBoundary, propertySet, wordBoundary } from './regex-classes.js'
 
-const spaceSet = '\\p{White_Space}'
-const wordSet = '\\p{L}\\p{M}\\p{Nd}\\p{Pc}'
-const classEscapes: Readonly<Record<string, readonly [inside: string, outside: string]>> = {
-  s: [spaceSet, spaceSet],
-  S: ['\\P{White_Space}', '\\P{White_Space}'],
-  d: ['\\p{Nd}', '\\p{Nd}'],
-  D: ['\\P{Nd}', '\\P{Nd}'],
-  w: [wordSet, `[${wordSet}]`],
-  h: ['0-9a-fA-F', '[0-9a-fA-F]'],
+interface Flags {
+  readonly anyCase: boolean
+  /** A dot is a line end too. */
+  readonly anyDot: boolean
 }
-const sameEscapes = new Set('nrtfv0^$\\.*+?()[]{}|/')
 
-/** Both cases of an ASCII letter; s and k have a third one by Unicode case folding. */
+const plainEscapes: Readonly<Record<string, string>> = {
+  n: '\\n',
+  r: '\\r',
+  t: '\\t',
+  v: '\\v',
+  f: '\\f',
+  a: '\\x07',
+  e: '\\x1b',
+  '0': '\\0',
+}
+
+// Lines are what `^` and `$` are about in Oniguruma, and no new one begins at the end of a text.
+const places: Readonly<Record<string, string>> = {
+  b: wordBoundary,
+  B: noWordBoundary,
+  A: '^',
+  z: '$',
+  Z: '(?=\\n?$)',
+  R: '(?:\\r\\n|[\\n-\\r\\x85\\u2028\\u2029])',
+  N: '[^\\n]',
+  O: '[^]',
+}
+const lineStart = '(?:^|(?<=\\n)(?=[^]))'
+const lineEnd = '(?:$|(?=\\n))'
+
+const simpleQuantifier = /^(?:[*+?]|\{\d+(?:,\d*)?\}|\{,\d+\})/
+const group = /^\(\?(?:([im]*)(?:-([im]*))?([:)])|(=|!|<=|<!|>)|<(?![=!])\w+>|#[^)]*\))/
+const flagLetters = /[im]/
+
+/** Both cases of a letter, and what else folds to it: ſ for s, the Kelvin sign for k. */
 function eitherCase(char: string): string {
-  const lower = char.toLowerCase()
-  const extra = lower === 's' ? '\\u017f' : lower === 'k' ? '\\u212a' : ''
-  return `${lower}${lower.toUpperCase()}${extra}`
+  const cases = new Set([char, char.toLowerCase(), char.toUpperCase()])
+  if (cases.has('s')) cases.add('ſ')
+  if (cases.has('k')) cases.add('K')
+  if (cases.has('σ')) cases.add('ς')
+  return [...cases].filter((one) => Array.from(one).length === 1).join('')
 }
 
-/**
- * Translates a pattern of a tokenizer.json, written for Oniguruma, into a JavaScript one with the flags g and u:
- * Unicode meanings of \s \d \w, inline `(?i:…)`, possessive quantifiers. What has no equal is refused by name.
- */
-export function translateRegex(source: string, field: string): RegExp {
-  let at = 0
-  let atomic = 0
-  const refuse = (what: string) => unsupported(field, `${what} in the pattern ${JSON.stringify(source)}`)
+const isLetter = (char: string) => /^\p{L}$/u.test(char)
+const casedProperty = /Lu|Ll|Lt|Uppercase|Lowercase|Letter}/
 
-  function escapeSequence(inClass: boolean): string {
-    const char = source[at + 1]
-    if (char === undefined) throw invalid(field, `The pattern ${JSON.stringify(source)} ends with a lone backslash.`)
-    at += 2
-    if (char === 'p' || char === 'P') {
-      const match = /^\{\^?\w+\}/.exec(source.slice(at))
-      if (!match) throw refuse(`\\${char} without braces`)
-      at += match[0].length
-      const negated = match[0][1] === '^'
-      const name = match[0].slice(negated ? 2 : 1, -1)
-      return `\\${negated ? (char === 'p' ? 'P' : 'p') : char}{${propertyName(name)}}`
+/** Characters of a class that mean something there in one of the two modes of JavaScript. */
+const inClass = (char: string): string => (/[!-/:-@[-^`{-~]/.test(char) ? `\\x${char.charCodeAt(0).toString(16)}` : char)
+
+/** A set outside a class. */
+const standing = ({ set, negated = false }: CharacterSet): string => `[${negated ? '^' : ''}${set}]`
+
+class Translator {
+  private at = 0
+  private atomic = 0
+  /** Classes within classes need the flag v; without any, u does and is what engines have for longer. */
+  private nested = false
+
+  constructor(
+    private readonly source: string,
+    private readonly field: string,
+  ) {}
+
+  whole(): RegExp {
+    const translated = this.alternatives({ anyCase: false, anyDot: false })
+    if (this.at < this.source.length) throw this.broken('has a ")" too many')
+    try {
+      return new RegExp(translated, this.nested ? 'gv' : 'gu')
+    } catch (cause) {
+      throw this.broken(`is not a regular expression this program can read: ${String(cause)}`)
     }
-    if (char === 'u' || char === 'x') {
-      const match = (char === 'u' ? /^[0-9a-fA-F]{4}/ : /^[0-9a-fA-F]{2}|^\{[0-9a-fA-F]+\}/).exec(source.slice(at))
-      if (!match) throw refuse(`\\${char} without digits`)
-      at += match[0].length
-      return match[0].startsWith('{') ? `\\u${match[0]}` : `\\${char}${match[0]}`
-    }
-    const known = classEscapes[char]
-    if (known) return known[inClass ? 0 : 1]
-    if (char === '-') return inClass ? '\\-' : '-'
-    if (char === 'b' && !inClass) return '\\b'
-    if (sameEscapes.has(char)) return `\\${char}`
-    if (/[A-Za-z1-9]/.test(char)) throw refuse(`\\${char}`)
-    return char
   }
 
-  function characterClass(anyCase: boolean): string {
-    let out = '['
-    at++
-    if (source[at] === '^') {
-      out += '^'
-      at++
-    }
-    let first = true
-    for (;;) {
-      const char = source[at]
-      if (char === undefined) throw invalid(field, `The pattern ${JSON.stringify(source)} has an unclosed "[".`)
-      if (char === ']' && !first) break
-      first = false
-      if (char === '\\') out += escapeSequence(true)
-      else if (char === '[') throw refuse('a class within a class')
-      else if (source.startsWith('&&', at)) throw refuse('an intersection of classes')
-      else {
-        out +=
-          anyCase && /[A-Za-z]/.test(char) && source[at + 1] !== '-' && source[at - 1] !== '-'
-            ? eitherCase(char)
-            : plainInClass(char)
-        at++
-      }
-    }
-    at++
-    return `${out}]`
-  }
+  private refused = (what: string) => unsupported(this.field, `${what} in the pattern ${JSON.stringify(this.source)}`)
+  private broken = (what: string) => invalid(this.field, `The pattern ${JSON.stringify(this.source)} ${what}.`)
 
-  function atom(anyCase: boolean): string {
-    const char = source[at]!
-    if (char === '\\') return escapeSequence(false)
-    if (char === '[') return characterClass(anyCase)
-    if (char === '(') {
-      const flags = /^\(\?(i|-i|)?(:|=|!|<=|<!)/.exec(source.slice(at))
-      if (!flags && source[at + 1] === '?') throw refuse(`the group ${source.slice(at, at + 4)}`)
-      at += flags ? flags[0].length : 1
-      const inner = alternatives(flags?.[1] === 'i' ? true : flags?.[1] === '-i' ? false : anyCase)
-      if (source[at] !== ')') throw invalid(field, `The pattern ${JSON.stringify(source)} has an unclosed "(".`)
-      at++
-      return `(?${flags?.[2] ?? ':'}${inner})`
-    }
-    at++
-    if (char === '{' || char === '}' || char === ']') return `\\${char}`
-    return anyCase && /[A-Za-z]/.test(char) ? `[${eitherCase(char)}]` : char
-  }
-
-  function alternatives(anyCase: boolean): string {
+  private alternatives(flags: Flags): string {
     let out = ''
-    while (at < source.length && source[at] !== ')') {
-      if (source[at] === '|') {
+    while (this.at < this.source.length && this.source[this.at] !== ')') {
+      if (this.source[this.at] === '|') {
         out += '|'
-        at++
-        continue
-      }
-      const piece = atom(anyCase)
-      const quantifier = /^(?:[*+?]|\{\d+(?:,\d*)?\}|\{,\d+\})/.exec(source.slice(at))?.[0]
-      if (quantifier === undefined) {
-        out += piece
-        continue
-      }
-      at += quantifier.length
-      const repeat = quantifier.startsWith('{,') ? quantifier.replace('{,', '{0,') : quantifier
-      const more = source[at]
-      if (more === '?') {
-        out += `${piece}${repeat}?`
-        at++
-      } else if (more === '+') {
-        if (quantifier.startsWith('{')) throw refuse('a repeated {n,m}')
-        // JavaScript has no possessive quantifiers; a lookahead with a back reference does not give back either.
-        const name = `a${atomic++}`
-        out += `(?=(?<${name}>${piece}${repeat}))\\k<${name}>`
-        at++
-      } else out += `${piece}${repeat}`
+        this.at++
+      } else out += this.repeated(this.atom(flags))
     }
     return out
   }
 
-  const translated = alternatives(false)
-  if (at < source.length) throw invalid(field, `The pattern ${JSON.stringify(source)} has a ")" too many.`)
-  try {
-    return new RegExp(translated, 'gu')
-  } catch (cause) {
-    throw invalid(
-      field,
-      `The pattern ${JSON.stringify(source)} is not a regular expression this program can read: ${String(cause)}.`,
-    )
+  /** An atom with the quantifiers behind it, of which there may be several. */
+  private repeated(atom: string): string {
+    let out = atom
+    for (let count = 0; ; count++) {
+      const quantifier = simpleQuantifier.exec(this.source.slice(this.at))?.[0]
+      if (quantifier === undefined) return out
+      if (out === '') throw this.refused('a repeated comment')
+      this.at += quantifier.length
+      const repeat = quantifier.replace('{,', '{0,')
+      const piece = count > 0 ? `(?:${out})` : out
+      const more = this.source[this.at]
+      const counted = quantifier.startsWith('{')
+      if (more === '?' && !(counted && !quantifier.includes(','))) {
+        out = `${piece}${repeat}?`
+        this.at++
+      } else if (more === '+' && !counted) {
+        out = this.kept(`${piece}${repeat}`)
+        this.at++
+      } else out = `${piece}${repeat}`
+    }
+  }
+
+  /** JavaScript has no possessive quantifiers and atomic groups; a lookahead with a back reference does not give back either. */
+  private kept(pattern: string): string {
+    const name = `a${this.atomic++}`
+    return `(?:(?=(?<${name}>${pattern}))\\k<${name}>)`
+  }
+
+  private atom(flags: Flags): string {
+    const char = String.fromCodePoint(this.source.codePointAt(this.at) ?? 0)
+    if (char === '\\') return this.escape(flags)
+    if (char === '[') return this.characterClass(flags)
+    if (char === '(') return this.group(flags)
+    this.at += char.length
+    if (/^[*+?]$/.test(char)) throw this.broken('repeats nothing')
+    if (char === '.') return flags.anyDot ? '[^]' : '[^\\n]'
+    if (char === '^') return lineStart
+    if (char === '$') return lineEnd
+    return this.literal(char, flags)
+  }
+
+  private literal(char: string, { anyCase }: Flags): string {
+    if (anyCase && isLetter(char)) return `[${eitherCase(char)}]`
+    return /[{}\]/^$\\.*+?()[|]/.test(char) ? `\\${char}` : char
+  }
+
+  private group(flags: Flags): string {
+    const match = group.exec(this.source.slice(this.at))
+    if (!match && this.source[this.at + 1] === '?') throw this.refused(`the group ${this.source.slice(this.at, this.at + 4)}`)
+    this.at += match ? match[0].length : 1
+    const [whole = '(', on = '', off = '', end, look] = match ?? []
+    if (whole.startsWith('(?#')) return ''
+    const inner: Flags = {
+      anyCase: flagLetters.test(on + off) ? (on.includes('i') || flags.anyCase) && !off.includes('i') : flags.anyCase,
+      anyDot: (on.includes('m') || flags.anyDot) && !off.includes('m'),
+    }
+    // Flags without a group of their own hold to the end of the one they stand in, alternatives included.
+    if (end === ')') return `(?:${this.alternatives(inner)})`
+    const body = this.alternatives(inner)
+    if (this.source[this.at] !== ')') throw this.broken('has an unclosed "("')
+    this.at++
+    return look === '>' ? this.kept(body) : `(?${look ?? ':'}${body})`
+  }
+
+  private escape(flags: Flags): string {
+    const place = places[this.source[this.at + 1] ?? '']
+    if (place !== undefined) {
+      this.at += 2
+      return place
+    }
+    const found = this.escaped(flags)
+    return typeof found === 'string' ? this.literal(found, flags) : standing(found)
+  }
+
+  /** The character that an escape stands for, or the set. */
+  private escaped({ anyCase }: Flags, inClass = false): string | CharacterSet {
+    const char = this.source[this.at + 1]
+    if (char === undefined) throw this.broken('ends with a lone backslash')
+    this.at += 2
+    const rest = this.source.slice(this.at)
+    if (char === 'p' || char === 'P') {
+      const match = /^\{(\^?)([\w -]+)\}/.exec(rest)
+      if (!match) throw this.refused(`\\${char} without braces`)
+      const [whole, caret, name = ''] = match
+      this.at += whole.length
+      const found = propertySet(name)
+      if (found === undefined) throw this.refused(`the property ${name}`)
+      if (anyCase && casedProperty.test(found.set)) throw this.refused(`${name} without case`)
+      return { set: found.set, negated: (found.negated ?? false) !== ((char === 'P') !== (caret === '^')) }
+    }
+    if (char === 'u' || char === 'x') {
+      const [digits] = (char === 'u' ? /^[0-9a-fA-F]{4}/ : /^[0-9a-fA-F]{1,2}|^\{[0-9a-fA-F]+\}/).exec(rest) ?? []
+      if (digits === undefined) throw this.refused(`\\${char} without digits`)
+      this.at += digits.length
+      const point = Number.parseInt(digits.replace('{', ''), 16)
+      if (point > 0x10ffff) throw this.broken('names a character that there is not')
+      return String.fromCodePoint(point)
+    }
+    const set = escapedSet(char, inClass)
+    if (set) return set
+    const plain = Object.hasOwn(plainEscapes, char) ? plainEscapes[char] : undefined
+    if (plain !== undefined) return { set: plain }
+    if (/[A-Za-z1-9]/.test(char)) throw this.refused(`\\${char}`)
+    const point = String.fromCodePoint(this.source.codePointAt(this.at - 1) ?? 0)
+    this.at += point.length - 1
+    return point
+  }
+
+  /** `[…]` with classes within and `&&`, which parts unions. */
+  private characterClass(flags: Flags): string {
+    this.at++
+    const negated = this.source[this.at] === '^'
+    if (negated) this.at++
+    const operands: string[] = []
+    let union = ''
+    for (let first = true; ; first = false) {
+      const char = this.source[this.at]
+      if (char === undefined) throw this.broken('has an unclosed "["')
+      if (char === ']' && !first) break
+      if (this.source.startsWith('&&', this.at)) {
+        this.at += 2
+        operands.push(union)
+        union = ''
+      } else union += this.classItem(flags)
+    }
+    this.at++
+    if (operands.length === 0) return `[${negated ? '^' : ''}${union}]`
+    this.nested = true
+    return `[${negated ? '^' : ''}${[...operands, union].map((operand) => `[${operand}]`).join('&&')}]`
+  }
+
+  private classItem(flags: Flags): string {
+    const bracket = /^\[:(\^?)(\w+):\]/.exec(this.source.slice(this.at))
+    if (bracket) {
+      const [whole, caret, name = ''] = bracket
+      const found = bracketSet(name)
+      if (found === undefined) throw this.refused(`the class ${whole}`)
+      if (flags.anyCase && casedProperty.test(found.set)) throw this.refused(`${whole} without case`)
+      this.at += whole.length
+      return this.within({ set: found.set, negated: (found.negated ?? false) !== (caret === '^') })
+    }
+    if (this.source[this.at] === '[') {
+      this.nested = true
+      return this.characterClass(flags)
+    }
+    const from = this.classCharacter(flags)
+    if (typeof from !== 'string' && this.codeOf(from) === undefined) return this.within(from)
+    const next = this.source[this.at + 1]
+    if (this.source[this.at] !== '-' || next === ']' || next === undefined || next === '[') return this.single(from, flags)
+    this.at++
+    const to = this.classCharacter(flags)
+    if (typeof to !== 'string' && this.codeOf(to) === undefined) return `${this.single(from, flags)}\\-${this.within(to)}`
+    const range = `${this.single(from, { ...flags, anyCase: false })}-${this.single(to, { ...flags, anyCase: false })}`
+    return flags.anyCase ? range + this.foldedRange(from, to) : range
+  }
+
+  private classCharacter(flags: Flags): string | CharacterSet {
+    if (this.source[this.at] === '\\') {
+      // Within a class it is the backspace.
+      if (this.source[this.at + 1] === 'b') {
+        this.at += 2
+        return '\b'
+      }
+      return this.escaped(flags, true)
+    }
+    const char = String.fromCodePoint(this.source.codePointAt(this.at) ?? 0)
+    this.at += char.length
+    return char
+  }
+
+  /** The one character of an escape such as \n. */
+  private codeOf({ set, negated }: CharacterSet): string | undefined {
+    return !negated && Object.values(plainEscapes).includes(set) ? set : undefined
+  }
+
+  private single(item: string | CharacterSet, { anyCase }: Flags): string {
+    if (typeof item !== 'string') return item.set
+    return anyCase && isLetter(item) ? eitherCase(item) : inClass(item)
+  }
+
+  private foldedRange(from: string | CharacterSet, to: string | CharacterSet): string {
+    const [first, last] = [from, to].map((end) => (typeof end === 'string' ? (end.codePointAt(0) ?? 0) : 0))
+    if ((last ?? 0) > 0x7f) throw this.refused('a range beyond ASCII without case')
+    let folded = ''
+    for (let point = first ?? 0; point <= (last ?? 0); point++) {
+      const char = String.fromCharCode(point)
+      if (isLetter(char)) folded += eitherCase(char).slice(1)
+    }
+    return folded
+  }
+
+  /** A set as a part of a class. */
+  private within({ set, negated = false }: CharacterSet): string {
+    if (!negated) return set
+    const one = /^\\p(\{[^}]*\})$/.exec(set)
+    if (one) return `\\P${one[1]}`
+    this.nested = true
+    return `[^${set}]`
   }
 }
 
-const plainInClass = (char: string) => (/[[\]{}()|/]/.test(char) ? `\\${char}` : char)
-
-const scripts = new Set([
-  'Han',
-  'Hiragana',
-  'Katakana',
-  'Hangul',
-  'Latin',
-  'Greek',
-  'Cyrillic',
-  'Arabic',
-  'Hebrew',
-  'Thai',
-  'Devanagari',
-])
-const propertyName = (name: string) =>
-  scripts.has(name) ? `Script=${name}` : name === 'Space' ? 'White_Space' : name === 'Alnum' ? 'Alphabetic' : name
+/**
+ * Translates a pattern of a tokenizer.json, written for Oniguruma, into a JavaScript one with the flag g and Unicode's meanings of \s \d \w \b:
+ * inline flags, possessive quantifiers, atomic groups, classes within classes. What has no equal is refused by name.
+ */
+export const translateRegex = (source: string, field: string): RegExp => new Translator(source, field).whole()
 
 const metacharacters = /[\\^$.*+?()[\]{}|/]/g
 

@@ -28,15 +28,21 @@ interface Part {
   match: boolean
 }
 
+const isLow = (unit: number) => unit >= 0xdc00 && unit <= 0xdfff
+
 /** Matches and the gaps between them, in order. The piece is cut out first: lookahead must not see past its end. */
 function parts(pattern: RegExp, text: string, from: number, to: number): Part[] {
   const piece = from === 0 && to === text.length ? text : text.slice(from, to)
   const found: Part[] = []
   let end = 0
   for (const match of piece.matchAll(pattern)) {
+    // V8 finds some empty matches within a character of two units.
+    if (match[0] === '' && isLow(piece.charCodeAt(match.index))) continue
     if (match.index > end) found.push({ from: from + end, to: from + match.index, match: false })
-    if (match[0].length > 0) found.push({ from: from + match.index, to: from + match.index + match[0].length, match: true })
-    end = match.index + match[0].length
+    const to = match.index + match[0].length
+    // An empty match is none where another one just ended.
+    if (to > match.index || to > end || end === 0) found.push({ from: from + match.index, to: from + to, match: true })
+    end = to
   }
   if (end < piece.length) found.push({ from: from + end, to, match: false })
   return found
@@ -57,7 +63,7 @@ export function splitScan(pattern: RegExp, behavior: SplitBehavior = 'Isolated',
           (behavior === 'Contiguous' && part.match === next.match))
       if (join) continue
       const drop = behavior === 'Removed' && part.match
-      if (!drop) emit(start, part.to)
+      if (!drop && part.to > start) emit(start, part.to)
       start = part.to
     }
   }
