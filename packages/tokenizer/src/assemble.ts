@@ -119,11 +119,11 @@ export function assemble(parts: Parts): TextTokenizer {
 
   const remembered: (Uint8Array | undefined)[] = []
   const { later } = detokenizer
-  /** The bytes of each token in turn; nothing for special tokens that are not wanted. */
-  function pieces(special: boolean): (id: number) => Uint8Array | undefined {
-    const begin = detokenizer.begin()
+  /** The bytes of each token in turn, nothing for special tokens that are not wanted, and those that come at the end. */
+  function pieces(special: boolean): { next: (id: number) => Uint8Array | undefined; end: () => Uint8Array | undefined } {
+    const { piece: begin, end } = detokenizer.begin()
     let begun = false
-    return (id) => {
+    const next = (id: number) => {
       if (!special && specialIds.has(id)) return undefined
       const token = tokens[id]
       if (token === undefined) throw unknownId(id, tokens.length)
@@ -135,6 +135,7 @@ export function assemble(parts: Parts): TextTokenizer {
       begun ||= piece.length > 0
       return piece
     }
+    return { next, end: () => end && bytesOfPiece(end()) }
   }
 
   const locatePlain = locator(
@@ -146,8 +147,9 @@ export function assemble(parts: Parts): TextTokenizer {
 
   function located(input: EncodeInput, { special = false, truncation = settings.truncation }: EncodeBatchOptions): Encoding {
     const texts = typeof input === 'string' ? [input] : input
-    const items = !special ? plainFrame : texts.length === 1 ? frame.single : frame.pair
-    if (items === undefined) throw noPair()
+    const template = texts.length === 1 ? frame.single : (frame.pair ?? (special ? undefined : plainPair))
+    if (template === undefined) throw noPair()
+    const items = special ? template : template.filter((item) => 'text' in item)
     const locate = special ? locateSpecial : locatePlain
     return encodingIn(
       items.filter((item) => 'id' in item || item.text < texts.length),
@@ -178,16 +180,15 @@ export function assemble(parts: Parts): TextTokenizer {
       const out = new Ids(text.length >> 2)
       const encode = special ? encodeSpecial : encodePlain
       encode(mendsText ? text : wellFormed(text), out)
-      return special ? framed(out.toArray(), frame) : out.toArray()
+      return framed(out.toArray(), frame, special)
     },
 
     decode(list, { special = false } = {}) {
-      const next = pieces(special)
+      const { next, end } = pieces(special)
       let bytes = new Uint8Array(256)
       let length = 0
-      for (const id of list) {
-        const piece = next(id)
-        if (piece === undefined) continue
+      const append = (piece: Uint8Array | undefined) => {
+        if (piece === undefined) return
         if (length + piece.length > bytes.length) {
           const grown = new Uint8Array(Math.max(bytes.length * 2, length + piece.length))
           grown.set(bytes)
@@ -196,18 +197,20 @@ export function assemble(parts: Parts): TextTokenizer {
         // Pieces are a few bytes long, for which a loop beats set().
         for (let i = 0; i < piece.length; i++) bytes[length++] = piece[i]!
       }
+      for (const id of list) append(next(id))
+      append(end())
       return textDecoder().decode(bytes.subarray(0, length))
     },
 
     stream({ special = false } = {}) {
-      const next = pieces(special)
+      const { next, end } = pieces(special)
       const decoder = textDecoder()
       return {
         push(id) {
           const piece = next(id)
           return piece === undefined ? '' : decoder.decode(piece, { stream: true })
         },
-        end: () => decoder.decode(),
+        end: () => decoder.decode(end()),
       }
     },
 
@@ -215,22 +218,27 @@ export function assemble(parts: Parts): TextTokenizer {
       const token = tokens[id]
       if (token === undefined) throw unknownId(id, tokens.length)
       if (specialIds.has(id)) return undefined
-      return bytesOfPiece((later ?? detokenizer.begin())(token, addedIds.has(id)))
+      if (later) return bytesOfPiece(later(token, addedIds.has(id)))
+      const { piece, end } = detokenizer.begin()
+      const text = piece(token, addedIds.has(id))
+      return bytesOfPiece(typeof text === 'string' && end ? text + end() : text)
     },
     token: (id) => tokens[id],
     id: (token) => ids.get(token),
   }
 }
 
-/** Adds BOS and EOS unless the text has them: many chat templates write them themselves. */
-function framed(ids: Uint32Array, { before, after }: Frame): Uint32Array {
-  const begins = before.every((id, i) => ids[i] === id)
-  const ends = after.every((id, i) => ids[ids.length - after.length + i] === id)
+/** As the template says. BOS and EOS are added unless the text has them: many chat templates write them themselves. */
+function framed(ids: Uint32Array, { before, after, single }: Frame, special: boolean): Uint32Array {
+  if (single.filter((item) => 'text' in item).length > 1)
+    return Uint32Array.from(single.flatMap((item) => ('id' in item ? (special ? [item.id] : []) : [...ids])))
+  const begins = !special || before.every((id, i) => ids[i] === id)
+  const ends = !special || after.every((id, i) => ids[ids.length - after.length + i] === id)
   if (begins && ends) return ids
   return Uint32Array.from([...(begins ? [] : before), ...ids, ...(ends ? [] : after)])
 }
 
-const plainFrame: readonly FrameItem[] = [
+const plainPair: readonly FrameItem[] = [
   { text: 0, type: 0 },
   { text: 1, type: 1 },
 ]

@@ -1,5 +1,5 @@
 import { invalid } from './errors.js'
-import { type Fields, isObject, numberAt, objectAt, textAt } from './fields.js'
+import { countAt, type Fields, isObject, objectAt, textAt } from './fields.js'
 
 export interface Truncation {
   /** Tokens in all, special ones among them. */
@@ -35,12 +35,6 @@ function oneOf<T extends string>(value: unknown, allowed: Readonly<Record<string
   throw invalid(field, `"${field}" is ${JSON.stringify(name)}; it can be ${Object.keys(allowed).join(', ')}.`)
 }
 
-function count(value: unknown, otherwise: number, field: string): number {
-  const number = numberAt(value ?? otherwise, field)
-  if (Number.isInteger(number) && number >= 0) return number
-  throw invalid(field, `"${field}" is ${number}; it has to be a whole number from 0 on.`)
-}
-
 const directions = { Right: 'right', Left: 'left' } as const
 const strategies = { LongestFirst: 'longest_first', OnlyFirst: 'only_first', OnlySecond: 'only_second' } as const
 
@@ -53,9 +47,9 @@ function truncationOf(value: unknown): Truncation | undefined {
   if (value === undefined || value === null) return undefined
   const fields = objectAt(value, 'truncation')
   const truncation = {
-    maxLength: count(fields.max_length, 512, 'truncation.max_length'),
+    maxLength: countAt(fields.max_length, 'truncation.max_length', 512),
     strategy: oneOf(fields.strategy, strategies, 'longest_first', 'truncation.strategy'),
-    stride: count(fields.stride, 0, 'truncation.stride'),
+    stride: countAt(fields.stride, 'truncation.stride'),
     direction: oneOf(fields.direction, directions, 'right', 'truncation.direction'),
   }
   return truncation
@@ -65,12 +59,12 @@ function paddingOf(value: unknown): Padding | undefined {
   if (value === undefined || value === null) return undefined
   const fields = objectAt(value, 'padding')
   const { strategy } = fields
-  const multiple = count(fields.pad_to_multiple_of, 0, 'padding.pad_to_multiple_of')
+  const multiple = countAt(fields.pad_to_multiple_of, 'padding.pad_to_multiple_of')
   return {
-    ...(isObject(strategy) ? { length: count(strategy.Fixed, 0, 'padding.strategy.Fixed') } : {}),
+    ...(isObject(strategy) ? { length: countAt(strategy.Fixed, 'padding.strategy.Fixed') } : {}),
     ...(multiple > 0 ? { multipleOf: multiple } : {}),
     direction: oneOf(fields.direction, directions, 'right', 'padding.direction'),
-    id: count(fields.pad_id, 0, 'padding.pad_id'),
-    type: count(fields.pad_type_id, 0, 'padding.pad_type_id'),
+    id: countAt(fields.pad_id, 'padding.pad_id'),
+    type: countAt(fields.pad_type_id, 'padding.pad_type_id'),
   }
 }

@@ -14,6 +14,11 @@ function alphabet(): string[] {
 /** The character that stands for each byte in a byte-level vocabulary. */
 export const byteCharacters: readonly string[] = alphabet()
 
+const utf8 = new TextEncoder()
+
+/** A text as the letters that stand for its bytes. */
+export const byteLetters = (text: string): string => Array.from(utf8.encode(text), (byte) => byteCharacters[byte]).join('')
+
 const byteOf = new Int16Array(0x144).fill(-1)
 for (const [byte, char] of byteCharacters.entries()) byteOf[char.charCodeAt(0)] = byte
 

@@ -33,6 +33,13 @@ export function numberAt(value: unknown, field: string): number {
   throw invalid(field, `"${field}" has to be a number, not ${describe(value)}.`)
 }
 
+/** A whole number from 0 on; 0 where there is none. */
+export function countAt(value: unknown, field: string, otherwise = 0): number {
+  const number = numberAt(value ?? otherwise, field)
+  if (Number.isInteger(number) && number >= 0) return number
+  throw invalid(field, `"${field}" is ${number}; it has to be a whole number from 0 on.`)
+}
+
 export function flagAt(value: unknown, field: string, otherwise: boolean): boolean {
   if (value === undefined || value === null) return otherwise
   if (typeof value === 'boolean') return value

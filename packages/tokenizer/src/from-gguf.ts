@@ -135,7 +135,7 @@ function sentencePieceParts({ metadata, vocabulary, id, flag }: Common): KindPar
     detokenizer: stepDetokenizer({
       steps: [markToSpace],
       byteFallback: true,
-      ...(prefix ? { strip: { content: ' ', count: 1 } } : {}),
+      ...(prefix ? { strip: ' ' } : {}),
     }),
     bosId,
     eosId,

@@ -90,13 +90,13 @@ describe('malformed files', () => {
     ['a merge to an unknown token', bpe({ merges: [['b', 'a']] }), 'TOKENIZER_INVALID'],
     ['a merge of three', bpe({ merges: ['a b c'] }), 'TOKENIZER_INVALID'],
     ['a merge of nothing', bpe({ merges: [['', 'a']] }), 'TOKENIZER_INVALID'],
-    ['dropout', bpe({ dropout: 0.1 }), 'TOKENIZER_UNSUPPORTED'],
+    ['a dropout above one', bpe({ dropout: 1.5 }), 'TOKENIZER_INVALID'],
     ['an added token without text', bpe({}, { added_tokens: [{ id: 3, content: '' }] }), 'TOKENIZER_INVALID'],
     ['an added token with the id of another', bpe({}, { added_tokens: [{ id: 1, content: 'x' }] }), 'TOKENIZER_INVALID'],
     ['an added token with two ids', bpe({}, { added_tokens: [{ id: 5, content: 'a' }] }), 'TOKENIZER_INVALID'],
     ['an unknown normalizer', bpe({}, { normalizer: { type: 'Rot13' } }), 'TOKENIZER_UNSUPPORTED'],
-    ['an unknown pre-tokenizer', bpe({}, { pre_tokenizer: { type: 'UnicodeScripts' } }), 'TOKENIZER_UNSUPPORTED'],
-    ['an unknown decoder', bpe({}, { decoder: { type: 'CTC' } }), 'TOKENIZER_UNSUPPORTED'],
+    ['an unknown pre-tokenizer', bpe({}, { pre_tokenizer: { type: 'Wordish' } }), 'TOKENIZER_UNSUPPORTED'],
+    ['an unknown decoder', bpe({}, { decoder: { type: 'Whisper' } }), 'TOKENIZER_UNSUPPORTED'],
     ['an unknown post-processor', bpe({}, { post_processor: { type: 'Magic' } }), 'TOKENIZER_UNSUPPORTED'],
     [
       'a pattern that is broken',
@@ -117,8 +117,19 @@ describe('malformed files', () => {
       'TOKENIZER_INVALID',
     ],
     [
-      'WordPiece over bytes',
-      { pre_tokenizer: { type: 'ByteLevel' }, model: { type: 'WordPiece', vocab: { '[UNK]': 0 } } },
+      'a post-processor after a template',
+      bpe(
+        {},
+        {
+          post_processor: {
+            type: 'Sequence',
+            processors: [
+              { type: 'TemplateProcessing', single: [{ Sequence: { id: 'A' } }], special_tokens: {} },
+              { type: 'BertProcessing', cls: ['a', 0], sep: ['b', 1] },
+            ],
+          },
+        },
+      ),
       'TOKENIZER_UNSUPPORTED',
     ],
   ]

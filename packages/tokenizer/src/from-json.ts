@@ -8,7 +8,7 @@ import { type Fields, isObject, objectAt } from './fields.js'
 import { parseModel } from './json-model.js'
 import { parseNormalizer } from './normalize.js'
 import { type Frame, frameOf, parsePostProcessor } from './post-process.js'
-import { parsePreTokenizer } from './pre-tokenize.js'
+import { byteStep, parsePreTokenizer } from './pre-tokenize.js'
 import type { TextTokenizer } from './text-tokenizer.js'
 import { type Vocabulary, vocabularyFrom } from './vocabulary.js'
 
@@ -19,6 +19,11 @@ export interface FromJsonOptions {
   readonly generation?: unknown
   /** The text of chat_template.jinja beside it. */
   readonly chatTemplate?: string | undefined
+  /**
+   * A file whose model has a dropout gives other tokens each time a text is encoded, as in Hugging Face's tokenizers; a rate here stands
+   * instead of the file's, 0 for none. The same seed (0 when left out) and the same texts in the same order give the same tokens.
+   */
+  readonly dropout?: { readonly rate?: number; readonly seed?: number } | undefined
 }
 
 /** Vocabulary of the model plus the added tokens that are not in it. */
@@ -81,7 +86,7 @@ function parse(json: unknown, options: FromJsonOptions): TextTokenizer {
   const added = parseAddedTokens(file.added_tokens)
   const pre = parsePreTokenizer(file.pre_tokenizer)
   const bytes = pre?.bytes ?? false
-  const model = parseModel(file.model, bytes)
+  const model = parseModel(file.model, bytes, options.dropout ?? {})
   const vocabulary = withAdded(model.vocabulary, added)
   const idOf = (token: string | undefined) => (token === undefined ? undefined : vocabulary.ids.get(token))
   const normalizer = parseNormalizer(file.normalizer)
@@ -97,7 +102,11 @@ function parse(json: unknown, options: FromJsonOptions): TextTokenizer {
     vocabulary,
     added,
     normalize: normalizer,
-    steps: [...(pre?.steps ?? []), ...(model.boundaries ? [{ scan: model.boundaries }] : [])],
+    steps: [
+      ...(pre?.steps ?? []),
+      ...(bytes && !model.takesBytes ? [byteStep] : []),
+      ...(model.boundaries ? [{ scan: model.boundaries }] : []),
+    ],
     model: model.model,
     frame: withConfig(framed, config, bosId, eosId),
     settings: parseBatchSettings(file),

@@ -1,6 +1,7 @@
 export type { Padding, Truncation } from './batch-settings.js'
 export type { Encoding } from './encoding.js'
 export type { FromJsonOptions } from './from-json.js'
+export type { LoadOptions } from './load.js'
 export type { EncodeBatchOptions, EncodeInput } from './text-tokenizer.js'
 export { Tokenizer } from './tokenizer.js'
 export { type ExtendTokenizerOptions, extendTokenizer } from './train/extend-tokenizer.js'

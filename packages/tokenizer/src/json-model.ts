@@ -1,4 +1,5 @@
-import { byteToken } from './bytes.js'
+import { uniform } from '@qt/core'
+import { byteCharacters, byteToken } from './bytes.js'
 import { invalid, unsupported } from './errors.js'
 import { type Fields, flagAt, isObject, listAt, numberAt, objectAt, textAt } from './fields.js'
 import { bpe } from './models/bpe.js'
@@ -15,9 +16,14 @@ import { wordBoundaries } from './word-boundaries.js'
 export interface JsonModel {
   readonly vocabulary: Vocabulary
   readonly model: Model
+  /** It reads words as bytes; others have to be given letters that stand for them. */
+  readonly takesBytes: boolean
   /** Where words may be cut although the pre-tokenizer does not. */
   readonly boundaries?: Scan
 }
+
+/** Files made of a merges.txt may have its first line. */
+const isMerge = (value: unknown) => typeof value !== 'string' || !value.startsWith('#version')
 
 /** `["a", "b"]`, or `"a b"` in older files. */
 function mergeAt(value: unknown, i: number): readonly [string, string] {
@@ -42,37 +48,52 @@ const vocabularyAt = (fields: Fields) => vocabularyFrom(Object.entries(objectAt(
 const textOr = (value: unknown, field: string, otherwise: string) =>
   value === undefined || value === null ? otherwise : textAt(value, field)
 
-function parseBpe(fields: Fields, byteLevel: boolean): JsonModel {
-  const { dropout } = fields
-  if (dropout !== undefined && dropout !== null && dropout !== 0) throw unsupported('model.dropout', 'BPE with dropout')
+/** How often a merge is left out. */
+export interface Dropout {
+  /** Instead of what the file says. */
+  readonly rate?: number | undefined
+  readonly seed?: number | undefined
+}
+
+/** Says of one merge after another whether it is left out; undefined where none is. */
+function dropsOf(value: unknown, { rate, seed = 0 }: Dropout): (() => boolean) | undefined {
+  const dropout = rate ?? numberAt(value ?? 0, 'model.dropout')
+  if (!(dropout >= 0 && dropout <= 1)) throw invalid('model.dropout', `The dropout is ${dropout}; it has to be from 0 to 1.`)
+  let count = 0
+  return dropout === 0 ? undefined : () => uniform(seed, 'dropout', 0, count++) < dropout
+}
+
+function parseBpe(fields: Fields, bytes: boolean, dropout: Dropout): JsonModel {
+  const drops = dropsOf(fields.dropout, dropout)
   const vocabulary = vocabularyAt(fields)
-  const merges = listAt(fields.merges, 'model.merges').map(mergeAt)
+  const merges = listAt(fields.merges, 'model.merges').filter(isMerge).map(mergeAt)
   const continuingPrefix = textOr(fields.continuing_subword_prefix, 'model.continuing_subword_prefix', '')
   const wordSuffix = textOr(fields.end_of_word_suffix, 'model.end_of_word_suffix', '')
-  if (byteLevel && (continuingPrefix !== '' || wordSuffix !== ''))
-    throw unsupported('model', 'byte-level BPE with prefixes or suffixes of words')
   const byteFallback = flagAt(fields.byte_fallback, 'model.byte_fallback', false)
   const fuseUnknown = flagAt(fields.fuse_unk, 'model.fuse_unk', false)
   const unknown = unknownId(fields, vocabulary, false)
   const ignoreMerges = flagAt(fields.ignore_merges, 'model.ignore_merges', false)
-  const model = cached(
-    bpe({
-      vocabulary,
-      merges,
-      field: 'model.merges',
-      byteLevel,
-      ignoreMerges,
-      byteFallback,
-      unknown,
-      fuseUnknown,
-      continuingPrefix,
-      wordSuffix,
-    }),
-  )
-  // Where unknown characters fuse, a cut between two of them would show.
-  const fuses = fuseUnknown && unknown !== undefined && !(byteFallback && allBytes(vocabulary))
-  if (byteLevel || ignoreMerges || fuses || continuingPrefix !== '' || wordSuffix !== '') return { vocabulary, model }
-  return { vocabulary, model, boundaries: wordBoundaries(merged(merges)) }
+  const plain = continuingPrefix === '' && wordSuffix === ''
+  const takesBytes =
+    bytes && plain && ((!byteFallback && !fuseUnknown) || byteCharacters.every((char) => vocabulary.ids.has(char)))
+  const words = bpe({
+    vocabulary,
+    merges,
+    field: 'model.merges',
+    byteLevel: takesBytes,
+    ignoreMerges,
+    byteFallback,
+    unknown,
+    fuseUnknown,
+    continuingPrefix,
+    wordSuffix,
+    drops,
+  })
+  const model = drops ? words : cached(words)
+  // Where unknown characters fuse, a cut between two of them would show; where they are left out, one between their neighbours.
+  const fuses = (fuseUnknown || unknown === undefined) && !(byteFallback && allBytes(vocabulary))
+  if (takesBytes || ignoreMerges || fuses || !plain || drops) return { vocabulary, model, takesBytes }
+  return { vocabulary, model, takesBytes, boundaries: wordBoundaries(merged(merges)) }
 }
 
 const allBytes = ({ ids }: Vocabulary) => Array.from({ length: 256 }, (_, byte) => ids.has(byteToken(byte))).every(Boolean)
@@ -94,13 +115,14 @@ function parseUnigram(fields: Fields): JsonModel {
     throw invalid('model.unk_id', `The unknown token has the id ${unknown}, which the vocabulary lacks.`)
   }
   const byteFallback = flagAt(fields.byte_fallback, 'model.byte_fallback', false)
-  return { vocabulary, model: cached(unigram({ vocabulary, scores, unknown, byteFallback })) }
+  return { vocabulary, takesBytes: false, model: cached(unigram({ vocabulary, scores, unknown, byteFallback })) }
 }
 
 function parseWordPiece(fields: Fields): JsonModel {
   const vocabulary = vocabularyAt(fields)
   return {
     vocabulary,
+    takesBytes: false,
     model: cached(
       wordPiece({
         vocabulary,
@@ -124,20 +146,23 @@ const typeOf = (fields: Fields): unknown =>
         ? 'WordPiece'
         : undefined)
 
-export function parseModel(value: unknown, byteLevel: boolean): JsonModel {
+export function parseModel(value: unknown, bytes: boolean, dropout: Dropout): JsonModel {
   const fields = objectAt(value, 'model')
   const type = textAt(typeOf(fields), 'model.type')
-  if (byteLevel && type !== 'BPE') throw unsupported('model', `${type} over bytes`)
   switch (type) {
     case 'BPE':
-      return parseBpe(fields, byteLevel)
+      return parseBpe(fields, bytes, dropout)
     case 'Unigram':
       return parseUnigram(fields)
     case 'WordPiece':
       return parseWordPiece(fields)
     case 'WordLevel': {
       const vocabulary = vocabularyAt(fields)
-      return { vocabulary, model: wordLevel(vocabulary, unknownId({ unk_token: '<unk>', ...fields }, vocabulary, false)) }
+      return {
+        vocabulary,
+        takesBytes: false,
+        model: wordLevel(vocabulary, unknownId({ unk_token: '<unk>', ...fields }, vocabulary, false)),
+      }
     }
     default:
       throw unsupported('model.type', `the model "${type}"`)

@@ -2,11 +2,13 @@ import { messageOf, usageError } from '@qt/core'
 import { readGguf } from '@qt/weights'
 import { inFile, invalid } from './errors.js'
 import { tokenizerFromGguf } from './from-gguf.js'
-import { tokenizerFromJson } from './from-json.js'
+import { type FromJsonOptions, tokenizerFromJson } from './from-json.js'
 import type { TextTokenizer } from './text-tokenizer.js'
 
 /** The largest tokenizer.json there is has about 40 MB. */
 const largestJson = 512 * 2 ** 20
+
+export type LoadOptions = Pick<FromJsonOptions, 'dropout'>
 
 /**
  * Loads a tokenizer from a GGUF file, a tokenizer.json, or a folder that has one of them.
@@ -17,13 +19,13 @@ const largestJson = 512 * 2 ** 20
  * tokenizer.decode(tokenizer.encode('I search the altar'))
  * ```
  */
-export async function loadTokenizer(path: string): Promise<TextTokenizer> {
+export async function loadTokenizer(path: string, options: LoadOptions = {}): Promise<TextTokenizer> {
   const file = await fileIn(path)
   if (await isGguf(file)) {
     const gguf = await readGguf(file)
     return inFile(file, () => tokenizerFromGguf(gguf.metadata))
   }
-  return loadJson(file)
+  return loadJson(file, options)
 }
 
 const missing = (path: string, cause?: unknown) =>
@@ -91,7 +93,7 @@ async function beside<T>(file: string, read: (file: string) => Promise<T>): Prom
   return there ? read(file) : undefined
 }
 
-async function loadJson(file: string): Promise<TextTokenizer> {
+async function loadJson(file: string, options: LoadOptions): Promise<TextTokenizer> {
   const { readFile } = await import('node:fs/promises')
   const { dirname, join } = await import('node:path')
   const folder = dirname(file)
@@ -99,5 +101,5 @@ async function loadJson(file: string): Promise<TextTokenizer> {
   const config = await beside(join(folder, 'tokenizer_config.json'), readJson)
   const generation = await beside(join(folder, 'generation_config.json'), readJson)
   const chatTemplate = await beside(join(folder, 'chat_template.jinja'), (path) => readFile(path, 'utf8'))
-  return inFile(file, () => tokenizerFromJson(json, { config, generation, chatTemplate }))
+  return inFile(file, () => tokenizerFromJson(json, { ...options, config, generation, chatTemplate }))
 }

@@ -1,5 +1,5 @@
 import { type AddedToken, findTokens } from './added-tokens.js'
-import { type Aligned, alignedText, prependAligned, sliceAligned } from './aligned.js'
+import { type Aligned, alignedText, sliceAligned } from './aligned.js'
 import type { Parts } from './assemble.js'
 import type { Located } from './encoding.js'
 import type { CutStep } from './pre-tokenize.js'
@@ -38,7 +38,7 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
         leading = true
       },
     })
-    return trimmedOffsets(out, parts)
+    return trimmedOffsets(out, text, parts)
   }
 }
 
@@ -54,23 +54,17 @@ function cutAligned(piece: Aligned, first: boolean, steps: readonly CutStep[], e
     if (piece.text !== '') emit(piece)
     return
   }
-  const written = step.rewrite ? rewritten(piece, step.rewrite(piece.text, first)) : piece
+  const written = step.rewrite?.aligned(piece, first) ?? piece
   if (step.scan === undefined) return cutAligned(written, first, rest, emit)
   step.scan(written.text, 0, written.text.length, (from, to) =>
     cutAligned(sliceAligned(written, from, to), first && from === 0, rest, emit),
   )
 }
 
-/** What is longer than before got something put in front; the other letters stand where they stood. */
-function rewritten(piece: Aligned, text: string): Aligned {
-  const { from, to } = prependAligned(piece, text.slice(0, text.length - piece.text.length))
-  return { text, from, to }
-}
-
 const isBlank = (char: string): boolean => char === 'Ġ' || /^\p{White_Space}$/u.test(char)
 
 /** Without the white space at the ends of tokens, for post-processors that ask for it. */
-function trimmedOffsets(tokens: Located[], { frame: { trim }, vocabulary }: Parts): Located[] {
+function trimmedOffsets(tokens: Located[], text: string, { frame: { trim }, vocabulary }: Parts): Located[] {
   if (trim === undefined) return tokens
   return tokens.map((token, i) => {
     const name = [...(vocabulary.tokens[token.id] ?? '')]
@@ -81,9 +75,11 @@ function trimmedOffsets(tokens: Located[], { frame: { trim }, vocabulary }: Part
     if (leading > 0) {
       // The first space may be the tokenizer's own.
       if ((i === 0 || from === 0) && trim.prefix) leading--
-      from = Math.min(from + leading, to)
+      for (let n = 0; n < leading && from < to; n++) from += text.codePointAt(from)! > 0xffff ? 2 : 1
     }
-    if (trailing > 0 && to >= trailing) to = Math.max(to - trailing, from)
+    if (trailing > 0 && to >= trailing) {
+      for (let n = 0; n < trailing && to > from; n++) to -= to > 1 && text.codePointAt(to - 2)! > 0xffff ? 2 : 1
+    }
     return { id: token.id, from, to }
   })
 }

@@ -57,8 +57,15 @@ function mergeShort(symbols: Int32Array, count: number, merges: Merges): number 
   }
 }
 
+/**
+ * The same with BPE dropout (Provilkov et al., https://arxiv.org/abs/1910.13267) as Hugging Face's tokenizers do it: a pair that `drops` leaves
+ * out waits for the next one that merges.
+ */
+export const mergeDropping = (symbols: Int32Array, count: number, merges: Merges, drops: () => boolean): number =>
+  mergeLong(symbols, count, merges, drops)
+
 /** O(n log n): a binary heap of rank·2³¹ + position over a linked list; outdated entries are skipped when they surface. */
-function mergeLong(symbols: Int32Array, count: number, merges: Merges): number {
+function mergeLong(symbols: Int32Array, count: number, merges: Merges, drops?: () => boolean): number {
   const { ranks, results } = merges
   const next = new Int32Array(count)
   const previous = new Int32Array(count)
@@ -96,10 +103,16 @@ function mergeLong(symbols: Int32Array, count: number, merges: Merges): number {
   for (let i = (size >> 1) - 1; i >= 0; i--) sink(i, heap[i]!)
 
   const dead = -0x80000000
+  const waiting: number[] = []
   while (size > 0) {
     const top = heap[0]!
     size--
     if (size > 0) sink(0, heap[size]!)
+    if (drops?.()) {
+      waiting.push(top)
+      continue
+    }
+    while (waiting.length > 0) push(waiting.pop()!)
     const rank = Math.floor(top / positions)
     const i = top - rank * positions
     if (symbols[i] === dead) continue

@@ -1,4 +1,5 @@
 import { type Aligned, mapAligned, normalFormAligned, prependAligned, replaceAligned, sliceAligned } from './aligned.js'
+import { byteLetters } from './bytes.js'
 import { unsupported } from './errors.js'
 import { component, type Fields, flagAt, listAt, objectAt, textAt } from './fields.js'
 import { precompiledNormalizer } from './precompiled.js'
@@ -152,6 +153,8 @@ export function parseNormalizer(value: unknown, field = 'normalizer'): Normalize
       )
     case 'Nmt':
       return inTurn([without(nmtControls), replacing(nmtSpaces, ' ')])
+    case 'ByteLevel':
+      return { text: byteLetters, aligned: (source) => mapAligned(source, byteLetters) }
     case 'BertNormalizer':
       return bertFrom(fields, field)
     default:

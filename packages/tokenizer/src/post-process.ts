@@ -13,6 +13,8 @@ export interface Frame {
   readonly pair: readonly FrameItem[] | undefined
   /** White space at the ends of tokens does not count to what they stand for; `prefix`: the tokenizer put one before the text. */
   readonly trim: { readonly prefix: boolean } | undefined
+  /** It comes from a template, whose places are its own. */
+  readonly template?: boolean
 }
 
 const text = (which: 0 | 1, type: number = which): FrameItem => ({ text: which, type })
@@ -28,6 +30,8 @@ export const frameOf = (before: readonly number[], after: readonly number[], pai
   pair,
   trim: undefined,
 })
+
+const adds = ({ before, after }: Frame): boolean => before.length + after.length > 0
 
 const noFrame: Frame = frameOf([], [], [text(0), text(1)])
 
@@ -57,16 +61,22 @@ function template(list: unknown, specials: unknown, hasId: HasId, at: string, fi
 
 function fromTemplate(fields: Fields, hasId: HasId, field: string): Frame {
   const single = template(fields.single, fields.special_tokens, hasId, `${field}.single`, field)
-  const texts = single.flatMap((item, i) => ('text' in item ? [i] : []))
-  const [at] = texts
-  if (at === undefined) throw invalid(`${field}.single`, 'The template of the post-processor has no place for the text.')
-  if (texts.length > 1) throw unsupported(`${field}.single[${texts[1]}]`, 'a template that repeats the text')
+  const at = single.findIndex((item) => 'text' in item)
+  if (at < 0) throw invalid(`${field}.single`, 'The template of the post-processor has no place for the text.')
+  const last = single.findLastIndex((item) => 'text' in item)
   const idsOf = (items: readonly FrameItem[]) => items.flatMap((item) => ('id' in item ? [item.id] : []))
   const pair =
     fields.pair === undefined || fields.pair === null
       ? undefined
       : template(fields.pair, fields.special_tokens, hasId, `${field}.pair`, field)
-  return { before: idsOf(single.slice(0, at)), after: idsOf(single.slice(at + 1)), single, pair, trim: undefined }
+  return {
+    before: idsOf(single.slice(0, at)),
+    after: idsOf(single.slice(last + 1)),
+    single,
+    pair,
+    trim: undefined,
+    template: true,
+  }
 }
 
 function namedId(value: unknown, hasId: HasId, field: string): number {
@@ -84,8 +94,8 @@ function around(inner: Frame, outer: Frame): Frame {
   const before = [...outer.before, ...inner.before]
   const after = [...inner.after, ...outer.after]
   const trim = outer.trim ?? inner.trim
-  if (inner.before.length + inner.after.length === 0) return { ...outer, trim }
-  if (outer.before.length + outer.after.length === 0) return { ...inner, trim }
+  if (!adds(inner) && !inner.template) return { ...outer, trim }
+  if (!adds(outer) && !outer.template) return { ...inner, trim }
   return { ...frameOf(before, after), trim }
 }
 
@@ -110,8 +120,17 @@ export function parsePostProcessor(value: unknown, hasId: HasId, field = 'post_p
     }
     case 'Sequence':
       return listAt(fields.processors, `${field}.processors`)
-        .map((step, i) => parsePostProcessor(step, hasId, `${field}.processors[${i}]`))
-        .reduce(around, noFrame)
+        .map((step, i) => ({
+          frame: parsePostProcessor(step, hasId, `${field}.processors[${i}]`),
+          at: `${field}.processors[${i}]`,
+        }))
+        .reduce(
+          ({ frame: inner }, { frame: outer, at }) => {
+            if (inner.template && adds(outer)) throw unsupported(at, 'a post-processor after a template')
+            return { frame: around(inner, outer), at }
+          },
+          { frame: noFrame, at: field },
+        ).frame
     default:
       throw unsupported(field, `the post-processor "${type}"`)
   }

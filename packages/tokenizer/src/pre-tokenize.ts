@@ -1,3 +1,5 @@
+import { type Aligned, mapAligned, prependAligned } from './aligned.js'
+import { byteLetters } from './bytes.js'
 import { invalid, unsupported } from './errors.js'
 import { characterAt, component, type Fields, flagAt, isObject, listAt, numberAt, textAt } from './fields.js'
 import { handWritten } from './known-patterns.js'
@@ -5,17 +7,33 @@ import { patternAt } from './normalize.js'
 import { literalRegex } from './regex.js'
 import { type Scan, type SplitBehavior, splitScan } from './scan.js'
 import { bertScan, digitsScan, gpt2Scan } from './scanners.js'
+import { scriptsScan } from './scripts.js'
 
 export type EmitWord = (text: string, from: number, to: number, first: boolean) => void
 /** Cuts `text[from, to)` into words, perhaps rewriting it; `first` marks the piece that begins the whole text. */
 export type PreTokenizer = (text: string, from: number, to: number, first: boolean, emit: EmitWord) => void
 
-/** One step of cutting: what is put before the piece, which letters become others, and where it is cut. */
+/** One step of cutting: what becomes of the piece, and where it is then cut. */
 export interface CutStep {
-  /** Puts something before the piece at most, and swaps letters for others. */
-  readonly rewrite?: (piece: string, first: boolean) => string
+  readonly rewrite?: Rewrite
   readonly scan?: Scan
 }
+
+/** What becomes of a piece, at once and followed character by character; `first` marks the piece that begins the whole text. */
+export interface Rewrite {
+  readonly text: (piece: string, first: boolean) => string
+  readonly aligned: (piece: Aligned, first: boolean) => Aligned
+}
+
+/** Something put before the piece at most, and letters swapped for others of as many units. */
+const prefixing = (text: Rewrite['text']): Rewrite => ({
+  text,
+  aligned(piece, first) {
+    const written = text(piece.text, first)
+    const { from, to } = prependAligned(piece, written.slice(0, written.length - piece.text.length))
+    return { text: written, from, to }
+  },
+})
 
 const fromScan =
   (scan: Scan): PreTokenizer =>
@@ -25,7 +43,7 @@ const fromScan =
 function fromStep({ rewrite, scan }: CutStep): PreTokenizer {
   if (rewrite === undefined) return scan ? fromScan(scan) : (text, from, to, first, emit) => emit(text, from, to, first)
   return (text, from, to, first, emit) => {
-    const piece = rewrite(text.slice(from, to), first)
+    const piece = rewrite.text(text.slice(from, to), first)
     if (scan === undefined) return emit(piece, 0, piece.length, first)
     scan(piece, 0, piece.length, (start, end) => emit(piece, start, end, first && start === 0))
   }
@@ -60,11 +78,11 @@ function metaspace(fields: Fields, field: string): CutStep {
   if (!['always', 'never', 'first'].includes(scheme)) throw unsupported(field, `the prepend scheme "${scheme}"`)
   const split = flagAt(fields.split, `${field}.split`, true)
   return {
-    rewrite: (piece, first) => {
+    rewrite: prefixing((piece, first) => {
       const replaced = piece.replaceAll(' ', mark)
       const prepend = (scheme === 'always' || (scheme === 'first' && first)) && !replaced.startsWith(mark)
       return prepend ? mark + replaced : replaced
-    },
+    }),
     ...(split ? { scan: markScan(mark) } : {}),
   }
 }
@@ -107,7 +125,7 @@ function split(fields: Fields, field: string): CutStep {
 function byteLevel(fields: Fields, field: string): CutStep {
   return {
     ...(flagAt(fields.add_prefix_space, `${field}.add_prefix_space`, true)
-      ? { rewrite: (piece: string) => (piece.startsWith(' ') ? piece : ` ${piece}`) }
+      ? { rewrite: prefixing((piece) => (piece.startsWith(' ') ? piece : ` ${piece}`)) }
       : {}),
     ...(flagAt(fields.use_regex, `${field}.use_regex`, true) ? { scan: gpt2Scan } : {}),
   }
@@ -115,9 +133,12 @@ function byteLevel(fields: Fields, field: string): CutStep {
 
 export interface PreTokenizerParts {
   readonly steps: readonly CutStep[]
-  /** It turns words into bytes. */
+  /** The words are to be turned into bytes, which is left to the model or to `byteStep`. */
   readonly bytes: boolean
 }
+
+/** Words as bytes, written as GPT-2 does. */
+export const byteStep: CutStep = { rewrite: { text: byteLetters, aligned: (piece) => mapAligned(piece, byteLetters) } }
 
 /** The `pre_tokenizer` of a tokenizer.json, and whether it turns words into bytes. */
 export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreTokenizerParts | undefined {
@@ -127,12 +148,13 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreT
   const characters = (...steps: CutStep[]): PreTokenizerParts => ({ steps, bytes: false })
   switch (type) {
     case 'Sequence': {
-      const steps = listAt(fields.pretokenizers, `${field}.pretokenizers`).map((step, i) => ({
-        at: `${field}.pretokenizers[${i}]`,
-        step: parsePreTokenizer(step, `${field}.pretokenizers[${i}]`),
-      }))
-      for (const { at, step } of steps.slice(0, -1)) if (step?.bytes) throw unsupported(at, 'a pre-tokenizer after ByteLevel')
-      return { steps: steps.flatMap(({ step }) => step?.steps ?? []), bytes: steps.at(-1)?.step?.bytes ?? false }
+      const steps = listAt(fields.pretokenizers, `${field}.pretokenizers`).map((step, i) =>
+        parsePreTokenizer(step, `${field}.pretokenizers[${i}]`),
+      )
+      return {
+        steps: steps.flatMap((step, i) => [...(step?.steps ?? []), ...(step?.bytes && i < steps.length - 1 ? [byteStep] : [])]),
+        bytes: steps.at(-1)?.bytes ?? false,
+      }
     }
     case 'ByteLevel':
       return { steps: [byteLevel(fields, field)], bytes: true }
@@ -160,6 +182,8 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreT
         throw invalid(`${field}.length`, `"${field}.length" is ${length}; it has to be a whole number of characters from 1 on.`)
       return characters({ scan: splitScan(new RegExp(`[^]{1,${length}}`, 'gu')) })
     }
+    case 'UnicodeScripts':
+      return characters({ scan: scriptsScan })
     case 'Punctuation':
       return characters({ scan: splitScan(asciiOrUnicodePunctuation, behaviorAt(fields.behavior, `${field}.behavior`)) })
     default:

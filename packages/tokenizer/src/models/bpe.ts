@@ -1,7 +1,7 @@
 import { byteCharacters, byteToken, writeUtf8 } from '../bytes.js'
 import { invalid } from '../errors.js'
 import type { Ids } from '../ids.js'
-import { type Merges, mergeSymbols } from '../merge.js'
+import { type Merges, mergeDropping, mergeSymbols } from '../merge.js'
 import { PairTable } from '../pair-table.js'
 import type { Vocabulary } from '../vocabulary.js'
 import type { EmitToken, Model } from './model.js'
@@ -24,6 +24,8 @@ export interface BpeOptions {
   readonly continuingPrefix?: string
   /** Written after the last character of a word. */
   readonly wordSuffix?: string
+  /** Whether the next merge is left out for now (BPE dropout); what it answers changes, so that words have no fixed tokens. */
+  readonly drops?: (() => boolean) | undefined
 }
 
 /** Pairs of ids below this, bytes among them, are looked up without hashing. */
@@ -62,9 +64,12 @@ function mergeTable({ vocabulary, merges, field, continuingPrefix = '' }: BpeOpt
 
 /** Byte-pair encoding over bytes (GPT-2 and its heirs) or characters (Gemma, Llama 2 as tokenizer.json). */
 export function bpe(options: BpeOptions): Model {
-  const { vocabulary, byteLevel, ignoreMerges = false } = options
+  const { vocabulary, byteLevel, drops } = options
+  const ignoreMerges = (options.ignoreMerges ?? false) && drops === undefined
   const { ids } = vocabulary
   const merges = mergeTable(options)
+  const merge = (symbols: Int32Array, count: number) =>
+    drops ? mergeDropping(symbols, count, merges, drops) : mergeSymbols(symbols, count, merges)
   const byteIds = Int32Array.from(byteCharacters, (char) => ids.get(char) ?? options.unknown ?? -1)
   const symbolsOf = byteLevel ? byteSymbols(byteIds) : characterSymbols(options)
   const partsOf = partCounts(vocabulary.tokens.length, merges.pairs)
@@ -88,7 +93,7 @@ export function bpe(options: BpeOptions): Model {
     const places: Place[] = []
     const symbols = new Int32Array((to - from) * 3)
     const initial = symbolsOf(text, from, to, symbols, places)
-    const count = mergeSymbols(symbols, initial, merges)
+    const count = merge(symbols, initial)
     let first = 0
     for (let i = 0; i < count; i++) {
       const next = first + partsOf()[symbols[i]!]!
@@ -98,7 +103,7 @@ export function bpe(options: BpeOptions): Model {
   }
 
   return {
-    ...(byteLevel
+    ...(byteLevel && !drops
       ? {
           byteMerges: {
             pairs: merges.pairs,
@@ -114,7 +119,7 @@ export function bpe(options: BpeOptions): Model {
         const id = wholeWord(text, from, to)
         if (id !== undefined) return out.push(id)
       }
-      const count = mergeSymbols(scratch, symbolsOf(text, from, to, scratch), merges)
+      const count = merge(scratch, symbolsOf(text, from, to, scratch))
       for (let i = 0; i < count; i++) out.push(scratch[i]!)
       // One giant word must not keep its memory for ever.
       if (scratch.length > 1 << 20) scratch = new Int32Array(256)

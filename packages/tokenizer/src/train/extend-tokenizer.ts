@@ -1,5 +1,5 @@
 import { usageError } from '@qt/core'
-import { invalid } from '../errors.js'
+import { invalid, unsupported } from '../errors.js'
 import { isObject, listAt, objectAt, textAt } from '../fields.js'
 import { Ids } from '../ids.js'
 import { parseModel } from '../json-model.js'
@@ -48,7 +48,8 @@ export async function extendTokenizer(
       actions: ['Train a new one, or extend a BPE tokenizer.'],
     })
   const pre = parsePreTokenizer(file.pre_tokenizer)
-  const { vocabulary, model: encoder } = parseModel(model, pre?.bytes ?? false)
+  const { vocabulary, model: encoder, takesBytes } = parseModel(model, pre?.bytes ?? false, { rate: 0 })
+  if (pre?.bytes && !takesBytes) throw unsupported('model', 'byte-level BPE with prefixes or suffixes of words')
   const added = (file.added_tokens === undefined ? [] : listAt(file.added_tokens, 'added_tokens')).filter(isObject)
   const count = wordCounter(pre, parseNormalizer(file.normalizer))
   const breathe = breather({ ...(signal ? { signal } : {}), ...(onProgress ? { onProgress } : {}) })
