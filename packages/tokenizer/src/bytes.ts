@@ -76,3 +76,22 @@ export function writeUtf8(text: string, from: number, to: number, out: Uint8Arra
   }
   return n
 }
+
+/** The characters that something stands for. */
+export interface Place {
+  readonly from: number
+  to: number
+}
+
+/** For each byte of UTF-8 the character it is part of. */
+export function bytePlaces(text: string, from: number, to: number): Place[] {
+  const places: Place[] = []
+  for (let i = from; i < to; ) {
+    const point = text.codePointAt(i)!
+    const width = point > 0xffff ? 2 : 1
+    const bytes = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
+    for (let byte = 0; byte < bytes; byte++) places.push({ from: i, to: i + width })
+    i += width
+  }
+  return places
+}

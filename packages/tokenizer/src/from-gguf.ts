@@ -1,9 +1,10 @@
-import { type Metadata, metadataBoolean, metadataNumber, metadataNumbers, metadataString, metadataStrings } from '@qt/weights'
-import type { AddedToken } from './added-tokens.js'
-import { assemble, type Parts } from './assemble.js'
+import { type Metadata, metadataString, metadataStrings } from '@qt/weights'
+import { assemble } from './assemble.js'
 import { byteLevelDetokenizer, ggmlWordPieceSteps, markToSpace, stepDetokenizer } from './detokenize.js'
-import { endIdsOf, endTokens } from './end-tokens.js'
+import { endIdsOf } from './end-tokens.js'
 import { invalid, unsupported } from './errors.js'
+import { type Common, type KindParts, key, readCommon } from './ggml-common.js'
+import { plamoParts, rwkvParts, unigramParts } from './ggml-kinds.js'
 import { ggmlPreTokenizer } from './ggml-pre.js'
 import { bpe } from './models/bpe.js'
 import { cached } from './models/cached.js'
@@ -14,74 +15,7 @@ import { frameOf } from './post-process.js'
 import { bertSteps } from './pre-tokenize.js'
 import { rawKindOf, rawParts } from './raw-bpe.js'
 import type { TextTokenizer } from './text-tokenizer.js'
-import { type Vocabulary, vocabularyOf } from './vocabulary.js'
 import { wordBoundaries } from './word-boundaries.js'
-
-const key = (name: string) => `tokenizer.ggml.${name}`
-/** Token types of GGUF. */
-const types = { unknown: 2, control: 3, userDefined: 4 } as const
-
-/** The vocabulary and its special tokens, as every kind has them. */
-interface Common {
-  readonly metadata: Metadata
-  readonly vocabulary: Vocabulary
-  readonly added: readonly AddedToken[]
-  /** The id under a key, when it is in range. */
-  id(name: string, otherwise?: number): number | undefined
-  flag(name: string, otherwise: boolean): boolean
-}
-
-type KindParts = Pick<Parts, 'normalize' | 'steps' | 'model' | 'detokenizer'> & {
-  readonly bosId: number | undefined
-  readonly eosId: number | undefined
-  readonly before: readonly (number | undefined)[]
-  readonly after: readonly (number | undefined)[]
-}
-
-function readCommon(metadata: Metadata): Common {
-  const list = metadataStrings(metadata, key('tokens'))
-  if (list === undefined || list.length === 0)
-    throw invalid(key('tokens'), `The file has no list of tokens under ${key('tokens')}.`)
-  const vocabulary = vocabularyOf(
-    list.map((token, id) => (token === '' ? `[EMPTY_${id}]` : token)),
-    key('tokens'),
-  )
-  const tokenTypes = metadataNumbers(metadata, key('token_type'))
-  if (tokenTypes !== undefined && tokenTypes.length < list.length) {
-    throw invalid(key('token_type'), `There are ${list.length} tokens but only ${tokenTypes.length} token types.`)
-  }
-  return {
-    metadata,
-    vocabulary,
-    added: addedTokens(vocabulary, tokenTypes ?? [], metadataString(metadata, 'general.name') ?? ''),
-    id(name, otherwise) {
-      const id = metadataNumber(metadata, key(name)) ?? otherwise
-      return id !== undefined && Number.isInteger(id) && id >= 0 && id < list.length ? id : undefined
-    },
-    flag: (name, otherwise) => metadataBoolean(metadata, key(name)) ?? otherwise,
-  }
-}
-
-function addedTokens({ tokens }: Vocabulary, tokenTypes: readonly number[], name: string): AddedToken[] {
-  // GGUF does not store which tokens swallow white space; llama.cpp knows Phi-3 by its name, and so do we.
-  const phi3 = /phi-?3/i.test(name)
-  const keepsSpace = new Set(['<unk>', '<s>', '<|endoftext|>'])
-  const added: AddedToken[] = []
-  for (const [id, content] of tokens.entries()) {
-    const type = tokenTypes[id]
-    if (content === undefined || (type !== types.unknown && type !== types.control && type !== types.userDefined)) continue
-    added.push({
-      id,
-      content,
-      special: type !== types.userDefined || endTokens.includes(content),
-      lstrip: false,
-      rstrip: phi3 && !keepsSpace.has(content),
-      singleWord: false,
-      normalized: false,
-    })
-  }
-  return added
-}
 
 function mergedParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   const lines = metadataStrings(metadata, key('merges'))
@@ -121,17 +55,14 @@ function mergedParts({ metadata, vocabulary, id, flag }: Common): KindParts {
   }
 }
 
-function sentencePieceParts({ metadata, vocabulary, id, flag }: Common): KindParts {
-  const size = vocabulary.tokens.length
-  const scores = metadataNumbers(metadata, key('scores')) ?? new Float32Array(size)
-  if (scores.length < size) throw invalid(key('scores'), `There are ${size} tokens but only ${scores.length} scores.`)
+function sentencePieceParts({ vocabulary, id, flag, scores }: Common): KindParts {
   const prefix = flag('add_space_prefix', true)
   const bosId = id('bos_token_id', 1)
   const eosId = id('eos_token_id', 2)
   return {
     normalize: ggmlMarks(prefix),
     steps: [{ scan: wordBoundaries(vocabulary.ids.keys()) }],
-    model: cached(sentencePiece({ vocabulary, scores, unknown: id('unknown_token_id', 0) })),
+    model: cached(sentencePiece({ vocabulary, scores: scores(), unknown: id('unknown_token_id', 0) })),
     detokenizer: stepDetokenizer({
       steps: [markToSpace],
       byteFallback: true,
@@ -174,6 +105,9 @@ const kinds: Readonly<Record<string, (common: Common) => KindParts>> = {
   whitespace: mergedParts,
   llama: sentencePieceParts,
   bert: wordPieceParts,
+  t5: unigramParts,
+  rwkv: rwkvParts,
+  plamo2: plamoParts,
 }
 
 const present = (ids: readonly (number | undefined)[]) => ids.filter((id) => id !== undefined)

@@ -185,3 +185,28 @@ export function ggmlMarks(prefix: boolean): StretchNormalizer {
     aligned: (source, leading) => marks.aligned(prefix && leading ? prependAligned(source, ' ') : source),
   }
 }
+
+/** Spaces as llama.cpp has them for unigram models: one before the text, and only one between words, when it is to be so. */
+export function ggmlUnigramNormalizer(
+  replacements: Normalizer,
+  { prefix, merge }: { readonly prefix: boolean; readonly merge: boolean },
+): StretchNormalizer {
+  const spaced = (): ((char: string) => string) => {
+    let within = false
+    let first = prefix
+    return (char) => {
+      if (char === ' ') {
+        within = false
+        return merge ? '' : '▁'
+      }
+      const marked = !within && (first || merge)
+      within = true
+      if (marked) first = false
+      return marked ? `▁${char}` : char
+    }
+  }
+  return {
+    text: (text) => Array.from(replacements.text(text), spaced()).join(''),
+    aligned: (source) => mapAligned(replacements.aligned(source), spaced()),
+  }
+}

@@ -53,7 +53,7 @@ function graphemes(
  * that one begins with replaces the whole of it, so that a mark can be lost, and texts tokenise as in training.
  */
 export function precompiledNormalizer(charsmap: string, field: string): Normalizer {
-  const map = characterMap(charsmap, field)
+  const map = shortestMatch(readMap(bytesOfBase64(charsmap), field))
   const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' })
   const utf8 = new TextEncoder()
   const simple = Array.from({ length: firstMark }, (_, unit) => map(utf8.encode(String.fromCharCode(unit))))
@@ -110,30 +110,90 @@ export function precompiledNormalizer(charsmap: string, field: string): Normaliz
   }
 }
 
-/** The shortest entry that some bytes begin with. */
-function characterMap(charsmap: string, field: string): (bytes: Uint8Array) => string | undefined {
-  const { units, texts } = readMap(charsmap, field)
+/** The double-array trie and the texts it leads to. */
+interface CharacterMap {
+  readonly units: Uint32Array
+  readonly texts: Uint8Array
+}
+
+/** Tells of each entry that `bytes` from `from` on begins with, from the shortest on, until told to stop. */
+function entriesAt(
+  { units, texts }: CharacterMap,
+  bytes: Uint8Array,
+  from: number,
+  tell: (length: number, text: Uint8Array) => boolean,
+): void {
   const offset = (unit: number) => (unit >>> 10) << ((unit & 0x200) >>> 6)
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  return (bytes) => {
-    let node = offset(units[0] ?? 0)
-    for (const byte of bytes) {
-      if (byte === 0) return undefined
-      node ^= byte
-      const unit = units[node] ?? 0
-      if ((unit & 0x800000ff) !== byte) return undefined
-      node ^= offset(unit)
-      if ((unit & 0x100) === 0) continue
-      const place = (units[node] ?? 0) & 0x7fffffff
-      const end = texts.indexOf(0, place)
-      return decoder.decode(texts.subarray(place, end < 0 ? texts.length : end))
-    }
-    return undefined
+  let node = offset(units[0] ?? 0)
+  for (let i = from; i < bytes.length; i++) {
+    const byte = bytes[i]!
+    if (byte === 0) return
+    node ^= byte
+    const unit = units[node] ?? 0
+    if ((unit & 0x800000ff) !== byte) return
+    node ^= offset(unit)
+    if ((unit & 0x100) === 0) continue
+    const place = (units[node] ?? 0) & 0x7fffffff
+    const end = texts.indexOf(0, place)
+    if (tell(i + 1 - from, texts.subarray(place, end < 0 ? texts.length : end))) return
   }
 }
 
-function readMap(charsmap: string, field: string): { units: Uint32Array; texts: Uint8Array } {
-  const bytes = bytesOfBase64(charsmap)
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
+/** The shortest entry that some bytes begin with. */
+function shortestMatch(map: CharacterMap): (bytes: Uint8Array) => string | undefined {
+  return (bytes) => {
+    let found: string | undefined
+    entriesAt(map, bytes, 0, (_, text) => {
+      found = decoder.decode(text)
+      return true
+    })
+    return found
+  }
+}
+
+/**
+ * The character map applied as SentencePiece and llama.cpp do, from left to right: the longest entry that the text goes on with is replaced.
+ * `bytes` is the map itself; without any the text stays.
+ */
+export function longestReplacements(bytes: Uint8Array<ArrayBuffer> | undefined, field: string): Normalizer {
+  if (bytes === undefined || bytes.length === 0) return { text: (text) => text, aligned: (source) => source }
+  const map = readMap(bytes, field)
+  const utf8 = new TextEncoder()
+  function pieces(text: string, tell: (from: number, to: number, replacement: string | undefined) => void): void {
+    const whole = utf8.encode(text)
+    let unit = 0
+    for (let i = 0; i < whole.length; ) {
+      let length = 0
+      let replacement: Uint8Array | undefined
+      entriesAt(map, whole, i, (matched, found) => {
+        length = matched
+        replacement = found
+        return false
+      })
+      if (length === 0) length = utf8Length(whole[i]!)
+      const units = decoder.decode(whole.subarray(i, i + length)).length
+      tell(unit, unit + units, replacement && decoder.decode(replacement))
+      i += length
+      unit += units
+    }
+  }
+  return {
+    text(text) {
+      let out = ''
+      pieces(text, (from, to, replacement) => {
+        out += replacement ?? text.slice(from, to)
+      })
+      return out
+    },
+    aligned: (source) => mapPieces(source, (tell) => pieces(source.text, tell)),
+  }
+}
+
+const utf8Length = (lead: number): number => (lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4)
+
+function readMap(bytes: Uint8Array<ArrayBuffer> | undefined, field: string): CharacterMap {
   const view = bytes && new DataView(bytes.buffer)
   const size = view && view.byteLength >= 4 ? view.getUint32(0, true) : undefined
   if (bytes === undefined || view === undefined || size === undefined || size % 4 !== 0 || 4 + size > bytes.length)

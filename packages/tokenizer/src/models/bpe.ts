@@ -1,4 +1,4 @@
-import { byteCharacters, byteToken, writeUtf8 } from '../bytes.js'
+import { byteCharacters, bytePlaces, byteToken, type Place, writeUtf8 } from '../bytes.js'
 import { invalid } from '../errors.js'
 import type { Ids } from '../ids.js'
 import { type Merges, mergeDropping, mergeSymbols } from '../merge.js'
@@ -136,11 +136,6 @@ function isVisible(text: string, from: number, to: number): boolean {
   return true
 }
 
-interface Place {
-  readonly from: number
-  to: number
-}
-
 /** Writes the symbols of a word and says how many; `places`, when given, gets the characters of each. */
 type SymbolsOf = (text: string, from: number, to: number, out: Int32Array, places?: Place[]) => number
 
@@ -168,19 +163,6 @@ function byteSymbols(byteIds: Int32Array): SymbolsOf {
     }
     return n
   }
-}
-
-/** For each byte of UTF-8 the character it is part of. */
-function bytePlaces(text: string, from: number, to: number): Place[] {
-  const places: Place[] = []
-  for (let i = from; i < to; ) {
-    const point = text.codePointAt(i)!
-    const width = point > 0xffff ? 2 : 1
-    const bytes = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4
-    for (let byte = 0; byte < bytes; byte++) places.push({ from: i, to: i + width })
-    i += width
-  }
-  return places
 }
 
 function characterSymbols(options: BpeOptions): SymbolsOf {

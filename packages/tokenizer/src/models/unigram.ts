@@ -10,22 +10,26 @@ export interface UnigramOptions {
   readonly scores: readonly number[]
   readonly unknown: number | undefined
   readonly byteFallback: boolean
+  /** Ids that texts are cut into; all when left out. */
+  readonly uses?: (id: number) => boolean
+  /** The score of an unknown character; worse than every other when left out. */
+  readonly unknownScore?: number
 }
 
 /** How much worse than the worst token an unknown character is. */
-const unknownPenalty = 10
+export const unknownPenalty = 10
 
 /**
  * The segmentation of highest total log-probability (Viterbi).
  * Kudo, Subword Regularization, https://arxiv.org/abs/1804.10959
  */
-export function unigram({ vocabulary, scores, unknown, byteFallback }: UnigramOptions): Model {
+export function unigram({ vocabulary, scores, unknown, byteFallback, uses, ...options }: UnigramOptions): Model {
   const { tokens, ids } = vocabulary
   // A trie over UTF-16 units: (node, unit) → node; the token that ends at a node.
   const edges = new PairTable(tokens.length * 2)
   const ends: number[] = [-1]
   for (const [id, token] of tokens.entries()) {
-    if (token === undefined || token === '') continue
+    if (token === undefined || token === '' || uses?.(id) === false) continue
     let node = 0
     for (let i = 0; i < token.length; i++) {
       const unit = token.charCodeAt(i)
@@ -38,7 +42,8 @@ export function unigram({ vocabulary, scores, unknown, byteFallback }: UnigramOp
     }
     ends[node] = id
   }
-  const unknownScore = scores.reduce((least, score) => Math.min(least, score), Number.MAX_VALUE) - unknownPenalty
+  const unknownScore =
+    options.unknownScore ?? scores.reduce((least, score) => Math.min(least, score), Number.MAX_VALUE) - unknownPenalty
 
   function pushUnknown(whole: string, from: number, to: number, emit: EmitToken): void {
     const text = whole.slice(from, to)
