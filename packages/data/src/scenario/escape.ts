@@ -1,5 +1,5 @@
 /** Structure that the text of a turn may hold only behind a backslash: section tags, and headings at the start of a line. */
-const tag = /(\\*)(<\/?(?:system|user|dm|tool[ _]?call)\s*>)/gi
+const tag = /(?<!\\)(\\*)(<\/?(?:system|user|dm|tool[ _]?call)\s*>)/gi
 const heading = /^([ \t]*)(\\*)(#)/gm
 /** In SYSTEM also the four keys, and in the party list items. */
 const key = /^([ \t]*)(\\*)((?:role|world|location|party)[ \t]*:)/gim

@@ -1,32 +1,32 @@
 import type { Problem } from './finding.js'
 import type { Spelling } from './model.js'
-import { type Heading, headingLine, headingOf, nearSection, type SectionKind, sectionKind } from './section-names.js'
+import { headingLine, headingOf, nearSection, type SectionKind, sectionKind } from './section-names.js'
 import type { Section } from './sections.js'
-import { type Line, short } from './source-lines.js'
+import { type Line, linesOf, short } from './source-lines.js'
+import { between, type StructureLine } from './structure-lines.js'
 
 const tagLine = /^\s*<(\/?)(system|user|dm|tool[ _]?call)\s*>/i
 
 /** Sections under `# USER`, or under `## User` beneath `# CONVERSATION`. */
-export function headingSections(lines: readonly Line[]): { spelling: Spelling; sections: Section[]; problems: Problem[] } {
-  const sections: { kind: SectionKind; line: number; body: Line[] }[] = []
+export function headingSections(
+  text: string,
+  marks: readonly StructureLine[],
+): { spelling: Spelling; sections: Section[]; problems: Problem[] } {
+  const sections: { kind: SectionKind | 'conversation'; mark: StructureLine; body: Line[] }[] = []
   const problems: Problem[] = []
-  const conversation = lines.some(({ text }) => {
-    const heading = headingOf(text)
-    return heading && heading.marks.length <= 2 && (sectionKind(heading.title) === 'conversation' || isTurn(heading))
-  })
+  const conversation = marks.some((mark) => mark.kind === 'conversation' || isTurn(mark))
   const spelling: Spelling = conversation ? 'conversation' : 'headings'
 
-  for (const line of lines) {
-    const open = sections.at(-1)
-    const kind = sectionOf(line, open?.kind)
-    if (kind === 'conversation') {
-      // Until the next heading there is no section; text there has nowhere to go.
-      sections.push({ kind: 'system', line: -1, body: [] })
-    } else if (kind !== undefined) sections.push({ kind, line: line.number, body: [] })
-    else open?.body.push(line)
+  for (const mark of marks) {
+    const kind = sectionOf(mark, sections.at(-1)?.kind)
+    if (kind === undefined) continue
+    close(mark)
+    sections.push({ kind, mark, body: [] })
   }
-  for (const { line, body } of sections) {
-    const stray = line < 0 ? body.find(({ text }) => text.trim() !== '') : undefined
+  close(undefined)
+  // Below # CONVERSATION there is no section until the next heading; text there has nowhere to go.
+  for (const { kind, body } of sections) {
+    const stray = kind === 'conversation' ? linesOf(body).find((one) => one.text.trim() !== '') : undefined
     if (stray)
       problems.push({
         code: 'text-outside',
@@ -35,17 +35,25 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
         fix: 'Write ## User, ## DM or ## TOOLCALL above what is said.',
       })
   }
-  return { spelling, sections: sections.filter(({ line }) => line >= 0), problems }
+  return { spelling, sections: sections.filter(isSection), problems }
+
+  function close(next: StructureLine | undefined): void {
+    const open = sections.at(-1)
+    const lines = open && between(text, open.mark, next)
+    if (lines) open.body.push(lines)
+  }
 
   /** What a line begins, or undefined when it is text. */
-  function sectionOf(line: Line, inside: SectionKind | undefined): SectionKind | 'conversation' | undefined {
-    const tag = line.text.includes('<') ? tagLine.exec(line.text) : null
+  function sectionOf(
+    line: StructureLine,
+    inside: SectionKind | 'conversation' | undefined,
+  ): SectionKind | 'conversation' | undefined {
+    const tag = line.tagged ? tagLine.exec(line.text) : null
     if (tag) return fromTag(line, tag[1]!, tag[2]!)
-    const heading = headingOf(line.text)
+    const { heading, kind } = line
+    if (kind !== undefined) return kind
     if (heading === undefined || heading.marks.length > 2) return undefined
     const { marks, title } = heading
-    const kind = sectionKind(title)
-    if (kind !== undefined) return kind
     const near = nearSection(title)
     if (near !== undefined) {
       const right = near === 'conversation' ? '# CONVERSATION' : headingLine(near, spelling)
@@ -58,7 +66,7 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
       return near
     }
     // In SYSTEM other titles are parts of it. Elsewhere a heading as high as those of the turns could be either.
-    if (inside !== undefined && inside !== 'system' && marks.length <= (conversation ? 2 : 1))
+    if (inside !== undefined && inside !== 'system' && inside !== 'conversation' && marks.length <= (conversation ? 2 : 1))
       problems.push({
         code: 'unknown-section',
         line: line.number,
@@ -91,7 +99,8 @@ export function headingSections(lines: readonly Line[]): { spelling: Spelling; s
 }
 
 /** `## User` says that the file is of the third spelling, even without its # CONVERSATION. */
-function isTurn({ marks, title }: Heading): boolean {
-  const kind = sectionKind(title)
-  return marks.length === 2 && kind !== undefined && kind !== 'system'
-}
+const isTurn = ({ heading, kind }: StructureLine): boolean =>
+  heading?.marks.length === 2 && kind !== undefined && kind !== 'system'
+
+const isSection = <T extends { readonly kind: SectionKind | 'conversation' }>(section: T): section is T & { kind: SectionKind } =>
+  section.kind !== 'conversation'

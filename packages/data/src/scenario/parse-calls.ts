@@ -3,8 +3,7 @@ import { parseResult } from './parse-result.js'
 import { splitCommas } from './source-lines.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
 
-/** A bracket that is no Markdown link. */
-const bracket = /\[([^[\]\n]{1,200})\](?!\()/g
+const longestCall = 200
 const plainName = /^[a-z]+$/
 const callName = /^[a-z][a-z0-9 _-]{0,39}$/
 
@@ -18,16 +17,20 @@ const callName = /^[a-z][a-z0-9 _-]{0,39}$/
  */
 export function parseCalls(text: string, tools: readonly ScenarioTool[] = defaultTools): ScenarioCall[] {
   const calls: ScenarioCall[] = []
-  if (!text.includes('[')) return calls
-  bracket.lastIndex = 0
-  for (let match = bracket.exec(text); match !== null; match = bracket.exec(text)) {
-    const inside = match[1]!
+  let end = -1
+  for (let start = text.indexOf('['); start >= 0; start = text.indexOf('[', start + 1)) {
+    if (end < start) end = text.indexOf(']', start)
+    if (end < 0) return calls
+    // What is longer, opens again, or is a Markdown link is no call.
+    if (end - start > longestCall + 1 || end === start + 1 || text[end + 1] === '(') continue
+    const inside = text.slice(start + 1, end)
+    if (inside.includes('[') || inside.includes('\n')) continue
     const colon = inside.indexOf(':')
     const said = (colon < 0 ? inside : inside.slice(0, colon)).trim().toLowerCase()
     const name = plainName.test(said) ? said : said.replace(/\s+/g, ' ')
     if (!callName.test(name) || (colon < 0 && !tools.some((tool) => tool.name === name))) continue
     const given = colon < 0 ? [] : splitCommas(inside.slice(colon + 1))
-    calls.push({ name, arguments: given, text: match[0], start: match.index })
+    calls.push({ name, arguments: given, text: text.slice(start, end + 1), start })
   }
   return calls
 }

@@ -11,6 +11,9 @@ export const draft = (name: string): Draft => ({ name, inventory: [], spells: []
 const kindWords = /^(?:kind\s*:\s*)?(?:(player character|player|pc)|(npc companion|companion|npc))$/i
 const levelShape = /^(?:level|lvl)\s*:?\s+(.+)$/i
 const fields = new Set(['class', 'health', 'hp', 'hit points', 'exp', 'experience', 'xp', 'inventory', 'spells', 'skills'])
+const levelNumber = /^(\d{1,4})(?:\s+([^\d:].*))?$/
+const usualSkill = /^([A-Za-z]+(?: [A-Za-z]+)*) ([+-])(\d{1,4})$/
+const usualGauge = /^(\d{1,9})\/(\d{1,9})$/
 const shortGauge = /^(hp|exp|xp)\s+(\d.*)$/i
 const nothing = /^(none|empty|nothing|-|–|—)?$/i
 
@@ -23,81 +26,116 @@ export interface Place {
 /**
  * Reads one thing that is said of a character: `Level 3`, `Health: 18/18`, `Dwarf Fighter`. What is not understood is kept in `other`.
  */
-export function readCharacterItem(character: Draft, text: string, place: Place, report: (problem: Problem) => void): void {
-  const { line } = place
-  const swap = (right: string) => ({ line, replace: [place.source.replace(text, () => right)] })
-  const twice = (field: string) =>
-    report({
+export const readCharacterItem = (character: Draft, text: string, place: Place, report: (problem: Problem) => void): void =>
+  new SheetItem(character, text, place, report).read()
+
+/** What kinds of characters and levels, and gauges without a colon, begin with. */
+const kindLetters = letters('kpcn')
+const gaugeLetters = letters('hex')
+const levelLetters = letters('l')
+
+function letters(small: string): ReadonlySet<number> {
+  return new Set(Array.from(small + small.toUpperCase(), (letter) => letter.charCodeAt(0)))
+}
+
+class SheetItem {
+  constructor(
+    private readonly character: Draft,
+    private readonly text: string,
+    private readonly place: Place,
+    private readonly report: (problem: Problem) => void,
+  ) {}
+
+  read(): void {
+    const { character, text } = this
+    const colon = text.indexOf(':')
+    if (colon > 0) {
+      const name = text.slice(0, colon).trimEnd().toLowerCase()
+      if (fields.has(name)) return this.readField(name, text.slice(colon + 1).trim())
+    }
+    const first = text.charCodeAt(0)
+    const kind = kindLetters.has(first) ? kindWords.exec(text) : null
+    if (kind) {
+      if (character.kind !== undefined) this.twice('the kind of character')
+      character.kind = kind[1] ? 'player' : 'companion'
+      return
+    }
+    const level = levelLetters.has(first) ? levelShape.exec(text)?.[1] : undefined
+    if (level !== undefined) return this.readLevel(level)
+    const field = gaugeLetters.has(first) ? shortGauge.exec(text) : null
+    if (field) return this.readField(field[1]!.toLowerCase(), field[2]!.trim())
+    const misspelt = misspeltField(text)
+    if (misspelt) {
+      const { said, right } = misspelt
+      this.report({
+        code: 'misspelt-field',
+        severity: 'warning',
+        line: this.place.line,
+        message: `"${said}" is no entry of a sheet that is known here.`,
+        fix: { label: `Write ${right}.`, ...this.swap(text.replace(said, right)) },
+      })
+    }
+    if (character.class === undefined && colon < 0 && !misspelt) character.class = text
+    else character.other = [...character.other, text]
+  }
+
+  private swap(right: string) {
+    return { line: this.place.line, replace: [this.place.source.replace(this.text, () => right)] }
+  }
+
+  private twice(field: string): void {
+    this.report({
       code: 'duplicate-field',
-      line,
-      message: `${character.name} has two entries for ${field}.`,
+      line: this.place.line,
+      message: `${this.character.name} has two entries for ${field}.`,
       fix: `Keep one of them, or join them.`,
     })
+  }
 
-  const colon = text.indexOf(':')
-  if (colon > 0) {
-    const name = text.slice(0, colon).trimEnd().toLowerCase()
-    if (fields.has(name)) return readField(name, text.slice(colon + 1).trim())
-  }
-  const kind = kindWords.exec(text)
-  if (kind) {
-    if (character.kind !== undefined) twice('the kind of character')
-    character.kind = kind[1] ? 'player' : 'companion'
-    return
-  }
-  const level = levelShape.exec(text)?.[1]
-  if (level !== undefined) return readLevel(level)
-  const field = shortGauge.exec(text)
-  if (field) return readField(field[1]!.toLowerCase(), field[2]!.trim())
-  const misspelt = misspeltField(text)
-  if (misspelt) {
-    const { said, right } = misspelt
-    report({
-      code: 'misspelt-field',
-      severity: 'warning',
-      line,
-      message: `"${said}" is no entry of a sheet that is known here.`,
-      fix: { label: `Write ${right}.`, ...swap(text.replace(said, right)) },
-    })
-  }
-  if (character.class === undefined && !text.includes(':') && !misspelt) character.class = text
-  else character.other = [...character.other, text]
-
-  function readLevel(value: string): void {
-    const [, digits, more] = /^(\d{1,4})(?:\s+([^\d:].*))?$/.exec(value) ?? []
+  private readLevel(value: string): void {
+    const { character, text } = this
+    const [, digits, more] = levelNumber.exec(value) ?? []
     if (digits === undefined) {
-      report({ code: 'bad-level', line, message: `"${text}" is no level.`, fix: 'Write Level and a number: Level 3.' })
+      this.report({
+        code: 'bad-level',
+        line: this.place.line,
+        message: `"${text}" is no level.`,
+        fix: 'Write Level and a number: Level 3.',
+      })
       character.other = [...character.other, text]
       return
     }
-    if (character.level !== undefined) twice('the level')
+    if (character.level !== undefined) this.twice('the level')
     character.level = Number(digits)
     if (more !== undefined && character.class === undefined) character.class = more.trim()
   }
 
-  function readField(name: string, value: string): void {
+  private readField(name: string, value: string): void {
+    const { character } = this
     if (name === 'class') {
-      if (character.class !== undefined) twice('the class')
+      if (character.class !== undefined) this.twice('the class')
       if (value !== '') character.class = value
     } else if (name === 'inventory') {
-      if (character.inventory.length > 0) twice('Inventory')
-      character.inventory = [...character.inventory, ...list(value).map(readItem)]
+      if (character.inventory.length > 0) this.twice('Inventory')
+      character.inventory = joined(character.inventory, list(value).map(readItem))
     } else if (name === 'spells') {
-      if (character.spells.length > 0) twice('Spells')
-      character.spells = [...character.spells, ...list(value)]
+      if (character.spells.length > 0) this.twice('Spells')
+      character.spells = joined(character.spells, list(value))
     } else if (name === 'skills') {
-      if (character.skills.length > 0) twice('Skills')
-      character.skills = [...character.skills, ...list(value).map(readSkill)]
-    } else readGauge(name.startsWith('exp') || name === 'xp' ? 'experience' : 'health', value)
+      if (character.skills.length > 0) this.twice('Skills')
+      character.skills = joined(character.skills, list(value).map(readSkill))
+    } else this.readGauge(name.startsWith('exp') || name === 'xp' ? 'experience' : 'health', value)
   }
 
-  function readGauge(field: 'health' | 'experience', value: string): void {
+  private readGauge(field: 'health' | 'experience', value: string): void {
+    const { character, text } = this
+    const { line } = this.place
     const label = field === 'health' ? 'Health' : 'Exp'
-    if (character[field] !== undefined) twice(label)
+    if (character[field] !== undefined) this.twice(label)
     const gauge = gaugeOf(value)
     if (gauge === undefined) {
       const example = field === 'health' ? 'Health: 18/18' : 'Exp: 750/2700'
-      report({
+      this.report({
         code: field === 'health' ? 'bad-health' : 'bad-experience',
         line,
         message: `"${text}" is no ${field}.`,
@@ -108,17 +146,21 @@ export function readCharacterItem(character: Draft, text: string, place: Place, 
     }
     character[field] = gauge
     if (!value.includes('/'))
-      report({
+      this.report({
         code: 'half-gauge',
         severity: 'warning',
         line,
         message: `"${text}" does not say the most it can be.`,
-        fix: { label: `Write ${label}: ${value}/${value}.`, ...swap(`${label}: ${value}/${value}`) },
+        fix: { label: `Write ${label}: ${value}/${value}.`, ...this.swap(`${label}: ${value}/${value}`) },
       })
   }
 }
 
+const joined = <T>(before: readonly T[], more: readonly T[]): readonly T[] => (before.length === 0 ? more : [...before, ...more])
+
 function gaugeOf(value: string): Gauge | undefined {
+  const usual = usualGauge.exec(value)
+  if (usual) return { current: Number(usual[1]), max: Number(usual[2]) }
   const plain = /[,.]/.test(value) ? value.replaceAll(/(\d)[,.](?=\d{3}\b)/g, '$1') : value
   const match = /^([-−]?\d{1,9})(?:\s*\/\s*(\d{1,9}))?$/.exec(plain)
   if (!match) return undefined
@@ -126,7 +168,21 @@ function gaugeOf(value: string): Gauge | undefined {
   return { current, max: match[2] === undefined ? current : Number(match[2]) }
 }
 
-const list = (value: string): string[] => (nothing.test(value) ? [] : splitCommas(value.replace(/\s+/g, ' ')))
+const longestNothing = 'nothing'.length
+
+/** Whether there may be white space that is not one blank: every character beyond ASCII counts as such. */
+function isUneven(text: string): boolean {
+  let before = 0
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x20 || unit >= 0x80 || (unit === 0x20 && before === 0x20)) return true
+    before = unit
+  }
+  return false
+}
+
+const list = (value: string): string[] =>
+  value.length <= longestNothing && nothing.test(value) ? [] : splitCommas(isUneven(value) ? value.replace(/\s+/g, ' ') : value)
 
 /** `torch`, `torch x2`, `2 torches`, `50 gold pieces`. */
 export function readItem(text: string): Item {
@@ -140,6 +196,8 @@ export function readItem(text: string): Item {
 
 /** `Stealth +7`, also `Stealth: +7` and `Stealth (+7)`. */
 function readSkill(text: string): Skill {
+  const usual = usualSkill.exec(text)
+  if (usual) return { name: usual[1]!, bonus: usual[2] === '-' ? -Number(usual[3]) : Number(usual[3]) }
   const match = /\d\)?$/.test(text) ? /^(.+?)\s*[:(]?\s*([+\-−–])\s*(\d{1,4})\)?$/.exec(text) : null
   if (!match) return { name: text }
   return { name: match[1]!, bonus: /[-−–]/.test(match[2]!) ? -Number(match[3]) : Number(match[3]) }

@@ -2,7 +2,7 @@ import { unescapeText } from './escape.js'
 import type { Problem } from './finding.js'
 import type { Character } from './model.js'
 import { type Draft, draft, readCharacterItem } from './parse-character.js'
-import { headingOf } from './section-names.js'
+import { type Heading, headingOf } from './section-names.js'
 import { isSpace, type Line, splitCommas, trimSpaces } from './source-lines.js'
 
 interface ListItem {
@@ -29,17 +29,27 @@ interface Party {
 
 /** Characters as `## Name` with list items, or as list items `- Name (Dwarf Fighter, Level 3, HP: 18/18)`. */
 export function parseParty(lines: readonly Line[], report: (problem: Problem) => void): Party {
-  const items = lines.map(({ text }) => listItemOf(text))
-  const headed = lines.some(({ text }) => headingOf(text))
-  const indent = items.reduce((least, item) => Math.min(least, item?.indent ?? least), Number.POSITIVE_INFINITY)
+  const items: (ListItem | undefined)[] = []
+  const headings: (Heading | undefined)[] = []
+  let headed = false
+  let indent = Number.POSITIVE_INFINITY
+  for (const { text } of lines) {
+    const item = listItemOf(text)
+    const heading = item === undefined ? headingOf(text) : undefined
+    items.push(item)
+    headings.push(heading)
+    if (heading) headed = true
+    if (item && item.indent < indent) indent = item.indent
+  }
   const characters: Draft[] = []
   const places: number[] = []
   const loose: string[] = []
   const descriptions = new Map<Draft, string[]>()
 
-  for (const [index, { text, number }] of lines.entries()) {
+  for (let index = 0; index < lines.length; index++) {
+    const { text, number } = lines[index]!
     const place = { line: number, source: text }
-    const heading = headingOf(text)
+    const heading = headings[index]
     const item = items[index]
     const last = characters.at(-1)
     if (heading) begin(heading.title, number)

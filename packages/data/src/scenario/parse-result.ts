@@ -3,11 +3,16 @@ import type { RollResult } from './model.js'
 /** name: terms = total rest */
 const shape =
   /^\s*(?:[-*+]\s+)?([^:=]{1,80}?)\s*:\s*([^=]{1,300})=\s*(\*{1,2}|_{1,2})?\s*([-+−–]?\s*\d{1,9})\s*\3?(?![\d.])\s*(.*)$/
+/** What nearly all are: `perception: 15 + 10(skill) = *25*`. */
+const usualShape =
+  /^([A-Za-z0-9]+(?: [A-Za-z0-9]+)*): (\d{1,9})(?: ([+-]) (\d{1,9})\(([A-Za-z]+(?: [A-Za-z]+)*)\))? = ([*_])(\d{1,9})\6$/
+const usualLength = 80
 const term = /\s*([-+−–]?)\s*(\d{1,9})(?:\s*\(([^()]{0,60})\)|[ \t]*([a-z][a-z' ]{0,40}?)(?=\s*(?:[-+−–]|$)))?/giy
 const difficulty = /^[,;]?\s*\(?\s*(?:vs\.?|against)?\s*DC\s*(\d{1,3})\s*\)?\.?$/i
 
 /** A minus may be a hyphen, a minus sign or a dash. */
-const signed = (sign: string, digits: string): number => (/[-−–]/.test(sign) ? -Number(digits) : Number(digits))
+const signed = (sign: string, digits: string): number =>
+  '-−–'.includes(sign.charAt(0) || '+') ? -Number(digits) : Number(digits)
 
 /**
  * A result line of a TOOLCALL turn, or undefined when the line is none.
@@ -18,6 +23,15 @@ const signed = (sign: string, digits: string): number => (/[-−–]/.test(sign)
  * ```
  */
 export function parseResult(line: string): RollResult | undefined {
+  const usual = line.length <= usualLength ? usualShape.exec(line) : null
+  if (usual) {
+    const [, name, roll, sign, bonus, label, , total] = usual
+    const terms: RollResult['terms'] = [
+      { value: Number(roll) },
+      ...(bonus === undefined ? [] : [{ value: sign === '-' ? -Number(bonus) : Number(bonus), label: label! }]),
+    ]
+    return { name: name!, terms, total: Number(total), text: line }
+  }
   const match = shape.exec(line)
   if (!match) return undefined
   const [, name, expression, , total, rest] = match

@@ -5,7 +5,7 @@ import type { Scenario, Spelling, Turn } from './model.js'
 import { turnOf } from './parse-calls.js'
 import { parseSystem, type SystemPlaces } from './parse-system.js'
 import { readSections, type Section } from './sections.js'
-import { trimmed } from './source-lines.js'
+import { beginning, linesOf, trimmed } from './source-lines.js'
 import { defaultTools, type ScenarioTool } from './tools.js'
 
 export interface ParseScenarioOptions {
@@ -41,9 +41,9 @@ export interface LocatedScenario {
  * ```
  */
 export function parseScenario(markdown: string, options: ParseScenarioOptions = {}): Scenario {
-  const { scenario, problems } = locateScenario(markdown, options.tools)
+  const { scenario, problems } = readWhole(markdown, options.tools)
   if (problems.length === 0) return scenario
-  const findings = problems.map((problem) => toFinding(problem, options.file))
+  const findings = problems.toSorted((a, b) => a.line - b.line).map((problem) => toFinding(problem, options.file))
   const [error, ...more] = findings.filter(({ severity }) => severity === 'error')
   if (error) throw scenarioError(error, more.length)
   for (const finding of findings) options.onWarning?.(finding)
@@ -63,34 +63,41 @@ export const scenarioError = ({ file, line, message, fix }: Finding, more = 0): 
   })
 
 export function locateScenario(markdown: string, tools: readonly ScenarioTool[] = defaultTools): LocatedScenario {
-  const { spelling, preamble, sections, problems: found } = readSections(markdown)
-  const problems: Problem[] = [...found]
-  const report = (problem: Problem) => problems.push(problem)
-  const [first, ...others] = sections.filter(({ kind }) => kind === 'system')
-  for (const { line } of others)
-    report({
-      code: 'duplicate-part',
-      line,
-      message: `There is a second SYSTEM; the first is on line ${first!.line}.`,
-      fix: 'Join the two.',
-    })
-  const told = others.length === 0 ? (first?.body ?? []) : [first!, ...others].flatMap(({ body }) => body)
-  const { system, places } = parseSystem(told, report)
-  const said = sections.filter(isTurn)
-  const bodies = said.map(({ body }) => trimmed(body))
-  const turns: Turn[] = said.map(({ kind }, index) => turnOf(kind, unescapeText(bodies[index]!.text, 'turn'), tools))
-  const before = spelling === undefined ? '' : trimmed(preamble).text
+  const { scenario, problems, spelling, places, system, said } = readWhole(markdown, tools)
   return {
-    scenario: { ...(before === '' ? {} : { preamble: before }), ...system, turns },
+    scenario,
     spelling,
     places: {
       ...places,
-      system: first?.line,
-      turns: said.map(({ line }, index) => (bodies[index]!.text === '' ? line : bodies[index]!.line)),
-      marks: said.map(({ line }) => line),
+      system: system?.mark.number,
+      turns: said.map(({ mark, body }) => (trimmed(body) === '' ? mark.number : beginning(body))),
+      marks: said.map(({ mark }) => mark.number),
     },
     problems: problems.toSorted((a, b) => a.line - b.line),
   }
+}
+
+function readWhole(markdown: string, tools: readonly ScenarioTool[] = defaultTools) {
+  const { spelling, preamble, sections, problems } = readSections(markdown)
+  const report = (problem: Problem) => problems.push(problem)
+  const said = sections.filter(isTurn)
+  const told = said.length === sections.length ? [] : sections.filter(({ kind }) => kind === 'system')
+  const [system] = told
+  for (let other = 1; other < told.length; other++)
+    report({
+      code: 'duplicate-part',
+      line: told[other]!.mark.number,
+      message: `There is a second SYSTEM; the first is on line ${told[0]!.mark.number}.`,
+      fix: 'Join the two.',
+    })
+  const { system: parts, places } = parseSystem(
+    linesOf(told.length === 1 ? told[0]!.body : told.flatMap(({ body }) => body)),
+    report,
+  )
+  const turns: Turn[] = said.map(({ kind, body }) => turnOf(kind, unescapeText(trimmed(body), 'turn'), tools))
+  const before = spelling === undefined ? '' : trimmed(preamble)
+  const scenario: Scenario = before === '' ? { ...parts, turns } : { preamble: before, ...parts, turns }
+  return { scenario, problems, spelling, places, system, said }
 }
 
 const isTurn = (section: Section): section is Section & { kind: Turn['speaker'] } => section.kind !== 'system'

@@ -3,7 +3,7 @@ import type { Problem } from './finding.js'
 import type { Character } from './model.js'
 import { parseParty } from './parse-party.js'
 import { headingOf, sectionKind } from './section-names.js'
-import { type Line, trimmed } from './source-lines.js'
+import { isSpace, type Line, trimmed } from './source-lines.js'
 
 type Part = 'role' | 'world' | 'location' | 'party'
 
@@ -31,7 +31,15 @@ interface Piece {
 }
 
 const keyLine = /^[ \t]*(role|world|location|party)[ \t]*:(.*)$/i
-const isKey = (text: string): boolean => text.includes(':') && keyLine.test(text)
+/** A key begins with one of these; items of lists, which have colons too, do not. */
+const keyLetters = new Set(Array.from('rwlpRWLP', (letter) => letter.charCodeAt(0)))
+
+function keyOf(text: string): RegExpExecArray | null {
+  let start = 0
+  while (isSpace(text.charCodeAt(start))) start++
+  return keyLetters.has(text.charCodeAt(start)) && text.includes(':') ? keyLine.exec(text) : null
+}
+
 const partOf = (title: string): Part | undefined => {
   const word = title.replace(/:$/, '').trim().toLowerCase()
   return word === 'role' || word === 'world' || word === 'location' || word === 'party' ? word : undefined
@@ -47,7 +55,7 @@ export function parseSystem(
   const parts = new Map<Part, number>()
   let characters: readonly number[] = []
   const before = trimmed(introduction)
-  if (before.text !== '') system.introduction = unescapeText(before.text, 'system')
+  if (before !== '') system.introduction = unescapeText(before, 'system')
   for (const piece of pieces) {
     const { part, title, line } = piece
     if (sectionKind(title) !== undefined)
@@ -68,7 +76,7 @@ export function parseSystem(
       if (read.text !== '') system.partyText = read.text
       continue
     }
-    const text = unescapeText(trimmed(piece.body).text, 'system')
+    const text = unescapeText(trimmed(piece.body), 'system')
     if (part === undefined) system.sections = [...system.sections, { title, text }]
     else if (text !== '') system[part] = system[part] === undefined ? text : `${system[part]}\n${text}`
   }
@@ -78,18 +86,21 @@ export function parseSystem(
 function cut(lines: readonly Line[]): { introduction: Line[]; pieces: Piece[] } {
   const introduction: Line[] = []
   const pieces: Piece[] = []
-  const first = lines.find(({ text }) => isKey(text) || headingOf(text))
-  const base = first === undefined ? 0 : (headingOf(first.text)?.marks.length ?? 0)
+  let body = introduction
+  /** How many # the first heading has; 0 where keys are first. */
+  let base: number | undefined
+  const begin = (title: string, line: number, first: Line[]) => {
+    body = first
+    pieces.push({ title, part: partOf(title), line, body })
+  }
   for (const line of lines) {
-    const key = base === 0 && line.text.includes(':') ? keyLine.exec(line.text) : null
     const heading = headingOf(line.text)
+    const key = heading === undefined && (base ?? 0) === 0 ? keyOf(line.text) : null
+    base ??= key ? 0 : heading?.marks.length
     // With keys, only ## begins another part; with headings, those as high as the first.
-    if (key) {
-      const body = [{ text: key[2]!, number: line.number }]
-      pieces.push({ title: key[1]!, part: partOf(key[1]!), line: line.number, body })
-    } else if (heading && heading.marks.length <= (base === 0 ? 2 : base)) {
-      pieces.push({ title: heading.title, part: partOf(heading.title), line: line.number, body: [] })
-    } else (pieces.at(-1)?.body ?? introduction).push(line)
+    if (key) begin(key[1]!, line.number, [{ text: key[2]!, number: line.number }])
+    else if (heading && heading.marks.length <= (base === 0 ? 2 : base!)) begin(heading.title, line.number, [])
+    else body.push(line)
   }
   return { introduction, pieces }
 }

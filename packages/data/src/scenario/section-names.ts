@@ -11,11 +11,16 @@ const kinds: ReadonlyMap<string, SectionKind | 'conversation'> = new Map([
   ['toolcall', 'tool'],
   ['conversation', 'conversation'],
 ])
+/** Names as they are nearly always written. */
+const spelt = new Map<string, SectionKind | 'conversation'>()
+for (const [name, kind] of kinds)
+  for (const one of [name, name.toUpperCase(), name[0]!.toUpperCase() + name.slice(1)]) spelt.set(one, kind)
+
 const bare = (name: string): string => name.toLowerCase().replace(/[ _:#*-]+/g, '')
 
 /** The section that a name stands for: `TOOLCALL`, `Tool Call`, `tool_call`. */
 export const sectionKind = (name: string): SectionKind | 'conversation' | undefined => {
-  return kinds.get(name.toLowerCase()) ?? kinds.get(bare(name))
+  return spelt.get(name) ?? kinds.get(name.toLowerCase()) ?? kinds.get(bare(name))
 }
 
 /** The section that a misspelt name was meant to be, or undefined for other words. */

@@ -1,31 +1,43 @@
-/** A line of a file, and its number from 1. */
+/** A line of a file, or some that follow one another, and the number of the first from 1. */
 export interface Line {
   readonly text: string
   readonly number: number
 }
 
-const lineEnd = /\r\n|\n|\r/
+/** A text without a byte order mark, whose lines all end alike. */
+export function plainText(text: string): string {
+  const plain = text.startsWith('\uFEFF') ? text.slice(1) : text
+  return plain.includes('\r') ? plain.replace(/\r\n?/g, '\n') : plain
+}
 
 /** The lines of a text without a byte order mark, whatever ends them. */
-export function sourceLines(text: string): Line[] {
-  const plain = text.startsWith('\uFEFF') ? text.slice(1) : text
-  // Splitting at a letter is several times as fast as splitting at a pattern.
-  return plain.split(plain.includes('\r') ? lineEnd : '\n').map((line, index) => ({ text: line, number: index + 1 }))
+export const sourceLines = (text: string): Line[] => linesOf([{ text: plainText(text), number: 1 }])
+
+/** Each line by itself. */
+export function linesOf(chunks: readonly Line[]): Line[] {
+  const lines: Line[] = []
+  for (const chunk of chunks) {
+    if (!chunk.text.includes('\n')) lines.push(chunk)
+    else {
+      let { number } = chunk
+      for (const text of chunk.text.split('\n')) lines.push({ text, number: number++ })
+    }
+  }
+  return lines
 }
 
-/** The text without blank lines around it, and the line where it begins; that of nothing but blanks is the first. */
-export function trimmed(lines: readonly Line[]): { text: string; line: number } {
-  let from = 0
-  while (from < lines.length && isBlank(lines[from]!.text)) from++
-  if (from === lines.length) return { text: '', line: lines[0]?.number ?? 1 }
-  let to = lines.length
-  while (isBlank(lines[to - 1]!.text)) to--
-  let text = lines[from]!.text
-  for (let i = from + 1; i < to; i++) text += `\n${lines[i]!.text}`
-  return { text: text.trim(), line: lines[from]!.number }
+/** The text without white space around it. */
+export const trimmed = (chunks: readonly Line[]): string => {
+  return (chunks.length === 1 ? chunks[0]!.text : chunks.map(({ text }) => text).join('\n')).trim()
 }
 
-const isBlank = (text: string): boolean => text.trim() === ''
+/** The line where such a text begins; that of nothing but blanks is the first. */
+export function beginning(chunks: readonly Line[]): number {
+  const begun = chunks.find(({ text }) => text.trim() !== '')
+  if (begun === undefined) return chunks[0]?.number ?? 1
+  const blank = begun.text.slice(0, begun.text.length - begun.text.trimStart().length)
+  return begun.number + blank.split('\n').length - 1
+}
 
 /** A blank or a tab. */
 export const isSpace = (unit: number): boolean => unit === 0x20 || unit === 0x09

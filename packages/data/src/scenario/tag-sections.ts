@@ -1,9 +1,10 @@
 import type { Problem } from './finding.js'
 import { closeTag, nearSection, openTag, type SectionKind, sectionKind, spellingOf } from './section-names.js'
 import type { Section } from './sections.js'
-import { type Line, short } from './source-lines.js'
+import { type Line, linesOf, short, sourceLines } from './source-lines.js'
+import { between, type StructureLine } from './structure-lines.js'
 
-const tags = /(\\*)<(\/?)(system|user|dm|tool[ _]?call)\s*>/gi
+const tags = /(?<!\\)(\\*)<(\/?)(system|user|dm|tool[ _]?call)\s*>/gi
 /** A tag of a name we do not know, alone at the beginning or end of a line. */
 const strange = /^\s*<(\/?)([A-Za-z][A-Za-z _]{0,13})>|<(\/)([A-Za-z][A-Za-z _]{0,13})>\s*$/
 
@@ -16,12 +17,12 @@ for (const kind of ['system', 'user', 'dm', 'tool'] as const) {
 
 interface Open {
   readonly kind: SectionKind
-  readonly line: number
+  readonly mark: Line
   readonly body: Line[]
 }
 
 /** Sections between `<User>` and `</User>`. */
-export function tagSections(lines: readonly Line[]): { sections: Section[]; problems: Problem[] } {
+export function tagSections(source: string, marks: readonly StructureLine[]): { sections: Section[]; problems: Problem[] } {
   const sections: Section[] = []
   const problems: Problem[] = []
   let open: Open | undefined
@@ -52,13 +53,14 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
       })
   }
 
-  function opening(kind: SectionKind, { text, number }: Line): void {
+  function opening(kind: SectionKind, line: Line): void {
     if (open) {
+      const { text, number } = line
       const before = open
       report({
         code: 'unclosed-tag',
         line: number,
-        message: `${openTag(before.kind)} of line ${before.line} is not closed before ${openTag(kind)}.`,
+        message: `${openTag(before.kind)} of line ${before.mark.number} is not closed before ${openTag(kind)}.`,
         fix: {
           label: `Put ${closeTag(before.kind)} before it; if it is text, write \\${openTag(kind)}.`,
           line: number,
@@ -67,7 +69,7 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
       })
       close()
     }
-    open = { kind, line: number, body: [] }
+    open = { kind, mark: line, body: [] }
   }
 
   function closing(kind: SectionKind, line: Line, alone: boolean): void {
@@ -78,7 +80,7 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
         code: 'stray-tag',
         line: line.number,
         message: open
-          ? `${closeTag(kind)} closes ${openTag(open.kind)} of line ${open.line}.`
+          ? `${closeTag(kind)} closes ${openTag(open.kind)} of line ${open.mark.number}.`
           : `${closeTag(kind)} closes a section that was never opened.`,
         fix: { label, ...(replace ? { line: line.number, replace } : {}) },
       })
@@ -86,17 +88,21 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
     close()
   }
 
-  for (const original of lines) {
-    if (!original.text.includes('<')) {
-      if (open) open.body.push(original)
-      else take(original.text, original.number)
-      continue
-    }
+  const tagged = marks.filter((mark) => mark.tagged)
+  for (const [index, original] of tagged.entries()) {
+    read(original)
+    const lines = between(source, original, tagged[index + 1])
+    if (lines === undefined) continue
+    if (open) open.body.push(lines)
+    else for (const { text, number } of linesOf([lines])) take(text, number)
+  }
+
+  function read(original: StructureLine): void {
     const whole = wholeLines.get(original.text)
     if (whole !== undefined) {
       if (whole.closes) closing(whole.kind, original, true)
       else opening(whole.kind, original)
-      continue
+      return
     }
     const line = corrected(original, report)
     let from = 0
@@ -113,7 +119,7 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
     take(line.text.slice(from), line.number)
   }
   if (open) {
-    const last = lines.findLast(({ text }) => text.trim() !== '')!
+    const last = sourceLines(source).findLast(({ text }) => text.trim() !== '')!
     report(atTheEnd(open, last))
     close()
   }
@@ -123,7 +129,7 @@ export function tagSections(lines: readonly Line[]): { sections: Section[]; prob
 /** Where the last words are no end of anything, the rest of the file is missing, and no tag brings it back. */
 const broken = /[\p{L}\p{N},;:–—-]\s*$|<\/?[a-z]*\s*$/iu
 
-const atTheEnd = ({ kind, line }: Open, last: Line): Problem =>
+const atTheEnd = ({ kind, mark: { number: line } }: Open, last: Line): Problem =>
   broken.test(last.text)
     ? {
         code: 'cut-off',
