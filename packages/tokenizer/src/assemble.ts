@@ -229,9 +229,8 @@ export function assemble(parts: Parts): TextTokenizer {
 }
 
 /** As the template says. BOS and EOS are added unless the text has them: many chat templates write them themselves. */
-function framed(ids: Uint32Array, { before, after, single }: Frame, special: boolean): Uint32Array {
-  if (single.filter((item) => 'text' in item).length > 1)
-    return Uint32Array.from(single.flatMap((item) => ('id' in item ? (special ? [item.id] : []) : [...ids])))
+function framed(ids: Uint32Array, { before, after, single, repeats }: Frame, special: boolean): Uint32Array {
+  if (repeats) return Uint32Array.from(single.flatMap((item) => ('id' in item ? (special ? [item.id] : []) : [...ids])))
   const begins = !special || before.every((id, i) => ids[i] === id)
   const ends = !special || after.every((id, i) => ids[ids.length - after.length + i] === id)
   if (begins && ends) return ids

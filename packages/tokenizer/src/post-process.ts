@@ -15,6 +15,8 @@ export interface Frame {
   readonly trim: { readonly prefix: boolean } | undefined
   /** It comes from a template, whose places are its own. */
   readonly template?: boolean
+  /** The template has the text more than once. */
+  readonly repeats?: boolean
 }
 
 const text = (which: 0 | 1, type: number = which): FrameItem => ({ text: which, type })
@@ -76,6 +78,7 @@ function fromTemplate(fields: Fields, hasId: HasId, field: string): Frame {
     pair,
     trim: undefined,
     template: true,
+    repeats: last > at,
   }
 }
 
