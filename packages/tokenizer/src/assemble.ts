@@ -1,5 +1,6 @@
 import { QtError, usageError } from '@qt/core'
 import { type AddedToken, findTokens } from './added-tokens.js'
+import { alignedText } from './aligned.js'
 import type { BatchSettings } from './batch-settings.js'
 import { bytesOfPiece, type Detokenizer } from './detokenize.js'
 import { type Encoding, encodingIn, padded } from './encoding.js'
@@ -54,6 +55,9 @@ function fastEncoder({ steps, model }: Parts): EncodeWords | undefined {
   }
 }
 
+/** So much of a text tells whether its beginning is left. */
+const startLength = 64
+
 /** From one stretch of text between added tokens to ids; tokens to be found after normalisation are found here. */
 function segmentEncoder(
   { normalize, steps, model }: Parts,
@@ -62,6 +66,8 @@ function segmentEncoder(
 ): Segment {
   const cut = preTokenizer(steps)
   const words: Segment = (text, _leading, first, out) => {
+    // Normalising can leave nothing, before which nothing is put.
+    if (text === '') return
     const done = fast?.(text, out) ?? 0
     if (fast && done === text.length) return
     const whole = fast ? wellFormed(text.slice(done)) : text
@@ -71,12 +77,16 @@ function segmentEncoder(
   }
   const late = added.filter((token) => token.normalized && normalize !== undefined)
   if (normalize === undefined) return words
-  if (late.length === 0) return (text, leading, first, out) => words(normalize.text(text, leading), leading, first, out)
+  const asked = steps.some(({ rewrite }) => rewrite?.asksFirst)
+  const keepsStart = (text: string) => !asked || normalize.aligned(alignedText(text.slice(0, startLength)), false).from[0] === 0
+  if (late.length === 0) {
+    return (text, leading, first, out) => words(normalize.text(text, leading), leading, first && keepsStart(text), out)
+  }
   const find = findTokens(late, (token) => normalize.text(token.content, false))
   return (text, leading, first, out) => {
     const normal = normalize.text(text, leading)
     find(normal, {
-      text: (from, to) => words(normal.slice(from, to), leading && from === 0, first && from === 0, out),
+      text: (from, to) => words(normal.slice(from, to), leading && from === 0, first && from === 0 && keepsStart(text), out),
       token: (id) => out.push(id),
     })
   }

@@ -1,4 +1,4 @@
-import { byteOfToken, bytesOfToken } from './bytes.js'
+import { byteOfToken, bytesOfToken, byteToken } from './bytes.js'
 import {
   byteFallback,
   byteLetters,
@@ -212,9 +212,14 @@ function tokenByToken(parts: readonly Part[]): Detokenizer | undefined {
   if (!/^(step ?)*(bytes ?)?(fuse( strip)?)?$/.test(order)) return undefined
   const last = parts.at(-1)
   if (last?.kind === 'strip' && (last.start !== 1 || last.stop !== 0 || last.content > '\x7f')) return undefined
+  const steps = parts.flatMap((part) => (part.kind === 'step' ? [part.step] : []))
+  const bytes = parts.some(({ kind }) => kind === 'bytes')
+  const keeps = (token: string) =>
+    [true, false].every((first) => steps.reduce((text, step) => step(text, first), token) === token)
+  if (bytes && !Array.from({ length: 256 }, (_, byte) => byteToken(byte)).every(keeps)) return undefined
   return stepDetokenizer({
-    steps: parts.flatMap((part) => (part.kind === 'step' ? [part.step] : [])),
-    byteFallback: parts.some(({ kind }) => kind === 'bytes'),
+    steps,
+    byteFallback: bytes,
     ...(last?.kind === 'strip' ? { strip: last.content } : {}),
   })
 }

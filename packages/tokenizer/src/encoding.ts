@@ -24,6 +24,8 @@ export interface Located {
   readonly id: number
   readonly from: number
   readonly to: number
+  /** What an added token was found in, with the white space that it takes along. */
+  readonly said?: string
 }
 
 const none: Located = { id: 0, from: 0, to: 0 }

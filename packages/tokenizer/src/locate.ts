@@ -12,6 +12,7 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
   const findLate = findTokens(late, (token) => normalize?.text(token.content, false) ?? token.content)
 
   function words(source: Aligned, first: boolean, out: Located[]): void {
+    if (source.text === '') return
     cutAligned(source, first, steps, (word) => {
       model.locate(word.text, 0, word.text.length, (id, start, end) => out.push(locatedIn(word, id, start, end)))
     })
@@ -20,8 +21,9 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
   function stretch(source: Aligned, leading: boolean, first: boolean, out: Located[]): void {
     const normal = normalize?.aligned(source, leading) ?? source
     findLate(normal.text, {
-      text: (from, to) => words(sliceAligned(normal, from, to), first && from === 0, out),
-      token: (id, from, to) => out.push(locatedIn(normal, id, from, to)),
+      // What lost its beginning does not begin the text.
+      text: (from, to) => words(sliceAligned(normal, from, to), first && from === 0 && normal.from[0] === 0, out),
+      token: (id, from, to) => out.push({ ...locatedIn(normal, id, from, to), said: normal.text.slice(from, to) }),
     })
   }
 
@@ -34,7 +36,7 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
         leading = false
       },
       token(id, from, to) {
-        out.push({ id, from, to })
+        out.push({ id, from, to, said: text.slice(from, to) })
         leading = true
       },
     })
@@ -67,14 +69,14 @@ const isBlank = (char: string): boolean => char === 'Ġ' || /^\p{White_Space}$/u
 function trimmedOffsets(tokens: Located[], text: string, { frame: { trim }, vocabulary }: Parts): Located[] {
   if (trim === undefined) return tokens
   return tokens.map((token, i) => {
-    const name = [...(vocabulary.tokens[token.id] ?? '')]
+    const name = [...(token.said ?? vocabulary.tokens[token.id] ?? '')]
     const solid = name.findIndex((char) => !isBlank(char))
     let leading = solid < 0 ? name.length : solid
     const trailing = solid < 0 ? name.length : name.length - 1 - name.findLastIndex((char) => !isBlank(char))
     let { from, to } = token
     if (leading > 0) {
-      // The first space may be the tokenizer's own.
-      if ((i === 0 || from === 0) && trim.prefix) leading--
+      // One space at the beginning may be the tokenizer's own.
+      if (leading === 1 && (i === 0 || from === 0) && trim.prefix) leading = 0
       for (let n = 0; n < leading && from < to; n++) from += text.codePointAt(from)! > 0xffff ? 2 : 1
     }
     if (trailing > 0 && to >= trailing) {

@@ -23,11 +23,14 @@ export interface CutStep {
 export interface Rewrite {
   readonly text: (piece: string, first: boolean) => string
   readonly aligned: (piece: Aligned, first: boolean) => Aligned
+  /** It matters to it whether a piece begins the whole text. */
+  readonly asksFirst?: boolean
 }
 
 /** Something put before the piece at most, and letters swapped for others of as many units. */
-const prefixing = (text: Rewrite['text']): Rewrite => ({
+const prefixing = (text: Rewrite['text'], asksFirst = false): Rewrite => ({
   text,
+  asksFirst,
   aligned(piece, first) {
     const written = text(piece.text, first)
     const { from, to } = prependAligned(piece, written.slice(0, written.length - piece.text.length))
@@ -82,7 +85,7 @@ function metaspace(fields: Fields, field: string): CutStep {
       const replaced = piece.replaceAll(' ', mark)
       const prepend = (scheme === 'always' || (scheme === 'first' && first)) && !replaced.startsWith(mark)
       return prepend ? mark + replaced : replaced
-    }),
+    }, scheme === 'first'),
     ...(split ? { scan: markScan(mark) } : {}),
   }
 }
