@@ -30,7 +30,7 @@ describe('structureLines', () => {
         const said = marks.flatMap((mark, i) => [mark, between(text, mark, marks[i + 1])])
         const before = text.slice(0, first.start)
         expect(before + said.flatMap((line) => line?.text ?? []).join('\n')).toBe(text)
-        for (const line of said) if (line) expect(sourceLines(text)[line.number - 1]?.text).toBe(line.text.split('\n')[0])
+        for (const line of said) if (line) expect(sourceLines(source)[line.number - 1]?.text).toBe(line.text.split('\n')[0])
       }),
       { numRuns: 2000 },
     )
