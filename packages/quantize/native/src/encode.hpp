@@ -55,8 +55,8 @@ struct EncoderTable {
 // The best table this processor has, or the one named; a name that does not exist or does not run here gives the baseline.
 const EncoderTable& encoders(const char* name = nullptr);
 
-// The table, or the baseline where its encoder of this type does not write the bytes of the reference on this machine. Types whose
-// search is slow are tested here, when one is first used, and not when the table is chosen.
+// The table, or a simpler one where its encoder of this type does not write the bytes of the reference on this machine, which is found
+// out when the type is first used.
 const EncoderTable& tested(const EncoderTable& table, TensorType type);
 
 // Names of the tables that run here, best first.

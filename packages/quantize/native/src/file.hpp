@@ -1,4 +1,4 @@
-// Reads and writes at positions, from any thread. Errors are std::system_error; what is missing at the end of a file is EIO.
+// Reads, writes and copies at positions, from any thread. Errors are std::system_error; what is missing at the end of a file is EIO.
 #pragma once
 #include <cerrno>
 #include <cstdint>
@@ -61,6 +61,24 @@ class File {
   void write(std::uint64_t offset, const void* from, std::size_t bytes) const {
     auto* at = static_cast<char*>(const_cast<void*>(from));
     while (bytes > 0) advance(offset, at, bytes, transfer(offset, at, bytes, true));
+  }
+
+  // Lets the kernel copy, which takes one copy in memory instead of two, or none where the file system shares blocks. Returns how many
+  // bytes it copied: fewer when it cannot (not on this system, between these files) or met an error, which whoever reads and writes
+  // the rest finds again, with its side.
+  std::size_t copyFrom([[maybe_unused]] const File& source, [[maybe_unused]] std::uint64_t from, [[maybe_unused]] std::uint64_t offset,
+                       [[maybe_unused]] std::size_t bytes) const {
+    std::size_t copied = 0;
+#if defined(__linux__)
+    auto in = static_cast<off64_t>(from), out = static_cast<off64_t>(offset);
+    while (copied < bytes) {
+      const ssize_t done = ::copy_file_range(source.file_, &in, file_, &out, bytes - copied, 0);
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) break;
+      copied += static_cast<std::size_t>(done);
+    }
+#endif
+    return copied;
   }
 
  private:

@@ -18,18 +18,29 @@ namespace {
 // pieces that stay in the second-level cache.
 constexpr std::int64_t rangeValues = 1 << 20;
 constexpr std::int64_t pieceValues = 1 << 17;
-// What is only copied goes in pieces that stay there, too: one thread reads while the file system lets another one write.
-constexpr std::int64_t rangeBytes = 1 << 19;
+// What is only copied goes in ranges that the kernel copies in one call, long ones, but soon enough done to be interrupted. Where it
+// does not, they go in pieces that stay in the cache, too: one thread reads while the file system lets another one write.
+constexpr std::int64_t rangeBytes = 1 << 24;
+constexpr std::size_t pieceBytes = 1 << 19;
 
 // One tensor, cut into ranges of whole rows, or of bytes when it is only copied.
 struct Cut {
   std::int64_t units = 0;  // rows or bytes
   std::int64_t unitsEach = 1;
+  // When it is encoded:
   std::int64_t unitsPiece = 1;
   std::int64_t inputBytes = 1, outputBytes = 1;  // of a unit
   std::int64_t ranges = 0;
   std::int64_t firstRange = 0;
   bool copied = false;
+};
+
+// The units of one range.
+struct Part {
+  std::size_t tensor = 0;
+  std::int64_t range = 0;
+  std::int64_t first = 0;
+  std::int64_t units = 0;
 };
 
 Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
@@ -44,7 +55,7 @@ Cut cutOf(const TensorJob& t, std::int64_t firstRange) {
   if (!cut.copied && !(decodable(t.from) && encodable(t.to))) throw std::invalid_argument("no encoder from this type to that one");
   if (cut.copied) {
     cut.units = t.rows * rowIn;
-    cut.unitsEach = cut.unitsPiece = rangeBytes;
+    cut.unitsEach = rangeBytes;
   } else {
     cut.units = t.rows;
     cut.unitsEach = std::max<std::int64_t>(1, rangeValues / t.columns);
@@ -102,7 +113,7 @@ class Run {
       const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), range, [](std::int64_t r, const Cut& cut) { return r < cut.firstRange + cut.ranges; });
       const auto tensor = static_cast<std::size_t>(after - cuts_.begin());
       try {
-        convert(tensor, range, in, out);
+        make(tensor, range, in, out);
       } catch (const std::exception& e) {
         fail(range, {Outcome::Kind::ReadFailed, tensor, {}, e.what()});
         return;
@@ -110,38 +121,56 @@ class Run {
     }
   }
 
-  void convert(std::size_t tensor, std::int64_t range, std::vector<std::uint8_t>& in, std::vector<std::uint8_t>& out) {
-    const TensorJob& t = job_.tensors[tensor];
+  void make(std::size_t tensor, std::int64_t range, std::vector<std::uint8_t>& in, std::vector<std::uint8_t>& out) {
     const Cut& cut = cuts_[tensor];
     const std::int64_t first = (range - cut.firstRange) * cut.unitsEach;
-    const std::int64_t units = std::min(cut.unitsEach, cut.units - first);
-    const auto outputBytes = static_cast<std::size_t>(units * cut.outputBytes);
-    out.resize(std::max(out.size(), outputBytes));
-    for (std::int64_t done = 0; done < units; done += cut.unitsPiece) {
-      const std::int64_t piece = std::min(cut.unitsPiece, units - done);
-      const auto inputBytes = static_cast<std::size_t>(piece * cut.inputBytes);
-      const std::uint64_t from = t.inputOffset + static_cast<std::uint64_t>((first + done) * cut.inputBytes);
-      std::uint8_t* to = out.data() + done * cut.outputBytes;
-      if (cut.copied) {
-        inputs_[t.input]->read(from, to, inputBytes);
-        continue;
-      }
-      in.resize(std::max(in.size(), inputBytes));
-      inputs_[t.input]->read(from, in.data(), inputBytes);
-      Fault fault = recodeRows(t, first + done, piece, in.data(), to);
-      if (fault) {
-        fault.index += (first + done) * t.columns;
-        fail(range, {Outcome::Kind::Refused, tensor, fault, {}});
-        return;
-      }
-    }
-    try {
-      output_->write(t.outputOffset + static_cast<std::uint64_t>(first * cut.outputBytes), out.data(), outputBytes);
-    } catch (const std::system_error& e) {
-      fail(range, {Outcome::Kind::WriteFailed, tensor, {}, e.what()});
-      return;
-    }
+    const Part part{tensor, range, first, std::min(cut.unitsEach, cut.units - first)};
+    if (!(cut.copied ? copy(part, out) : convert(part, in, out))) return;
     if (left_[tensor].fetch_sub(1, std::memory_order_acq_rel) == 1) onTensor_(tensor);
+  }
+
+  bool copy(const Part& part, std::vector<std::uint8_t>& buffer) {
+    const TensorJob& t = job_.tensors[part.tensor];
+    const auto first = static_cast<std::uint64_t>(part.first);
+    const auto bytes = static_cast<std::size_t>(part.units);
+    std::size_t done = output_->copyFrom(*inputs_[t.input], t.inputOffset + first, t.outputOffset + first, bytes);
+    for (std::size_t count = 0; done < bytes; done += count) {
+      count = std::min(pieceBytes, bytes - done);
+      buffer.resize(std::max(buffer.size(), count));
+      inputs_[t.input]->read(t.inputOffset + first + done, buffer.data(), count);
+      if (!write(part, t.outputOffset + first + done, buffer.data(), count)) return false;
+    }
+    return true;
+  }
+
+  bool convert(const Part& part, std::vector<std::uint8_t>& in, std::vector<std::uint8_t>& out) {
+    const TensorJob& t = job_.tensors[part.tensor];
+    const Cut& cut = cuts_[part.tensor];
+    const auto outputBytes = static_cast<std::size_t>(part.units * cut.outputBytes);
+    out.resize(std::max(out.size(), outputBytes));
+    for (std::int64_t done = 0; done < part.units; done += cut.unitsPiece) {
+      const std::int64_t piece = std::min(cut.unitsPiece, part.units - done);
+      const auto inputBytes = static_cast<std::size_t>(piece * cut.inputBytes);
+      in.resize(std::max(in.size(), inputBytes));
+      inputs_[t.input]->read(t.inputOffset + static_cast<std::uint64_t>((part.first + done) * cut.inputBytes), in.data(), inputBytes);
+      Fault fault = recodeRows(t, part.first + done, piece, in.data(), out.data() + done * cut.outputBytes);
+      if (fault) {
+        fault.index += (part.first + done) * t.columns;
+        fail(part.range, {Outcome::Kind::Refused, part.tensor, fault, {}});
+        return false;
+      }
+    }
+    return write(part, t.outputOffset + static_cast<std::uint64_t>(part.first * cut.outputBytes), out.data(), outputBytes);
+  }
+
+  bool write(const Part& part, std::uint64_t offset, const std::uint8_t* data, std::size_t bytes) {
+    try {
+      output_->write(offset, data, bytes);
+      return true;
+    } catch (const std::system_error& e) {
+      fail(part.range, {Outcome::Kind::WriteFailed, part.tensor, {}, e.what()});
+      return false;
+    }
   }
 
   // Each matrix has its own importance.

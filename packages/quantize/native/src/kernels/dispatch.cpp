@@ -1,5 +1,6 @@
-// Chooses the encoders of this processor. A table is used only after it has written the bytes of the reference on this machine:
-// emulators and miscompilations show here and the next table is tried.
+// Chooses the encoders of this processor. A table's encoder of a type is used only after it has written the bytes of the reference on
+// this machine: emulators and miscompilations show here and the next table's is tried. Each type is tested when it is first needed,
+// since all of them together take as long as copying a small model.
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -86,20 +87,6 @@ std::vector<float> weights() {
   return importance;
 }
 
-// Their grids and searches take milliseconds.
-bool isSlow(TensorType type) {
-  switch (type) {
-    case TensorType::IQ3_S:
-    case TensorType::IQ3_XXS:
-    case TensorType::IQ2_S:
-    case TensorType::IQ2_XS:
-    case TensorType::IQ2_XXS:
-    case TensorType::IQ1_M:
-    case TensorType::IQ1_S: return true;
-    default: return false;
-  }
-}
-
 bool writesAsReference(const EncoderTable& table, TensorType type) {
   static const std::vector<float> values = samples();
   static const std::vector<float> importance = weights();
@@ -114,9 +101,8 @@ bool writesAsReference(const EncoderTable& table, TensorType type) {
   return true;
 }
 
+// What every type needs: refusing, and decoding.
 bool selfTest(const EncoderTable& table) {
-  for (const TensorType type : encodableTypes)
-    if (!isSlow(type) && !writesAsReference(table, type)) return false;
   std::vector<float> hostile(64, 1.0f);
   hostile[63] = floatOfBits(0x7fc00000u);
   std::vector<std::uint8_t> written(2 * 34);
@@ -134,14 +120,17 @@ bool selfTest(const EncoderTable& table) {
   return true;
 }
 
+const std::vector<Candidate>& all() {
+  static const std::vector<Candidate> list = candidates();
+  return list;
+}
 
 // Tested once in the life of the process, when it is first asked for.
 bool works(std::size_t index) {
-  static const std::vector<Candidate> all = candidates();
-  static std::vector<int> results(all.size(), -1);
+  static std::vector<int> results(all().size(), -1);
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
-  if (results[index] < 0) results[index] = all[index].supported && selfTest(*all[index].table) ? 1 : 0;
+  if (results[index] < 0) results[index] = all()[index].supported && selfTest(*all()[index].table) ? 1 : 0;
   return results[index] == 1;
 }
 
@@ -150,28 +139,27 @@ bool works(std::size_t index) {
 const EncoderTable& tested(const EncoderTable& table, TensorType type) {
   // By candidate and type: not known yet, good, bad. Two threads that find out at the same time find the same.
   static std::atomic<signed char> known[4][64] = {};
-  if (!isSlow(type) || &table == &baselineEncoders) return table;
-  const std::vector<Candidate> list = candidates();
   std::size_t at = 0;
-  while (at < list.size() && list[at].table != &table) ++at;
-  std::atomic<signed char>& state = known[at][static_cast<std::size_t>(type)];
-  if (state.load() == 0) state.store(writesAsReference(table, type) ? 1 : -1);
-  return state.load() > 0 ? table : baselineEncoders;
+  while (at < all().size() && all()[at].table != &table) ++at;
+  for (; at < all().size() && all()[at].table != &baselineEncoders; ++at) {
+    std::atomic<signed char>& state = known[at][static_cast<std::size_t>(type)];
+    if (state.load() == 0) state.store(works(at) && writesAsReference(*all()[at].table, type) ? 1 : -1);
+    if (state.load() > 0) return *all()[at].table;
+  }
+  return baselineEncoders;
 }
 
 int availableEncoders(const char** names, int most) {
   int count = 0;
-  const std::vector<Candidate> all = candidates();
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (count < most && works(i)) names[count++] = all[i].table->name;
+  for (std::size_t i = 0; i < all().size(); ++i)
+    if (count < most && works(i)) names[count++] = all()[i].table->name;
   return count;
 }
 
 const EncoderTable& encoders(const char* wanted) {
-  const std::vector<Candidate> all = candidates();
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (wanted != nullptr && std::strcmp(wanted, all[i].table->name) != 0) continue;
-    if (works(i)) return *all[i].table;
+  for (std::size_t i = 0; i < all().size(); ++i) {
+    if (wanted != nullptr && std::strcmp(wanted, all()[i].table->name) != 0) continue;
+    if (works(i)) return *all()[i].table;
   }
   return baselineEncoders;
 }
