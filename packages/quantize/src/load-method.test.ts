@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { encodeFloats, readGguf, writeGguf } from '@qt/weights'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { loadQuantMethod } from './load-method.js'
 import { quantize } from './quantize.js'
 
@@ -10,7 +10,10 @@ let folder: string
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qt-method-'))
 })
-afterEach(() => rm(folder, { recursive: true }))
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await rm(folder, { recursive: true })
+})
 
 const source = (name: string, type: string) => `{
   name: '${name}', ${type} blockSize: 32, blockBytes: 34,
@@ -35,6 +38,22 @@ describe('loadQuantMethod', () => {
   it('says what is missing', async () => {
     for (const place of [join(folder, 'none.mjs'), '@qt/no-such-package', await module('export const a = 1')])
       await expect(loadQuantMethod(place)).rejects.toMatchObject({ code: 'QUANT_METHOD_MISSING', where: { file: place } })
+  })
+
+  it('names the file that is not there', async () => {
+    const path = join(folder, 'none.mjs')
+    await expect(loadQuantMethod(path)).rejects.toThrow(`There is no file ${path}.`)
+    await expect(loadQuantMethod('./none.js')).rejects.toThrow(`There is no file ${join(process.cwd(), 'none.js')}.`)
+  })
+
+  it('finds packages of the working folder', async () => {
+    const place = join(folder, 'node_modules/@me/my-method')
+    await mkdir(place, { recursive: true })
+    await writeFile(join(place, 'package.json'), '{ "name": "@me/my-method", "type": "module", "exports": "./method.js" }')
+    await writeFile(join(place, 'method.js'), `export default ${source('MINE', '')}`)
+    await expect(loadQuantMethod('@me/my-method')).rejects.toMatchObject({ code: 'QUANT_METHOD_MISSING' })
+    vi.spyOn(process, 'cwd').mockReturnValue(folder)
+    expect((await loadQuantMethod('@me/my-method')).name).toBe('MINE')
   })
 
   it('quantises files with an encoder of a GGUF type', async () => {

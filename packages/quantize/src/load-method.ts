@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { createRequire } from 'node:module'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf, usageError } from '@qt/core'
 import { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './method.js'
 
 /**
- * Finds a quantisation method in a module: a file (its path) or a package (its name). The default export counts, or else the
+ * Finds a quantisation method in a module: a file (its path) or a package (its name), both as the working folder
+ * sees them. The default export counts, or else the
  * only export that is a method.
  *
  * @example
@@ -14,16 +16,9 @@ import { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './
  * ```
  */
 export async function loadQuantMethod(place: string): Promise<QuantFormat & Pick<QuantMethodOptions, 'type'>> {
-  const file = /^[./]|[\\/]|\.m?js$/.test(place) && existsSync(place)
-  const module: Record<string, unknown> = await import(file ? pathToFileURL(resolve(place)).href : place).catch(
-    (cause: unknown) => {
-      throw usageError('QUANT_METHOD_MISSING', `The module ${place} cannot be loaded: ${messageOf(cause)}`, {
-        where: { file: place },
-        actions: ['Give the path of a JavaScript file, or the name of an installed package.', 'Compile TypeScript first.'],
-        cause,
-      })
-    },
-  )
+  const module: Record<string, unknown> = await import(moduleOf(place)).catch((cause: unknown) => {
+    throw missing(place, `The module ${place} cannot be loaded: ${messageOf(cause)}`, cause)
+  })
   const methods = (module.default === undefined ? Object.values(module) : [module.default]).filter(isMethod)
   const [method] = methods
   if (method !== undefined && methods.length === 1) return defineQuantMethod(method)
@@ -36,6 +31,24 @@ export async function loadQuantMethod(place: string): Promise<QuantFormat & Pick
     },
   )
 }
+
+/** A file, or a package as the working folder sees it; one that only this package sees is left to import. */
+function moduleOf(place: string): string {
+  if (/^[./]|[\\/]|\.m?js$/.test(place) && existsSync(place)) return pathToFileURL(resolve(place)).href
+  if (/^(\.|\/|[A-Za-z]:)|\.m?js$/.test(place)) throw missing(place, `There is no file ${resolve(place)}.`)
+  try {
+    return pathToFileURL(createRequire(join(process.cwd(), 'qt.js')).resolve(place)).href
+  } catch {
+    return place
+  }
+}
+
+const missing = (place: string, message: string, cause?: unknown) =>
+  usageError('QUANT_METHOD_MISSING', message, {
+    where: { file: place },
+    actions: ['Give the path of a JavaScript file, or the name of an installed package.', 'Compile TypeScript first.'],
+    cause,
+  })
 
 function isMethod(value: unknown): value is QuantMethodOptions {
   if (typeof value !== 'object' || value === null) return false
