@@ -25,7 +25,7 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
   const { totals } = await inspect(file)
   const type = (['BF16', 'F16'] as const).find((float) => totals[float]) ?? 'F32'
   const output = `${file}.healing`
-  await claim(output)
+  const resume = await claim(output)
   const progress = status(io)
   const draw = trainProgress(progress)
   const run = train(
@@ -36,7 +36,7 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
       output,
       ...(threads === undefined ? {} : { threads }),
     },
-    { signal, resume: true },
+    { signal, resume },
   )
   try {
     for await (const event of run) draw(event)
@@ -50,12 +50,15 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
 
 const mark = '.qt-heal'
 
-/** The folder is removed in the end, so it must not be somebody else's. */
-async function claim(folder: string): Promise<void> {
+/** Whether an earlier healing began here. The folder is removed in the end, so it must not be somebody else's. */
+async function claim(folder: string): Promise<boolean> {
   await mkdir(folder, { recursive: true })
   const there = await readdir(folder)
-  if (there.length === 0) return writeFile(join(folder, mark), '')
-  if (there.includes(mark)) return
+  if (there.includes(mark)) return true
+  if (there.length === 0) {
+    await writeFile(join(folder, mark), '')
+    return false
+  }
   throw usageError('USAGE_BAD_VALUE', `${folder} holds something else; healing keeps its checkpoints there.`, {
     where: { file: folder },
     actions: ['Move that folder away.', 'Or write the model under another name.'],

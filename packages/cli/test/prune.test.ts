@@ -40,6 +40,7 @@ test('healing trains what was cut, tells three perplexities of other text, and l
   const flags = ['--text', text, '--row-size', '64', '--threads', '1', '--heal', '30', '--held-out', held, '--json']
   const { code, stdout, stderr } = await qt(['prune', tiny, out, '--drop-layers', '1', ...flags])
   expect(code, stderr).toBe(0)
+  expect(stderr).not.toContain('warning')
   const { perplexity } = JSON.parse(stdout)
   expect(perplexity.healed).toBeLessThan(perplexity.after)
   expect((await readdir(folder)).filter((name) => name.startsWith('healed'))).toEqual(['healed.gguf'])
