@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
@@ -111,6 +111,18 @@ test.each([
   const { code, stdout } = await qt(['quantize', tiny, join(folder, 'none.gguf'), ...flags, '--json'])
   expect([code, JSON.parse(stdout).error.code]).toEqual([2, expected])
   expect(await readdir(folder)).not.toContain('none.gguf')
+})
+
+test('compares no file that only its own method reads, and says so before it writes one', async () => {
+  const method = join(folder, 'mine.mjs')
+  await writeFile(
+    method,
+    `export default { name: 'MINE', blockSize: 16, blockBytes: 16, encode(values, out) { out.set(values.map((x) => x * 8)) }, decode(blocks, out) { out.set(blocks) } }`,
+  )
+  const [out, report] = [join(folder, 'mine.gguf'), join(folder, 'mine.html')]
+  const { code, stderr } = await qt(['quantize', tiny, out, '--method', method, '--report', report])
+  expect([code, stderr]).toEqual([2, expect.stringContaining('a file in the format MINE is read by its method only')])
+  expect((await readdir(folder)).filter((name) => /^mine\.(gguf|html)/.test(name))).toEqual([])
 })
 
 test('interrupted, it ends with 130 and leaves no file behind', async () => {

@@ -112,6 +112,17 @@ export const quantize = defineVerb({
         )
         const own = plan.tensors.some(({ to }) => to === 'OWN') ? method : undefined
         const kind = own?.name ?? (sized ? 'planned' : plan.type)
+        if (own && flags.report !== undefined)
+          throw usageError(
+            'USAGE_BAD_VALUE',
+            `--report reads the result, and a file in the format ${own.name} is read by its method only.`,
+            {
+              where: { field: '--report' },
+              actions: [
+                'Leave out --report, let the method turn the file back (--type F32), and compare with qt eval divergence.',
+              ],
+            },
+          )
         if (sized) io.out(`${frontierText(sized.frontier, { bytes: sized.fileBytes, cost: sized.cost })}\n`)
         if (dry) {
           io.out(
