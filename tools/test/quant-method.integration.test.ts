@@ -40,6 +40,12 @@ describe('nx g quant-method', () => {
     expect(stripVTControlCharacters(found.stdout)).toContain(`CREATE ${place}/src/method.test.ts`)
   })
 
+  it('says through Nx what to do about a name that is none', async () => {
+    const refused = await command('nx', ['g', 'quant-method', 'my-try', '--dry-run', '--no-interactive'])
+    expect(refused.code).toBe(1)
+    expect(refused.stdout + refused.stderr).toContain('→ Use letters, digits and underscores')
+  })
+
   it('refuses names that are none, and to write over a package', () => {
     expect(() => quantMethod(memory(), { name: '4-bit' })).toThrow('no name')
     const tree = memory(new Map([['packages/quant-mine/package.json', '{}']]))

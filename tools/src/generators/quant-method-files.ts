@@ -117,18 +117,23 @@ describe('${name}', () => {
 })
 `
 
-const readme = ({ name, slug, kind }: MethodFiles): string => `# ${name}
+const readme = ({ name, kind }: MethodFiles): string => `# ${name}
 
 A quantisation method for \`@qt/quantize\`. ${
   kind === 'encoder'
     ? 'It writes blocks of Q8_0, so every program that reads GGUF reads the result.'
-    : 'Its blocks are its own: it can be tried in memory, and is not written to files, which nothing else could read.'
+    : 'Its blocks are its own: files of it are read by `@qt/quantize` with this method, and by no other program.'
 }
 
 \`\`\`sh
 npx tsup                                             # in this folder
 npx vitest run                                       # the cases that every method must pass
-${kind === 'encoder' ? `qt quantize model-f16.gguf model.gguf --method @qt/quant-${slug} --report report.html\n` : ''}\`\`\`
+${
+  kind === 'encoder'
+    ? 'qt quantize model-f16.gguf model.gguf --method ./dist/index.js --report report.html'
+    : 'qt quantize model-f16.gguf own.gguf --method ./dist/index.js\nqt quantize own.gguf back-f32.gguf --method ./dist/index.js --type F32'
+}
+\`\`\`
 
 - \`src/method.ts\`: what is stored, \`encode\` and \`decode\`. Lengths and finite values are checked before either runs.
 - \`src/method.test.ts\`: the error that is allowed, and every case of \`@qt/quantize/test\`.
