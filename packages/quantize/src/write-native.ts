@@ -35,7 +35,7 @@ export async function writeNatively(
       matrixRows: shape.at(-2) ?? 1,
     }
   })
-  await replaceFile(output, async (temporary) => {
+  const make = async (temporary: string) => {
     await begin(temporary, output, header, size)
     let thrown: { readonly error: unknown } | undefined
     const run = native.startFile(
@@ -63,7 +63,8 @@ export async function writeNatively(
     } finally {
       signal?.removeEventListener('abort', run.stop)
     }
-  })
+  }
+  await replaceFile(output, make, { sync })
 }
 
 /** Writes the header and gives the file its size; zeros lie between the tensors. */

@@ -46,6 +46,11 @@ async function removeAtExit(): Promise<void> {
   })
 }
 
+export interface ReplaceOptions {
+  /** Wait until the disk has the new name. True by default. */
+  readonly sync?: boolean | undefined
+}
+
 /**
  * Lets a file be made under a temporary name beside its own, then renames it; nothing is left behind when that fails.
  *
@@ -55,7 +60,11 @@ async function removeAtExit(): Promise<void> {
  * await replaceFile('empty.gguf', (temporary) => writeGguf(temporary, empty))
  * ```
  */
-export async function replaceFile(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function replaceFile(
+  path: string,
+  make: (temporary: string) => Promise<void>,
+  { sync = true }: ReplaceOptions = {},
+): Promise<void> {
   const { mkdir, rename, rm } = await import('node:fs/promises')
   const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`
   await removeAtExit()
@@ -70,7 +79,7 @@ export async function replaceFile(path: string, make: (temporary: string) => Pro
   } finally {
     unfinished.delete(temporary)
   }
-  await syncFolder(folderOf(path))
+  if (sync) await syncFolder(folderOf(path))
 }
 
 /** What the operating system refused, as an error for people; anything else as it is. */
