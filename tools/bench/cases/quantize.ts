@@ -63,8 +63,11 @@ function barOf(type: FileType, { input = 'large', kernels }: Variant): number | 
   return ['Q8_0', 'Q4_0', 'F16'].includes(type) ? 2 : undefined
 }
 
-/** llama.cpp reads such files and makes none; its encoder of the blocks is held against ours in packages/quantize. */
-const withoutPeer: readonly FileType[] = ['NVFP4']
+/** Why llama.cpp makes no such file; its encoders of the blocks are held against ours in packages/quantize. */
+function noPeer(type: FileType, input: keyof typeof inputs): string | undefined {
+  if (type === 'NVFP4') return 'it reads such files and makes none'
+  return type === 'Q1_0' && input === 'smol' ? 'it has no type that stands in for Q1_0 where rows do not divide' : undefined
+}
 
 /** An F16 model to one type, ours through the command that users type, llama.cpp through its own library. */
 const quantizeTo =
@@ -82,6 +85,7 @@ const quantizeTo =
       outputs: { ours: join(folder, 'ours.gguf'), theirs: join(folder, 'theirs.gguf') },
       flags: weighted ? ['--imatrix', imatrix] : [],
       absent,
+      unmatched: noPeer(type, input),
       kernels,
     }
     const how = `${weighted ? ' by an importance matrix' : ''}${kernels ? ', AVX2 forced' : ''}`
@@ -169,6 +173,8 @@ interface Job {
   readonly flags: readonly string[]
   /** Why it cannot be done here. */
   readonly absent: string | undefined
+  /** Why llama.cpp cannot do it. */
+  readonly unmatched: string | undefined
   readonly kernels: string | undefined
 }
 
@@ -192,12 +198,11 @@ function ours({ type, model, outputs, flags: more, absent, kernels }: Job): Cont
   }
 }
 
-async function peer({ type, model, outputs, flags: more, absent }: Job): Promise<Contender | Absent> {
+async function peer({ type, model, outputs, flags: more, absent, unmatched }: Job): Promise<Contender | Absent> {
   const name = 'llama.cpp'
-  if (withoutPeer.includes(type)) return { name, absent: 'it reads such files and makes none' }
   const script = 'llama_quantize.py'
   const python = oraclesPython()
-  const missing = absent ?? oracleMissing(script)
+  const missing = unmatched ?? absent ?? oracleMissing(script)
   if (missing !== undefined || python === undefined) return { name, absent: missing ?? 'there is no Python with the peers' }
   const { code } = await command(python, ['-c', 'import llama_cpp'])
   if (code !== 0) return { name, absent: 'llama-cpp-python is not installed' }
