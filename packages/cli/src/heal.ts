@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { usageError } from '@qt/core'
+import { QtError, usageError } from '@qt/core'
 import type { Io } from './io.js'
 import { need } from './need.js'
 import { status } from './print/status.js'
@@ -42,11 +42,24 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
     for await (const event of run) draw(event)
     const { model } = await run
     await convert(model!.path, file, { type, signal })
+  } catch (error) {
+    throw QtError.isInstance(error) && error.code === 'RUN_PAUSED' ? pausedHealing(error, file) : error
   } finally {
     progress.end()
   }
   await rm(output, { recursive: true })
 }
+
+/** A training goes on with a flag of its own, a healing with the same command. */
+const pausedHealing = (cause: QtError, file: string) =>
+  new QtError({
+    code: 'RUN_PAUSED',
+    kind: 'interrupted',
+    message: `${cause.message} ${file} is cut, and not healed yet.`,
+    where: { file },
+    actions: ['Give the same command again: it goes on from there.'],
+    cause,
+  })
 
 const mark = '.qt-heal'
 

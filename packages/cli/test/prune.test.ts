@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { fixture, qt } from './qt.js'
+import { fixture, qt, start } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 })
@@ -52,6 +52,23 @@ test('healing trains what was cut, tells three perplexities of other text, and l
   expect([refused.code, JSON.parse(refused.stdout).error.code]).toEqual([2, 'USAGE_BAD_VALUE'])
   expect(await readdir(mine)).toEqual(['mine.txt'])
   expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
+})
+
+test('healing that is interrupted says how it goes on, and does', async () => {
+  const out = join(folder, 'paused.gguf')
+  const flags = ['--text', text, '--row-size', '64', '--threads', '1', '--held-out', text]
+  const args = ['prune', tiny, out, '--drop-layers', '1', ...flags, '--heal', '2000']
+  const run = start(args)
+  await vi.waitUntil(() => run.stderr().includes('saved '), { timeout: 120_000, interval: 20 })
+  run.child.kill('SIGINT')
+  const paused = await run.ended
+  expect(paused.code, paused.stderr).toBe(130)
+  expect(paused.stderr).toContain('Give the same command again')
+  expect(paused.stderr).not.toContain('--resume')
+  const again = start(args)
+  await vi.waitUntil(() => again.stderr().includes('Resuming after step '), { timeout: 120_000, interval: 20 })
+  again.child.kill('SIGINT')
+  expect((await again.ended).code).toBe(130)
 })
 
 test.each([
