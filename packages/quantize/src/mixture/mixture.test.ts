@@ -110,6 +110,12 @@ describe('mixture', () => {
     expect(typesOf('Q4_0', infos(512), llama, { leaveOutput: true })['output.weight']).toBe('F16')
   })
 
+  it.each(['TQ1_0', 'TQ2_0', 'Q2_0'] as const)('keeps embeddings of %s in Q4_K, unless they are the output, too', (fileType) => {
+    expect(typesOf(fileType, infos(512), llama)).toMatchObject({ 'token_embd.weight': 'Q4_K', 'output.weight': 'Q6_K' })
+    const tied = infos(512).filter(({ name }) => name !== 'output.weight')
+    expect(typesOf(fileType, tied, llama)['token_embd.weight']).toBe('Q6_K')
+  })
+
   it('does not depend on the order of the tensors in the file', () => {
     const tensors = infos(512)
     expect(typesOf('Q3_K_M', tensors.toReversed(), llama)).toEqual(typesOf('Q3_K_M', tensors, llama))

@@ -37,7 +37,7 @@ export function outputType({ fileType, base, columns, model }: Ruled): TensorTyp
 export function embeddingType({ fileType, base }: Ruled): TensorType {
   if (among(fileType, 'IQ2_XXS', 'IQ2_XS', 'IQ1_S', 'IQ1_M')) return 'Q2_K'
   if (among(fileType, 'IQ2_S', 'IQ2_M', 'IQ3_XXS')) return 'IQ3_S'
-  return among(fileType, 'TQ1_0', 'TQ2_0') ? 'Q4_K' : base
+  return among(fileType, 'TQ1_0', 'TQ2_0', 'Q2_0') ? 'Q4_K' : base
 }
 
 export const isLowest = (fileType: FileType): boolean => among(fileType, 'IQ2_XXS', 'IQ2_XS', 'IQ1_S', 'IQ2_S', 'IQ2_M', 'IQ1_M')
