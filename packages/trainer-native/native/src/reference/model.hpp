@@ -25,6 +25,7 @@ struct Decoder {
   Tensors weights;
   std::vector<std::array<Adapter, projectionCount>> adapters;  // or empty
   std::vector<std::array<Values, projectionCount>> masks;      // dropout: factors on an adapter's input, or empty
+  Values noise;                                                // added to each number of the embedded tokens, or empty
   Values tokenWeights;                                         // of each token's loss, or empty
   double smoothing = 0;                                        // of labels
   Tensors frozenNorms;                                         // DoRA's norms by magnitude, where differences must not see them change
@@ -60,6 +61,7 @@ struct Decoder {
     Values x(static_cast<std::size_t>(tokens) * d);
     for (int t = 0; t < tokens; ++t)
       for (int i = 0; i < d; ++i) x[t * d + i] = embedding[ids[t] * d + i] * spec.embeddingScale;
+    if (!noise.empty()) x = sum(x, noise);
 
     struct Kept {
       Values x, h1, rawQ, rawK, q, k, v, o, rawO, middle, h2, gate, up, act, rawFfn;
