@@ -6,6 +6,7 @@ import { fileExists, readJsonObject } from '../model/read-json.js'
 import { writeSafetensors } from '../safetensors/write.js'
 import { tokenizerFiles } from '../vocabulary/from-gguf.js'
 import { configFromSpec, type SpecialIds, torchTypes } from './config-from-spec.js'
+import { configJson } from './config-json.js'
 import type { WriteJob } from './write-gguf-model.js'
 
 /** Files of a folder that belong to its tokenizer and its way of generating, copied as they are. */
@@ -33,12 +34,15 @@ export async function writeHfModel(job: WriteJob): Promise<void> {
     )
     if (job.model.kind === 'hf') await copyCompanions(job.model, folder)
     for (const [name, value] of Object.entries(files))
-      await writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
+      await writeFileAtomic(
+        joinPath(folder, name),
+        name === 'config.json' ? configJson(value) : `${JSON.stringify(value, null, 2)}\n`,
+      )
   })
 }
 
 /** config.json and, from a GGUF, the files that say the same as its metadata. */
-async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, unknown>> {
+async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, Readonly<Record<string, unknown>>>> {
   if (model.kind === 'hf') {
     const config = await readJsonObject(joinPath(model.path, 'config.json'))
     const key = 'dtype' in config ? 'dtype' : 'torch_dtype'

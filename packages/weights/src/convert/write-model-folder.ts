@@ -10,6 +10,7 @@ import { separateRows } from '../model/permute-rows.js'
 import { expectedTensors } from '../model/shapes.js'
 import { writeSafetensors } from '../safetensors/write.js'
 import { configFromSpec, type SpecialIds } from './config-from-spec.js'
+import { configJson } from './config-json.js'
 import { copyCompanions } from './write-hf-model.js'
 import { writeTokenizer } from './write-tokenizer.js'
 
@@ -31,8 +32,6 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
   const { spec, architecture } = description
   const { writeFileAtomic } = await import('@qt/core/node')
   await writeFolder(output, async (folder) => {
-    const writeJson = (name: string, value: unknown) =>
-      writeFileAtomic(joinPath(folder, name), `${JSON.stringify(value, null, 2)}\n`)
     const given = new Map(tensors.map((tensor) => [tensor.name, tensor]))
     await writeSafetensors(
       joinPath(folder, 'model.safetensors'),
@@ -49,7 +48,7 @@ export async function writeModelFolder(output: string, model: ModelInMemory): Pr
         },
       })),
     )
-    await writeJson('config.json', configFromSpec(description, 'F32', ids))
+    await writeFileAtomic(joinPath(folder, 'config.json'), configJson(configFromSpec(description, 'F32', ids)))
     if (tokenizerFile !== undefined) await writeTokenizer(folder, tokenizerFile)
     else if (source?.kind === 'hf') await copyCompanions(source, folder)
     else if (source?.tokenizerFile !== undefined) await writeTokenizer(folder, source.tokenizerFile)
