@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { ModelSpec } from '@qt/core'
 import { type Architecture, encodeFloats, specFromConfig, type TensorEntry, writeSafetensors } from '@qt/weights'
 import { fixture, readJson } from './support.js'
 
@@ -89,21 +90,24 @@ export function* tensorsOf(
     for (const entry of architecture.blockTensors) yield { name: `model.layers.${layer}.${entry.huggingFace}`, entry, layer }
 }
 
+/** What the sizes of tensors' shapes are. */
+const sizesOf = (spec: ModelSpec): Readonly<Record<TensorEntry['shape'][number], number>> => ({
+  vocabulary: spec.vocabularySize,
+  model: spec.dModel,
+  attention: spec.heads * spec.headDim,
+  keys: spec.kvHeads * spec.headDim,
+  ffn: spec.ffn,
+  headDim: spec.headDim,
+  queriesKeysValues: (spec.heads + 2 * spec.kvHeads) * spec.headDim,
+  gateAndUp: 2 * spec.ffn,
+})
+
 /** Writes the Hugging Face folder of a fixture. */
 export async function writeArchitecture(folder: string, { config }: ArchitectureFixture): Promise<void> {
   const { architecture, spec } = specFromConfig(config)
   await mkdir(folder, { recursive: true })
   await writeFile(join(folder, 'config.json'), JSON.stringify(config))
-  const sizes = {
-    vocabulary: spec.vocabularySize,
-    model: spec.dModel,
-    attention: spec.heads * spec.headDim,
-    keys: spec.kvHeads * spec.headDim,
-    ffn: spec.ffn,
-    headDim: spec.headDim,
-    queriesKeysValues: (spec.heads + 2 * spec.kvHeads) * spec.headDim,
-    gateAndUp: 2 * spec.ffn,
-  }
+  const sizes = sizesOf(spec)
   const tensors = [...tensorsOf(architecture, spec.layers)].filter(({ entry }) => !(entry.tied && spec.tiedEmbeddings))
   await writeSafetensors(
     join(folder, 'model.safetensors'),
@@ -113,4 +117,26 @@ export async function writeArchitecture(folder: string, { config }: Architecture
       return { name, dtype: 'F32', shape, data: encodeFloats('F32', numbers(name, count, String(config.model_type))) }
     }),
   )
+}
+
+/** As make_architectures.py: of every adapter there. */
+const fixtureRank = 4
+const fixtureAlpha = 8
+
+/** Writes the adapter that PEFT had for a fixture, on all linear projections, as it writes it. */
+export async function writePeftAdapter(folder: string, { config, lora }: ArchitectureFixture): Promise<void> {
+  const { architecture, spec } = specFromConfig(config)
+  const sizes = sizesOf(spec)
+  const entries = new Map([...tensorsOf(architecture, spec.layers)].map(({ name, entry }) => [name, entry]))
+  const tensors = Object.keys(lora.gradients).map((name) => {
+    const [, module, side] = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name)!
+    const [outputs, inputs] = entries.get(`${module}.weight`)!.shape.map((size) => sizes[size])
+    const shape = side === 'A' ? [fixtureRank, inputs!] : [outputs!, fixtureRank]
+    const values = numbers(name, shape[0]! * shape[1]!, String(config.model_type))
+    return { name, dtype: 'F32' as const, shape, data: encodeFloats('F32', values) }
+  })
+  await mkdir(folder, { recursive: true })
+  await writeSafetensors(join(folder, 'adapter_model.safetensors'), tensors)
+  const settings = { peft_type: 'LORA', r: fixtureRank, lora_alpha: fixtureAlpha, target_modules: 'all-linear' }
+  await writeFile(join(folder, 'adapter_config.json'), JSON.stringify(settings))
 }

@@ -51,7 +51,7 @@ export { type MergeMethod, type MergeRecipe, mergeMethods } from './merge/recipe
 export { symmetricEigen } from './merge/svd.js'
 export type { ModelDescription } from './model/build-spec.js'
 export type { Model } from './model/model.js'
-export { toGgufName, toHuggingFaceName } from './model/names.js'
+export { modulePath, toGgufName, toHuggingFaceName } from './model/names.js'
 export { openModel } from './model/open-model.js'
 export { interleaveRows, separateRows } from './model/permute-rows.js'
 export type { Config } from './model/read-config.js'

@@ -1,5 +1,5 @@
 import { parseConfig, projectionShape, projections, type TrainingConfig, type TrainingConfigInput, usageError } from '@qt/core'
-import { architectureNamed, symmetricEigen, toHuggingFaceName } from '@qt/weights'
+import { architectureNamed, modulePath, symmetricEigen } from '@qt/weights'
 import type { NativeTrainer, TrainedTensor } from '../binding.js'
 import { engineErrors } from '../engine-errors.js'
 import { prepare } from './prepare.js'
@@ -82,7 +82,7 @@ export async function adapterGradients(
       }
       return prepared.adapter!.modules.map(({ name, projection, rank, scale }) => {
         const [outputs, inputs] = projectionShape(spec, projections[projection]!)
-        const path = toHuggingFaceName(architectureNamed(spec.architecture), name)!.replace(/\.weight$/, '')
+        const path = modulePath(architectureNamed(spec.architecture), name)!
         const directions = measure.directions(name, rank)
         return { name, path, inputs, outputs, rank, scale, directions, gains: measure.gains(name, rank, scale) }
       })

@@ -7,7 +7,7 @@ import {
   type TrainingConfig,
   usageError,
 } from '@qt/core'
-import { type Adapter, adapterScale, readAdapter, type SavedModule, savedModules } from '@qt/weights'
+import { type Adapter, adapterScale, architectureNamed, readAdapter, type SavedModule, savedModules } from '@qt/weights'
 import { modulePattern } from './module-pattern.js'
 
 type AdapterConfig = NonNullable<TrainingConfig['adapter']>
@@ -79,8 +79,9 @@ function fresh(config: AdapterConfig, spec: ModelSpec): AdapterPlan {
     rankStabilised = adapterDefaults.rankStabilised,
     targets: wanted = adapterDefaults.targets,
   } = config
-  const chosen = chosenProjections(wanted)
+  const chosen = chosenProjections(wanted, spec)
   const kind = config.kind === 'dora' ? 'dora' : 'lora'
+  if (kind === 'dora') requireWholeTensors(chosen, spec)
   const principal = config.kind === 'pissa'
   const ranks = modulePattern(config.rankPattern, 'adapter.rankPattern', spec)
   const alphas = modulePattern(config.alphaPattern, 'adapter.alphaPattern', spec)
@@ -99,17 +100,46 @@ function fresh(config: AdapterConfig, spec: ModelSpec): AdapterPlan {
 }
 
 /** The projections that `targets` names, by PEFT's names or GGUF's. */
-function chosenProjections(targets: NonNullable<AdapterConfig['targets']>): Projection[] {
+function chosenProjections(targets: NonNullable<AdapterConfig['targets']>, spec: ModelSpec): Projection[] {
   const names = targets === 'all-linear' ? Object.keys(peftNames) : targets
-  return names.map((target) => {
+  const shared = sharedTensors(spec)
+  return names.flatMap((target) => {
     const projection = peftNames[target] ?? projections.find((name) => name === target)
-    if (projection === undefined)
+    const several = shared.find(({ name }) => name === target)?.of
+    if (projection === undefined && several === undefined)
       throw usageError('CONFIG_INVALID', `"${target}" is no projection that an adapter can sit on.`, {
         where: { field: 'adapter.targets' },
-        actions: [`Choose among ${Object.keys(peftNames).join(', ')}, or write all-linear.`],
+        actions: [
+          `Choose among ${[...Object.keys(peftNames), ...shared.map(({ name }) => name)].join(', ')}, or write all-linear.`,
+        ],
       })
-    return projection
+    return several ?? projection ?? []
   })
+}
+
+/** Tensors in which several projections lie, as PEFT calls them (Phi-3's qkv_proj). */
+const sharedTensors = (spec: ModelSpec): { name: string; of: Projection[] }[] =>
+  architectureNamed(spec.architecture).blockTensors.flatMap(({ huggingFace, parts }) =>
+    parts
+      ? [
+          {
+            name: huggingFace.split('.').at(-2)!,
+            of: projections.filter((projection) => parts.some(({ name }) => name === `${projection}.weight`)),
+          },
+        ]
+      : [],
+  )
+
+/** PEFT has one magnitude for each row of a tensor, and those of rows without an adapter would have to be known. */
+function requireWholeTensors(chosen: readonly Projection[], spec: ModelSpec): void {
+  for (const { name, of } of sharedTensors(spec)) {
+    const count = of.filter((projection) => chosen.includes(projection)).length
+    if (count > 0 && count < of.length)
+      throw usageError('ADAPTER_UNSUPPORTED', `DoRA on a part of ${name} could not be saved for PEFT: it is one tensor there.`, {
+        where: { field: 'adapter.targets' },
+        actions: [`Write ${name} among the targets, or none of its projections.`, 'Or train LoRA, which may have any of them.'],
+      })
+  }
 }
 
 const placed = (
@@ -160,7 +190,7 @@ function fromFolder(config: AdapterConfig, start: Adapter, spec: ModelSpec): Ada
   const dropout = config.dropout ?? start.dropout
   const { kind, rank, alpha, rankStabilised, targets } = start
   // PEFT may list whole paths where the configuration has names, so what they select is compared.
-  const wanted = config.targets && chosenProjections(config.targets)
+  const wanted = config.targets && chosenProjections(config.targets, spec)
   const selected = (layer: number, name: Projection) => wanted?.includes(name) === start.modules.has(blockTensor(layer, name))
   if (
     wanted &&

@@ -1,5 +1,5 @@
-import { type ModelSpec, type Projection, projections, usageError } from '@qt/core'
-import { architectureNamed, toHuggingFaceName } from '@qt/weights'
+import { blockTensor, type ModelSpec, type Projection, projections, usageError } from '@qt/core'
+import { architectureNamed, modulePath } from '@qt/weights'
 
 /**
  * rankPattern and alphaPattern as PEFT has them: the first key that is a module's path, or the end of it after a dot. A key that is none
@@ -12,7 +12,7 @@ export function modulePattern(
 ): (layer: number, projection: Projection) => number | undefined {
   const rules = Object.entries(pattern ?? {})
   const pathOf = (layer: number, projection: Projection) =>
-    toHuggingFaceName(architectureNamed(spec.architecture), `blk.${layer}.${projection}.weight`)?.replace(/\.weight$/, '') ?? ''
+    modulePath(architectureNamed(spec.architecture), blockTensor(layer, projection)) ?? ''
   const matches = (key: string, path: string) => path === key || path.endsWith(`.${key}`)
   for (const [key] of rules) {
     const found = Array.from({ length: spec.layers }, (_, layer) =>

@@ -63,6 +63,8 @@ describe('readAdapter', () => {
   it.each([
     ['use_qalora', true],
     ['bias', 'all'],
+    ['init_lora_weights', 'pissa_niter_16'],
+    ['init_lora_weights', 'olora'],
     ['modules_to_save', ['lm_head']],
     ['peft_type', 'IA3'],
     ['fan_in_fan_out', true],

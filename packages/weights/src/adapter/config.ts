@@ -45,6 +45,9 @@ const invalid = (file: string, field: string, what: string) =>
     actions: ['Restore adapter_config.json as PEFT wrote it.'],
   })
 
+/** Beginnings of an adapter that PEFT takes away from the base: what is in the file fits the changed base only. */
+const changesBase = /^(pissa|olora|corda|loftq|lora_ga)/
+
 /** Reads adapter_config.json: refuses by name what is not LoRA, rank-stabilised LoRA or DoRA. */
 export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file: string): AdapterConfig {
   if (json.peft_type !== 'LORA') throw unsupported(file, 'peft_type', json.peft_type ?? null)
@@ -53,6 +56,16 @@ export function parseAdapterConfig(json: Readonly<Record<string, unknown>>, file
     const empty = value === undefined || value === null || (Array.isArray(value) && value.length === 0)
     if (!empty && !values.includes(value)) throw unsupported(file, field, value)
   }
+  const begun = json.init_lora_weights
+  if (typeof begun === 'string' && changesBase.test(begun.toLowerCase()))
+    throw usageError(
+      'ADAPTER_UNSUPPORTED',
+      `This adapter began as ${begun}, which changes its base: it does not fit the base as it is.`,
+      {
+        where: { file, field: 'init_lora_weights' },
+        actions: ['Save it for the unchanged base: save_pretrained(…, path_initial_model_for_weight_conversion=…) of PEFT.'],
+      },
+    )
   const rank = json.r
   if (!isRank(rank)) throw invalid(file, 'r', 'is not a whole number above 0')
   const alpha = json.lora_alpha

@@ -1,4 +1,4 @@
-import { projectionShape, projections, usageError } from '@qt/core'
+import { usageError } from '@qt/core'
 import { architectureNamed } from '../architectures/index.js'
 import { encodeFloats, type FloatType } from '../blocks/encode.js'
 import type { MetadataValue } from '../gguf/metadata.js'
@@ -7,6 +7,7 @@ import { requireOther } from '../io/require-other.js'
 import { openModel } from '../model/open-model.js'
 import type { AdapterModule } from './adapter.js'
 import { readAdapter } from './read.js'
+import { fileModules } from './shared-tensors.js'
 
 export interface ConvertAdapterOptions {
   /** The model that the adapter belongs to, GGUF file or folder: its architecture and heads. */
@@ -34,10 +35,11 @@ export interface ConvertedAdapter {
 export async function convertAdapter(folder: string, output: string, options: ConvertAdapterOptions): Promise<ConvertedAdapter> {
   const { base, type = 'F32', signal } = options
   for (const input of [folder, base]) await requireOther(input, output)
-  const { spec } = await openModel(base, { signal })
-  const { gguf, name: architecture } = architectureNamed(spec.architecture)
+  const { spec: own } = await openModel(base, { signal })
+  const { gguf, name: architecture } = architectureNamed(own.architecture)
   // Rows as a GGUF base has them, whatever this one is.
-  const adapter = await readAdapter(folder, { ...spec, rope: { ...spec.rope, layout: gguf.ropeLayout } })
+  const spec = { ...own, rope: { ...own.rope, layout: gguf.ropeLayout } }
+  const adapter = await readAdapter(folder, spec)
   if (adapter.kind === 'dora')
     throw usageError('ADAPTER_UNSUPPORTED', 'A DoRA adapter turns the rows of its base, which a GGUF adapter cannot say.', {
       where: { file: folder, field: 'use_dora' },
@@ -52,16 +54,15 @@ export async function convertAdapter(folder: string, output: string, options: Co
         actions: ['Merge it into its base: qt merge --base BASE --adapter ADAPTER --out merged.gguf.'],
       },
     )
-  const modules = [...adapter.modules]
-  const alpha = modules.map(([, module]) => alphaOf(module)).find((value) => value !== 0) ?? 1
+  const modules = fileModules(adapter.modules, spec, adapter.rankStabilised)
+  const alpha = modules.map(({ module }) => alphaOf(module)).find((value) => value !== 0) ?? 1
   const metadata = new Map<string, MetadataValue>([
     ['general.type', { type: 'STRING', value: 'adapter' }],
     ['general.architecture', { type: 'STRING', value: architecture }],
     ['adapter.type', { type: 'STRING', value: 'lora' }],
     ['adapter.lora.alpha', { type: 'FLOAT32', value: alpha }],
   ])
-  const tensors = modules.flatMap(([name, module]): GgufTensor[] => {
-    const [outputs, inputs] = projectionShape(spec, projections.find((projection) => name.endsWith(`.${projection}.weight`))!)
+  const tensors = modules.flatMap(({ name, outputs, inputs, module }): GgufTensor[] => {
     const factor = alphaOf(module) / alpha
     const b = factor === 1 ? module.b : module.b.map((value) => value * factor)
     return [

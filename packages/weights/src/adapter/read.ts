@@ -1,14 +1,16 @@
 import { blockTensor, type ModelSpec, type Projection, projectionShape, projections, usageError } from '@qt/core'
+import type { TensorEntry } from '../architectures/architecture.js'
 import { architectureNamed } from '../architectures/index.js'
 import { decodeBlocks } from '../blocks/decode.js'
 import { joinPath } from '../io/paths.js'
-import { toGgufName, toHuggingFaceName } from '../model/names.js'
+import { toHuggingFaceName } from '../model/names.js'
 import { interleaveRows } from '../model/permute-rows.js'
 import { readJsonObject } from '../model/read-json.js'
 import { tensorTypeOfDtype } from '../safetensors/dtypes.js'
 import { readSafetensors, type Safetensors } from '../safetensors/read.js'
 import { type Adapter, type AdapterModule, adapterScale, type SavedModule, savedModules } from './adapter.js'
 import { type AdapterConfig, parseAdapterConfig } from './config.js'
+import { splitModule } from './shared-tensors.js'
 
 /**
  * Reads a PEFT adapter folder for a model. Rows of `b` come in the order of the model's file.
@@ -37,7 +39,8 @@ export async function readAdapter(folder: string, spec: ModelSpec): Promise<Adap
         },
       )
   const inSaved = new Set(saved.values())
-  for (const [module, parts] of partsOf(file, inSaved)) modules.set(...(await readModule(file, module, parts, config, spec)))
+  for (const [module, parts] of partsOf(file, inSaved))
+    for (const [name, read] of await readModule(file, module, parts, config, spec)) modules.set(name, read)
   if (modules.size === 0) throw invalid(file.name, '', 'it holds no lora_A and lora_B tensors')
   const { rank, alpha, dropout, rankStabilised, targets } = config
   const kind = config.dora ? 'dora' : 'lora'
@@ -95,7 +98,7 @@ async function readModule(
   parts: Parts,
   config: AdapterConfig,
   spec: ModelSpec,
-): Promise<[string, AdapterModule]> {
+): Promise<[string, AdapterModule][]> {
   if (parts.a === undefined || parts.b === undefined)
     throw invalid(file.name, module, `${module} has only one of lora_A and lora_B`)
   if (config.dora !== (parts.magnitude !== undefined))
@@ -104,28 +107,38 @@ async function readModule(
       module,
       `use_dora is ${config.dora}, but ${module} has ${config.dora ? 'no' : 'a'} lora_magnitude_vector`,
     )
-  const name = toGgufName(architectureNamed(spec.architecture), `${module}.weight`)
-  const [, layer = '', part = ''] = /^blk\.(\d+)\.(\w+)\.weight$/.exec(name ?? '') ?? []
-  const projection = projections.find((candidate) => candidate === part)
-  if (name === undefined || projection === undefined)
+  const [, layer = '', rest] = /^model\.layers\.(0|[1-9]\d*)\.(.+)$/.exec(module) ?? []
+  const entry = architectureNamed(spec.architecture).blockTensors.find(({ huggingFace }) => huggingFace === `${rest}.weight`)
+  const placed = (entry?.parts ?? (entry ? [entry] : [])).flatMap((one) => projectionOf(one) ?? [])
+  if (placed.length === 0)
     throw usageError('ADAPTER_UNSUPPORTED', `The adapter changes ${module}, which is none of a block's linear projections.`, {
       where: { file: file.name, field: module },
       actions: ['Use an adapter of the projections of attention and feed-forward only.'],
     })
   if (Number(layer) >= spec.layers)
     throw mismatch(file.name, `The adapter has ${module}, but the model has only ${spec.layers} layers.`, module)
-  const [outputs, inputs] = projectionShape(spec, projection)
+  const rows = placed.map((projection) => projectionShape(spec, projection)[0])
+  const outputs = rows.reduce((sum, count) => sum + count, 0)
+  const inputs = projectionShape(spec, placed[0]!)[1]
   const rank = config.rankOf(module)
   const a = await readFloats(file, parts.a, [rank, inputs])
   const b = await readFloats(file, parts.b, [outputs, rank])
   const magnitude = parts.magnitude === undefined ? undefined : await readFloats(file, parts.magnitude, [outputs])
-  const heads = rotaryHeads(spec, projection)
-  const inFileOrder = (rows: Float32Array) => (heads === undefined ? rows : interleaveRows(rows, heads, spec.headDim))
   const alpha = config.alphaOf(module)
-  const scale = adapterScale(rank, alpha, config.rankStabilised)
-  const factors = { a, b: inFileOrder(b), rank, alpha, scale }
-  return [name, magnitude === undefined ? factors : { ...factors, magnitude: inFileOrder(magnitude) }]
+  const { rankStabilised } = config
+  const whole = { a, b, rank, alpha, scale: adapterScale(rank, alpha, rankStabilised), ...(magnitude && { magnitude }) }
+  const split = placed.length === 1 ? [whole] : splitModule(whole, { rows, inputs, rankStabilised })
+  return split.flatMap((part, i): [string, AdapterModule][] => {
+    if (part === undefined) return []
+    const heads = rotaryHeads(spec, placed[i]!)
+    const inFileOrder = (values: Float32Array) => (heads === undefined ? values : interleaveRows(values, heads, spec.headDim))
+    const lengths = part.magnitude && { magnitude: inFileOrder(part.magnitude) }
+    return [[blockTensor(Number(layer), placed[i]!), { ...part, b: inFileOrder(part.b), ...lengths }]]
+  })
 }
+
+const projectionOf = ({ name }: TensorEntry): Projection | undefined =>
+  projections.find((projection) => name === `${projection}.weight`)
 
 async function readFloats(file: Safetensors, name: string, shape: readonly number[]): Promise<Float32Array> {
   const { dtype, shape: found } = file.tensors.get(name)!

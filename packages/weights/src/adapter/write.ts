@@ -1,13 +1,14 @@
-import { type ModelSpec, type Projection, projectionShape, projections, QtError } from '@qt/core'
+import { type ModelSpec, projectionShape, projections, QtError } from '@qt/core'
 import { architectureNamed } from '../architectures/index.js'
 import { encodeFloats } from '../blocks/encode.js'
 import { joinPath } from '../io/paths.js'
 import { writeFolder } from '../io/write-folder.js'
-import { toHuggingFaceName } from '../model/names.js'
+import { modulePath, toHuggingFaceName } from '../model/names.js'
 import { separateRows } from '../model/permute-rows.js'
 import { type SafetensorsTensor, writeSafetensors } from '../safetensors/write.js'
 import type { Adapter, AdapterModule, SavedModule } from './adapter.js'
 import { rotaryHeads } from './read.js'
+import { type FileModule, fileModules } from './shared-tensors.js'
 
 /**
  * Writes an adapter as a folder that PEFT loads: float32, rows in Hugging Face's order, whole or not at all.
@@ -25,14 +26,10 @@ export async function writeAdapter(
   spec: ModelSpec,
   options: { baseName?: string | undefined } = {},
 ): Promise<void> {
-  const modules = [...adapter.modules].map(([name, module]) => ({ ...placed(name, spec), module }))
-  const config = adapterConfig(
-    adapter,
-    modules.map(({ path, module }) => ({ path, module })),
-    spec,
-    options.baseName,
-  )
-  const tensors = modules.flatMap(({ path, projection, module }) => moduleTensors(path, projection, module, spec))
+  for (const [name, module] of adapter.modules) requireSizes(name, module, spec)
+  const modules = fileModules(adapter.modules, spec, adapter.rankStabilised)
+  const config = adapterConfig(adapter, modules, spec, options.baseName)
+  const tensors = modules.flatMap((module) => moduleTensors(module, spec))
   for (const [name, values] of adapter.saved ?? []) {
     const shape = [spec.vocabularySize, spec.dModel]
     if (values.length !== spec.vocabularySize * spec.dModel) throw broken(`${name} has ${values.length} numbers.`)
@@ -53,28 +50,28 @@ export async function writeAdapter(
 
 const broken = (message: string) => new QtError({ code: 'ADAPTER_INVALID', message })
 
-/** The Hugging Face path (`model.layers.0.self_attn.q_proj`) and projection of a canonical name. */
-function placed(name: string, spec: ModelSpec): { path: string; projection: Projection } {
-  const path = toHuggingFaceName(architectureNamed(spec.architecture), name)?.replace(/\.weight$/, '')
+function requireSizes(name: string, { a, b, rank, magnitude }: AdapterModule, spec: ModelSpec): void {
   const projection = projections.find((candidate) => name.endsWith(`.${candidate}.weight`))
-  if (path === undefined || projection === undefined) throw broken(`An adapter cannot be written for ${name}.`)
-  return { path, projection }
+  if (projection === undefined || modulePath(architectureNamed(spec.architecture), name) === undefined)
+    throw broken(`An adapter cannot be written for ${name}.`)
+  const [outputs, inputs] = projectionShape(spec, projection)
+  if (a.length !== rank * inputs || b.length !== outputs * rank)
+    throw broken(
+      `${name} has ${a.length} and ${b.length} numbers where [${rank}, ${inputs}] and [${outputs}, ${rank}] were expected.`,
+    )
+  if (magnitude && magnitude.length !== outputs)
+    throw broken(`${name} has ${magnitude.length} magnitudes for ${outputs} outputs.`)
 }
 
 /** model.embed_tokens, lm_head */
 const savedPath = (name: SavedModule, spec: ModelSpec): string =>
   toHuggingFaceName(architectureNamed(spec.architecture), name)!.replace(/\.weight$/, '')
 
-function moduleTensors(path: string, projection: Projection, module: AdapterModule, spec: ModelSpec): SafetensorsTensor[] {
-  const [outputs, inputs] = projectionShape(spec, projection)
+function moduleTensors({ path, projections: parts, outputs, inputs, module }: FileModule, spec: ModelSpec): SafetensorsTensor[] {
   const { a, b, rank, magnitude } = module
-  if (a.length !== rank * inputs || b.length !== outputs * rank)
-    throw broken(
-      `${path} has ${a.length} and ${b.length} numbers where [${rank}, ${inputs}] and [${outputs}, ${rank}] were expected.`,
-    )
-  if (magnitude && magnitude.length !== outputs)
-    throw broken(`${path} has ${magnitude.length} magnitudes for ${outputs} outputs.`)
-  const heads = rotaryHeads(spec, projection)
+  // Rows that a file has in another order are never those of a tensor that several share.
+  const projection = projections.find((candidate) => parts.length === 1 && parts[0]!.endsWith(`.${candidate}.weight`))
+  const heads = projection && rotaryHeads(spec, projection)
   const inPeftOrder = (rows: Float32Array) => (heads === undefined ? rows : separateRows(rows, heads, spec.headDim))
   const prefix = `base_model.model.${path}`
   return [
@@ -93,13 +90,8 @@ function moduleTensors(path: string, projection: Projection, module: AdapterModu
   ]
 }
 
-interface PlacedModule {
-  readonly path: string
-  readonly module: AdapterModule
-}
-
 /** adapter_config.json as PEFT 0.21 writes it; what differs from the defaults of `r` and `lora_alpha` goes into patterns. */
-function adapterConfig(adapter: Adapter, modules: readonly PlacedModule[], spec: ModelSpec, baseName: string | undefined) {
+function adapterConfig(adapter: Adapter, modules: readonly FileModule[], spec: ModelSpec, baseName: string | undefined) {
   const { rank, alpha, dropout, rankStabilised } = adapter
   const different = (of: (module: AdapterModule) => number, usual: number) =>
     Object.fromEntries(modules.filter(({ module }) => of(module) !== usual).map(({ path, module }) => [path, of(module)]))
@@ -143,7 +135,7 @@ function adapterConfig(adapter: Adapter, modules: readonly PlacedModule[], spec:
 }
 
 /** Plain names (q_proj) when they mean exactly these modules, else full paths. */
-function targetModules(modules: readonly PlacedModule[], spec: ModelSpec): string[] {
+function targetModules(modules: readonly FileModule[], spec: ModelSpec): string[] {
   const names = [...new Set(modules.map(({ path }) => path.split('.').at(-1)!))].sort()
   return names.length * spec.layers === modules.length ? names : modules.map(({ path }) => path)
 }

@@ -8,6 +8,13 @@ export function toGgufName(architecture: Architecture, name: string): string | u
   return entry && `blk.${block[1]}.${entry.name}`
 }
 
+/** The path of a projection's module (`model.layers.0.self_attn.q_proj`) by its canonical name, also of one that shares its tensor with others. */
+export function modulePath(architecture: Architecture, name: string): string | undefined {
+  const [, layer, rest] = /^blk\.(0|[1-9]\d*)\.(.+)$/.exec(name) ?? []
+  const entry = architecture.blockTensors.flatMap((one) => one.parts ?? [one]).find((one) => one.name === rest)
+  return entry && `model.layers.${layer}.${entry.huggingFace.replace(/\.weight$/, '')}`
+}
+
 /** Hugging Face's name of a GGUF tensor, or undefined when the architecture has none such. */
 export function toHuggingFaceName(architecture: Architecture, name: string): string | undefined {
   const block = /^blk\.(0|[1-9]\d*)\.(.+)$/.exec(name)

@@ -32,7 +32,9 @@ export function expectedTensors(architecture: Architecture, spec: ModelSpec): Ex
     entry,
     shape: entry.shape.map((size) => sizes[size](spec)),
     ...(entry.parts && {
-      parts: entry.parts.map((part) => expected(part, name.replace(entry.name, part.name), part.huggingFace)),
+      parts: entry.parts.map((part) =>
+        expected(part, name.replace(entry.name, part.name), huggingFace.replace(entry.huggingFace, part.huggingFace)),
+      ),
     }),
   })
   const outer = architecture.tensors
