@@ -101,6 +101,13 @@ test('names the line of broken JSON, of text that is not UTF-8 and of a broken a
   expect(await failure(prepareRows(config(torn), tokenizer))).toMatchObject({ code: 'DATA_UNREADABLE', where: { file: torn } })
 })
 
+test('says that data without an example is empty', async () => {
+  expect(await failure(prepareRows(config(await file('empty.jsonl', '\n')), tokenizer))).toMatchObject({
+    code: 'DATA_NOTHING_TO_TRAIN',
+    message: expect.stringContaining('no example'),
+  })
+})
+
 test('is an error when no token carries loss', async () => {
   const path = await file('masked.jsonl', lines({ input_ids: [1, 2], labels: [1, -100] }))
   expect(await failure(prepareRows(config(path), undefined))).toMatchObject({ code: 'DATA_NOTHING_TO_TRAIN' })

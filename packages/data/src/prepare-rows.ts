@@ -135,7 +135,7 @@ export async function prepareRows(
   const source = swapped ? held : train
   const { rows, without } = rowSet(source.store, { packing, sequenceLength })
   const { hash, ...statistics } = measureRows(rows)
-  if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source)
+  if (statistics.trainableTokens === 0) throw nothingToTrain(config, files, source, index + leftOut.length)
   const validation = swapped ? undefined : heldRows(held, { packing, sequenceLength })
   const nothingHeld =
     fixed && validation === undefined ? ['The validation data has no token with loss: nothing is validated.'] : []
@@ -237,8 +237,13 @@ const mixed = ({ where }: DataRecord) =>
     actions: ['Train on one of the two, or tokenise the rest as well.'],
   })
 
-function nothingToTrain({ data, training }: RowsConfig, files: readonly string[], source: Collector) {
+function nothingToTrain({ data, training }: RowsConfig, files: readonly string[], source: Collector, examples: number) {
   const [only] = files
+  if (examples === 0)
+    return usageError('DATA_NOTHING_TO_TRAIN', 'There is no example in this data, so there is nothing to learn.', {
+      where: { ...(files.length === 1 && only !== undefined ? { file: only } : {}), field: 'data.path' },
+      actions: ['Put examples there: a conversation, an instruction or a text a line.', 'Or correct the path.'],
+    })
   return usageError('DATA_NOTHING_TO_TRAIN', 'No token of this data carries loss, so there is nothing to learn.', {
     where: { ...(files.length === 1 && only !== undefined ? { file: only } : {}), field: 'data.path' },
     actions: [

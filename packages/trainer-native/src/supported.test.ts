@@ -2,7 +2,7 @@ import { type ModelSpec, parseConfig, QtError } from '@qt/core'
 import { type MetadataValue, openModel } from '@qt/weights'
 import { expect, test } from 'vitest'
 import { fixture } from '../test/support.js'
-import { requireSupportedModel, requireSupportedTraining } from './supported.js'
+import { beyondContext, requireSupportedModel, requireSupportedTraining } from './supported.js'
 
 const refusal = (action: () => void): QtError => {
   try {
@@ -57,4 +57,10 @@ test('a format of its own is refused by name, with what turns it back', async ()
   const error = refusal(() => requireSupportedModel({ ...model, tensors, metadata }))
   expect(error).toMatchObject({ code: 'TYPE_UNSUPPORTED', where: { field: name } })
   expect(error.message).toContain('BYTES8')
+})
+
+test('documents beyond the context of the base are said, and those within are not', async () => {
+  const { spec } = await openModel(fixture('tiny-tied'))
+  expect(beyondContext(spec.contextLength, spec)).toEqual([])
+  expect(beyondContext(spec.contextLength + 1, spec)).toEqual([expect.stringContaining(`knows ${spec.contextLength} positions`)])
 })

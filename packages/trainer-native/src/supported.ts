@@ -70,6 +70,14 @@ export function requireSupportedTraining({ training, adapter, quantization, base
 export const storageOf = ({ quantization, baseStorage }: Pick<TrainingConfig, 'quantization' | 'baseStorage'>): Storage =>
   quantization === 'nf4' || quantization === '4bit' ? 'nf4' : baseStorage
 
+/** What is said of documents that are longer than the model has ever seen. */
+export const beyondContext = (longest: number, { contextLength }: ModelSpec): string[] =>
+  longest > contextLength
+    ? [
+        `The longest document has ${longest} tokens, and the base knows ${contextLength} positions: set training.sequenceLength to ${contextLength}, or train long enough for it to learn the rest.`,
+      ]
+    : []
+
 /** What a configuration asks for that changes nothing here, so that nobody waits for it. */
 export function ignoredSettings({ profile, quantum, training }: TrainingConfig, spec: ModelSpec, validated: boolean): string[] {
   const ignored: string[] = []

@@ -112,6 +112,7 @@ test('a weight that is no number stops training at once, with the state before i
   await expect(run).rejects.toMatchObject({
     code: 'TRAINING_DIVERGED',
     message: expect.stringMatching(/step 1: the loss is not a finite number/),
+    actions: expect.arrayContaining([{ label: expect.stringContaining('broken weights in the base') }]),
   })
   await expect(run).rejects.toThrow(checkpoint)
   expect((await eventsOf(output)).slice(-2)).toMatchObject([

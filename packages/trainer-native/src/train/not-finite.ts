@@ -3,17 +3,36 @@ import { trainedName } from './trained-name.js'
 
 const bad = (values: Float32Array): boolean => values.some((value) => !Number.isFinite(value))
 
+export interface NotFinite {
+  readonly cause: string
+  /** What may help. */
+  readonly actions: readonly string[]
+}
+
+const smallerSteps = ['Lower training.learningRate, or add warmupSteps.', 'Set training.gradClip to 1.']
+const data = 'Look for broken rows in the data: qt data stats'
+const precision = 'Try training.precision: float32.'
+
 /** Why a step's numbers are not finite, as far as what is trained tells; called before the gradients are zeroed. */
-export function whyNotFinite(trainer: NativeTrainer, what: 'loss' | 'gradient'): string {
+export function whyNotFinite(trainer: NativeTrainer, what: 'loss' | 'gradient'): NotFinite {
   const first = (region: 'parameters' | 'gradients') =>
     trainer.tensors().find(({ offset, rows, columns }) => bad(trainer.read(region, offset, rows * columns)))
   const parameter = first('parameters')
   if (parameter)
-    return `the ${what} is not a finite number, since ${trainedName(parameter)} is not: the steps before were too large`
+    return {
+      cause: `the ${what} is not a finite number, since ${trainedName(parameter)} is not: the steps before were too large`,
+      actions: smallerSteps,
+    }
   if (what === 'loss')
-    return 'the loss is not a finite number, though everything that is trained is: look for broken weights in the base, or raise the precision'
+    return {
+      cause: 'the loss is not a finite number, though everything that is trained is',
+      actions: ['Look for broken weights in the base: download or export it again.', precision, data],
+    }
   const gradient = first('gradients')
-  return gradient
-    ? `the gradient is not a finite number, first in ${trainedName(gradient)}`
-    : 'the gradient is too large for a finite norm'
+  return {
+    cause: gradient
+      ? `the gradient is not a finite number, first in ${trainedName(gradient)}`
+      : 'the gradient is too large for a finite norm',
+    actions: [...smallerSteps, precision, data],
+  }
 }

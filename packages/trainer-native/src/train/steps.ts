@@ -1,7 +1,7 @@
 import type { TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
 import type { FrozenModules } from './frozen-modules.js'
-import { whyNotFinite } from './not-finite.js'
+import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
 import { pairLosses, preferencePass, tokensOf } from './preference.js'
 import type { Prepared } from './prepare.js'
@@ -13,7 +13,7 @@ export interface StepResult {
   readonly gradNorm: number
   readonly trainable: number
   /** What is wrong with the numbers, if anything; then nothing has changed. */
-  readonly broken?: string
+  readonly broken?: NotFinite
 }
 
 /** One optimiser step over its micro-batches; undefined when it was stopped before its end, and then nothing has changed. */

@@ -1,14 +1,11 @@
 import { QtError } from '@qt/core'
+import type { NotFinite } from './not-finite.js'
 
-export const diverged = (step: number, what: string, checkpoint: string | undefined): QtError =>
+export const diverged = (step: number, { cause, actions }: NotFinite, checkpoint: string | undefined): QtError =>
   new QtError({
     code: 'TRAINING_DIVERGED',
-    message: `Training stopped at step ${step}: ${what}.${checkpoint ? ` The state before it is in ${checkpoint}.` : ''}`,
-    actions: [
-      'Lower training.learningRate, or add warmupSteps.',
-      'Set training.gradClip to 1.',
-      'Look for broken rows in the data: qt data stats',
-    ],
+    message: `Training stopped at step ${step}: ${cause}.${checkpoint ? ` The state before it is in ${checkpoint}.` : ''}`,
+    actions,
   })
 
 export const paused = (step: number, output: string): QtError =>

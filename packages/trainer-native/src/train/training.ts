@@ -1,7 +1,7 @@
 import { type RunEvent, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
-import { ignoredSettings, storageOf } from '../supported.js'
+import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
@@ -120,7 +120,8 @@ async function announce({ prepared, plan, recorder, position }: OpenRun, resumed
   )
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
   const ignored = ignoredSettings(config, prepared.base.spec, rows.validation !== undefined)
-  for (const message of [...rows.warnings, ...ignored])
+  const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
+  for (const message of [...rows.warnings, ...ignored, ...beyond])
     await recorder.record({ type: 'message', level: 'warning', message }, where)
 }
 
@@ -165,7 +166,7 @@ async function stepped(run: OpenRun): Promise<boolean> {
   if (broken) {
     // Saved first: a run that goes on from here has a log without this.
     const saved = await save(run)
-    await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken })
+    await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken.cause })
     const { step: steps, tokens, loss } = position
     await recorder.record({ type: 'end', why: 'anomaly', steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
     throw diverged(step, broken, saved)

@@ -119,6 +119,13 @@ describe('openModel', () => {
     const now = specFromConfig({ ...config, rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 500 } })
     expect(old.spec).toEqual(now.spec)
     expect(old.spec.rope.frequencies[0]).toBe(0.5)
+    const both = {
+      ...config,
+      rope_theta: 500,
+      rope_scaling: { type: 'linear', factor: 2 },
+      rope_parameters: { rope_type: 'default' },
+    }
+    expect(specFromConfig(both).spec).toEqual(now.spec)
     expect(old.spec.rope.frequencies[1]).toBeCloseTo(500 ** -0.25 / 2, 12)
   })
 

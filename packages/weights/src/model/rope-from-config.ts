@@ -12,10 +12,13 @@ export interface ConfigRope {
   readonly part: number
 }
 
-/** transformers 4 has `rope_theta` and `rope_scaling`, 5 has both in `rope_parameters`, by kind of layer where there are two. */
+/**
+ * transformers 4 has `rope_theta` and `rope_scaling`, 5 has both in `rope_parameters`, by kind of layer where there are two. Where a config
+ * has both, transformers 5 takes `rope_scaling`.
+ */
 export function ropeFromConfig(config: Config, architecture: Architecture, read: ConfigReader): ConfigRope {
   const { file } = read
-  const key = config.rope_parameters ? 'rope_parameters' : 'rope_scaling'
+  const key = config.rope_scaling || !config.rope_parameters ? 'rope_scaling' : 'rope_parameters'
   const whole = settingsOf(config[key], file, key)
   const main = whole && 'full_attention' in whole ? settingsOf(whole.full_attention, file, `${key}.full_attention`) : whole
   const local = whole && settingsOf(whole.sliding_attention, file, `${key}.sliding_attention`)
