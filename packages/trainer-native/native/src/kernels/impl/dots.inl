@@ -179,18 +179,20 @@ static void quantiseRow(const float* x, std::int64_t begin, std::int64_t end, co
     const float inverse = most > 0.0f ? 127.0f / most : 0.0f, scale = most / 127.0f + total(poison);
     out.scales[at / dotGroup] = scale;
     for (int half = 0; half < 2; ++half) {
-      i32x8 sum{};
+      // Unsigned: what is not finite may become any whole number, and their sum wraps.
+      typedef std::uint32_t u32x8 __attribute__((vector_size(32)));
+      u32x8 sum{};
       for (int i = 2 * half; i < 2 * half + 2; ++i) {
         const f32x8 rounded = (v[i] * inverse + magic) - magic;
         const i32x8 whole = __builtin_convertvector(rounded, i32x8);
-        sum += whole;
+        sum += (u32x8)whole;
         typedef std::int8_t i8x8 __attribute__((vector_size(8)));
         const i8x8 narrow = __builtin_convertvector(whole, i8x8);
         std::memcpy(out.q + at + 8 * i, &narrow, 8);
       }
-      std::int32_t all = 0;
+      std::uint32_t all = 0;
       for (int i = 0; i < 8; ++i) all += sum[i];
-      out.sums[at / 16 + half] = scale * static_cast<float>(all);
+      out.sums[at / 16 + half] = scale * static_cast<float>(static_cast<std::int32_t>(all));
     }
   }
 }
