@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { openModel } from '@qt/weights'
 import { expect, test } from 'vitest'
 import { smallStep } from '../test/engine.js'
@@ -23,6 +23,11 @@ test('every declared name is in the binary, and every name of the binary is decl
   expect(offered(addon.Trainer.prototype)).toEqual(declared('NativeTrainer'))
   expect(offered(addon.Session.prototype)).toEqual(declared('NativeSession'))
   expect(offered(addon.Model.prototype)).toEqual(declared('NativeModelHandle'))
+})
+
+test('the binary has less than 15 MB', async () => {
+  const { size } = await stat(new URL('../build/Release/qt_trainer.node', import.meta.url))
+  expect(size).toBeLessThan(15e6)
 })
 
 test('kernels are named, best first, with one set that every machine has', () => {
