@@ -51,6 +51,20 @@ test('a base that nothing makes small enough says how much the least takes', asy
   expect(JSON.stringify(error.actions)).toMatch(/Even training.checkpointing: true.*adamw8bit, quantization: nf4 takes .* MiB/)
 })
 
+test('a whole model is trained with an adapter instead, and a new one is made smaller', async () => {
+  const actions = async (more: Partial<TrainingConfigInput>) => {
+    const run = await prepared({ adapter: undefined, ...more })
+    return JSON.stringify(refusal(() => requireMemory(run, { all: 1000, free: 1000 })).actions)
+  }
+  expect(await actions({})).toMatch(/adapter: \{ kind: lora \}.*a smaller or a quantised base/)
+  const fresh = await actions({
+    base: undefined,
+    architecture: { layers: 1, dModel: 32, heads: 2, kvHeads: 2, ffn: 64, vocab: 128 },
+  })
+  expect(fresh).toContain('fewer layers')
+  expect(fresh).not.toContain('base')
+})
+
 test('a quantised base is not to be quantised', async () => {
   const run = await prepared({ quantization: 'nf4' })
   const error = refusal(() => requireMemory(run, { all: 1000, free: 1000 }))

@@ -59,8 +59,15 @@ function whatFits(prepared: Prepared, memory: Memory): string[] {
     if (fits(plan, memory)) return [`Set ${said.join(', ')}: ${bytesText(plan.total)}.`]
   }
   const least = said.length === 0 ? prepared.step.plan : prepared.planned(change).plan
+  const smaller = base.model
+    ? `take a smaller or a quantised base (this one: ${bytesText(least.parts[0]!.bytes)})`
+    : 'take a smaller architecture (fewer layers, a smaller dModel or vocabulary)'
   return [
-    `Even ${said.length === 0 ? 'the least' : said.join(', ')} takes ${bytesText(least.total)}: shorten training.sequenceLength, or take a smaller or a quantised base${base.model ? ` (this one: ${bytesText(least.parts[0]!.bytes)})` : ''}.`,
+    // A whole model keeps four numbers for each of its own, an adapter hardly any.
+    ...(base.model && config.adapter === undefined
+      ? ['Train an adapter instead of the whole model: adapter: { kind: lora }.']
+      : []),
+    `Even ${said.length === 0 ? 'the least' : said.join(', ')} takes ${bytesText(least.total)}: shorten training.sequenceLength, or ${smaller}.`,
   ]
 }
 
