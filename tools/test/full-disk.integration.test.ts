@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { convert } from '@qt/weights'
@@ -47,6 +47,33 @@ describe.skipIf(!possible)('a full disk', () => {
     expect(result.stdout).toMatch(/exit 1\nleft: \n/)
     expect(result.stderr).toMatch(/(no space|full|has only \d+ left|Free some space)/i)
     expect(result.stderr).not.toMatch(/\n {4}at /)
+  })
+
+  test('at a checkpoint of training it leaves the one before, from which the run goes on once there is room', async () => {
+    const rows = join(folder, 'rows.jsonl')
+    await writeFile(
+      rows,
+      Array.from({ length: 12 }, (_, i) =>
+        JSON.stringify({ input_ids: Array.from({ length: 16 }, (_, j) => (i + 3 * j) % 200) }),
+      ).join('\n'),
+    )
+    const flags = `--base ${tiny} --data ${rows} --format tokens --adapter lora --rank 4 --steps 6 --batch-size 2 --sequence-length 64 --save-every 1`
+    const result = await command('unshare', [
+      '-rm',
+      'sh',
+      '-c',
+      [
+        'mount -t tmpfs -o size=150k none "$0" || exit 99',
+        `qt train ${flags} --output "$0/run"; echo "exit $?"; ls "$0/run/checkpoints"`,
+        `mount -o remount,size=1m "$0"; qt train ${flags} --output "$0/run" --resume; echo "exit $?"; ls "$0/run/adapter"`,
+      ].join('\n'),
+      join(folder, 'disk'),
+    ])
+    expect(result.code, tail(result)).toBe(0)
+    expect(result.stdout).toMatch(
+      /exit 1\nstep-00000\d\n(step-00000\d\n)?[\s\S]*exit 0\nadapter_config\.json\nadapter_model\.safetensors\n/,
+    )
+    expect(result.stderr).toMatch(/the disk is full/)
   })
 })
 
