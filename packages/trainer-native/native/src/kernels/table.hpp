@@ -232,6 +232,9 @@ struct KernelTable {
 // The best table this processor has, after its self-test; `wanted` (a name, or null) forces one.
 const KernelTable& kernels(const char* wanted = nullptr);
 
+// The self-test that decides whether a table is used.
+bool agreesWithPlainLoops(const KernelTable& table);
+
 // Names of the tables that this build has and this processor can run, best first.
 int availableKernels(const char** names, int most);
 
