@@ -46,15 +46,19 @@ describe('loadQuantMethod', () => {
     await expect(loadQuantMethod('./none.js')).rejects.toThrow(`There is no file ${join(process.cwd(), 'none.js')}.`)
   })
 
-  it('finds packages of the working folder', async () => {
-    const place = join(folder, 'node_modules/@me/my-method')
-    await mkdir(place, { recursive: true })
-    await writeFile(join(place, 'package.json'), '{ "name": "@me/my-method", "type": "module", "exports": "./method.js" }')
-    await writeFile(join(place, 'method.js'), `export default ${source('MINE', '')}`)
-    await expect(loadQuantMethod('@me/my-method')).rejects.toMatchObject({ code: 'QUANT_METHOD_MISSING' })
-    vi.spyOn(process, 'cwd').mockReturnValue(folder)
-    expect((await loadQuantMethod('@me/my-method')).name).toBe('MINE')
-  })
+  it.each(['"./method.js"', '{ "import": "./method.js" }', '{ ".": { "require": "./method.cjs", "import": "./method.js" } }'])(
+    'finds packages of the working folder, of exports %s',
+    async (exports) => {
+      const place = join(folder, 'node_modules/@me/my-method')
+      await mkdir(place, { recursive: true })
+      await writeFile(join(place, 'package.json'), `{ "name": "@me/my-method", "type": "module", "exports": ${exports} }`)
+      await writeFile(join(place, 'method.cjs'), `module.exports = { default: ${source('OLD', '')} }`)
+      await writeFile(join(place, 'method.js'), `export default ${source('MINE', '')}`)
+      await expect(loadQuantMethod('@me/my-method')).rejects.toMatchObject({ code: 'QUANT_METHOD_MISSING' })
+      vi.spyOn(process, 'cwd').mockReturnValue(folder)
+      expect((await loadQuantMethod('@me/my-method')).name).toBe('MINE')
+    },
+  )
 
   it('quantises files with an encoder of a GGUF type', async () => {
     const method = await loadQuantMethod(await module(`export default ${source('SIGNS', "type: 'Q8_0',")}`))

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { messageOf, usageError } from '@qt/core'
@@ -16,7 +15,7 @@ import { defineQuantMethod, type QuantFormat, type QuantMethodOptions } from './
  * ```
  */
 export async function loadQuantMethod(place: string): Promise<QuantFormat & Pick<QuantMethodOptions, 'type'>> {
-  const module: Record<string, unknown> = await import(moduleOf(place)).catch((cause: unknown) => {
+  const module: Record<string, unknown> = await import(await moduleOf(place)).catch((cause: unknown) => {
     throw missing(place, `The module ${place} cannot be loaded: ${messageOf(cause)}`, cause)
   })
   const methods = (module.default === undefined ? Object.values(module) : [module.default]).filter(isMethod)
@@ -33,12 +32,14 @@ export async function loadQuantMethod(place: string): Promise<QuantFormat & Pick
 }
 
 /** A file, or a package as the working folder sees it; one that only this package sees is left to import. */
-function moduleOf(place: string): string {
+async function moduleOf(place: string): Promise<string> {
   if (/^[./]|[\\/]|\.m?js$/.test(place) && existsSync(place)) return pathToFileURL(resolve(place)).href
-  if (/^(\.|\/|[A-Za-z]:)|\.m?js$/.test(place)) throw missing(place, `There is no file ${resolve(place)}.`)
+  if (/^\.{0,2}[\\/]|^[A-Za-z]:[\\/]/.test(place)) throw missing(place, `There is no file ${resolve(place)}.`)
+  const { resolve: resolveModule } = await import('import-meta-resolve')
   try {
-    return pathToFileURL(createRequire(join(process.cwd(), 'qt.js')).resolve(place)).href
-  } catch {
+    return resolveModule(place, pathToFileURL(join(process.cwd(), 'qt.js')).href)
+  } catch (cause) {
+    if (/^[^:]*\.m?js$/.test(place)) throw missing(place, `There is no file ${resolve(place)}.`, cause)
     return place
   }
 }

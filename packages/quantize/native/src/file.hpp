@@ -70,7 +70,7 @@ class File {
                        [[maybe_unused]] std::size_t bytes) const {
     std::size_t copied = 0;
 #if defined(__linux__)
-    auto in = static_cast<off64_t>(from), out = static_cast<off64_t>(offset);
+    auto in = static_cast<loff_t>(from), out = static_cast<loff_t>(offset);
     while (copied < bytes) {
       const ssize_t done = ::copy_file_range(source.file_, &in, file_, &out, bytes - copied, 0);
       if (done < 0 && errno == EINTR) continue;

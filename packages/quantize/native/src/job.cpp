@@ -99,7 +99,7 @@ class Run {
     for (int i = 1; i < job_.threads && i < ranges_; ++i) helpers.emplace_back([this] { work(); });
     work();
     for (std::thread& helper : helpers) helper.join();
-    if (outcome_.kind == Outcome::Kind::Done && next_.load() < ranges_) outcome_.kind = Outcome::Kind::Aborted;
+    if (outcome_.kind == Outcome::Kind::Done && (next_.load() < ranges_ || stopped_.load())) outcome_.kind = Outcome::Kind::Aborted;
     return outcome_;
   }
 
@@ -135,6 +135,10 @@ class Run {
     const auto bytes = static_cast<std::size_t>(part.units);
     std::size_t done = output_->copyFrom(*inputs_[t.input], t.inputOffset + first, t.outputOffset + first, bytes);
     for (std::size_t count = 0; done < bytes; done += count) {
+      if (abort_.load(std::memory_order_relaxed)) {
+        stopped_.store(true, std::memory_order_relaxed);
+        return false;
+      }
       count = std::min(pieceBytes, bytes - done);
       buffer.resize(std::max(buffer.size(), count));
       inputs_[t.input]->read(t.inputOffset + first + done, buffer.data(), count);
@@ -210,6 +214,7 @@ class Run {
   std::atomic<std::int64_t> next_{0};
   std::vector<std::atomic<std::int64_t>> left_;
   std::atomic<bool> failed_{false};
+  std::atomic<bool> stopped_{false};  // within a range
   std::mutex mutex_;
   std::int64_t failedRange_ = 0;
   Outcome outcome_;

@@ -40,8 +40,8 @@ struct Outcome {
 };
 
 // Threads take ranges of rows in order. Each reads its range, encodes it and writes it where it belongs, so that reading,
-// encoding and writing overlap; what stays as it is, the kernel copies where it can. Memory is one range a thread and side, and the output depends neither on the number of threads
-// nor on their order. `abort` is looked at between ranges; `onTensor` is called from any thread when a tensor is complete.
+// encoding and writing overlap; what stays as it is, the kernel copies where it can. Memory is one range a thread and side, and the
+// output depends neither on the number of threads nor on their order. `abort` is looked at between ranges; `onTensor` is called from any thread when a tensor is complete.
 // Of several faults the first in the order of the tensors is told. Throws std::invalid_argument when a job makes no sense.
 Outcome quantizeFile(const FileJob& job, const EncoderTable& table, const std::atomic<bool>& abort, const std::function<void(std::size_t)>& onTensor);
 

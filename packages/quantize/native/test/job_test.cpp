@@ -134,7 +134,7 @@ void copies() {
   CHECK(cut.kind == Outcome::Kind::ReadFailed && cut.tensor == 3);
 }
 
-// The kernel does not copy from one file system to another, so it is read and written.
+// Most kernels do not copy from one file system to another, so it is read and written.
 void copiesBetweenFileSystems() {
 #if defined(__linux__)
   const fs::path shared = "/dev/shm";

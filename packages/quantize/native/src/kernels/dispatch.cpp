@@ -139,6 +139,7 @@ bool works(std::size_t index) {
 const EncoderTable& tested(const EncoderTable& table, TensorType type) {
   // By candidate and type: not known yet, good, bad. Two threads that find out at the same time find the same.
   static std::atomic<signed char> known[4][64] = {};
+  if (!encodable(type)) return baselineEncoders;
   std::size_t at = 0;
   while (at < all().size() && all()[at].table != &table) ++at;
   for (; at < all().size() && all()[at].table != &baselineEncoders; ++at) {
