@@ -78,7 +78,6 @@ double instruction<MultiplyBF16>() {
 }
 #endif
 
-// A tile of training: 1,024 rows.
 // On a border of cache lines, for the life of the program.
 template <class T>
 static T* zeros(std::size_t count) {
@@ -86,6 +85,7 @@ static T* zeros(std::size_t count) {
   return static_cast<T*>(std::memset(std::aligned_alloc(64, bytes), 0, bytes));
 }
 
+// A tile of training: 1,024 rows.
 template <class M>
 static double packedProduct(int depth) {
   using Element = typename M::Element;

@@ -139,7 +139,7 @@ bool productsAgree(const KernelTable& k, std::vector<TestTerm> terms, bool ahead
     Product p;
     p.rows = rows;
     p.columns = columns;
-    p.tileRows = 16 / k.panelRows[wide] * k.panelRows[wide];
+    p.tileRows = 48 / k.panelRows[wide] * k.panelRows[wide];  // a block of any set, whole
     p.tileColumns = 32;
     p.out = out.data();
     p.outStride = columns;
@@ -174,7 +174,7 @@ bool productsAgree(const KernelTable& k, std::vector<TestTerm> terms, bool ahead
 
 // Products as single ones and as training takes them, and the exponential inside the loss.
 bool agreesWithPlainLoops(const KernelTable& k) {
-  constexpr int rows = 13, columns = 37;
+  constexpr int rows = 61, columns = 37;
   if (!productsAgree(k, {{rows, columns, 301, false, true}}, false)) return false;
   // Stretches of 640 and 512, and one that goes on from the second term into the third; a left side stored [depth, rows].
   if (!productsAgree(k, {{rows, columns, 640, true, true}, {rows, columns, 700, false, false}, {rows, columns, 16, false, true}}, true)) return false;

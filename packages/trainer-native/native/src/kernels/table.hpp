@@ -194,9 +194,9 @@ struct ActivationOps {
 
 struct KernelTable {
   const char* name;
-  std::int32_t panelRows[2];  // rows of a packed left panel; the index as below
+  std::int32_t panelRows[2];    // rows of a packed left panel; the index as below
   std::int32_t tileColumns[2];  // of a tile of a product, unless rows of the right side run along depth in long blocks
-  bool bf16Products;          // products of bfloat16 activations multiply bfloat16 (else they widen to float32)
+  bool bf16Products;            // products of bfloat16 activations multiply bfloat16 (else they widen to float32)
 
   // Products; the index is whether bfloat16 multiplication is wanted.
   std::size_t (*packedLeftBytes[2])(std::int64_t rows, std::int64_t depth);

@@ -48,8 +48,8 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     // The gradient is packed for its product while its rows are still in the caches.
     const std::int64_t panelRows = kernels_.panelRows[products_.bf16];
     const std::int64_t panels = (rows + panelRows - 1) / panelRows;
-    // Two panels are packed in the time of one; where that leaves threads without a task, each takes one.
-    const std::int64_t together = panels < 2 * pool_.threads() ? 1 : 2;
+    // Sixteen rows are packed in the time of eight; where that leaves threads without a task, each takes a panel.
+    const std::int64_t together = panelRows >= 16 || panels < 2 * pool_.threads() ? 1 : 2;
     pool_.run((panels + together - 1) / together, [&](std::int64_t task, int) {
       const std::int64_t begin = task * together, end = std::min(panels, begin + together);
       const std::int64_t last = std::min<std::int64_t>(rows, end * panelRows);

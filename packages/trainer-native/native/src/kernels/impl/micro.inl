@@ -49,7 +49,16 @@ struct MultiplyF32 : InRegisters {
 };
 
 #if defined(__AMX_BF16__)
-// Eight tile registers of 16 rows of 64 bytes: four for a block of 32×32 sums, two for each side.
+// Eight tile registers of 16 rows of 64 bytes: four for a block of 32×32 sums, two for each side. Not a local variable: GCC takes the
+// instruction to read the first eight bytes only.
+struct alignas(64) TileShapes {
+  std::uint8_t palette = 1, start = 0, reserved[14] = {};
+  std::uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+  std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+};
+static_assert(sizeof(TileShapes) == 64);
+constexpr TileShapes tileShapes{};
+
 struct MultiplyBF16 {
   using Element = bf16;
   static constexpr int perWord = 2;
@@ -63,14 +72,7 @@ struct MultiplyBF16 {
 
   // Tiles have a shape only between these: another library on this thread may shape them its own way.
   struct Scope {
-    Scope() {
-      struct alignas(64) {
-        std::uint8_t palette = 1, start = 0, reserved[14] = {};
-        std::uint16_t rowBytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
-        std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
-      } shape;
-      _tile_loadconfig(&shape);
-    }
+    Scope() { _tile_loadconfig(&tileShapes); }
     ~Scope() { _tile_release(); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -181,6 +183,7 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
   constexpr int tile = M::panelRows * M::perStep;  // elements, of either side
   const std::int64_t outBytes = outStride * static_cast<std::int64_t>(sizeof(float));
   float* const below = out + M::panelRows * outStride;
+  asm volatile("" ::: "memory");  // GCC's loads of tiles do not say that they read
   if (accumulate) {
     _tile_loadd(0, out, outBytes);
     if constexpr (P == 2) _tile_loadd(1, out + lanes, outBytes);
