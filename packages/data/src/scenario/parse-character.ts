@@ -4,7 +4,8 @@ import { misspeltField } from './sheet-field.js'
 import { splitCommas } from './source-lines.js'
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
-export type Draft = Mutable<Character>
+type Lists = 'inventory' | 'spells' | 'skills' | 'other'
+export type Draft = Mutable<Omit<Character, Lists>> & { readonly [List in Lists]: Character[List][number][] }
 
 export const draft = (name: string): Draft => ({ name, inventory: [], spells: [], skills: [], other: [] })
 
@@ -76,7 +77,7 @@ class SheetItem {
       })
     }
     if (character.class === undefined && colon < 0 && !misspelt) character.class = text
-    else character.other = [...character.other, text]
+    else character.other.push(text)
   }
 
   private swap(right: string) {
@@ -102,7 +103,7 @@ class SheetItem {
         message: `"${text}" is no level.`,
         fix: 'Write Level and a number: Level 3.',
       })
-      character.other = [...character.other, text]
+      character.other.push(text)
       return
     }
     if (character.level !== undefined) this.twice('the level')
@@ -117,13 +118,13 @@ class SheetItem {
       if (value !== '') character.class = value
     } else if (name === 'inventory') {
       if (character.inventory.length > 0) this.twice('Inventory')
-      character.inventory = joined(character.inventory, list(value).map(readItem))
+      for (const item of list(value)) character.inventory.push(readItem(item))
     } else if (name === 'spells') {
       if (character.spells.length > 0) this.twice('Spells')
-      character.spells = joined(character.spells, list(value))
+      for (const spell of list(value)) character.spells.push(spell)
     } else if (name === 'skills') {
       if (character.skills.length > 0) this.twice('Skills')
-      character.skills = joined(character.skills, list(value).map(readSkill))
+      for (const skill of list(value)) character.skills.push(readSkill(skill))
     } else this.readGauge(name.startsWith('exp') || name === 'xp' ? 'experience' : 'health', value)
   }
 
@@ -141,7 +142,7 @@ class SheetItem {
         message: `"${text}" is no ${field}.`,
         fix: `Write two numbers: ${example}.`,
       })
-      character.other = [...character.other, text]
+      character.other.push(text)
       return
     }
     character[field] = gauge
@@ -155,8 +156,6 @@ class SheetItem {
       })
   }
 }
-
-const joined = <T>(before: readonly T[], more: readonly T[]): readonly T[] => (before.length === 0 ? more : [...before, ...more])
 
 function gaugeOf(value: string): Gauge | undefined {
   const usual = usualGauge.exec(value)

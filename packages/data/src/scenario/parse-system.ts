@@ -13,8 +13,8 @@ export interface System {
   world?: string
   location?: string
   partyText?: string
-  party: readonly Character[]
-  sections: readonly { title: string; text: string }[]
+  readonly party: Character[]
+  readonly sections: { title: string; text: string }[]
 }
 
 /** Lines of things that findings name. */
@@ -53,7 +53,7 @@ export function parseSystem(
   const { introduction, pieces } = cut(lines)
   const system: System = { party: [], sections: [] }
   const parts = new Map<Part, number>()
-  let characters: readonly number[] = []
+  const characters: number[] = []
   const before = trimmed(introduction)
   if (before !== '') system.introduction = unescapeText(before, 'system')
   for (const piece of pieces) {
@@ -71,13 +71,13 @@ export function parseSystem(
     }
     if (part === 'party') {
       const read = parseParty(piece.body, report)
-      system.party = [...system.party, ...read.party]
-      characters = [...characters, ...read.lines]
+      for (const character of read.party) system.party.push(character)
+      for (const start of read.lines) characters.push(start)
       if (read.text !== '') system.partyText = read.text
       continue
     }
     const text = unescapeText(trimmed(piece.body), 'system')
-    if (part === undefined) system.sections = [...system.sections, { title, text }]
+    if (part === undefined) system.sections.push({ title, text })
     else if (text !== '') system[part] = system[part] === undefined ? text : `${system[part]}\n${text}`
   }
   return { system, places: { characters, parts } }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseResult } from './parse-result.js'
-import { parseScenario } from './parse-scenario.js'
+import { locateScenario, parseScenario } from './parse-scenario.js'
 import { headingOf } from './section-names.js'
 import { plainText, sourceLines } from './source-lines.js'
 import { between, structureLines } from './structure-lines.js'
@@ -58,3 +58,20 @@ it('reads a megabyte of any one mark within two seconds', () => {
     expect((process.cpuUsage().user - before) / 1e6, mark).toBeLessThan(2)
   }
 })
+
+it('reads half a megabyte of any one mistake or entry within two seconds', () => {
+  const inSystem = (text: string) => `<SYSTEM>\n${text}\n</SYSTEM>`
+  const repeated = (text: string) => text.repeat(5e5 / text.length)
+  for (const [name, text] of Object.entries({
+    'tags that are not closed': repeated('<User>\n'),
+    'tags that close another': repeated('<User>\n</DM>\n'),
+    'entries that are not known': inSystem(`# Party\n## Bo\n${repeated('- a: b\n')}`),
+    'lists of spells': inSystem(`# Party\n## Bo\n${repeated('- Spells: b\n')}`),
+    'parts of SYSTEM': inSystem(repeated('# a\n')),
+    parties: inSystem(repeated('# Party\n- Bo\n')),
+  })) {
+    const { user: before } = process.cpuUsage()
+    locateScenario(text)
+    expect((process.cpuUsage().user - before) / 1e6, name).toBeLessThan(2)
+  }
+}, 60_000)

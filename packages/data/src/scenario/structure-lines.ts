@@ -8,12 +8,17 @@ class LineNumbers {
 
   constructor(private readonly text: string) {}
 
-  /** The number of the line that begins at `start`. */
+  /** The number of the line that begins at `start`. Counted from the one asked for last, since a message often names two that are near. */
   at(start: number): number {
-    if (start < this.counted) [this.number, this.counted] = [1, 0]
-    for (let i = this.text.indexOf('\n', this.counted); i >= 0 && i < start; i = this.text.indexOf('\n', i + 1)) this.number++
+    this.number += start < this.counted ? -this.between(start, this.counted) : this.between(this.counted, start)
     this.counted = start
     return this.number
+  }
+
+  private between(from: number, to: number): number {
+    let lines = 0
+    for (let i = from; i < to; i++) if (this.text.charCodeAt(i) === 0x0a) lines++
+    return lines
   }
 }
 
