@@ -76,6 +76,16 @@ describe.each(Object.entries(expected.kinds))('%s', (_, { json, ids, offsets, fr
   })
 })
 
+it('writes the bytes of prefixes and suffixes of long words', () => {
+  const { json } = expected.kinds['bpe with both and bytes']!
+  const tokenizer = Tokenizer.fromJson({ ...json, model: expected.models[json.model] })
+  const word = '敏'.repeat(300)
+  const ids = [...tokenizer.encode(word)]
+  expect(ids.map((id) => tokenizer.token(id)).slice(-4)).toEqual(['<0x3C>', '<0x2F>', '<0x77>', '<0x3E>'])
+  expect(ids).toHaveLength(300 * 3 + 299 * 2 + 4)
+  expect([...tokenizer.encodeWithOffsets(word).ids]).toEqual(ids)
+})
+
 describe('BPE dropout', () => {
   const { text, rate, count, model, ways } = expected.dropout
   const file = { model: { ...model, dropout: rate } }

@@ -28,6 +28,8 @@ export interface BpeOptions {
   readonly drops?: (() => boolean) | undefined
 }
 
+const utf8 = new TextEncoder()
+
 /** Pairs of ids below this, bytes among them, are looked up without hashing. */
 const smallId = 512
 
@@ -73,6 +75,9 @@ export function bpe(options: BpeOptions): Model {
   const byteIds = Int32Array.from(byteCharacters, (char) => ids.get(char) ?? options.unknown ?? -1)
   const symbolsOf = byteLevel ? byteSymbols(byteIds) : characterSymbols(options)
   const partsOf = partCounts(vocabulary.tokens.length, merges.pairs)
+  // A character of two units has four bytes, one of one unit three at most, and bytes stand for prefix and suffix too.
+  const [prefixBytes, suffixBytes] = [options.continuingPrefix, options.wordSuffix].map((affix = '') => utf8.encode(affix).length)
+  const mostSymbols = (units: number): number => units * (3 + (prefixBytes ?? 0)) + (suffixBytes ?? 0)
   let scratch = new Int32Array(256)
 
   function wholeWord(text: string, from: number, to: number): number | undefined {
@@ -91,7 +96,7 @@ export function bpe(options: BpeOptions): Model {
     const whole = ignoreMerges ? wholeWord(text, from, to) : undefined
     if (whole !== undefined) return emit(whole, from, to)
     const places: Place[] = []
-    const symbols = new Int32Array((to - from) * 3)
+    const symbols = new Int32Array(mostSymbols(to - from))
     const initial = symbolsOf(text, from, to, symbols, places)
     const count = merge(symbols, initial)
     let first = 0
@@ -114,7 +119,8 @@ export function bpe(options: BpeOptions): Model {
       : {}),
     locate,
     encode(text: string, from: number, to: number, out: Ids) {
-      if ((to - from) * 3 > scratch.length) scratch = new Int32Array((to - from) * 3)
+      const most = mostSymbols(to - from)
+      if (most > scratch.length) scratch = new Int32Array(most)
       if (ignoreMerges) {
         const id = wholeWord(text, from, to)
         if (id !== undefined) return out.push(id)
@@ -185,7 +191,7 @@ function characterSymbols(options: BpeOptions): SymbolsOf {
         continue
       }
       if (byteFallback) {
-        const tokens = Array.from(new TextEncoder().encode(name), (byte) => ids.get(byteToken(byte)))
+        const tokens = Array.from(utf8.encode(name), (byte) => ids.get(byteToken(byte)))
         if (!tokens.includes(undefined)) {
           for (const token of tokens) {
             places?.push(place)
