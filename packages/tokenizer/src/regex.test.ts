@@ -8,6 +8,7 @@ import { translateRegex } from './regex.js'
 interface Expected {
   readonly texts: readonly string[]
   readonly patterns: Readonly<Record<string, readonly (readonly (readonly string[])[])[]>>
+  readonly cases: readonly (readonly [pattern: string, text: string, found: readonly string[]])[]
 }
 const expected: Expected = JSON.parse(readFileSync(new URL('../test/fixtures/regex/expected.json', import.meta.url), 'utf8'))
 
@@ -33,6 +34,10 @@ describe('translateRegex', () => {
     }
   })
 
+  it.each(expected.cases)('finds what Oniguruma does: %s in %j', (pattern, text, found) =>
+    expect(matches(pattern, text)).toEqual(found),
+  )
+
   it('knows inline groups without case', () =>
     expect(matches("(?i:'s|'ll)x", "'Sx 'Llx 'ſx 'sX")).toEqual(["'Sx", "'Llx", "'ſx"]))
   it('ends the scope of such a group', () => expect(matches('(?i:(?-i:a)b)', 'aB AB ab')).toEqual(['aB', 'ab']))
@@ -51,6 +56,8 @@ describe('translateRegex', () => {
     '(?i:[[:upper:]])',
     '(?i:[а-я])',
     '(?(1)a)',
+    '(?<=a++)b',
+    '(?<!(?>a))b',
   ])('refuses %s by name', (pattern) => {
     expect(() => translateRegex(pattern, 'pre_tokenizer.pattern')).toThrow(
       expect.objectContaining({ code: 'TOKENIZER_UNSUPPORTED' }),

@@ -36,16 +36,20 @@ const simpleQuantifier = /^(?:[*+?]|\{\d+(?:,\d*)?\}|\{,\d+\})/
 const group = /^\(\?(?:([im]*)(?:-([im]*))?([:)])|(=|!|<=|<!|>)|<(?![=!])\w+>|#[^)]*\))/
 const flagLetters = /[im]/
 
-/** Both cases of a letter, and what else folds to it: ſ for s, the Kelvin sign for k. */
+/** Letters that fold to one whose other case they are not: micro, long s, variants of Greek, Kelvin, Old Church Slavonic. By number, lest an editor composes them. */
+const oddLetters = Array.from(
+  '\u00b5\u017f\u01c5\u01c8\u01cb\u01f2\u0345\u03c2\u03d0\u03d1\u03d5\u03d6\u03f0\u03f1\u03f4\u03f5\u1e9b\u1e9e\u1fbe\u2126\u212a\u212b\u1c80\u1c81\u1c82\u1c83\u1c84\u1c85\u1c86\u1c87\u1c88',
+)
+
+/** A letter in every case, itself first. */
 function eitherCase(char: string): string {
-  const cases = new Set([char, char.toLowerCase(), char.toUpperCase()])
-  if (cases.has('s')) cases.add('ſ')
-  if (cases.has('k')) cases.add('K')
-  if (cases.has('σ')) cases.add('ς')
-  return [...cases].filter((one) => Array.from(one).length === 1).join('')
+  const same = new RegExp(`^${char}$`, 'iu')
+  const [lower, upper] = [char.toLowerCase(), char.toUpperCase()]
+  const cases = new Set([char, lower, upper, upper.toLowerCase(), lower.toUpperCase(), ...oddLetters])
+  return [...cases].filter((one) => same.test(one)).join('')
 }
 
-const isLetter = (char: string) => /^\p{L}$/u.test(char)
+const hasCases = (char: string) => /^\p{Changes_When_Casemapped}$/u.test(char)
 const casedProperty = /Lu|Ll|Lt|Uppercase|Lowercase|Letter}/
 
 /** Characters of a class that mean something there in one of the two modes of JavaScript. */
@@ -59,6 +63,8 @@ class Translator {
   private atomic = 0
   /** Classes within classes need the flag v; without any, u does and is what engines have for longer. */
   private nested = false
+  /** JavaScript goes through a lookbehind from its end. */
+  private behind = false
 
   constructor(
     private readonly source: string,
@@ -113,6 +119,7 @@ class Translator {
 
   /** JavaScript has no possessive quantifiers and atomic groups; a lookahead with a back reference does not give back either. */
   private kept(pattern: string): string {
+    if (this.behind) throw this.refused('what never gives back, in a lookbehind,')
     const name = `a${this.atomic++}`
     return `(?:(?=(?<${name}>${pattern}))\\k<${name}>)`
   }
@@ -131,7 +138,7 @@ class Translator {
   }
 
   private literal(char: string, { anyCase }: Flags): string {
-    if (anyCase && isLetter(char)) return `[${eitherCase(char)}]`
+    if (anyCase && hasCases(char)) return `[${eitherCase(char)}]`
     return /[{}\]/^$\\.*+?()[|]/.test(char) ? `\\${char}` : char
   }
 
@@ -147,7 +154,11 @@ class Translator {
     }
     // Flags without a group of their own hold to the end of the one they stand in, alternatives included.
     if (end === ')') return `(?:${this.alternatives(inner)})`
+    const outside = this.behind
+    // A lookahead within goes from its beginning.
+    this.behind = look === undefined || look === '>' ? outside : look.startsWith('<')
     const body = this.alternatives(inner)
+    this.behind = outside
     if (this.source[this.at] !== ')') throw this.broken('has an unclosed "("')
     this.at++
     return look === '>' ? this.kept(body) : `(?${look ?? ':'}${body})`
@@ -186,6 +197,11 @@ class Translator {
       const point = Number.parseInt(digits.replace('{', ''), 16)
       if (point > 0x10ffff) throw this.broken('names a character that there is not')
       return String.fromCodePoint(point)
+    }
+    const [octal] = /^[0-7]{1,2}/.exec(char === '0' ? rest : '') ?? []
+    if (octal !== undefined) {
+      this.at += octal.length
+      return String.fromCodePoint(Number.parseInt(octal, 8))
     }
     const set = escapedSet(char, inClass)
     if (set) return set
@@ -266,7 +282,7 @@ class Translator {
 
   private single(item: string | CharacterSet, { anyCase }: Flags): string {
     if (typeof item !== 'string') return item.set
-    return anyCase && isLetter(item) ? eitherCase(item) : inClass(item)
+    return anyCase && hasCases(item) ? eitherCase(item) : inClass(item)
   }
 
   private foldedRange(from: string | CharacterSet, to: string | CharacterSet): string {
@@ -275,7 +291,7 @@ class Translator {
     let folded = ''
     for (let point = first ?? 0; point <= (last ?? 0); point++) {
       const char = String.fromCharCode(point)
-      if (isLetter(char)) folded += eitherCase(char).slice(1)
+      if (hasCases(char)) folded += eitherCase(char).slice(1)
     }
     return folded
   }
