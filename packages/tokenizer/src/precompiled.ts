@@ -26,6 +26,8 @@ function joins(text: string, i: number): boolean {
   return unit >= firstMark || unit === 0x0d
 }
 
+const isHighSurrogate = (text: string, i: number): boolean => (text.charCodeAt(i) & 0xfc00) === 0xd800
+
 /** Tells of each grapheme of `text[from, to)`, which begins and ends between two of them. */
 function graphemes(
   segmenter: Intl.Segmenter,
@@ -36,7 +38,8 @@ function graphemes(
 ) {
   let size = usualWindow
   for (let start = from; start < to; ) {
-    const end = Math.min(to, start + size)
+    const split = isHighSurrogate(text, start + size - 1) ? 1 : 0
+    const end = Math.min(to, start + size + split)
     const list = [...segmenter.segment(text.slice(start, end))]
     // The last one may go on behind the window.
     const whole = end < to ? list.slice(0, -1) : list
