@@ -182,7 +182,10 @@ export function parsePreTokenizer(value: unknown, field = 'pre_tokenizer'): PreT
     case 'FixedLength': {
       const length = numberAt(fields.length ?? 5, `${field}.length`)
       if (!(Number.isInteger(length) && length >= 1 && length <= 65_535))
-        throw invalid(`${field}.length`, `"${field}.length" is ${length}; it has to be a whole number of characters from 1 on.`)
+        throw invalid(
+          `${field}.length`,
+          `"${field}.length" is ${length}; it has to be a whole number of characters from 1 to 65535.`,
+        )
       return characters({ scan: splitScan(new RegExp(`[^]{1,${length}}`, 'gu')) })
     }
     case 'UnicodeScripts':
