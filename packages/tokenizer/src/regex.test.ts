@@ -57,6 +57,8 @@ describe('translateRegex', () => {
     '(?i:[а-я])',
     '(?(1)a)',
     '(?<=a++)b',
+    '(?i:[a-z&&b])',
+    '(?i:[a[^b]])',
     '(?<!(?>a))b',
   ])('refuses %s by name', (pattern) => {
     expect(() => translateRegex(pattern, 'pre_tokenizer.pattern')).toThrow(

@@ -18,6 +18,9 @@ const plainEscapes: Readonly<Record<string, string>> = {
   '0': '\\0',
 }
 
+/** Every character; some engines find none with `[^]` under the flag v. */
+const any = '[\\s\\S]'
+
 // Lines are what `^` and `$` are about in Oniguruma, and no new one begins at the end of a text.
 const places: Readonly<Record<string, string>> = {
   b: wordBoundary,
@@ -27,9 +30,9 @@ const places: Readonly<Record<string, string>> = {
   Z: '(?=\\n?$)',
   R: '(?:\\r\\n|[\\n-\\r\\x85\\u2028\\u2029])',
   N: '[^\\n]',
-  O: '[^]',
+  O: any,
 }
-const lineStart = '(?:^|(?<=\\n)(?=[^]))'
+const lineStart = `(?:^|(?<=\\n)(?=${any}))`
 const lineEnd = '(?:$|(?=\\n))'
 
 const simpleQuantifier = /^(?:[*+?]|\{\d+(?:,\d*)?\}|\{,\d+\})/
@@ -131,7 +134,7 @@ class Translator {
     if (char === '(') return this.group(flags)
     this.at += char.length
     if (/^[*+?]$/.test(char)) throw this.broken('repeats nothing')
-    if (char === '.') return flags.anyDot ? '[^]' : '[^\\n]'
+    if (char === '.') return flags.anyDot ? any : '[^\\n]'
     if (char === '^') return lineStart
     if (char === '$') return lineEnd
     return this.literal(char, flags)
@@ -225,6 +228,8 @@ class Translator {
       if (char === undefined) throw this.broken('has an unclosed "["')
       if (char === ']' && !first) break
       if (this.source.startsWith('&&', this.at)) {
+        // Oniguruma adds the other cases after everything else.
+        if (flags.anyCase) throw this.refused('&& without case')
         this.at += 2
         operands.push(union)
         union = ''
@@ -247,6 +252,7 @@ class Translator {
       return this.within({ set: found.set, negated: (found.negated ?? false) !== (caret === '^') })
     }
     if (this.source[this.at] === '[') {
+      if (flags.anyCase && this.source[this.at + 1] === '^') throw this.refused('[^ within a class without case')
       this.nested = true
       return this.characterClass(flags)
     }
