@@ -30,16 +30,21 @@ class Builder {
 }
 
 /** A text as it is; both halves of a surrogate pair came from the whole of it. */
-export function alignedText(text: string, shift = 0): Aligned {
+export function alignedText(text: string): Aligned {
   const from = new Int32Array(text.length)
   const to = new Int32Array(text.length)
   for (let i = 0; i < text.length; ) {
     const end = i + (text.codePointAt(i)! > 0xffff ? 2 : 1)
-    from.fill(i + shift, i, end)
-    to.fill(end + shift, i, end)
+    from.fill(i, i, end)
+    to.fill(end, i, end)
     i = end
   }
   return { text, from, to }
+}
+
+/** What came from a stretch that begins at `start` of the whole. */
+export function shiftAligned({ text, from, to }: Aligned, start: number): Aligned {
+  return start === 0 ? { text, from, to } : { text, from: from.map((unit) => unit + start), to: to.map((unit) => unit + start) }
 }
 
 export const sliceAligned = ({ text, from, to }: Aligned, start: number, end: number): Aligned => ({

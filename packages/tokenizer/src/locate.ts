@@ -1,5 +1,5 @@
 import { type AddedToken, findTokens } from './added-tokens.js'
-import { type Aligned, alignedText, sliceAligned } from './aligned.js'
+import { type Aligned, alignedText, shiftAligned, sliceAligned } from './aligned.js'
 import type { Parts } from './assemble.js'
 import type { Located } from './encoding.js'
 import type { CutStep } from './pre-tokenize.js'
@@ -18,8 +18,11 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
     })
   }
 
-  function stretch(source: Aligned, leading: boolean, first: boolean, out: Located[]): void {
-    const normal = normalize?.aligned(source, leading) ?? source
+  function stretch(text: string, at: number, leading: boolean, out: Located[]): void {
+    const first = at === 0
+    const source = alignedText(text)
+    // What normalising puts before a stretch stands where that begins.
+    const normal = shiftAligned(normalize?.aligned(source, leading) ?? source, at)
     findLate(normal.text, {
       // What lost its beginning does not begin the text.
       text: (from, to) => words(sliceAligned(normal, from, to), first && from === 0 && normal.from[0] === 0, out),
@@ -32,7 +35,7 @@ export function locator(parts: Parts, added: readonly AddedToken[]): (text: stri
     let leading = true
     find(text, {
       text(from, to) {
-        stretch(alignedText(text.slice(from, to), from), leading, from === 0, out)
+        stretch(text.slice(from, to), from, leading, out)
         leading = false
       },
       token(id, from, to) {
