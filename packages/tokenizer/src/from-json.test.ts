@@ -117,6 +117,22 @@ describe('malformed files', () => {
       'TOKENIZER_INVALID',
     ],
     [
+      'a template that repeats what has special tokens',
+      bpe(
+        {},
+        {
+          post_processor: {
+            type: 'Sequence',
+            processors: [
+              { type: 'BertProcessing', cls: ['a', 0], sep: ['b', 1] },
+              { type: 'TemplateProcessing', single: [{ Sequence: { id: 'A' } }, { Sequence: { id: 'A' } }], special_tokens: {} },
+            ],
+          },
+        },
+      ),
+      'TOKENIZER_UNSUPPORTED',
+    ],
+    [
       'a post-processor after a template',
       bpe(
         {},

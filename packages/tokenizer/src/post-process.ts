@@ -130,6 +130,8 @@ export function parsePostProcessor(value: unknown, hasId: HasId, field = 'post_p
         .reduce(
           ({ frame: inner }, { frame: outer, at }) => {
             if (inner.template && adds(outer)) throw unsupported(at, 'a post-processor after a template')
+            if (outer.repeats && (inner.template || adds(inner)))
+              throw unsupported(at, 'a template that has the text more than once after other post-processors')
             return { frame: around(inner, outer), at }
           },
           { frame: noFrame, at: field },
