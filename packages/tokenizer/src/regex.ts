@@ -28,10 +28,11 @@ const places: Readonly<Record<string, string>> = {
   A: '^',
   z: '$',
   Z: '(?=\\n?$)',
-  R: '(?:\\r\\n|[\\n-\\r\\x85\\u2028\\u2029])',
   N: '[^\\n]',
   O: any,
 }
+/** Once found, \r\n is not given back for the \r alone. */
+const lineBreak = '\\r\\n|[\\n-\\r\\x85\\u2028\\u2029]'
 const lineStart = `(?:^|(?<=\\n)(?=${any}))`
 const lineEnd = '(?:$|(?=\\n))'
 
@@ -168,7 +169,12 @@ class Translator {
   }
 
   private escape(flags: Flags): string {
-    const place = places[this.source[this.at + 1] ?? '']
+    const letter = this.source[this.at + 1] ?? ''
+    if (letter === 'R') {
+      this.at += 2
+      return this.kept(lineBreak)
+    }
+    const place = places[letter]
     if (place !== undefined) {
       this.at += 2
       return place
