@@ -21,7 +21,7 @@ export interface FromJsonOptions {
   readonly chatTemplate?: string | undefined
   /**
    * A file whose model has a dropout gives other tokens each time a text is encoded, as in Hugging Face's tokenizers; a rate here stands
-   * instead of the file's, 0 for none. The same seed (0 when left out) and the same texts in the same order give the same tokens.
+   * instead of the file's, 0 for none; models other than BPE have none. The same seed (0 when left out) and the same texts in the same order give the same tokens.
    */
   readonly dropout?: { readonly rate?: number; readonly seed?: number } | undefined
 }
