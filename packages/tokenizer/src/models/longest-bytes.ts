@@ -1,35 +1,23 @@
 import { bytePlaces } from '../bytes.js'
-import { PairTable } from '../pair-table.js'
+import { Trie } from '../trie.js'
 import type { EmitToken, Model } from './model.js'
 
 const utf8 = new TextEncoder()
 
 /** The longest token that the bytes of the text go on with, again and again (RWKV). A byte that begins none is unknown. */
 export function longestBytes(tokens: Iterable<readonly [id: number, bytes: Uint8Array]>, unknown: number | undefined): Model {
-  const edges = new PairTable(1 << 16)
-  const ends: number[] = [-1]
-  for (const [id, bytes] of tokens) {
-    let node = 0
-    for (const byte of bytes) {
-      let child = edges.get(node, byte)
-      if (child < 0) {
-        child = ends.push(-1) - 1
-        edges.set(node, byte, child)
-      }
-      node = child
-    }
-    if (node > 0) ends[node] = id
-  }
+  const trie = new Trie(1 << 16)
+  for (const [id, bytes] of tokens) trie.addBytes(bytes, id)
 
   function each(bytes: Uint8Array, tell: (id: number, from: number, to: number) => void): void {
     for (let from = 0; from < bytes.length; ) {
       let found = unknown ?? -1
       let to = from + 1
       for (let i = from, node = 0; i < bytes.length; i++) {
-        node = edges.get(node, bytes[i]!)
+        node = trie.next(node, bytes[i]!)
         if (node < 0) break
-        if (ends[node]! < 0) continue
-        found = ends[node]!
+        if (trie.id(node) < 0) continue
+        found = trie.id(node)
         to = i + 1
       }
       if (found >= 0) tell(found, from, to)

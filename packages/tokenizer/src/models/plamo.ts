@@ -1,6 +1,6 @@
 import { byteToken } from '../bytes.js'
 import { invalid } from '../errors.js'
-import { PairTable } from '../pair-table.js'
+import { Trie } from '../trie.js'
 import type { Vocabulary } from '../vocabulary.js'
 import type { EmitToken, Model } from './model.js'
 
@@ -33,21 +33,9 @@ export function plamo({ vocabulary, scores, uses, field }: PlamoOptions): Model 
     if (id === undefined) throw invalid(field, `The vocabulary lacks the byte ${byteToken(byte)}.`)
     return id
   })
-  const edges = new PairTable(tokens.length * 2)
-  const ends: number[] = [-1]
+  const trie = new Trie(tokens.length * 2)
   for (const [id, token = ''] of tokens.entries()) {
-    if (!uses(id) || rounded(scores[id]! * precision) <= leastScore) continue
-    let node = 0
-    for (let i = 0; i < token.length; i++) {
-      const unit = token.charCodeAt(i)
-      let child = edges.get(node, unit)
-      if (child < 0) {
-        child = ends.push(-1) - 1
-        edges.set(node, unit, child)
-      }
-      node = child
-    }
-    if (node > 0) ends[node] = id
+    if (uses(id) && rounded(scores[id]! * precision) > leastScore) trie.addText(token, id)
   }
   const utf8 = new TextEncoder()
 
@@ -65,9 +53,9 @@ export function plamo({ vocabulary, scores, uses, field }: PlamoOptions): Model 
       if (unit >= 0xdc00 && unit <= 0xdfff) continue
       let node = 0
       for (let j = i; j < length; j++) {
-        node = edges.get(node, text.charCodeAt(from + j))
+        node = trie.next(node, text.charCodeAt(from + j))
         if (node < 0) break
-        const id = ends[node]!
+        const id = trie.id(node)
         if (id < 0) continue
         const sum = cost[j + 1]! - rounded(scores[id]! * precision)
         // Longer ones come later here and win when they are as good.

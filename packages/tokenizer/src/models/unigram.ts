@@ -1,6 +1,6 @@
 import { QtError } from '@qt/core'
 import { byteToken } from '../bytes.js'
-import { PairTable } from '../pair-table.js'
+import { Trie } from '../trie.js'
 import type { Vocabulary } from '../vocabulary.js'
 import type { EmitToken, Model } from './model.js'
 
@@ -25,22 +25,9 @@ export const unknownPenalty = 10
  */
 export function unigram({ vocabulary, scores, unknown, byteFallback, uses, ...options }: UnigramOptions): Model {
   const { tokens, ids } = vocabulary
-  // A trie over UTF-16 units: (node, unit) → node; the token that ends at a node.
-  const edges = new PairTable(tokens.length * 2)
-  const ends: number[] = [-1]
+  const trie = new Trie(tokens.length * 2)
   for (const [id, token] of tokens.entries()) {
-    if (token === undefined || token === '' || uses?.(id) === false) continue
-    let node = 0
-    for (let i = 0; i < token.length; i++) {
-      const unit = token.charCodeAt(i)
-      let child = edges.get(node, unit)
-      if (child < 0) {
-        child = ends.push(-1) - 1
-        edges.set(node, unit, child)
-      }
-      node = child
-    }
-    ends[node] = id
+    if (token !== undefined && uses?.(id) !== false) trie.addText(token, id)
   }
   const unknownScore =
     options.unknownScore ?? scores.reduce((least, score) => Math.min(least, score), Number.MAX_VALUE) - unknownPenalty
@@ -76,9 +63,9 @@ export function unigram({ vocabulary, scores, unknown, byteFallback, uses, ...op
       let single = false
       let node = 0
       for (let j = i; j < length; j++) {
-        node = edges.get(node, text.charCodeAt(from + j))
+        node = trie.next(node, text.charCodeAt(from + j))
         if (node < 0) break
-        const id = ends[node]!
+        const id = trie.id(node)
         if (id < 0) continue
         const score = sofar + scores[id]!
         if (score > best[j + 1]!) {
