@@ -1,5 +1,6 @@
 // Small random models for tests: the engine's and the reference's view of the same numbers.
 #pragma once
+#include <cmath>
 #include <cstdint>
 #include <vector>
 
@@ -159,6 +160,18 @@ inline void loadParameters(const Tiny& tiny, Trainer& trainer) {
     const reference::Values& from = tiny.decoder.weights.at(tensor.id);
     for (std::size_t i = 0; i < from.size(); ++i) trainer.parameters()[tensor.offset + i] = static_cast<float>(from[i]);
   }
+}
+
+// How far the gradient of a tensor is from the one expected, relative to its length.
+inline double gradientError(Trainer& trainer, const TrainedTensor& tensor, const reference::Tensors& expected) {
+  const reference::Values& e = expected.at(tensor.id);
+  double error = 0, size = 0;
+  for (std::size_t i = 0; i < e.size(); ++i) {
+    const double difference = trainer.gradients()[tensor.offset + i] - e[i];
+    error += difference * difference;
+    size += e[i] * e[i];
+  }
+  return std::sqrt(error / size);
 }
 
 }  // namespace qt::test
