@@ -13,7 +13,10 @@ export const defaultLimits: ExecutionLimits = {
   outputBytes: mebibyte,
 }
 
-/** Inodes of the program's file system: empty files take memory of the kernel that no size counts. */
+/**
+ * Inodes of the program's file system: empty files take memory of the kernel that no size counts. Bubblewrap's has no such limit, so
+ * there a program is ended at the first look after it has passed it.
+ */
 export const mostFiles = 20_000
 
 /** Limits with what was given over them; numbers that cannot be are an error. */
