@@ -25,7 +25,7 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
-    const StepLayout layout(spec, options, toKernels(info[3]), toThreads(info[2]));
+    const StepLayout layout(spec, options, HostNeeds(toKernels(info[3]), toThreads(info[2]), options.precision));
     const TrainedLayout trained(spec, options);
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("arena", static_cast<double>(layout.plan.size()));

@@ -1,5 +1,5 @@
 #include <cmath>
-#include <cstring>
+#include <vector>
 
 #include "convert.hpp"
 #include "objects.hpp"
@@ -154,7 +154,7 @@ std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
 Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
   const std::span<float> from = region(info);
   Napi::Float32Array out = Napi::Float32Array::New(info.Env(), from.size());
-  std::memcpy(out.Data(), from.data(), from.size_bytes());
+  trainer_->device().copyOut(out.Data(), from.data(), from.size_bytes());
   return out;
 }
 
@@ -162,7 +162,7 @@ Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
 void TrainerObject::write(const Napi::CallbackInfo& info) {
   const Napi::Float32Array from = floats(info[2]);
   const std::span<float> to = region(info);
-  std::memcpy(to.data(), from.Data(), to.size_bytes());
+  trainer_->device().copyIn(to.data(), from.Data(), to.size_bytes());
 }
 
 std::span<unsigned char> TrainerObject::stateRegion(const Napi::CallbackInfo& info, std::size_t count) {
@@ -176,7 +176,7 @@ std::span<unsigned char> TrainerObject::stateRegion(const Napi::CallbackInfo& in
 Napi::Value TrainerObject::readState(const Napi::CallbackInfo& info) {
   const std::span<unsigned char> from = stateRegion(info, static_cast<std::size_t>(info[1].ToNumber().Int64Value()));
   Napi::Uint8Array out = Napi::Uint8Array::New(info.Env(), from.size());
-  std::memcpy(out.Data(), from.data(), from.size());
+  trainer_->device().copyOut(out.Data(), from.data(), from.size());
   return out;
 }
 
@@ -186,7 +186,7 @@ void TrainerObject::writeState(const Napi::CallbackInfo& info) {
     throw Napi::TypeError::New(info.Env(), "a Uint8Array is expected");
   const auto from = info[1].As<Napi::Uint8Array>();
   const std::span<unsigned char> to = stateRegion(info, from.ElementLength());
-  std::memcpy(to.data(), from.Data(), to.size());
+  trainer_->device().copyIn(to.data(), from.Data(), to.size());
 }
 
 // initialise("parameters", offset, count, { kind: 'normal' | 'uniform' | 'ones', size, seed, stream })
@@ -198,6 +198,7 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
   const auto seed = static_cast<std::uint64_t>(number(o, "seed"));
   const auto stream = static_cast<std::uint32_t>(number(o, "stream"));
   constexpr std::uint32_t purpose = 1;  // core's purposes.initialise
+  std::vector<float> made(to.size());
   pool_->run(static_cast<std::int64_t>((to.size() + 4095) / 4096), [&](std::int64_t task, int) {
     const std::size_t begin = task * 4096, end = std::min(to.size(), begin + 4096);
     for (std::size_t i = begin; i < end; i += 2) {
@@ -208,9 +209,10 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
       const double radius = std::sqrt(-2 * std::log(u)), angle = 6.283185307179586 * v;
       const double pair[2] = {kind == "normal" ? radius * std::cos(angle) : kind == "ones" ? 1.0 : 2 * u - 1,
                               kind == "normal" ? radius * std::sin(angle) : kind == "ones" ? 1.0 : 2 * v - 1};
-      for (std::size_t j = 0; j < 2 && i + j < end; ++j) to[i + j] = static_cast<float>(pair[j] * size);
+      for (std::size_t j = 0; j < 2 && i + j < end; ++j) made[i + j] = static_cast<float>(pair[j] * size);
     }
   });
+  trainer_->device().copyIn(to.data(), made.data(), to.size_bytes());
 }
 
 void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) { open(info.Env()).startMagnitudes(); }

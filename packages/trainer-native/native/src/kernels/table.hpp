@@ -22,6 +22,13 @@ struct MatrixView {
   std::size_t rowBytes = 0;
 };
 
+// The left side of products. `packed`: the same as the kernels read it fastest, where packLeft made that.
+struct LeftSide {
+  MatrixView view;
+  bool transposed = false;
+  const void* packed = nullptr;
+};
+
 // One term of a product: L·R, contracted over `depth`.
 //   L is [rows, depth], or stored [depth, rows] when leftTransposed.
 //   R is [depth, columns], or stored [columns, depth] when rightTransposed (as weights are for y = x·Wᵀ).
@@ -65,6 +72,12 @@ struct Product {
     t.right = right;
     t.rightTransposed = rightTransposed;
     t.depth = depth;
+    return t;
+  }
+  ProductTerm& add(const LeftSide& left, const MatrixView& right, bool rightTransposed, std::int32_t depth) {
+    ProductTerm& t = add(left.packed, right, rightTransposed, depth);
+    t.left = left.view;
+    t.leftTransposed = left.transposed;
     return t;
   }
   // Adds a term whose left side is packed as it is used.

@@ -26,6 +26,8 @@ class RotaryTables {
       tables_.push_back({cosines_.back().data(), sines_.back().data(), static_cast<std::int32_t>(pairs), spec.ropeLayout == RopeLayout::Interleaved});
     }
   }
+  // One for each rope of the model.
+  const std::vector<RotaryTable>& tables() const { return tables_; }
   // Null for a layer without rope.
   const RotaryTable* ofLayer(int layer) const {
     const std::int32_t rope = spec_.layer(layer).rope;

@@ -2,16 +2,14 @@
 
 #include <algorithm>
 
-#include "../product.hpp"
 #include "magnitude.hpp"
 #include "tensors.hpp"
 
 namespace qt {
 
-StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const KernelTable& kernels, int threads) {
+StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const DeviceNeeds& needs) {
   const std::size_t tokens = o.maxTokens, element = bytesOf(o.precision);
   const std::size_t d = spec.dModel, attention = spec.attentionWidth(), kv = spec.kvWidth(), ffn = spec.ffn;
-  const bool bf16 = o.precision == DType::BF16;
   const int layers = spec.layers;
   // Stages: 0 embedding, 1 … L blocks, L+1 loss, L+2 … 2L+1 blocks backwards, 2L+2 embedding's gradient, 2L+3 the optimiser.
   const int lossStage = layers + 1, last = 2 * layers + 2, updateStage = last + 1;
@@ -79,7 +77,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
 
   // The most that lies packed at once: the input and the adapters' low-rank inputs of a group, or its gradients.
   const auto packedRows = [&](std::size_t rows, std::size_t depth) {
-    return roundUpBytes(kernels.packedLeftBytes[bf16](static_cast<std::int64_t>(rows), static_cast<std::int64_t>(depth)));
+    return needs.packedLeft(static_cast<std::int64_t>(rows), static_cast<std::int64_t>(depth));
   };
   const auto packedOf = [&](std::size_t depth) { return packedRows(tokens, depth); };
   const std::size_t low = (mostRank > 0 ? packedOf(mostRank) : 0) * (origins ? 2 : 1);
@@ -134,9 +132,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Ker
   // Rows of a product are tokens, or in gradients of weights any side of a matrix.
   const auto mostRows = static_cast<std::int64_t>(
       std::max({tokens, static_cast<std::size_t>(spec.vocabulary), widest, kv, static_cast<std::size_t>(mostRank)}));
-  const std::size_t product = mostProductScratch(mostRows, 1 << 20, kernels);
-  scratchBytes = roundUpBytes(std::max({product, kernels.attentionScratch({spec.heads, spec.kvHeads, spec.headDim, 1.0f}), d * sizeof(float) * 2}));
-  scratch = plan.add("threads' scratch", scratchBytes * threads, 0, updateStage);
+  scratch = plan.add("threads' scratch", needs.scratch(spec, mostRows), 0, updateStage);
   const std::size_t room = TrainedLayout(spec, o).scratch;
   optimizer = room > 0 ? plan.add("optimiser's step", room * sizeof(float), updateStage, updateStage) : -1;
   plan.place();

@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "../device/device.hpp"
 #include "../memory.hpp"
 #include "options.hpp"
 
@@ -42,12 +43,11 @@ struct StepLayout {
   BufferId logits;
   BufferId lossPacked;     // their input packed, then their gradient
   BufferId lossHidden, lossInverse, dLossHidden;
-  BufferId scratch;        // one piece for each thread
+  BufferId scratch;        // where the device works
   BufferId optimizer;      // for the optimiser's step; −1: not needed
   std::size_t packedBytes = 0;
-  std::size_t scratchBytes = 0;  // of one thread
 
-  StepLayout(const ModelSpec& spec, const TrainerOptions& options, const KernelTable& kernels, int threads);
+  StepLayout(const ModelSpec& spec, const TrainerOptions& options, const DeviceNeeds& needs);
 };
 
 }  // namespace qt

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-
-#include "trainer.hpp"
+#include <vector>
 
 namespace qt {
 namespace {
 constexpr std::int64_t rowsPerTask = 64;
-constexpr std::int64_t columnsPerTask = 64;
 
 // Calls body(begin, end) over rows, in tasks of fixed size.
 template <class Body>
@@ -61,49 +59,6 @@ void adaptedNorms(const ProductContext& products, const AdaptedWeight& adapted, 
       norms[r] = static_cast<float>(std::sqrt(std::max(sum, 0.0)));
     }
   });
-}
-
-void Trainer::adaptedRowNorms(int layer, int projection, float* norms) {
-  float* scales = at<float>(layout_.scales);
-  const AdaptedWeight adapted{weight(layer, projection), parameter(loraA(layer, projection)), parameter(loraB(layer, projection)),
-                              options_.adapters[layer][projection].scale};
-  adaptedNorms(products_, adapted, scales + layout_.scaleCount + layout_.scaleAt[layer][projection], norms, scales + 2 * layout_.scaleCount);
-}
-
-// c = m/‖W + sBA‖ of every adapted projection, when parameters have changed since.
-void Trainer::refreshScales() {
-  if (layout_.scaleCount == 0 || !scalesStale_) return;
-  for (int l = 0; l < spec_.layers; ++l)
-    for (int p = 0; p < projectionCount; ++p) {
-      if (!hasMagnitude(l, p)) continue;
-      float* scale = columnScale(l, p);
-      adaptedRowNorms(l, p, scale);
-      const auto* m = static_cast<const float*>(parameter(magnitudeOf(l, p)).data);
-      for (std::int64_t r = 0; r < projectionShape(spec_, p).rows; ++r) scale[r] = scale[r] > 0 ? m[r] / scale[r] : 0.0f;
-    }
-  scalesStale_ = false;
-}
-
-void Trainer::startMagnitudes() {
-  for (int l = 0; l < spec_.layers; ++l)
-    for (int p = 0; p < projectionCount; ++p)
-      if (hasMagnitude(l, p)) adaptedRowNorms(l, p, parameters_ + trained_.find(magnitudeOf(l, p))->offset);
-  scalesStale_ = true;
-}
-
-// dm += Σ dy∘z/‖·‖ = Σ dy∘(y − bias)/m, and dz = c∘dy.
-MatrixView Trainer::throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz) {
-  const std::int64_t rows = projectionShape(spec_, projection).rows;
-  const float* scale = columnScale(layer, projection);
-  const auto* m = static_cast<const float*>(parameter(magnitudeOf(layer, projection)).data);
-  const float* bias = spec_.attentionBias && projection <= Value ? weights_[layer].biases[projection] : nullptr;
-  float* dm = gradient(magnitudeOf(layer, projection));
-  overRows(pool_, rows, columnsPerTask, [&](std::int64_t begin, std::int64_t end) {
-    float sums[columnsPerTask] = {};
-    ops_.scaleBackward(dy.data, dy.type == TensorType::F32 ? DType::F32 : DType::BF16, y, bias, scale, dz, sums, tokens_, rows, begin, end);
-    for (std::int64_t c = begin; c < end; ++c) dm[c] += m[c] == 0 ? 0.0f : sums[c - begin] / m[c];
-  });
-  return view(dz, tokens_, rows);
 }
 
 }  // namespace qt

@@ -5,6 +5,7 @@
 
 #include "../kernels/table.hpp"
 #include "../spec.hpp"
+#include "batch.hpp"
 #include "optimizer/optimizer.hpp"
 
 namespace qt {
@@ -33,16 +34,6 @@ struct TrainerOptions {
   bool average = false;               // also keep a moving average of what is trained
   float embeddingNoise = 0.0f;        // NEFTune's α; 0: off
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
-};
-
-// One micro-batch: rows of token ids side by side; a token predicts `labels` of its position, −100 for none.
-struct Batch {
-  const std::int32_t* ids = nullptr;
-  const std::int32_t* labels = nullptr;
-  const std::int32_t* borders = nullptr;  // of documents: first 0, last `tokens`
-  std::int32_t tokens = 0;
-  std::int32_t documents = 0;
-  const float* weights = nullptr;  // of each token's loss; null: 1
 };
 
 }  // namespace qt

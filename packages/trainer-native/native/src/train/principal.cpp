@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "../philox.hpp"
-#include "trainer.hpp"
 
 namespace qt {
 namespace {
@@ -184,36 +183,6 @@ bool principalFactors(const ProductContext& given, const MatrixView& weight, con
     for (std::int64_t r = 0; r < outputs; ++r) out.b[r * out.rank + k] = static_cast<float>(root * u.row(k)[r]);
   }
   return true;
-}
-
-bool Trainer::startPrincipal(const std::atomic<bool>& abort) {
-  for (int l = 0; l < spec_.layers; ++l)
-    for (int p = 0; p < projectionCount; ++p) {
-      if (!hasOrigin(l, p)) continue;
-      const TrainedTensor &a = *trained_.find(loraA(l, p)), &b = *trained_.find(loraB(l, p));
-      const PrincipalFactors factors{parameters_ + a.offset, parameters_ + b.offset, a.rows, options_.adapters[l][p].scale};
-      if (!principalFactors(products_, weight(l, p), factors, options_.seed, static_cast<std::uint32_t>(l * projectionCount + p), abort)) return false;
-      std::copy_n(factors.a, a.size(), origins_ + trained_.findOrigin(loraA(l, p))->offset);
-      std::copy_n(factors.b, b.size(), origins_ + trained_.findOrigin(loraB(l, p))->offset);
-    }
-  return true;
-}
-
-// −scale·(x·A₀ᵀ) forwards, −scale·(dy·B₀) backwards: what the frozen side contributes, packed for its second product.
-const void* Trainer::throughOrigin(int layer, int projection, const void* packedInput, bool backwards) {
-  const AdapterModule& module = options_.adapters[layer][projection];
-  const Shape shape = projectionShape(spec_, projection);
-  Product p;
-  p.rows = tokens_;
-  p.columns = module.rank;
-  p.out = at(layout_.originLow);
-  p.outType = options_.precision;
-  p.outStride = module.rank;
-  p.scale = -module.scale;
-  if (backwards) p.add(packedInput, origin(loraB(layer, projection)), false, shape.rows);
-  else p.add(packedInput, origin(loraA(layer, projection)), true, shape.columns);
-  multiply(products_, p);
-  return pack(view(at(layout_.originLow), tokens_, module.rank), module.rank);
 }
 
 }  // namespace qt

@@ -2,14 +2,13 @@
 // same bits whatever the number of threads.
 #pragma once
 #include <atomic>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "../memory.hpp"
+#include "../device/host_device.hpp"
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
-#include "../product.hpp"
-#include "../threads.hpp"
 #include "layout.hpp"
 #include "tensors.hpp"
 
@@ -48,7 +47,10 @@ struct UpdateOptions {
 class Trainer {
  public:
   // `model` must outlive the trainer; full training copies its weights into parameters of its own.
-  Trainer(const Model& model, const TrainerOptions& options, ThreadPool& pool, const KernelTable& kernels);
+  Trainer(const Model& model, const TrainerOptions& options, std::unique_ptr<Device> device);
+  // On the processor.
+  Trainer(const Model& model, const TrainerOptions& options, ThreadPool& pool, const KernelTable& kernels)
+      : Trainer(model, options, std::make_unique<HostDevice>(pool, kernels, options.precision)) {}
 
   // Adds the gradients of Σ loss·weight over the batch. `micro` numbers the batch within its run, for dropout.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
@@ -60,7 +62,8 @@ class Trainer {
   void zeroGradients();
 
   const TrainedLayout& trained() const { return trained_; }
-  // For reading and writing.
+  Device& device() { return *device_; }
+  // These lie where the device has them: read and written through it, or directly on the processor.
   std::span<float> parameters() {
     scalesStale_ = true;
     return {parameters_, trained_.count};
@@ -78,7 +81,7 @@ class Trainer {
 
  private:
   template <class T = void>
-  T* at(BufferId id) { return reinterpret_cast<T*>(arena_.data() + layout_.plan.offset(id)); }
+  T* at(BufferId id) { return reinterpret_cast<T*>(arena_ + layout_.plan.offset(id)); }
 
   const MatrixView& weight(int layer, int projection) const { return weights_[layer].projections[projection]; }
   MatrixView view(const void* data, std::int64_t rows, std::int64_t columns) const { return dense(data, options_.precision, rows, columns); }
@@ -86,30 +89,33 @@ class Trainer {
   MatrixView parameter(const TensorId& id);
   MatrixView origin(const TensorId& id);
 
+  void takeWeights();
+  void ownWeights();
   void prepare(const Batch& batch);
-  void embed(const Batch& batch);
-  void addNoise(float* row, std::int64_t token);
-  void follow(const TrainedTensor& tensor, float decay);
-  void* pack(const MatrixView& left, std::int64_t depth);
-  void normalise(const void* x, const float* weight, void* out, float* inverse);
-  void renormalise(const void* x, const float* weight, void* out, const float* inverse);
+  void embed();
+  LeftSide pack(const MatrixView& left, std::int64_t depth);
+  LeftSide packAt(std::size_t place, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth);
   void forwardBlock(int layer, bool remaining);
   bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
   bool hasOrigin(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].origin; }
+  bool trainsVocabulary() const { return options_.full || options_.trainEmbedding || options_.trainOutput; }
   float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
+  const float* bias(int layer, int projection) const { return spec_.attentionBias && projection <= Value ? weights_[layer].biases[projection] : nullptr; }
   void adaptedRowNorms(int layer, int projection, float* norms);
   void refreshScales();
   MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
-  void activate(int layer, void* out);
-  void normaliseAndRotate(int layer);
-  void addNormalised(const void* x, const float* weight, float* inverse, const void* residual, void* out);
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
   }
-  const void* throughOrigin(int layer, int projection, const void* packedInput, bool backwards);
-  void* lowRank(int layer, int projection, const void* input, const void* packedInput);
-  void project(int layer, int projection, const void* input, const void* packedInput, void* out, const void* residual);
+  const RotaryTable* rotary(int layer, const std::vector<RotaryTable>& tables) const {
+    const std::int32_t rope = spec_.layer(layer).rope;
+    return rope < 0 || tables.empty() ? nullptr : &tables[rope];
+  }
+  LeftSide throughOrigin(int layer, int projection, const LeftSide& input, bool backwards);
+  LeftSide lowRank(int layer, int projection, const void* plain, const LeftSide& input);
+  void project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual);
+  void prepareHeads(int layer);
   LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
   void backwardBlock(int layer);
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
@@ -120,36 +126,28 @@ class Trainer {
   void attentionGradients(int layer);
   MatrixView beforeScale(int layer, int projection, const MatrixView& dy);
   void unrotate(int layer);
-  void embeddingGradient(const Batch& batch);
-  const MatrixView& embedding() const { return adaptersOn_ ? embedding_ : model_.embedding; }
-  const MatrixView& output() const { return adaptersOn_ ? output_ : model_.output; }
+  const MatrixView& embedding() const { return adaptersOn_ ? embedding_ : modelEmbedding_; }
+  const MatrixView& output() const { return adaptersOn_ ? output_ : modelOutput_; }
   bool dropout() const { return options_.dropout > 0 && training_; }
   void drop(int layer, int projection, const void* input, void* out, std::int64_t columns);
 
   const ModelSpec& spec_;
   const Model& model_;
   TrainerOptions options_;
-  ThreadPool& pool_;
-  const KernelTable& kernels_;
-  const ActivationOps& ops_;
+  std::unique_ptr<Device> device_;
   StepLayout layout_;
   TrainedLayout trained_;
-  Arena arena_;
-  Arena state_;
+  unsigned char* arena_;
   float *parameters_, *gradients_, *origins_;
   unsigned char* optimizerState_;
 
-  // Views of the weights that the step uses: the model's, or of the parameters in full training.
+  // Views of the weights that the step uses, where the device has them: the model's, or of the parameters in full training.
   std::vector<BlockWeights> weights_;
-  MatrixView embedding_, output_;
+  MatrixView embedding_, output_, modelEmbedding_, modelOutput_;
   const float* outputNorm_;
+  std::vector<RotaryTable> rotary_;    // of each rope
+  std::vector<RotaryTable> unrotary_;  // undo rotary_, its factors too, when they rotate back; only where DoRA asks for that
 
-  ProductContext products_;
-  RotaryTables rotary_;
-  ModelSpec inverseSpec_;         // the same with ropes that undo their factors,
-  RotaryTables unrotary_;         // whose tables undo rotary_ with direction −1
-  std::vector<std::int32_t> positions_, borders_;
-  std::vector<AttentionTile> tiles_;
   std::int32_t tokens_ = 0;
   std::uint32_t micro_ = 0;
   bool training_ = false;
