@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include "convert.hpp"
+#include "device/open_cuda.hpp"
 #include "objects.hpp"
 #include "qt/mapped_file.hpp"
 #include "threads.hpp"
@@ -20,12 +21,14 @@ Napi::Value listKernels(const Napi::CallbackInfo& info) {
 
 Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
 
-// (spec, options, threads, kernels?) → { arena, trained, state, origins, parts: [{ part, bytes }] }
+// (spec, options, threads, kernels?, gpu?) → { arena, trained, state, origins, parts: [{ part, bytes }] }
 Napi::Value planStep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
-    const StepLayout layout(spec, options, HostNeeds(toKernels(info[3]), toThreads(info[2]), options.precision));
+    const std::optional<GpuPlace> gpu = toGpu(info[4]);
+    const HostNeeds host(toKernels(info[3]), toThreads(info[2]), options.precision);
+    const StepLayout layout(spec, options, gpu ? *cudaLibrary(gpu->library).needs(options.precision) : host);
     const TrainedLayout trained(spec, options);
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("arena", static_cast<double>(layout.plan.size()));
@@ -40,6 +43,28 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
       parts.Set(parts.Length(), o);
     }
     out.Set("parts", parts);
+    return out;
+  });
+}
+
+// (library) → { devices: [{ name, memory, free, capability, driver, runtime }], reason }
+Napi::Value gpus(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const CudaDevices found = cudaDevices(info[0].ToString().Utf8Value());
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (const CudaInfo& gpu : found.devices) {
+      Napi::Object o = Napi::Object::New(info.Env());
+      o.Set("name", gpu.name);
+      o.Set("memory", static_cast<double>(gpu.memory));
+      o.Set("free", static_cast<double>(gpu.freeMemory));
+      o.Set("capability", std::to_string(gpu.major) + "." + std::to_string(gpu.minor));
+      o.Set("driver", gpu.driver);
+      o.Set("runtime", gpu.runtime);
+      list.Set(list.Length(), o);
+    }
+    Napi::Object out = Napi::Object::New(info.Env());
+    out.Set("devices", list);
+    out.Set("reason", found.reason);
     return out;
   });
 }
@@ -60,6 +85,7 @@ Napi::Value mapFile(const Napi::CallbackInfo& info) {
 Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("availableKernels", Napi::Function::New(env, listKernels));
   exports.Set("availableProcessors", Napi::Function::New(env, processors));
+  exports.Set("gpus", Napi::Function::New(env, gpus));
   exports.Set("mapFile", Napi::Function::New(env, mapFile));
   exports.Set("planStep", Napi::Function::New(env, planStep));
   exports.Set("Model", ModelObject::define(env));

@@ -174,6 +174,12 @@ int toThreads(const Napi::Value& value) {
   return threads;
 }
 
+std::optional<GpuPlace> toGpu(const Napi::Value& value) {
+  if (!value.IsObject()) return std::nullopt;
+  const Napi::Object o = value.As<Napi::Object>();
+  return GpuPlace{text(o, "library"), integer(o, "index")};
+}
+
 const KernelTable& toKernels(const Napi::Value& name) {
   if (!name.IsString()) return kernels();
   const std::string wanted = name.ToString().Utf8Value();

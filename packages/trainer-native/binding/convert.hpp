@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -67,6 +68,13 @@ AdapterSet toAdapters(const Napi::Object& given, const ModelSpec& spec);
 
 // Threads asked for, within reason.
 int toThreads(const Napi::Value& value);
+
+// Where a step runs when it is not the processor: { library, index } of a GPU.
+struct GpuPlace {
+  std::string library;
+  std::int32_t index;
+};
+std::optional<GpuPlace> toGpu(const Napi::Value& value);
 
 // The kernels named, or the best this machine has.
 const KernelTable& toKernels(const Napi::Value& name);

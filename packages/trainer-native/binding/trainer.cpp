@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "convert.hpp"
+#include "device/open_cuda.hpp"
 #include "objects.hpp"
 #include "philox.hpp"
 
@@ -19,13 +20,15 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
 }
 
-// new Trainer(model, options, threads, kernels?)
+// new Trainer(model, options, threads, kernels?, gpu?)
 TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TrainerObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
     pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
-    trainer_ = std::make_unique<Trainer>(*model_, options, *pool_, toKernels(info[3]));
+    const std::optional<GpuPlace> gpu = toGpu(info[4]);
+    trainer_ = gpu ? std::make_unique<Trainer>(*model_, options, openCuda(gpu->library, gpu->index, options.precision))
+                   : std::make_unique<Trainer>(*model_, options, *pool_, toKernels(info[3]));
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }

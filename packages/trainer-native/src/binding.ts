@@ -236,14 +236,44 @@ export interface NativeSession {
   close(): void
 }
 
+/** A GPU, by the library that drives it and its number there. */
+export interface GpuPlace {
+  readonly library: string
+  readonly index: number
+}
+
+export interface Gpus {
+  readonly devices: readonly {
+    name: string
+    /** Bytes. */
+    memory: number
+    free: number
+    /** Compute capability: `9.0`. */
+    capability: string
+    /** Versions of CUDA as it numbers them: 13000. */
+    driver: number
+    runtime: number
+  }[]
+  /** Why there are none. */
+  readonly reason: string
+}
+
 export interface Binding {
   availableKernels(): string[]
   availableProcessors(): number
   /** The file as memory that is read where it lies; to write into it would end the process. */
   mapFile(path: string): ArrayBuffer
-  planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string): StepPlan
+  /** What the library for GPUs finds; throws where it cannot be opened. */
+  gpus(library: string): Gpus
+  planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
   readonly Model: new (spec: ModelSpec, tensors: readonly TensorSource[], storage: Storage) => NativeModelHandle
-  readonly Trainer: new (model: NativeModelHandle, options: StepOptions, threads: number, kernels?: string) => NativeTrainer
+  readonly Trainer: new (
+    model: NativeModelHandle,
+    options: StepOptions,
+    threads: number,
+    kernels?: string,
+    gpu?: GpuPlace,
+  ) => NativeTrainer
   readonly Session: new (
     model: NativeModelHandle,
     options: { contextLength: number; bf16: boolean; dots: boolean },

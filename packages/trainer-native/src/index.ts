@@ -1,5 +1,6 @@
 export { type LoadOptions, load } from './generate/load.js'
 export type { NativeModel } from './generate/native-model.js'
+export { type Gpu, type GpuReport, gpus } from './gpu.js'
 export { type Hardware, hardware } from './hardware.js'
 export { lora } from './lora.js'
 export { adapterGradients, type ModuleGradients } from './train/adapter-gradients.js'

@@ -176,6 +176,11 @@ export const trainingConfigSchema = z.strictObject({
   adapter: adapterSchema.optional(),
   training: trainingSchema.default(() => trainingSchema.parse({})),
   quantum: quantumSchema.optional(),
+  /** Where the engine computes: the processor, or an NVIDIA GPU by its number. */
+  device: z
+    .string()
+    .regex(/^(cpu|cuda(:\d+)?)$/, 'must be cpu, cuda or cuda:1, say')
+    .default('cpu'),
   /** Threads of the engine; left out: what the machine, affinity and cgroup allow. Never changes a result. */
   threads: positive.max(1024).optional(),
   output: z.string().default('runs/run'),

@@ -1,6 +1,7 @@
 import type { ModelSpec, TrainingConfig } from '@qt/core'
 import type { SavedModule } from '@qt/weights'
 import { binding, forcedKernels, type StepOptions, type StepPlan } from '../binding.js'
+import { gpuPlace } from '../gpu.js'
 
 export interface MemoryPlan {
   readonly parts: readonly { part: string; bytes: number }[]
@@ -51,9 +52,10 @@ export function planStep(input: PlanInput): PlannedStep {
     trainOutput: saved.includes('output.weight'),
     adapters,
   })
+  const gpu = gpuPlace(config.device)
   const planned = (recompute: boolean): PlannedStep => {
     const chosen = options(recompute)
-    const native = binding().planStep(input.spec, chosen, input.threads, forcedKernels())
+    const native = binding().planStep(input.spec, chosen, input.threads, forcedKernels(), gpu)
     return { options: chosen, plan: memoryPlan(native, input.weightBytes, recompute) }
   }
   if (checkpointing !== 'auto') return planned(checkpointing)

@@ -1,6 +1,7 @@
 import { type RunEvent, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
+import { gpuPlace } from '../gpu.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
 import { tensorSources } from './base.js'
@@ -85,7 +86,7 @@ export function openTrainer({ base, config, step, threads }: Prepared): NativeTr
     base.model ? tensorSources(base.model) : [],
     storageOf(config),
   )
-  return new Trainer(model, step.options, threads, forcedKernels())
+  return new Trainer(model, step.options, threads, forcedKernels(), gpuPlace(config.device))
 }
 
 /** How far a run has come. */

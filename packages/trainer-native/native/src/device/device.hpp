@@ -88,7 +88,9 @@ class Device {
   virtual ~Device() = default;
   virtual const DeviceNeeds& needs() const = 0;
 
-  // Zeroed, and there as long as the device.
+  // What went wrong since the device was made, in a line; null: nothing. A device may run behind its callers, so this is asked after a pass.
+  virtual const char* failure() { return nullptr; }
+  // Zeroed, and there as long as the device; null when there is not so much.
   virtual unsigned char* allocate(std::size_t bytes) = 0;
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;
   virtual void copyOut(void* callers, const void* from, std::size_t bytes) = 0;

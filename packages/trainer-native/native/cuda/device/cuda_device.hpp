@@ -1,0 +1,116 @@
+// A graphics card as the engine's device: its memory, and the launches that each operation is.
+#pragma once
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "../kernels/attention.hpp"
+#include "../kernels/product.hpp"
+#include "buffer.hpp"
+
+namespace qt::cuda {
+
+// Room for weights that lie in blocks, decoded for the product at hand, then for sums that are shared out over blocks of threads.
+class CudaNeeds final : public DeviceNeeds {
+ public:
+  explicit CudaNeeds(DType precision) : precision_(precision) {}
+  std::size_t packedLeft(std::int64_t, std::int64_t) const override { return 0; }
+  std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const override;
+
+ private:
+  DType precision_;
+};
+
+class CudaDevice final : public Device {
+ public:
+  CudaDevice(int index, DType precision);
+  ~CudaDevice() override;
+  const DeviceNeeds& needs() const override { return needs_; }
+  const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
+
+  unsigned char* allocate(std::size_t bytes) override;
+  void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", runtime_.copyIn(to, callers, bytes)); }
+  void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", runtime_.copyOut(callers, from, bytes)); }
+  void zero(void* to, std::size_t bytes) override { check("zero", runtime_.zero(to, bytes)); }
+  const void* resident(const void* callers, std::size_t bytes) override;
+  void useScratch(unsigned char* scratch, std::size_t bytes) override;
+
+  void begin(const Batch& batch, std::int32_t kvHeads) override;
+  void embed(const MatrixView& table, void* out, float scale, const EmbeddingNoise& noise) override;
+  void embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) override;
+
+  LeftSide pack(const MatrixView& left, bool transposed, std::int64_t, std::int64_t, void*) override { return {left, transposed, nullptr}; }
+  void multiply(Product& product) override { multiply(product, precision_ == DType::BF16 ? Precision::Bf16 : Precision::F32); }
+  void decode(const MatrixView& callers, float* to) override;
+
+  void rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) override;
+  void rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) override;
+  void rmsNormAdd(const void* x, const float* weight, const void* residual, void* out, float* inverse, std::int64_t rows, std::int64_t columns,
+                  float epsilon) override;
+  void rmsNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
+                       std::int64_t columns) override;
+  void rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) override;
+  void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) override;
+
+  void prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) override;
+  void rotateBack(std::span<const Heads> heads, std::int32_t headDim, const RotaryTable& rotary) override;
+  void attention(const AttentionForward& a) override;
+  void attentionBackward(const AttentionBackward& a) override;
+
+  void gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) override;
+  void gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) override;
+  void narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) override;
+  void add(void* out, const void* x, std::int64_t rows, std::int64_t columns) override;
+  void columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) override;
+  void dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) override;
+
+  void beginLoss(std::span<const std::int32_t> carrying) override;
+  void gatherLossRows(const void* x, void* out, std::int64_t first, std::int64_t rows, std::int64_t columns) override;
+  LeftSide crossEntropy(const LossChunk& chunk) override;
+  void lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
+                        std::int64_t columns) override;
+  void endLoss(std::span<float> losses, std::span<unsigned char> correct) override;
+
+  void rowSquares(const MatrixView& weight, float* squares) override;
+  void adaptedNorms(const AdaptedWeight& adapted, const float* squares, float* norms, float* scratch) override;
+  void normsToScales(float* norms, const float* magnitude, std::int64_t count) override;
+  void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
+  bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
+
+  double sumOfSquares(const float* x, std::int64_t count) override;
+  void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
+  void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
+
+ private:
+  struct Spans {
+    explicit Spans(Runtime& runtime) : list(runtime) {}
+    Buffer list;
+    std::int64_t count = 0;
+    bool planned = false;
+  };
+
+  void check(const char* what, Status status);
+  template <class T>
+  const T* upload(Buffer& buffer, std::span<const T> callers);
+  void multiply(Product& product, Precision precision);
+  const Spans& spans(AttentionPass pass, const AttentionShape& shape);
+  std::int64_t elementBytes() const { return static_cast<std::int64_t>(bytesOf(precision_)); }
+
+  const DType precision_;
+  CudaNeeds needs_;
+  Runtime runtime_;
+  std::vector<void*> owned_;
+  std::string failure_;
+  unsigned char* scratch_ = nullptr;
+  std::size_t scratchBytes_ = 0;
+
+  Batch batch_;
+  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, sums_;
+  std::vector<std::int32_t> borders_;
+  std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window
+};
+
+}  // namespace qt::cuda

@@ -1,0 +1,41 @@
+// What the device's side asks of CUDA's runtime: memory, copies, one stream. One implementation for devices (runtime_cuda.cu), one for
+// the emulator, whose memory is the processor's (runtime_emulated.cpp).
+#pragma once
+#include <cstddef>
+
+#include "../status.hpp"
+#include "device/cuda_library.hpp"
+
+namespace qt::cuda {
+
+// As CudaLibrary says.
+int countDevices(char* reason, std::size_t reasonBytes);
+bool describe(int index, CudaInfo& info);
+
+// One device and one stream: copies and kernels happen in the order in which they were asked for.
+class Runtime {
+ public:
+  explicit Runtime(int index);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Zeroed; null when there is not so much.
+  void* allocate(std::size_t bytes);
+  void release(void* p);
+  // The caller's memory may change when this returns.
+  Status copyIn(void* to, const void* callers, std::size_t bytes);
+  // Returns when it is there.
+  Status copyOut(void* callers, const void* from, std::size_t bytes);
+  Status zero(void* to, std::size_t bytes);
+  Status move(void* to, const void* from, std::size_t bytes);
+  Stream stream() const { return stream_; }
+  // Of the last call that failed, or of a kernel that failed since.
+  const char* reason() const;
+
+ private:
+  int index_;
+  Stream stream_ = nullptr;
+};
+
+}  // namespace qt::cuda

@@ -1,0 +1,34 @@
+// The library for NVIDIA GPUs is a package of its own, opened at run time (open_cuda.cpp). This is all that the two know of each other,
+// besides the interface of a device.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "device.hpp"
+
+namespace qt {
+
+struct CudaInfo {
+  char name[256];
+  std::size_t memory, freeMemory;  // bytes
+  int major, minor;                // compute capability
+  int driver, runtime;             // as CUDA numbers its versions: 13000
+};
+
+// Grows whenever Device or what follows changes.
+inline constexpr std::uint32_t cudaInterface = 1;
+
+struct CudaLibrary {
+  std::uint32_t interface;
+  // How many devices there are; `reason` says in a line why there is none.
+  int (*count)(char* reason, std::size_t reasonBytes);
+  bool (*describe)(int index, CudaInfo* info);
+  // Null when it cannot be opened.
+  Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes);
+  const DeviceNeeds* (*needs)(DType precision);
+};
+
+inline constexpr const char* cudaLibrarySymbol = "qt_cuda_library";
+using CudaLibraryFunction = const CudaLibrary* (*)();
+
+}  // namespace qt

@@ -1,0 +1,55 @@
+#include "open_cuda.hpp"
+
+#ifndef _WIN32
+#include <dlfcn.h>
+#endif
+
+#include <map>
+#include <mutex>
+#include <stdexcept>
+
+namespace qt {
+
+#ifdef _WIN32
+
+const CudaLibrary& cudaLibrary(const std::string&) { throw std::runtime_error("GPUs are not supported on Windows yet"); }
+
+#else
+
+const CudaLibrary& cudaLibrary(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<std::string, const CudaLibrary*> opened;
+  const std::lock_guard lock(mutex);
+  if (const auto found = opened.find(path); found != opened.end()) return *found->second;
+  // Never closed: the driver's threads may outlive whoever asked for it.
+  void* handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) throw std::runtime_error("the library for GPUs cannot be opened: " + std::string(dlerror()));
+  const auto function = reinterpret_cast<CudaLibraryFunction>(dlsym(handle, cudaLibrarySymbol));
+  const CudaLibrary* library = function == nullptr ? nullptr : function();
+  if (library == nullptr) throw std::runtime_error(path + " is no library for GPUs of this engine");
+  if (library->interface != cudaInterface)
+    throw std::runtime_error("the library for GPUs at " + path + " is of another version than the engine: install both at the same version");
+  return *(opened[path] = library);
+}
+
+#endif
+
+std::unique_ptr<Device> openCuda(const std::string& path, int index, DType precision) {
+  char reason[512] = "";
+  std::unique_ptr<Device> device(cudaLibrary(path).open(index, precision, reason, sizeof reason));
+  if (!device) throw std::runtime_error("GPU " + std::to_string(index) + " cannot be used: " + reason);
+  return device;
+}
+
+CudaDevices cudaDevices(const std::string& path) {
+  const CudaLibrary& library = cudaLibrary(path);
+  char reason[512] = "";
+  CudaDevices found{{}, {}};
+  const int count = library.count(reason, sizeof reason);
+  for (int i = 0; i < count; ++i)
+    if (CudaInfo info{}; library.describe(i, &info)) found.devices.push_back(info);
+  if (found.devices.empty()) found.reason = reason;
+  return found;
+}
+
+}  // namespace qt

@@ -1,0 +1,80 @@
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { nativePlatform, usageError } from '@qt/core'
+import { binding, type GpuPlace } from './binding.js'
+
+const require = createRequire(import.meta.url)
+
+const packageName = (): string => `@qt/trainer-cuda-${nativePlatform()}`
+
+/** The library for NVIDIA GPUs: one named by QT_CUDA_LIBRARY, the installed package's, or what was built in the repository. */
+function cudaLibrary(): string | undefined {
+  if (process.env.QT_CUDA_LIBRARY) return process.env.QT_CUDA_LIBRARY
+  for (const place of [packageName(), fileURLToPath(new URL('../build/cuda/libqt_cuda.so', import.meta.url))])
+    try {
+      return require.resolve(place)
+    } catch {
+      // It is not there.
+    }
+  return undefined
+}
+
+export interface Gpu {
+  readonly name: string
+  /** Bytes. */
+  readonly memory: number
+  readonly free: number
+  /** `9.0` */
+  readonly capability: string
+}
+
+/** What can be used of GPUs here: the devices, or in one line why there are none. */
+export type GpuReport =
+  | { readonly state: 'usable'; readonly devices: readonly Gpu[]; readonly library: string }
+  | { readonly state: 'absent'; readonly install: string }
+  | { readonly state: 'unusable'; readonly why: string; readonly library: string }
+
+/**
+ * The NVIDIA GPUs that the engine can compute on; its library for them is a package of its own.
+ *
+ * @example
+ * ```ts
+ * const found = gpus()
+ * if (found.state === 'usable') console.log(found.devices.map(({ name }) => name))
+ * ```
+ */
+export function gpus(): GpuReport {
+  const library = cudaLibrary()
+  if (library === undefined) return { state: 'absent', install: `npm install ${packageName()}` }
+  try {
+    const { devices, reason } = binding().gpus(library)
+    if (devices.length === 0) return { state: 'unusable', why: reason, library }
+    return { state: 'usable', devices: devices.map(({ name, memory, free, capability }) => ({ name, memory, free, capability })), library }
+  } catch (error) {
+    return { state: 'unusable', why: error instanceof Error ? error.message : String(error), library }
+  }
+}
+
+/** Where a configuration's `device` is: undefined for the processor. */
+export function gpuPlace(device: string): GpuPlace | undefined {
+  if (device === 'cpu') return undefined
+  const index = Number(device.split(':')[1] ?? 0)
+  const found = gpus()
+  const where = { field: 'device' }
+  if (found.state === 'absent')
+    throw usageError('GPU_MISSING', 'The part of the engine for GPUs is not installed.', {
+      where,
+      actions: [{ label: 'Install it', command: found.install }, 'Set device: cpu.'],
+    })
+  if (found.state === 'unusable')
+    throw usageError('GPU_MISSING', `No GPU can be used: ${found.why}.`, {
+      where,
+      actions: ['Look at nvidia-smi: the driver must be 525 or newer, and see the device.', 'Set device: cpu.'],
+    })
+  if (index >= found.devices.length)
+    throw usageError('GPU_MISSING', `There is no GPU ${index}: this machine has ${found.devices.length}, numbered from 0.`, {
+      where,
+      actions: [`Set device: cuda:0 (${found.devices[0]?.name}).`],
+    })
+  return { library: found.library, index }
+}
