@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/model.hpp"
@@ -154,20 +155,29 @@ inline float* stateOf(Trainer& trainer, const TrainedTensor& tensor, std::size_t
   return reinterpret_cast<float*>(trainer.state().data() + tensor.state[index].offset);
 }
 
+// Wherever the trainer's device has them.
+inline std::vector<float> copied(Trainer& trainer, std::span<const float> from) {
+  std::vector<float> out(from.size());
+  trainer.device().copyOut(out.data(), from.data(), from.size_bytes());
+  return out;
+}
+
 // Copies the reference's trained tensors into the trainer's parameters (adapters; full training has copied its own).
 inline void loadParameters(const Tiny& tiny, Trainer& trainer) {
   for (const TrainedTensor& tensor : trainer.trained().tensors) {
     const reference::Values& from = tiny.decoder.weights.at(tensor.id);
-    for (std::size_t i = 0; i < from.size(); ++i) trainer.parameters()[tensor.offset + i] = static_cast<float>(from[i]);
+    const std::vector<float> values(from.begin(), from.end());
+    trainer.device().copyIn(trainer.parameters().data() + tensor.offset, values.data(), values.size() * sizeof(float));
   }
 }
 
 // How far the gradient of a tensor is from the one expected, relative to its length.
 inline double gradientError(Trainer& trainer, const TrainedTensor& tensor, const reference::Tensors& expected) {
   const reference::Values& e = expected.at(tensor.id);
+  const std::vector<float> gradient = copied(trainer, trainer.gradients().subspan(tensor.offset, e.size()));
   double error = 0, size = 0;
   for (std::size_t i = 0; i < e.size(); ++i) {
-    const double difference = trainer.gradients()[tensor.offset + i] - e[i];
+    const double difference = gradient[i] - e[i];
     error += difference * difference;
     size += e[i] * e[i];
   }

@@ -9,6 +9,7 @@
 
 #include "../kernels/attention.hpp"
 #include "../kernels/product.hpp"
+#include "../kernels/squares.hpp"
 #include "buffer.hpp"
 
 namespace qt::cuda {
@@ -68,10 +69,13 @@ class CudaDevice final : public Device {
   void dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) override;
 
   void beginLoss(std::span<const std::int32_t> carrying) override;
-  void gatherLossRows(const void* x, void* out, std::int64_t first, std::int64_t rows, std::int64_t columns) override;
+  void lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
+                float epsilon) override;
   LeftSide crossEntropy(const LossChunk& chunk) override;
   void lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
                         std::int64_t columns) override;
+  void lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
+                          std::int64_t columns) override;
   void endLoss(std::span<float> losses, std::span<unsigned char> correct) override;
 
   void rowSquares(const MatrixView& weight, float* squares) override;
@@ -80,7 +84,7 @@ class CudaDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
-  double sumOfSquares(const float* x, std::int64_t count) override;
+  double gradientNorm(const float* gradients, std::int64_t count, float clip) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
@@ -97,7 +101,12 @@ class CudaDevice final : public Device {
   const T* upload(Buffer& buffer, std::span<const T> callers);
   void multiply(Product& product, Precision precision);
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
-  std::int64_t elementBytes() const { return static_cast<std::int64_t>(bytesOf(precision_)); }
+  unsigned char* decodeRoom() const { return scratch_ + mostProductWorkspace; }
+  std::int64_t rowsThatFit(const MatrixView& weight) const;
+  template <class Body>
+  void overDecoded(const MatrixView& weight, const Body& body);
+  // Scratch of sums over the rows of a matrix.
+  float* columnRoom(std::int64_t rows, std::int64_t columns);
 
   const DType precision_;
   CudaNeeds needs_;
@@ -108,7 +117,8 @@ class CudaDevice final : public Device {
   std::size_t scratchBytes_ = 0;
 
   Batch batch_;
-  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, sums_;
+  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_;
+  std::int64_t carryingCount_ = 0;
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window
 };

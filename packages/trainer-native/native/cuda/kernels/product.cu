@@ -4,6 +4,8 @@
 // order. What does not lie as 16-byte copies want it, or is float32 where bfloat16 is multiplied, goes through registers.
 #include "product.hpp"
 
+#include <algorithm>
+
 #include <qt/blocks/types.hpp>
 
 #include "product_tiles.cuh"
@@ -219,6 +221,11 @@ struct Plan {
 
 constexpr std::int64_t fewTiles = 96;  // fewer do not fill a large device
 constexpr int leastSteps = 16;         // of a piece of a sum that is shared out
+
+// Sums of fewer than fewTiles tiles are shared out, to at most twice as many blocks and one more for each tile; large tiles are not that few.
+template <class S>
+constexpr std::size_t mostPartials = 3 * fewTiles * S::tileRows * S::tileColumns * sizeof(float);
+static_assert(std::max({mostPartials<Medium>, mostPartials<Narrow>, mostPartials<Flat>, mostPartials<Exact>}) == mostProductWorkspace);
 
 std::int64_t tilesOf(const Product& p, int rows, int columns) {
   return static_cast<std::int64_t>((p.rows + rows - 1) / rows) * ((p.columns + columns - 1) / columns);

@@ -17,6 +17,9 @@ enum class Precision { Bf16, F32 };
 // sum has the same order on every device.
 std::size_t productWorkspace(const Product& product, Precision precision);
 
+// No product needs more.
+inline constexpr std::size_t mostProductWorkspace = std::size_t{288} * 64 * 64 * sizeof(float);
+
 Status product(const Product& product, Precision precision, void* workspace, Stream stream);
 
 }  // namespace qt::cuda

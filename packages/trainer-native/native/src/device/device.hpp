@@ -140,11 +140,14 @@ class Device {
 
   // The caller's indices of the tokens that carry loss, kept until endLoss.
   virtual void beginLoss(std::span<const std::int32_t> carrying) = 0;
-  virtual void gatherLossRows(const void* x, void* out, std::int64_t first, std::int64_t rows, std::int64_t columns) = 0;
+  // The norm of rows that carry loss; x, dx and what they are gradients of are of all tokens, everything else of those rows.
+  virtual void lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
+                        float epsilon) = 0;
   virtual LeftSide crossEntropy(const LossChunk& chunk) = 0;
-  // rmsNormBackward of gathered rows; dx is that of all tokens.
   virtual void lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
                                 std::int64_t columns) = 0;
+  virtual void lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
+                                  std::int64_t columns) = 0;
   // The cross-entropy of each, and whether the most likely token was the right one; both the caller's.
   virtual void endLoss(std::span<float> losses, std::span<unsigned char> correct) = 0;
 
@@ -157,7 +160,9 @@ class Device {
   // PiSSA. False: stopped by the flag.
   virtual bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) = 0;
 
-  virtual double sumOfSquares(const float* x, std::int64_t count) = 0;
+  // The length of the gradients, which optimise() shortens to `clip` (0: any length) from then on.
+  virtual double gradientNorm(const float* gradients, std::int64_t count, float clip) = 0;
+  // The step's own gradScale is not read.
   virtual void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) = 0;
   // average += (1 − decay)·(parameter − average)
   virtual void follow(float* average, const float* parameter, std::int64_t count, float decay) = 0;

@@ -245,10 +245,11 @@ void HostDevice::beginLoss(std::span<const std::int32_t> carrying) {
   correct_.resize(carrying.size());
 }
 
-void HostDevice::gatherLossRows(const void* x, void* out, std::int64_t first, std::int64_t rows, std::int64_t columns) {
+void HostDevice::lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
+                          float epsilon) {
   overRows(rows, [&](std::int64_t begin, std::int64_t count) {
     for (std::int64_t r = begin; r < begin + count; ++r)
-      std::memcpy(row(out, r, columns), row(x, carrying_[first + r], columns), static_cast<std::size_t>(columns) * bytesOf(precision_));
+      ops_.rmsNorm(row(x, carrying_[first + r], columns), weight, row(out, r, columns), inverse + r, 1, columns, epsilon);
   });
 }
 
@@ -277,8 +278,18 @@ LeftSide HostDevice::crossEntropy(const LossChunk& c) {
 void HostDevice::lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
                                   std::int64_t columns) {
   overRows(rows, [&](std::int64_t begin, std::int64_t count) {
-    for (std::int64_t r = begin; r < begin + count; ++r)
-      ops_.rmsNormBackward(row(x, r, columns), weight, inverse + r, row(dy, r, columns), dx + carrying_[first + r] * columns, 1, columns);
+    for (std::int64_t r = begin; r < begin + count; ++r) {
+      const std::int64_t token = carrying_[first + r];
+      ops_.rmsNormBackward(row(x, token, columns), weight, inverse + r, row(dy, r, columns), dx + token * columns, 1, columns);
+    }
+  });
+}
+
+void HostDevice::lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
+                                    std::int64_t columns) {
+  overColumns(columns, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = 0; r < rows; ++r)
+      ops_.rmsNormWeightGrad(row(x, carrying_[first + r], columns), inverse + r, row(dy, r, columns), dWeight, 1, columns, begin, end);
   });
 }
 
@@ -310,12 +321,18 @@ bool HostDevice::principal(const MatrixView& weight, const PrincipalFactors& out
   return principalFactors(products_, weight, out, seed, stream, abort);
 }
 
-double HostDevice::sumOfSquares(const float* x, std::int64_t count) {
-  return sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) { return kernels_.sumOfSquares(x + begin, end - begin); });
+double HostDevice::gradientNorm(const float* gradients, std::int64_t count, float clip) {
+  const double norm = std::sqrt(sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) {
+    return kernels_.sumOfSquares(gradients + begin, end - begin);
+  }));
+  gradScale_ = clip > 0 && norm > clip ? static_cast<float>(clip / (norm + 1e-6)) : 1.0f;
+  return norm;
 }
 
 void HostDevice::optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) {
-  optimizerOf(kind).update(tensor, step, {products_, scratch});
+  OptimizerStep own = step;
+  own.gradScale = gradScale_;
+  optimizerOf(kind).update(tensor, own, {products_, scratch});
 }
 
 void HostDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) {

@@ -64,10 +64,13 @@ class HostDevice final : public Device {
   void dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) override;
 
   void beginLoss(std::span<const std::int32_t> carrying) override;
-  void gatherLossRows(const void* x, void* out, std::int64_t first, std::int64_t rows, std::int64_t columns) override;
+  void lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
+                float epsilon) override;
   LeftSide crossEntropy(const LossChunk& chunk) override;
   void lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
                         std::int64_t columns) override;
+  void lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
+                          std::int64_t columns) override;
   void endLoss(std::span<float> losses, std::span<unsigned char> correct) override;
 
   void rowSquares(const MatrixView& weight, float* squares) override;
@@ -76,7 +79,7 @@ class HostDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
-  double sumOfSquares(const float* x, std::int64_t count) override;
+  double gradientNorm(const float* gradients, std::int64_t count, float clip) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
@@ -104,6 +107,7 @@ class HostDevice final : public Device {
   std::span<const std::int32_t> carrying_;
   std::vector<float> losses_;
   std::vector<unsigned char> correct_;
+  float gradScale_ = 1.0f;
 };
 
 }  // namespace qt

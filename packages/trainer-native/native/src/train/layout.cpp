@@ -127,7 +127,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
   lossPacked = plan.add("logits of a chunk", std::max(packedRows(chunk, d), packedRows(chunk, spec.vocabulary)), lossStage, lossStage);
   lossHidden = plan.add(working, chunk * d * element, lossStage, lossStage);
   lossInverse = plan.add(working, chunk * sizeof(float), lossStage, lossStage);
-  dLossHidden = plan.add(working, chunk * d * element * 2, lossStage, lossStage);
+  dLossHidden = plan.add(working, chunk * d * element, lossStage, lossStage);
 
   // Rows of a product are tokens, or in gradients of weights any side of a matrix.
   const auto mostRows = static_cast<std::int64_t>(

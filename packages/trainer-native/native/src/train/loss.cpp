@@ -16,8 +16,8 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     if (batch.labels[t] >= 0) carrying.push_back(t);
   const auto weightAt = [&](std::int32_t token) { return batch.weights == nullptr ? 1.0f : batch.weights[token]; };
 
-  auto* dHidden = at<unsigned char>(layout_.dLossHidden);
-  auto* gathered = dHidden + static_cast<std::size_t>(chunk * d) * bytesOf(options_.precision);
+  const void* x = at(layout_.finalInput);
+  void* dHidden = at(layout_.dLossHidden);
   void* hidden = at(layout_.lossHidden);
   float* inverse = at<float>(layout_.lossInverse);
   float* logits = at<float>(layout_.logits);
@@ -27,8 +27,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   for (std::size_t first = 0; first < carrying.size(); first += chunk) {
     if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false, .documents = {}};
     const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
-    device_->gatherLossRows(at(layout_.finalInput), gathered, static_cast<std::int64_t>(first), rows, d);
-    device_->rmsNorm(gathered, outputNorm_, hidden, inverse, rows, d, spec_.normEpsilon);
+    device_->lossNorm(x, outputNorm_, hidden, inverse, static_cast<std::int64_t>(first), rows, d, spec_.normEpsilon);
     const MatrixView hiddenView = dense(hidden, options_.precision, rows, d);
     const MatrixView logitsView = dense(logits, DType::F32, rows, vocabulary);
 
@@ -63,12 +62,14 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
       dWeight.addPlain(logitsView, true, hiddenView, false, rows);
       device_->multiply(dWeight);
     }
-    if (options_.full) device_->rmsNormWeightGrad(gathered, inverse, dHidden, this->gradient(weightOf(-1, OutputNorm)), rows, d);
-    device_->lossNormBackward(gathered, outputNorm_, inverse, dHidden, dx, static_cast<std::int64_t>(first), rows, d);
+    if (options_.full)
+      device_->lossNormWeightGrad(x, inverse, dHidden, this->gradient(weightOf(-1, OutputNorm)), static_cast<std::int64_t>(first), rows, d);
+    device_->lossNormBackward(x, outputNorm_, inverse, dHidden, dx, static_cast<std::int64_t>(first), rows, d);
   }
   std::vector<float> losses(carrying.size());
   std::vector<unsigned char> correct(carrying.size());
   device_->endLoss(losses, correct);
+  requireDevice();
 
   LossSum sum;
   sum.tokens = static_cast<std::int64_t>(carrying.size());

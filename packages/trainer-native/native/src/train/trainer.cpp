@@ -21,6 +21,12 @@ MatrixView resident(Device& device, MatrixView view) {
   return view;
 }
 
+unsigned char* taken(Device& device, std::size_t bytes) {
+  unsigned char* memory = device.allocate(bytes);
+  if (memory == nullptr) throw std::runtime_error("the device has not the memory for this: " + std::to_string(bytes >> 20) + " MiB more were asked for");
+  return memory;
+}
+
 // The tables are made anew on the processor and copied: the device keeps them.
 std::vector<RotaryTable> rotaryTables(Device& device, const ModelSpec& spec, std::int32_t positions) {
   const RotaryTables made(spec, positions);
@@ -28,7 +34,7 @@ std::vector<RotaryTable> rotaryTables(Device& device, const ModelSpec& spec, std
   for (RotaryTable& table : tables)
     for (const float** part : {&table.cosine, &table.sine}) {
       const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(table.pairs) * positions;
-      unsigned char* copy = device.allocate(bytes);
+      unsigned char* copy = taken(device, bytes);
       device.copyIn(copy, *part, bytes);
       *part = reinterpret_cast<const float*>(copy);
     }
@@ -44,20 +50,27 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
       device_(std::move(device)),
       layout_(spec_, options_, device_->needs()),
       trained_(spec_, options_),
-      arena_(device_->allocate(layout_.plan.size())),
+      arena_(taken(*device_, layout_.plan.size())),
       weights_(model.blocks),
       rotary_(rotaryTables(*device_, spec_, options_.maxPositions)) {
-  parameters_ = reinterpret_cast<float*>(device_->allocate((trained_.count * 2 + trained_.originCount) * sizeof(float) + trained_.stateBytes));
+  parameters_ = reinterpret_cast<float*>(taken(*device_, (trained_.count * 2 + trained_.originCount) * sizeof(float) + trained_.stateBytes));
   gradients_ = parameters_ + trained_.count;
   origins_ = gradients_ + trained_.count;
   optimizerState_ = reinterpret_cast<unsigned char*>(origins_ + trained_.originCount);
   device_->useScratch(at<unsigned char>(layout_.scratch), layout_.plan.bytes(layout_.scratch));
   takeWeights();
+  requireDevice();
   if (layout_.scaleCount > 0) unrotary_ = rotaryTables(*device_, withInverseRopes(spec_), options_.maxPositions);
   for (int l = 0; l < spec_.layers; ++l)
     for (int p = 0; p < projectionCount; ++p)
       if (hasMagnitude(l, p)) device_->rowSquares(weight(l, p), columnScale(l, p) + layout_.scaleCount);
   if (trainsVocabulary()) ownWeights();
+  requireDevice();
+}
+
+// A device that runs behind its callers says late that it failed.
+void Trainer::requireDevice() {
+  if (const char* why = device_->failure()) throw std::runtime_error(why);
 }
 
 // The model's weights, where the device has them; what full training makes its own stays with the model.
@@ -201,13 +214,13 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
 void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.count); }
 
 double Trainer::update(const UpdateOptions& o) {
-  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.count)));
+  const double norm = device_->gradientNorm(gradients_, static_cast<std::int64_t>(trained_.count), o.clip);
+  requireDevice();
   if (!std::isfinite(norm)) return norm;
-  const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
   for (const TrainedTensor& t : trained_.tensors) {
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
     device_->optimise(options_.optimizer, {t.shape(), parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
-                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
+                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, 1.0f, o.step},
                       layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer));
     if (options_.average)
       device_->follow(reinterpret_cast<float*>(optimizerState_ + t.state.back().offset), parameters_ + t.offset, t.size(), o.step == 1 ? 0.0f : o.averageDecay);

@@ -89,6 +89,7 @@ class Trainer {
   MatrixView parameter(const TensorId& id);
   MatrixView origin(const TensorId& id);
 
+  void requireDevice();
   void takeWeights();
   void ownWeights();
   void prepare(const Batch& batch);

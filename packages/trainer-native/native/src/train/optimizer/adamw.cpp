@@ -5,6 +5,12 @@
 #include "optimizer.hpp"
 
 namespace qt {
+
+AdamStep adamStep(const OptimizerStep& o) {
+  const auto correction = [&](float beta) { return static_cast<float>(1.0 - std::pow(static_cast<double>(beta), static_cast<double>(o.step))); };
+  return {o.learningRate, o.beta1, o.beta2, o.epsilon, o.weightDecay, correction(o.beta1), correction(o.beta2), o.gradScale};
+}
+
 namespace {
 
 std::vector<StateArray> stateOf(const TensorShape& shape) {
@@ -13,15 +19,7 @@ std::vector<StateArray> stateOf(const TensorShape& shape) {
 }
 
 void update(const OptimizedTensor& t, const OptimizerStep& o, const OptimizerContext& context) {
-  AdamStep step{};
-  step.learningRate = o.learningRate;
-  step.beta1 = o.beta1;
-  step.beta2 = o.beta2;
-  step.epsilon = o.epsilon;
-  step.weightDecay = o.weightDecay;
-  step.correction1 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta1), static_cast<double>(o.step)));
-  step.correction2 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta2), static_cast<double>(o.step)));
-  step.gradScale = o.gradScale;
+  const AdamStep step = adamStep(o);
   float *m = t.array<float>(0), *v = t.array<float>(1);
   overElements(context.pool(), t.shape.size(), [&](std::int64_t begin, std::int64_t end) {
     context.kernels().adamw(t.parameter + begin, t.gradient + begin, m + begin, v + begin, end - begin, step);

@@ -37,15 +37,7 @@ float narrow(const MomentCodes& codes, const float* from, std::uint8_t* to, std:
 
 void update(const OptimizedTensor& t, const OptimizerStep& o, const OptimizerContext& context) {
   if (t.shape.size() < fewest) return adamw.update(t, o, context);
-  AdamStep step{};
-  step.learningRate = o.learningRate;
-  step.beta1 = o.beta1;
-  step.beta2 = o.beta2;
-  step.epsilon = o.epsilon;
-  step.weightDecay = o.weightDecay;
-  step.correction1 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta1), static_cast<double>(o.step)));
-  step.correction2 = static_cast<float>(1.0 - std::pow(static_cast<double>(o.beta2), static_cast<double>(o.step)));
-  step.gradScale = o.gradScale;
+  const AdamStep step = adamStep(o);
   auto *first = t.array<std::uint8_t>(0), *second = t.array<std::uint8_t>(1);
   float *firstScale = t.array<float>(2), *secondScale = t.array<float>(3);
   overElements(context.pool(), t.shape.size(), [&](std::int64_t begin, std::int64_t end) {

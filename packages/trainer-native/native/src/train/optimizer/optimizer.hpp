@@ -62,6 +62,9 @@ struct Optimizer {
   std::size_t (*scratchOf)(const TensorShape& shape) = nullptr;  // floats; null: none
 };
 
+// AdamW's numbers of a step.
+AdamStep adamStep(const OptimizerStep& step);
+
 extern const Optimizer adamw, adamw8bit, adafactor, sgd, muon;
 
 inline const Optimizer& optimizerOf(OptimizerKind kind) {

@@ -1,0 +1,65 @@
+// Whole training steps on the GPU, or on its emulator: the gradients of gradients.hpp, and what optimisers make of them against the processor's.
+#include "device/cuda_device.hpp"
+#include "gradients.hpp"
+
+using namespace qt;
+
+namespace {
+
+constexpr OptimizerKind optimizers[] = {OptimizerKind::AdamW, OptimizerKind::AdamW8bit, OptimizerKind::Sgd};
+
+std::unique_ptr<Device> gpu(DType precision) { return std::make_unique<cuda::CudaDevice>(0, precision); }
+
+// Three steps with everything that draws random numbers, clipped, with a moving average.
+std::vector<float> afterSteps(const test::Tiny& tiny, OptimizerKind kind, std::unique_ptr<Device> device) {
+  TrainerOptions options = tiny.options;
+  options.optimizer = kind;
+  options.average = true;
+  options.embeddingNoise = 3.0f;
+  if (!options.full) options.dropout = 0.2f;
+  Trainer trainer(tiny.model, options, std::move(device));
+  test::loadParameters(tiny, trainer);
+  if (!options.full) trainer.startMagnitudes();
+  const std::atomic<bool> abort{false};
+  for (int step = 1; step <= 3; ++step) {
+    trainer.forwardBackward(tiny.batch(), 1.0f / 137, static_cast<std::uint32_t>(step), abort);
+    UpdateOptions update = test::updateOptions(1e-3f, 0.9f, 0.99f, 1e-8f, 0.01f, 0.5f, step);
+    update.averageDecay = 0.9f;
+    trainer.update(update);
+  }
+  return test::copied(trainer, trainer.parameters());
+}
+
+void checkOptimizers(bool full) {
+  test::Tiny tiny = test::makeTiny(full, test::tinySpec(true, RopeLayout::Halves), true);
+  ThreadPool pool(2);
+  for (const OptimizerKind kind : optimizers) {
+    const std::vector<float> expected = afterSteps(tiny, kind, std::make_unique<HostDevice>(pool, kernels(), DType::F32));
+    const std::vector<float> found = afterSteps(tiny, kind, gpu(DType::F32));
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      error += (found[i] - expected[i]) * (found[i] - expected[i]);
+      size += expected[i] * expected[i];
+    }
+    // Steps of AdamW are as long where a gradient is nearly nothing, whose sign may then differ.
+    const double apart = std::sqrt(error / size);
+    if (!(apart < 1e-4)) {
+      std::printf("optimiser %d, full %d: parameters are off by %.3g\n", static_cast<int>(kind), full, apart);
+      ++failures;
+    }
+  }
+}
+
+}  // namespace
+
+int main() {
+  char reason[256] = "";
+  if (cuda::countDevices(reason, sizeof reason) == 0) {
+    std::printf("no device: skipped 2 (%s)\n", reason);
+    return 0;
+  }
+  const test::NamedDevice device{"CUDA", gpu};
+  test::checkGradients({&device, 1});
+  for (const bool full : {false, true}) checkOptimizers(full);
+  return test::report("step_test");
+}
