@@ -11,5 +11,5 @@ int main() {
   for (int n = 0; n < count; ++n)
     devices.push_back({names[n], [&, name = names[n]](DType precision) { return std::make_unique<HostDevice>(pool, kernels(name), precision); }});
   test::checkGradients(devices);
-  return test::report("gradient_test");
+  return report("gradient_test");
 }

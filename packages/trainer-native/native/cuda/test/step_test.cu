@@ -61,5 +61,5 @@ int main() {
   const test::NamedDevice device{"CUDA", gpu};
   test::checkGradients({&device, 1});
   for (const bool full : {false, true}) checkOptimizers(full);
-  return test::report("step_test");
+  return report("step_test");
 }
