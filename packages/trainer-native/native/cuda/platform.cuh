@@ -16,6 +16,8 @@
 #include "bf16.cuh"
 #include "emulator/emulator.hpp"
 #else
+#include <cuda_runtime.h>
+
 #include "bf16.cuh"
 #include "device.cuh"
 #endif

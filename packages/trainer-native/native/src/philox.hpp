@@ -4,6 +4,9 @@
 
 namespace qt {
 
+#ifdef __CUDACC__
+__host__ __device__
+#endif
 static inline void philox(std::uint64_t index, std::uint32_t step, std::uint32_t purpose, std::uint64_t seed, std::uint32_t out[4]) {
   std::uint32_t c0 = static_cast<std::uint32_t>(index), c1 = static_cast<std::uint32_t>(index >> 32), c2 = step, c3 = purpose;
   std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);

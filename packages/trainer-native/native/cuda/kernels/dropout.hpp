@@ -1,0 +1,14 @@
+// Dropout whose random numbers are the CPU's: the same bytes come out.
+#pragma once
+#include <cstdint>
+
+#include "../status.hpp"
+#include "kernels/table.hpp"
+
+namespace qt::cuda {
+
+// out = x/(1 − p) where the element's random number is at least p, else 0; rows draw their own numbers (seed ^ row·2³²). out may be x.
+Status dropout(const void* x, void* out, DType type, std::int64_t rows, std::int64_t columns, float p, std::uint64_t seed, std::uint32_t step,
+               std::uint32_t purpose, Stream stream);
+
+}  // namespace qt::cuda

@@ -1,0 +1,25 @@
+// The length of a gradient, and what clipping multiplies it by, without the host.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "../status.hpp"
+
+namespace qt::cuda {
+
+// Of all gradients together, in device memory. Optimisers read it there: a step whose norm is not finite changes nothing.
+struct GradientNorm {
+  double norm;
+  float scale;  // 1, or what shortens the gradient to the clip
+  std::int32_t finite;
+};
+
+// Bytes of `partials` for so many numbers.
+std::size_t squaresWorkspace(std::int64_t count);
+
+// Sums in float64 over fixed chunks, then over the chunks: the same on every device.
+Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream);
+// clip: the longest that a gradient may be; 0: any.
+Status gradientNorm(const float* gradients, std::int64_t count, double clip, void* partials, GradientNorm* out, Stream stream);
+
+}  // namespace qt::cuda
