@@ -1,6 +1,7 @@
 // What kernels over rows share: sums over lanes and over a block in a fixed order, and the functions of activations.
 #pragma once
 #include "../platform.cuh"
+#include "kernels/table.hpp"
 
 namespace qt::cuda {
 
@@ -30,6 +31,26 @@ template <class T>
 __device__ inline T sumOverBlock(T x, T* scratch, int warps) {
   return joinOverBlock(x, scratch, warps, [](T a, T b) { return a + b; });
 }
+
+// Eight numbers that lie on a border of 16 bytes, or one.
+template <int V, class T>
+__device__ inline void take(const T* p, float (&x)[V]) {
+  if constexpr (V == 8) load8(p, x);
+  else x[0] = load(p);
+}
+template <int V, class T>
+__device__ inline void give(T* p, const float (&x)[V]) {
+  if constexpr (V == 8) store8(p, x);
+  else store(p, x[0]);
+}
+
+// Whether all of these can be read 16 bytes at a time.
+template <class... P>
+bool aligned(const P*... p) { return ((reinterpret_cast<std::uintptr_t>(p) % 16 == 0) && ...); }
+
+// Calls body with the type of stored activations.
+template <class Body>
+Status byType(DType type, const Body& body) { return type == DType::BF16 ? body.template operator()<bf16>() : body.template operator()<float>(); }
 
 // tanh from an exponential: the hardware's own has 11 bits, too few under a soft cap of 50.
 __device__ inline float hyperbolicTangent(float x) { return 1.0f - qtDivide(2.0f, qtExp(x + x) + 1.0f); }

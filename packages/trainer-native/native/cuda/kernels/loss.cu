@@ -1,0 +1,169 @@
+// A block to a row of logits: one reading for the highest of them and the sum of exponentials under it (Milakov & Gimelshein, arXiv
+// 1805.02867), one more for the gradient, by when most of the row is still in the second-level cache.
+#include <cmath>
+
+#include "loss.hpp"
+#include "rows.cuh"
+
+namespace qt::cuda {
+namespace {
+
+constexpr int threads = 512, warps = threads / 32;
+
+// Sums of exp(z − high).
+struct Peak {
+  float high, sum;
+};
+__device__ inline Peak joined(const Peak& a, const Peak& b) {
+  const float high = fmaxf(a.high, b.high);
+  if (high == -INFINITY) return {high, a.sum + b.sum};
+  return {high, a.sum * expf(a.high - high) + b.sum * expf(b.high - high)};
+}
+
+template <bool CAP>
+__device__ inline float capped(float z, float cap, float inverse) { return CAP ? cap * hyperbolicTangent(z * inverse) : z; }
+
+// Four numbers to a thread where rows begin at borders of 16 bytes.
+template <int V>
+__device__ inline void loadSome(const float* p, float (&x)[V]) {
+  if constexpr (V == 4) {
+    const float4 v = *reinterpret_cast<const float4*>(p);
+    x[0] = v.x, x[1] = v.y, x[2] = v.z, x[3] = v.w;
+  } else {
+    x[0] = *p;
+  }
+}
+
+template <int V, bool CAP>
+__global__ void __launch_bounds__(threads) crossEntropyKernel(CrossEntropy a) {
+  auto* sums = dynamicShared<double>();                       // [warps]
+  auto* peaks = reinterpret_cast<Peak*>(sums + warps);        // [warps]
+  auto* shared = reinterpret_cast<float*>(peaks + warps);     // the row's log-sum-exp
+  float* row = a.logits + blockIdx.x * a.vocabulary;
+  const std::int32_t token = a.tokens[blockIdx.x], target = a.labels[token];
+  const float inverse = CAP ? 1.0f / a.softcap : 0.0f;
+  const bool smooth = a.smoothing != 0.0f;
+
+  Peak peak{-INFINITY, 0.0f};
+  float plain = 0.0f;
+  for (std::int64_t c = threadIdx.x * V; c < a.vocabulary; c += threads * V) {
+    float z[V];
+    loadSome(row + c, z);
+    float high = peak.high;
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      z[i] = capped<CAP>(z[i], a.softcap, inverse);
+      high = fmaxf(high, z[i]);
+      if (smooth) plain += z[i];
+    }
+    if (high == -INFINITY) {  // nothing but −∞, or NaN, which must not be lost
+#pragma unroll
+      for (int i = 0; i < V; ++i) peak.sum += z[i] == z[i] ? 0.0f : z[i];
+      continue;
+    }
+    float sum = peak.sum * expf(peak.high - high);
+#pragma unroll
+    for (int i = 0; i < V; ++i) sum += expf(z[i] - high);
+    peak = {high, sum};
+  }
+  const float targetLogit = capped<CAP>(row[target], a.softcap, inverse);
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) {
+    const Peak other{__shfl_xor_sync(fullWarp, peak.high, step), __shfl_xor_sync(fullWarp, peak.sum, step)};
+    peak = joined(peak, other);
+  }
+  if (threadIdx.x % 32 == 0) peaks[threadIdx.x / 32] = peak;
+  const double all = smooth ? sumOverBlock(static_cast<double>(plain), sums, warps) : 0.0;
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    peak = peaks[0];
+    for (int w = 1; w < warps; ++w) peak = joined(peak, peaks[w]);
+    const double lse = static_cast<double>(peak.high) + log(static_cast<double>(peak.sum));
+    const double share = static_cast<double>(a.smoothing) / static_cast<double>(a.vocabulary);
+    a.losses[blockIdx.x] = static_cast<float>(lse - (1.0 - static_cast<double>(a.smoothing)) * targetLogit - share * all);
+    a.correct[blockIdx.x] = targetLogit == peak.high;
+    *shared = static_cast<float>(lse);
+  }
+  if (!a.gradient) return;
+  __syncthreads();
+  const float shift = *shared, weight = a.weight * (a.weights == nullptr ? 1.0f : a.weights[token]);
+  const float every = a.smoothing / static_cast<float>(a.vocabulary) * weight, own = weight * (1.0f - a.smoothing);
+  for (std::int64_t c = threadIdx.x * V; c < a.vocabulary; c += threads * V) {
+    float z[V];
+    loadSome(row + c, z);
+#pragma unroll
+    for (int i = 0; i < V; ++i) {
+      const float value = capped<CAP>(z[i], a.softcap, inverse), t = value * inverse;
+      const float g = expf(value - shift) * weight - every - (c + i == target ? own : 0.0f);
+      z[i] = CAP ? g * (1.0f - t * t) : g;
+    }
+    if constexpr (V == 4) *reinterpret_cast<float4*>(row + c) = make_float4(z[0], z[1], z[2], z[3]);
+    else row[c] = z[0];
+  }
+}
+
+constexpr int sumThreads = 256, sumWarps = sumThreads / 32;
+
+__device__ inline LossTotals overBlock(LossTotals x, double* scratch) {
+  return {sumOverBlock(x.loss, scratch, sumWarps), sumOverBlock(x.weight, scratch, sumWarps), sumOverBlock(x.correct, scratch, sumWarps)};
+}
+
+__global__ void __launch_bounds__(sumThreads)
+    sumDocumentsKernel(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
+                       std::int32_t documents, LossTotals* ofDocuments) {
+  auto* scratch = dynamicShared<double>();
+  // The first carrying token at or behind a position.
+  const auto find = [&](std::int32_t position) {
+    std::int64_t low = 0, high = count;
+    while (low < high) {
+      const std::int64_t middle = (low + high) / 2;
+      if (tokens[middle] < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  const std::int64_t begin = blockIdx.x == 0 ? 0 : find(borders[blockIdx.x]);
+  const std::int64_t end = static_cast<std::int32_t>(blockIdx.x) + 1 == documents ? count : find(borders[blockIdx.x + 1]);
+  LossTotals sum{};
+  for (std::int64_t i = begin + threadIdx.x; i < end; i += sumThreads) {
+    const double own = weights == nullptr ? 1.0 : static_cast<double>(weights[tokens[i]]);
+    sum.loss += own * losses[i];
+    sum.weight += own;
+    sum.correct += correct[i];
+  }
+  sum = overBlock(sum, scratch);
+  if (threadIdx.x == 0) ofDocuments[blockIdx.x] = sum;
+}
+
+__global__ void __launch_bounds__(sumThreads) sumAllKernel(const LossTotals* ofDocuments, std::int32_t documents, LossTotals* all) {
+  auto* scratch = dynamicShared<double>();
+  LossTotals sum{};
+  for (std::int32_t d = threadIdx.x; d < documents; d += sumThreads) {
+    sum.loss += ofDocuments[d].loss;
+    sum.weight += ofDocuments[d].weight;
+    sum.correct += ofDocuments[d].correct;
+  }
+  sum = overBlock(sum, scratch);
+  if (threadIdx.x == 0) *all = sum;
+}
+
+}  // namespace
+
+Status crossEntropy(const CrossEntropy& a, Stream stream) {
+  if (a.vocabulary <= 0 || a.rows < 0) return Status::BadShape;
+  if (a.rows == 0) return Status::Ok;
+  const bool packed = a.vocabulary % 4 == 0 && aligned(a.logits), cap = a.softcap != 0.0f;
+  const auto kernel = packed ? (cap ? crossEntropyKernel<4, true> : crossEntropyKernel<4, false>) : (cap ? crossEntropyKernel<1, true> : crossEntropyKernel<1, false>);
+  return launch(kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), warps * (sizeof(double) + sizeof(Peak)) + sizeof(float), stream, a);
+}
+
+Status sumLosses(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
+                 std::int32_t documents, LossTotals* ofDocuments, LossTotals* all, Stream stream) {
+  if (documents <= 0) return Status::BadShape;
+  const Status status = launch(sumDocumentsKernel, dim3(static_cast<unsigned>(documents)), dim3(sumThreads), sumWarps * sizeof(double), stream, losses, correct, tokens, weights, count,
+                               borders, documents, ofDocuments);
+  if (status != Status::Ok) return status;
+  return launch(sumAllKernel, dim3(1), dim3(sumThreads), sumWarps * sizeof(double), stream, ofDocuments, documents, all);
+}
+
+}  // namespace qt::cuda

@@ -1,0 +1,38 @@
+// Cross-entropy of a chunk of logits, which become their gradient in place, and the sums of losses by document.
+//   q = (1 − s)·onehot(t) + s/V      loss = lse(z) − q·z      dz = weight·(softmax(z) − q)
+//   capped: z = c·tanh(z'/c), dz' = dz·(1 − (z/c)²)
+#pragma once
+#include <cstdint>
+
+#include "../status.hpp"
+
+namespace qt::cuda {
+
+// Everything lies on the device. Row r of the chunk is token tokens[r] of the batch.
+struct CrossEntropy {
+  float* logits;  // [rows, vocabulary]
+  std::int64_t rows;
+  std::int64_t vocabulary;
+  const std::int32_t* tokens;  // [rows]
+  const std::int32_t* labels;  // of the batch
+  const float* weights;        // of the batch; null: all 1
+  float weight = 1.0f;         // of the gradient, times the token's own
+  float smoothing = 0.0f;
+  float softcap = 0.0f;        // 0: none
+  bool gradient = true;        // else the logits stay as they are
+  float* losses;               // [rows], not weighted
+  unsigned char* correct;      // [rows]: whether the label has the highest logit
+};
+Status crossEntropy(const CrossEntropy& a, Stream stream);
+
+struct LossTotals {
+  double loss;    // Σ weight·loss
+  double weight;  // Σ weight
+  double correct;
+};
+// Of all `count` tokens that carry loss, in their order: documents[d], then `all` of them together. The documents are
+// [borders[d], borders[d + 1]), the last one with whatever follows; their sums depend on their own tokens alone.
+Status sumLosses(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
+                 std::int32_t documents, LossTotals* ofDocuments, LossTotals* all, Stream stream);
+
+}  // namespace qt::cuda
