@@ -49,7 +49,11 @@ export function gpus(): GpuReport {
   try {
     const { devices, reason } = binding().gpus(library)
     if (devices.length === 0) return { state: 'unusable', why: reason, library }
-    return { state: 'usable', devices: devices.map(({ name, memory, free, capability }) => ({ name, memory, free, capability })), library }
+    return {
+      state: 'usable',
+      devices: devices.map(({ name, memory, free, capability }) => ({ name, memory, free, capability })),
+      library,
+    }
   } catch (error) {
     return { state: 'unusable', why: error instanceof Error ? error.message : String(error), library }
   }

@@ -41,7 +41,7 @@ export function requireSupportedModel({
 }
 
 /** The same for a training configuration. */
-export function requireSupportedTraining({ training, adapter, quantization, baseStorage, base }: TrainingConfig): void {
+export function requireSupportedTraining({ training, adapter, quantization, baseStorage, base, device }: TrainingConfig): void {
   const refuse = (field: string, value: string, instead: string): never => {
     throw usageError('CONFIG_UNSUPPORTED', `${field}: ${value} is not implemented yet.`, {
       where: { field },
@@ -50,6 +50,8 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   }
   if (training.precision === 'float16') refuse('training.precision', 'float16', 'bfloat16 or float32')
   if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
+  if (device !== 'cpu' && (training.optimizer === 'adafactor' || training.optimizer === 'muon'))
+    refuse('training.optimizer', `${training.optimizer} on a GPU`, 'adamw, adamw8bit or sgd, or device: cpu')
   if (training.objective === 'dpo' && !adapter)
     throw usageError('CONFIG_INVALID', 'DPO compares with the model as it was, which is the one without its adapter.', {
       where: { field: 'training.objective' },

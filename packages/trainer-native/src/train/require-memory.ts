@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
 import { usageError } from '@qt/core'
+import { gpuPlace, gpus } from '../gpu.js'
 import { requireQuantisable } from './base.js'
 import type { MemoryPlan } from './plan-memory.js'
 import type { PlanChange, Prepared } from './prepare.js'
@@ -8,6 +9,15 @@ import type { PlanChange, Prepared } from './prepare.js'
 export interface Memory {
   readonly all: number
   readonly free: number
+}
+
+/** Of the GPU that a run asks for everything is needed at once: nothing there is mapped. */
+function memoryOf(device: string): Memory {
+  const place = gpuPlace(device)
+  if (!place) return memoryHere()
+  const found = gpus()
+  const free = found.state === 'usable' ? (found.devices[place.index]?.free ?? 0) : 0
+  return { all: free, free }
 }
 
 const memoryHere = (): Memory => {
@@ -20,13 +30,14 @@ const memoryHere = (): Memory => {
  * Refuses what the memory cannot hold, with the plan and what would fit. Pages of a mapped base come and go, so that they count
  * against all the memory there is; everything else against what is free.
  */
-export function requireMemory(prepared: Prepared, memory: Memory = memoryHere()): void {
+export function requireMemory(prepared: Prepared, memory: Memory = memoryOf(prepared.config.device)): void {
   const { plan } = prepared.step
   if (fits(plan, memory)) return
+  const where = prepared.config.device === 'cpu' ? 'this machine' : 'the GPU'
   const parts = plan.parts.map(({ part, bytes }) => `${part} ${bytesText(bytes)}`).join(', ')
   throw usageError(
     'MEMORY_TOO_SMALL',
-    `Training takes ${bytesText(plan.total)} (${parts}); this machine has ${bytesText(memory.all)}, of which ${bytesText(memory.free)} are free.`,
+    `Training takes ${bytesText(plan.total)} (${parts}); ${where} has ${bytesText(memory.all)}, of which ${bytesText(memory.free)} are free.`,
     { where: { field: 'training' }, actions: whatFits(prepared, memory) },
   )
 }
