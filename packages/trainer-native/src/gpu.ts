@@ -73,7 +73,7 @@ export function gpuPlace(device: string): GpuPlace | undefined {
   if (found.state === 'unusable')
     throw usageError('GPU_MISSING', `No GPU can be used: ${found.why}.`, {
       where,
-      actions: ['Look at nvidia-smi: the driver must be 525 or newer, and see the device.', 'Set device: cpu.'],
+      actions: ['Look at nvidia-smi: the driver must be 580 or newer, and see the device.', 'Set device: cpu.'],
     })
   if (index >= found.devices.length)
     throw usageError('GPU_MISSING', `There is no GPU ${index}: this machine has ${found.devices.length}, numbered from 0.`, {

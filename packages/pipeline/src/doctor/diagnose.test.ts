@@ -1,8 +1,10 @@
 import { expect, test } from 'vitest'
 import { diagnose } from './diagnose.js'
-import type { HardwareProfile } from './profile.js'
+import type { GpuPart, HardwareProfile } from './profile.js'
 
 const works = { state: 'works', kernels: ['avx2', 'baseline'], threads: 16 } as const
+const withGpu = (gpus: GpuPart) => ({ engine: { ...works, gpus } })
+const usable: GpuPart = { state: 'usable', devices: [{ name: 'H100', capability: '9.0' }] }
 /** A machine on which there is nothing to say. */
 const good: HardwareProfile = {
   system: { platform: 'linux', architecture: 'x64', release: '6.1.0', libc: 'glibc 2.36' },
@@ -14,7 +16,7 @@ const good: HardwareProfile = {
   node: '20.19.0',
   npm: '10.8.2',
   tools: { cmake: 'cmake version 3.25.1', compiler: 'g++ 12.2.0' },
-  engine: works,
+  ...withGpu(usable),
   quantizer: works,
 }
 const notFine = (changes: Partial<HardwareProfile>) =>
@@ -52,6 +54,8 @@ test.each<[string, Partial<HardwareProfile>, string[]]>([
   ['a full disk', { disk: { path: '/', total: 50e9, free: 0.5e9 } }, ['disk missing']],
   ['no GPU', { gpus: [], driver: undefined }, ['gpu advice']],
   ['a GPU with 8 GB', { gpus: [{ name: 'RTX', memory: 8.6e9, free: 8e9 }] }, ['gpu advice']],
+  ['a GPU without its part of the engine', withGpu({ state: 'absent', install: 'npm install it' }), ['gpu advice']],
+  ['a GPU whose driver is too old', withGpu({ state: 'unusable', why: 'old' }), ['gpu advice']],
   ['macOS', { system: { platform: 'darwin', architecture: 'arm64', release: '24.0' } }, ['system advice']],
   ['Windows', { system: { platform: 'win32', architecture: 'x64', release: '10' } }, ['system advice']],
 ])('%s', (_, changes, expected) => {
@@ -89,4 +93,11 @@ test('says what was never run', () => {
   expect(about('system', { system: { platform: 'darwin', architecture: 'arm64', release: '24.0' } }).why).toContain(
     'never run on macOS',
   )
+})
+
+test('what to install for a GPU is a command', () => {
+  const { actions, why } = about('gpu', withGpu({ state: 'absent', install: 'npm install it' }))
+  expect(actions).toMatchObject([{ command: 'npm install it' }])
+  expect(why).toContain('processor')
+  expect(about('gpu', withGpu({ state: 'unusable', why: 'the driver is too old' })).why).toContain('the driver is too old')
 })

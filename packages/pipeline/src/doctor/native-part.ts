@@ -1,19 +1,21 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import type { NativePart } from './profile.js'
+import { z } from 'zod'
+import type { GpuPart, NativePart } from './profile.js'
 
 /** Run in a child: a binary for another processor ends its process without a word. */
 const question = `
 const answer = (value) => process.stdout.write(JSON.stringify(value))
 try {
-  const { hardware } = await import(process.argv[1])
-  answer(typeof hardware === 'function' ? { state: 'works', ...hardware() } : { state: 'unknown' })
+  const { hardware, gpus } = await import(process.argv[1])
+  const graphics = typeof gpus === 'function' ? { gpus: gpus() } : {}
+  answer(typeof hardware === 'function' ? { state: 'works', ...hardware(), ...graphics } : { state: 'unknown' })
 } catch (error) {
   answer({ state: 'broken', why: [error.message, error.cause?.message].filter(Boolean).join(' ') })
 }`
 
-/** Loads a package in a process of its own and asks what its native part, `hardware()`, finds. */
+/** Loads a package in a process of its own and asks what its native part, `hardware()` and `gpus()`, finds. */
 export function nativePart(name: string, signal?: AbortSignal): Promise<NativePart> {
   let entry: string
   try {
@@ -40,8 +42,17 @@ function readAnswer(text: string): NativePart | undefined {
   if (value.state === 'unknown') return { state: 'unknown' }
   if (value.state === 'broken') return { state: 'broken', why: 'why' in value ? String(value.why) : '' }
   const kernels = 'kernels' in value && Array.isArray(value.kernels) ? value.kernels.map(String) : []
-  return { state: 'works', kernels, threads: 'threads' in value ? Number(value.threads) : 1 }
+  const gpus = 'gpus' in value ? gpuPart(value.gpus) : undefined
+  return { state: 'works', kernels, threads: 'threads' in value ? Number(value.threads) : 1, ...(gpus ? { gpus } : {}) }
 }
+
+const gpuPartSchema = z.union([
+  z.object({ state: z.literal('usable'), devices: z.array(z.object({ name: z.string(), capability: z.string() })) }),
+  z.object({ state: z.literal('absent'), install: z.string() }),
+  z.object({ state: z.literal('unusable'), why: z.string() }),
+])
+
+const gpuPart = (value: unknown): GpuPart | undefined => gpuPartSchema.safeParse(value).data
 
 function died(error: Error | null): string {
   const signal = error && 'signal' in error && typeof error.signal === 'string' ? error.signal : undefined

@@ -38,9 +38,16 @@ export interface Gpu {
 
 /** Whether the native part of a package loads, asked in a process of its own: a wrong binary may end the process. */
 export type NativePart =
-  | { readonly state: 'works'; readonly kernels: readonly string[]; readonly threads: number }
+  | { readonly state: 'works'; readonly kernels: readonly string[]; readonly threads: number; readonly gpus?: GpuPart }
   /** The package is not installed. */
   | { readonly state: 'absent' }
   /** The package works without one, or does not say. */
   | { readonly state: 'unknown' }
   | { readonly state: 'broken'; readonly why: string }
+
+/** What the engine makes of the GPUs here. */
+export type GpuPart =
+  | { readonly state: 'usable'; readonly devices: readonly { name: string; capability: string }[] }
+  /** Its library for them is not installed. */
+  | { readonly state: 'absent'; readonly install: string }
+  | { readonly state: 'unusable'; readonly why: string }

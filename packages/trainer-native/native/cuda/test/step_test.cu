@@ -58,7 +58,7 @@ int main() {
     std::printf("no device: skipped 2 (%s)\n", reason);
     return 0;
   }
-  const test::NamedDevice device{"CUDA", gpu};
+  const test::NamedDevice device{"CUDA", gpu, true};
   test::checkGradients({&device, 1});
   for (const bool full : {false, true}) checkOptimizers(full);
   return report("step_test");

@@ -51,21 +51,23 @@ bool Trainer::startPrincipal(const std::atomic<bool>& abort) {
   return true;
 }
 
-// −scale·(x·A₀ᵀ) forwards, −scale·(dy·B₀) backwards: what the frozen side contributes, packed for its second product.
-LeftSide Trainer::throughOrigin(int layer, int projection, const LeftSide& input, bool backwards) {
+// −scale·(x·A₀ᵀ) forwards, −scale·(dy·B₀) backwards: what the frozen side contributes, as the left side of its second
+// product. Products that are summed take theirs from places of their own: 0, 1 and 2.
+LeftSide Trainer::throughOrigin(int layer, int projection, const LeftSide& input, bool backwards, std::size_t place) {
   const AdapterModule& module = options_.adapters[layer][projection];
   const Shape shape = projectionShape(spec_, projection);
   Product p;
   p.rows = tokens_;
   p.columns = module.rank;
-  p.out = at(layout_.originLow);
+  void* low = at<unsigned char>(layout_.originLow) + place * layout_.originLowBytes;
+  p.out = low;
   p.outType = options_.precision;
   p.outStride = module.rank;
   p.scale = -module.scale;
   if (backwards) p.add(input, origin(loraB(layer, projection)), false, shape.rows);
   else p.add(input, origin(loraA(layer, projection)), true, shape.columns);
   device_->multiply(p);
-  return pack(view(at(layout_.originLow), tokens_, module.rank), module.rank);
+  return pack(view(low, tokens_, module.rank), module.rank);
 }
 
 }  // namespace qt

@@ -59,7 +59,7 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     if (options_.full && bias(layer, projection) != nullptr) device_->columnSums(dy.data, gradient(weightOf(layer, Bias + projection)), tokens_, rows);
     if (!adapted(layer, projection)) continue;
     if (hasOrigin(layer, projection))
-      sum.add(throughOrigin(layer, projection, packedDy, true), origin(loraA(layer, projection)), false, options_.adapters[layer][projection].rank);
+      sum.add(throughOrigin(layer, projection, packedDy, true, i), origin(loraA(layer, projection)), false, options_.adapters[layer][projection].rank);
 
     const AdapterModule& module = options_.adapters[layer][projection];
     Product low;

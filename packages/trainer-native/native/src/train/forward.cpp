@@ -44,7 +44,7 @@ void Trainer::project(int layer, int projection, const void* plain, const LeftSi
   if (adapted(layer, projection))
     p.add(lowRank(layer, projection, plain, input), parameter(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   if (hasOrigin(layer, projection))
-    p.add(throughOrigin(layer, projection, input, false), origin(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
+    p.add(throughOrigin(layer, projection, input, false, 0), origin(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   device_->multiply(p);
   packedUsed_ = mark;
 }

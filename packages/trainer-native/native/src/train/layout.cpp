@@ -102,7 +102,8 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
   dk = plan.add(working, tokens * kv * element, back, last);
   dv = plan.add(working, tokens * kv * element, back, last);
   delta = plan.add(working, tokens * spec.heads * sizeof(float), back, last);
-  originLow = origins ? plan.add(working, tokens * mostRank * element, 0, last) : -1;
+  originLowBytes = roundUpBytes(tokens * mostRank * element);
+  originLow = origins ? plan.add(working, 3 * originLowBytes, 0, last) : -1;
   dLow = mostRank > 0 ? plan.add(working, tokens * mostRank * 3 * element, back, last) : -1;
 
   const bool scaledHidden = anyScaled(Gate) || anyScaled(Up);

@@ -38,7 +38,7 @@ struct StepLayout {
   BufferId scales;         // float32: DoRA's scales, then ‖W‖², then room for computing norms; −1 without
   std::int64_t scaleCount = 0;
   std::vector<std::array<std::int64_t, projectionCount>> scaleAt;
-  BufferId originLow;      // x or dy through the factors that PiSSA began with; −1 without
+  BufferId originLow;      // x, or dy of up to three projections, through the factors that PiSSA began with; −1 without
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
   BufferId logits;
   BufferId lossPacked;     // their input packed, then their gradient
@@ -46,6 +46,7 @@ struct StepLayout {
   BufferId scratch;        // where the device works
   BufferId optimizer;      // for the optimiser's step; −1: not needed
   std::size_t packedBytes = 0;
+  std::size_t originLowBytes = 0;  // of one projection
 
   StepLayout(const ModelSpec& spec, const TrainerOptions& options, const DeviceNeeds& needs);
 };

@@ -113,7 +113,7 @@ class Trainer {
     const std::int32_t rope = spec_.layer(layer).rope;
     return rope < 0 || tables.empty() ? nullptr : &tables[rope];
   }
-  LeftSide throughOrigin(int layer, int projection, const LeftSide& input, bool backwards);
+  LeftSide throughOrigin(int layer, int projection, const LeftSide& input, bool backwards, std::size_t place);
   LeftSide lowRank(int layer, int projection, const void* plain, const LeftSide& input);
   void project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual);
   void prepareHeads(int layer);
