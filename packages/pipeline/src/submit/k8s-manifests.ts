@@ -1,4 +1,6 @@
 import type { TrainingConfig } from '@qt/core'
+import type { IJob } from 'kubernetes-models/batch/v1'
+import type { IConfigMap, IService } from 'kubernetes-models/v1'
 import { stringify } from 'yaml'
 import { type K8sOptions, type K8sSettings, k8sSettings } from './k8s-options.js'
 import { configKey, configName, labels, podTemplate } from './k8s-pod.js'
@@ -28,7 +30,7 @@ export function k8sManifests(config: TrainingConfig, options: K8sOptions): Manif
     kind: 'ConfigMap',
     metadata: metadata(settings, configName(settings)),
     data: { [configKey]: stringify(config) },
-  }
+  } satisfies IConfigMap
   if (settings.jobSet) return [configMap, jobSet(settings)]
   return [configMap, ...(settings.nodes === 1 ? [] : [headlessService(settings)]), job(settings)]
 }
@@ -44,25 +46,27 @@ const metadata = (settings: K8sSettings, name = settings.name) => ({
 })
 
 /** Gives pods names; also before they are ready, as they are ready only once they have found each other. */
-const headlessService = (settings: K8sSettings): Manifest => ({
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: metadata(settings),
-  spec: {
-    clusterIP: 'None',
-    publishNotReadyAddresses: true,
-    selector: { 'batch.kubernetes.io/job-name': settings.name },
-    ports: [{ name: 'meeting', port: 29_500 }],
-  },
-})
+const headlessService = (settings: K8sSettings) =>
+  ({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: metadata(settings),
+    spec: {
+      clusterIP: 'None',
+      publishNotReadyAddresses: true,
+      selector: { 'batch.kubernetes.io/job-name': settings.name },
+      ports: [{ name: 'meeting', port: 29_500 }],
+    },
+  }) satisfies IService
 
 /** Pods that failed are made again; each that dies takes the others with it, so all of them count. */
-const job = (settings: K8sSettings): Manifest => ({
-  apiVersion: 'batch/v1',
-  kind: 'Job',
-  metadata: metadata(settings),
-  spec: indexedJob(settings, settings.backoff * settings.nodes, `${settings.name}-0.${settings.name}`, settings.name),
-})
+const job = (settings: K8sSettings) =>
+  ({
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: metadata(settings),
+    spec: indexedJob(settings, settings.backoff * settings.nodes, `${settings.name}-0.${settings.name}`, settings.name),
+  }) satisfies IJob
 
 /** The set is started again as a whole, and not at all when the configuration is wrong. */
 const jobSet = (settings: K8sSettings): Manifest => ({
@@ -73,7 +77,7 @@ const jobSet = (settings: K8sSettings): Manifest => ({
     network: { enableDNSHostnames: true, publishNotReadyAddresses: true },
     failurePolicy: {
       maxRestarts: settings.backoff,
-      rules: [{ name: 'bad-input', action: 'FailJobSet', onJobFailureReasons: ['PodFailurePolicy'] }],
+      rules: [{ name: 'badInput', action: 'FailJobSet', onJobFailureReasons: ['PodFailurePolicy'] }],
     },
     replicatedJobs: [
       {
@@ -101,5 +105,5 @@ function indexedJob(settings: K8sSettings, backoffLimit: number, leader: string,
       ],
     },
     template: podTemplate(settings, leader, subdomain),
-  }
+  } satisfies IJob['spec']
 }

@@ -102,9 +102,9 @@ export function k8sSettings(config: TrainingConfig, options: K8sOptions): K8sSet
 }
 
 const nameFrom = (output: string): string =>
-  `qt-${basename(output)
+  `qt-${basename(output)}`
     .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')}`
+    .replace(/[^a-z0-9]+/g, '-')
     .slice(0, longestName)
     .replace(/-+$/, '')
 

@@ -1,3 +1,4 @@
+import type { IPodTemplateSpec } from 'kubernetes-models/v1'
 import type { K8sSettings } from './k8s-options.js'
 
 /** Where the configuration appears in the container. */
@@ -80,7 +81,7 @@ export function podTemplate(settings: K8sSettings, leader: string, subdomain?: s
         })),
       ],
     },
-  }
+  } satisfies IPodTemplateSpec
 }
 
 /** How processes find each other: what torchrun sets. */
