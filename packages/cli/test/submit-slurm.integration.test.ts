@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -131,13 +132,15 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     expect((await qt(['submit', 'log', 'runs/failing'], '', here())).stdout).toMatch(/ rank 0 {2}error: .*nowhere\.jsonl/)
   })
 
-  test.each(['none', 'pmix'])('several processes know their places (--mpi %s), and their logs are one', async (mpi) => {
+  test.for(['none', 'pmix'])('several processes know their places (--mpi %s), and their logs are one', async (mpi, { skip }) => {
+    const works = spawnSync('srun', [`--mpi=${mpi}`, 'true'], { env: { ...process.env, ...cluster.env } }).status === 0
+    skip(!works, `this Slurm has no ${mpi} (Debian: libpmix-dev)`)
     const script = join(folder, 'places.sh')
     // Rank 1 begins later and says something that has no time of its own.
     await writeFile(
       script,
       '[ "$RANK" = 1 ] && sleep 1\n' +
-        'echo "$(date -u +%FT%T.%3NZ)  place $RANK of $WORLD_SIZE, local $LOCAL_RANK, pmix ${PMIX_RANK:-none}, $MASTER_ADDR $((MASTER_PORT > 1024))"\n' +
+        'echo "$(date -u +%FT%T.%3NZ)  place $RANK of $WORLD_SIZE, local $LOCAL_RANK, pmix $PMIX_RANK, $MASTER_ADDR $((MASTER_PORT > 1024))"\n' +
         'if [ "$RANK" = 1 ]; then echo "native words of $*"; fi\n',
     )
     const name = `places-${mpi}`
@@ -148,7 +151,7 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     const ranks = lines.filter(({ source }: { source: string }) => source !== 'job')
     const place = (rank: number) => ({
       source: `rank ${rank}`,
-      text: expect.stringMatching(`^place ${rank} of 2, local ${rank}, pmix ${mpi === 'pmix' ? rank : 'none'}, \\S+ 1$`),
+      text: expect.stringMatching(`^place ${rank} of 2, local ${rank}, pmix ${mpi === 'pmix' ? rank : ''}, \\S+ 1$`),
     })
     const native = { source: 'rank 1', text: expect.stringMatching(/^native words of train --config .*config\.yaml$/) }
     expect(ranks).toMatchObject([place(0), place(1), native])
