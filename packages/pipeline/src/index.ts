@@ -11,3 +11,6 @@ export { loadPipelineConfig, type PipelineConfig } from './pipeline/load-config.
 export { type PipelineOptions, pipeline } from './pipeline/pipeline.js'
 export { type ReadRunOptions, readRun } from './read-run.js'
 export type { RunStatus, RunSummary } from './run-summary.js'
+export type { Link } from './scaling/exchange.js'
+export { type ScalingInput, type ScalingRow, scaling } from './scaling/scaling.js'
+export { scalingTable } from './scaling/scaling-table.js'

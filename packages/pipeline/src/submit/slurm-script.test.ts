@@ -30,7 +30,13 @@ test('asks for what was asked, and for nothing else', () => {
 test('several processes start through MPI, one alone needs none', () => {
   expect(slurmScript(config(), { tasksPerNode: 2 })).toContain('srun --mpi=pmix ')
   expect(slurmScript(config())).toContain('srun --mpi=none ')
-  expect(slurmScript(config(), { nodes: 2, mpi: 'none' })).toContain('srun --mpi=none ')
+  const variables = slurmScript(config(), { nodes: 2, mpi: 'none' })
+  expect(variables).toContain('srun --mpi=none ')
+  for (const name of ['RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT']) {
+    expect(variables).toMatch(new RegExp(`\\b${name}=`))
+    // Two ways at once would leave open which one holds.
+    expect(slurmScript(config(), { nodes: 2 })).not.toMatch(new RegExp(`\\b${name}=`))
+  }
 })
 
 test('a short limit keeps a quarter for saving', () => {

@@ -29,9 +29,8 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
     `cd -- ${shellWord(settings.folder)} || exit 1`,
     ...(settings.setup.length > 0 ? ['', ...settings.setup] : []),
     '',
-    '# How the processes of a training find each other. Every line that qt prints carries its time, so that logs can be merged.',
-    'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-    'export MASTER_ADDR MASTER_PORT=$((15000 + SLURM_JOB_ID % 15000)) WORLD_SIZE="$SLURM_NTASKS"',
+    ...(several && settings.mpi === 'none' ? meeting : []),
+    '# Every line that qt prints carries its time, so that logs can be merged.',
     'export QT_LOG_TIMES=1 logs="$run/logs"',
     'mkdir -p "$logs"',
     'say() { echo "$(date -u +%FT%T.%3NZ)  $*"; }',
@@ -49,8 +48,8 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
     '',
     `say "job $SLURM_JOB_ID began on $SLURM_JOB_NODELIST, start $((1 + \${SLURM_RESTART_COUNT:-0}))"`,
     `srun --mpi=${settings.mpi} --wait=60${settings.cpusPerTask === undefined ? '' : ` --cpus-per-task=${settings.cpusPerTask}`} bash -c '`,
-    '  export RANK="$SLURM_PROCID" LOCAL_RANK="$SLURM_LOCALID"',
-    '  exec >>"$logs/rank-$RANK.log" 2>&1',
+    ...(several && settings.mpi === 'none' ? ['  export RANK="$SLURM_PROCID" LOCAL_RANK="$SLURM_LOCALID"'] : []),
+    '  exec >>"$logs/rank-$SLURM_PROCID.log" 2>&1',
     `  exec "$@"' rank ${settings.command} train --config "$config" $resume </dev/null &`,
     'step=$!',
     '# A signal interrupts `wait`.',
@@ -60,11 +59,19 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
     '  status=$?',
     '  if [ "$signalled" = no ]; then break; fi',
     'done',
-    `say "${several ? 'the training' : 'training'} ended with $status"`,
+    `say "training ended with $status"`,
     ...(settings.requeue ? requeueing : []),
     'exit "$status"',
   ].join('\n')}\n`
 }
+
+/** Without MPI processes find each other by what torchrun sets. */
+const meeting: readonly string[] = [
+  '# How the processes find each other.',
+  'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
+  'export MASTER_ADDR MASTER_PORT=$((15000 + SLURM_JOB_ID % 15000)) WORLD_SIZE="$SLURM_NTASKS"',
+  '',
+]
 
 const requeueing: readonly string[] = [
   '',
