@@ -22,7 +22,7 @@ export function stateText({ state, phase, reason, nodes, elapsed, restarts = 0, 
 
 /** Waits for the end of a job, and with `lines` prints its log meanwhile; the last state. A job that failed is an error. */
 export async function followJob(submission: Submission, io: Io, lines: boolean): Promise<JobState> {
-  const { followSubmission } = await cluster()
+  const { followSubmission, submittedRun } = await cluster()
   let last: JobState = { state: 'UNKNOWN', phase: 'unknown' }
   try {
     await withInterrupt(async (signal) => {
@@ -45,7 +45,9 @@ export async function followJob(submission: Submission, io: Io, lines: boolean):
       ],
     })
   }
-  if (last.phase === 'failed' || last.phase === 'cancelled')
+  // A cluster that keeps no accounts forgets a job soon after its end; the run itself says whether it came to it.
+  const lost = last.phase === 'unknown' && (await submittedRun(submission))?.status !== 'completed'
+  if (lost || last.phase === 'failed' || last.phase === 'cancelled')
     throw new QtError({
       code: 'SUBMIT_JOB_FAILED',
       message: `The job ended: ${stateText(last)}.`,

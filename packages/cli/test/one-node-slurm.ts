@@ -51,7 +51,9 @@ MpiDefault=none
 ReturnToService=2
 KillWait=10
 NodeName=${machine} NodeAddr=127.0.0.1 CPUs=4 RealMemory=1000 State=UNKNOWN
+NodeName=elsewhere NodeAddr=127.0.0.1 NodeHostname=elsewhere CPUs=1 State=DOWN
 PartitionName=batch Nodes=${machine} Default=YES MaxTime=INFINITE State=UP
+PartitionName=far Nodes=elsewhere MaxTime=INFINITE State=UP
 `,
   )
   const env = { SLURM_CONF: at('slurm.conf') }
@@ -78,7 +80,7 @@ PartitionName=batch Nodes=${machine} Default=YES MaxTime=INFINITE State=UP
     await until('munged listens', () => existsSync(socket))
     daemons.push(start('slurmctld', ['-D'], env), start('slurmd', ['-D', '-N', machine], env))
     const idle = () =>
-      spawnSync('sinfo', ['--noheader', '--format=%T'], { env: { ...process.env, ...env } })
+      spawnSync('sinfo', ['--noheader', '--partition=batch', '--format=%T'], { env: { ...process.env, ...env } })
         .stdout.toString()
         .trim()
     await until('the node is idle', () => idle() === 'idle')

@@ -188,6 +188,12 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     expect([unknown.code, unknown.stderr]).toEqual([2, expect.stringContaining('Did you mean "batch"?')])
     const time = await submit('wrong', 5, '--time', 'tomorrow')
     expect([time.code, time.stderr]).toEqual([2, expect.stringContaining('A time limit cannot be "tomorrow"')])
+    // The tests' folder is in /tmp, and the machine of this partition is another one.
+    const far = await submit('wrong', 5, '--partition', 'far')
+    expect([far.code, far.stderr]).toEqual([
+      2,
+      expect.stringMatching(/cannot see the run's folder .*: \/tmp is every machine's own/),
+    ])
     expect(existsSync(join(folder, 'runs/wrong'))).toBe(false)
     // What only sbatch knows is told in its words.
     const gpus = await submit('wrong', 5, '--gpus-per-node', '2')

@@ -1,6 +1,7 @@
+import { resolve } from 'node:path'
+import { shellWord } from '@qt/core'
 import { defineVerb, type Flags } from '../args/verb.js'
 import { cluster, followJob } from '../follow-job.js'
-import { commandIn } from '../init/command.js'
 import { submittedConfig, submittedConfigFlags } from '../submitted-config.js'
 
 const own = {
@@ -51,7 +52,7 @@ export const submitSlurm = defineVerb({
       grace: flags.grace,
       mpi: flags.mpi,
       setup: flags.setup,
-      command: flags.command ?? commandIn('.'),
+      command: flags.command ?? thisCommand(),
       resume: flags.resume,
     }
     const slurm = await cluster()
@@ -73,3 +74,6 @@ export const submitSlurm = defineVerb({
     return 0
   },
 })
+
+/** This program by its path, on this Node: what else would start it (npx) may keep signals for itself. */
+const thisCommand = (): string => [process.execPath, resolve(process.argv[1] ?? 'qt')].map(shellWord).join(' ')

@@ -32,35 +32,52 @@ export async function slurmJobState(job: string): Promise<JobState> {
 
 async function fromController(job: string): Promise<JobState | undefined> {
   const shown = await runProgram('scontrol', ['show', 'job', '--oneliner', job])
-  if (shown?.code !== 0) return undefined
-  const fields = new Map([...shown.stdout.matchAll(/(?:^|\s)([A-Za-z:]+)=(\S*)/g)].map(([, key, value]) => [key, value]))
+  return shown?.code === 0 ? parseController(shown.stdout) : undefined
+}
+
+async function fromAccounting(job: string): Promise<JobState | undefined> {
+  const told = await runProgram('sacct', [
+    '--noheader',
+    '--parsable2',
+    '--allocations',
+    `--jobs=${job}`,
+    `--format=${accountingFields}`,
+  ])
+  return told?.code === 0 ? parseAccounting(told.stdout) : undefined
+}
+
+/** `JobId=7 JobName=qt-run … JobState=RUNNING Reason=None …` */
+export function parseController(text: string): JobState | undefined {
+  const fields = new Map<string, string>()
+  // The first counts: paths, which come later, may look like fields.
+  for (const [, key = '', value = ''] of text.matchAll(/(?:^|\s)([A-Za-z:]+)=(\S*)/g))
+    if (!fields.has(key)) fields.set(key, value)
   const state = fields.get('JobState')
   if (state === undefined) return undefined
   const said = (key: string) => {
     const value = fields.get(key)
     return value === undefined || ['None', '(null)', 'N/A', ''].includes(value) ? undefined : value
   }
+  const phase = phaseOf(state)
   return {
     state,
-    phase: phaseOf(state),
+    phase,
     reason: said('Reason'),
     nodes: said('NodeList'),
     elapsed: said('RunTime'),
     restarts: Number(said('Restarts') ?? 0),
-    ...(phaseOf(state) === 'waiting' || phaseOf(state) === 'running'
-      ? {}
-      : { exitCode: Number.parseInt(said('ExitCode') ?? '', 10) }),
+    ...(phase === 'waiting' || phase === 'running' ? {} : { exitCode: Number.parseInt(said('ExitCode') ?? '', 10) }),
   }
 }
 
-async function fromAccounting(job: string): Promise<JobState | undefined> {
-  const format = 'State,ExitCode,Elapsed,NodeList'
-  const told = await runProgram('sacct', ['--noheader', '--parsable2', '--allocations', `--jobs=${job}`, `--format=${format}`])
-  const [state, exitCode, elapsed, nodes] = told?.code === 0 ? (told.stdout.trim().split('\n').at(-1) ?? '').split('|') : []
-  // "CANCELLED by 1000"
-  const first = state?.split(' ')[0]
-  if (first === undefined || first === '') return undefined
-  return { state: first, phase: phaseOf(first), nodes, elapsed, exitCode: Number.parseInt(exitCode ?? '', 10) }
+const accountingFields = 'State,ExitCode,Elapsed,NodeList'
+
+/** `CANCELLED by 1000|0:0|01:02:03|node[1-2]`, a line for each time that the job was queued. */
+export function parseAccounting(text: string): JobState | undefined {
+  const [said = '', exitCode = '', elapsed, nodes] = (text.trim().split('\n').at(-1) ?? '').split('|')
+  const state = said.split(' ')[0]
+  if (state === undefined || state === '') return undefined
+  return { state, phase: phaseOf(state), nodes, elapsed, exitCode: Number.parseInt(exitCode, 10) }
 }
 
 /** Ends a job; a run that is under way saves itself first, as far as the cluster's patience goes. */

@@ -64,9 +64,9 @@ export async function submitSlurm(config: TrainingConfig, options: SubmitSlurmOp
   return { job, run: files.run, script: files.script, warnings: [...warnings, ...(said.stderr === '' ? [] : [said.stderr])] }
 }
 
-/** The machines of the partition, or of all; an unknown partition is an error that names the nearest. */
+/** The machines of the partition, or of the one that jobs go to by default; an unknown partition is an error that names the nearest. */
 async function clusterOf(partition: string | undefined): Promise<ReadonlySet<string>> {
-  const told = await runProgram('sinfo', ['--noheader', '--Node', '--format=%R %n'])
+  const told = await runProgram('sinfo', ['--noheader', '--Node', '--format=%P %n'])
   if (told === undefined)
     throw new QtError({
       code: 'SUBMIT_NO_SLURM',
@@ -74,22 +74,24 @@ async function clusterOf(partition: string | undefined): Promise<ReadonlySet<str
       actions: ['Log in to a machine of the cluster from which jobs are submitted.', 'Look at the script with --dry-run.'],
     })
   if (told.code !== 0) throw refused('sinfo', told.stderr)
-  const rows = told.stdout.split('\n').flatMap((line): [string, string][] => {
-    const [of, machine] = line.trim().split(' ')
-    return of && machine ? [[of, machine]] : []
-  })
-  const partitions = new Set(rows.map(([of]) => of))
+  // "batch* node1": the star marks the default.
+  const rows = [...told.stdout.matchAll(/^(\S+?)(\*?) +(\S+) *$/gm)].map(([, of = '', star, machine = '']) => ({
+    of,
+    machine,
+    standard: star === '*',
+  }))
+  const partitions = [...new Set(rows.map(({ of }) => of))]
   // Several may be named; Slurm takes the one that begins first.
-  for (const wanted of partition?.split(',') ?? [])
-    if (!partitions.has(wanted)) {
-      const near = nearest(wanted, [...partitions])
-      throw usageError('SUBMIT_UNKNOWN_PARTITION', `The cluster has no partition "${wanted}".`, {
-        where: { field: 'partition' },
-        actions: [...(near ? [`Did you mean "${near}"?`] : []), `Choose one of: ${[...partitions].join(', ')}.`],
-      })
-    }
   const wanted = partition?.split(',')
-  return new Set(rows.filter(([of]) => wanted?.includes(of) ?? true).map(([, machine]) => machine))
+  const unknown = wanted?.find((one) => !partitions.includes(one))
+  if (unknown !== undefined) {
+    const near = nearest(unknown, partitions)
+    throw usageError('SUBMIT_UNKNOWN_PARTITION', `The cluster has no partition "${unknown}".`, {
+      where: { field: 'partition' },
+      actions: [...(near ? [`Did you mean "${near}"?`] : []), `Choose one of: ${partitions.join(', ')}.`],
+    })
+  }
+  return new Set(rows.filter(({ of, standard }) => wanted?.includes(of) ?? standard).map(({ machine }) => machine))
 }
 
 /** Two jobs that write to one run would spoil it. */
