@@ -84,27 +84,46 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     )
   })
 
-  test('saves when its time is up, is queued again, and ends with the bytes of a training that was never stopped', async () => {
-    const steps = 6000
-    const whole = await configure('whole', steps)
-    expect((await qt(['train', ...whole], '', here())).code).toBe(0)
-    expect((await submit('stopped', steps)).code).toBe(0)
-    await until('ten steps are done', async () => (await stepsOf('stopped')) >= 10)
-    const { submission } = await json('submit', 'status', 'runs/stopped')
-    // What Slurm does before the limit: --signal=B:USR1.
-    slurm(cluster.env, 'scancel', '--batch', '--signal=USR1', submission.job)
-    await until('it is queued again', async () => (await json('submit', 'status', 'runs/stopped')).restarts === 1)
-    expect(await stepsOf('stopped')).toBeLessThan(steps)
-    const { code, stdout } = await qt(['submit', 'status', 'runs/stopped', '--follow'], '', here())
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/rank 0 {2}Resuming after step \d+\./)])
-    expect(stdout).toContain('the time is up: the job is queued again')
+  describe('a training that is stopped', () => {
+    const steps = 15_000
     const adapter = (name: string) => readFile(join(folder, 'runs', name, 'adapter', 'adapter_model.safetensors'))
-    expect((await adapter('stopped')).equals(await adapter('whole'))).toBe(true)
-    expect(await json('submit', 'status', 'runs/stopped')).toMatchObject({
-      phase: 'succeeded',
-      restarts: 1,
-      training: { step: steps },
+    beforeAll(async () => {
+      expect((await qt(['train', ...(await configure('whole', steps))], '', here())).code).toBe(0)
     })
+
+    test.each([
+      // What Slurm does before the limit: --signal=B:USR1.
+      ['its time is up', 'limit', ['scancel', '--batch', '--signal=USR1']],
+      // What it does when a job of more importance needs the machine.
+      ['it is preempted', 'preempted', ['scontrol', 'requeue']],
+    ])(
+      'saves when %s, is queued again, and ends with the bytes of one that was never stopped',
+      async (_when, name, [program = '', ...args]) => {
+        const { job } = JSON.parse((await submit(name, steps, '--json')).stdout)
+        await until('ten steps are done', async () => (await stepsOf(name)) >= 10)
+        slurm(cluster.env, program, ...args, job)
+        await until('it is queued again', async () => (await json('submit', 'status', `runs/${name}`)).restarts === 1)
+        expect(await stepsOf(name)).toBeLessThan(steps)
+        const { code, stdout } = await qt(['submit', 'status', `runs/${name}`, '--follow'], '', here())
+        expect([code, stdout]).toEqual([0, expect.stringMatching(/rank 0 {2}Resuming after step \d+\./)])
+        expect(stdout).toMatch(/job {2}job \d+ began on \S+, start 2/)
+        expect((await adapter(name)).equals(await adapter('whole'))).toBe(true)
+        expect(await json('submit', 'status', `runs/${name}`)).toMatchObject({
+          phase: 'succeeded',
+          restarts: 1,
+          training: { step: steps },
+        })
+      },
+    )
+  })
+
+  test('Slurm itself tells the job before its limit', async () => {
+    const script = join(base, 'slow.sh')
+    const saved = 'runs/slow/checkpoints/step-1'
+    await writeFile(script, `[ -e ${saved} ] && exit 0\ntrap 'mkdir -p ${saved}; exit 130' TERM\nwhile :; do sleep 0.1; done\n`)
+    const { code, stdout } = await submit('slow', 5, '--time', '1', '--grace', '50', '--command', `bash ${script}`, '--follow')
+    expect([code, stdout]).toEqual([0, expect.stringContaining('the time is up: the job is queued again')])
+    expect(await json('submit', 'status', 'runs/slow')).toMatchObject({ phase: 'succeeded', restarts: 1 })
   })
 
   test('a cancelled training has saved, is not queued again, and goes on when it is submitted with --resume', async () => {
