@@ -5,6 +5,7 @@ const kinds = {
   ConfigMap: ['', 'v1', 'configmaps'],
   Service: ['', 'v1', 'services'],
   Pod: ['', 'v1', 'pods'],
+  NetworkPolicy: ['networking.k8s.io', 'v1', 'networkpolicies'],
   Job: ['batch', 'v1', 'jobs'],
   JobSet: ['jobset.x-k8s.io', 'v1alpha2', 'jobsets'],
 } as const

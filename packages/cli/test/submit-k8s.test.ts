@@ -60,7 +60,9 @@ describe.skipIf(!kubectl)('with kubectl and a server that plays the API of Kuber
     const { code, stdout, stderr } = await qt(['submit', 'k8s', ...flags, '--nodes', '2', '--apply'], '', here)
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(/^lab\/qt-first is applied\.$/m)
-    expect(cluster.all()).toEqual(['lab/configmaps/qt-first-config', 'lab/jobs/qt-first', 'lab/services/qt-first'])
+    expect(cluster.all()).toEqual(
+      ['configmaps/qt-first-config', 'jobs/qt-first', 'networkpolicies/qt-first', 'services/qt-first'].map((one) => `lab/${one}`),
+    )
     expect(await json('submit', 'status', 'runs/first')).toMatchObject({ phase: 'waiting', training: null })
 
     cluster.setStatus('lab', 'jobs', 'qt-first', { active: 2, failed: 1 })

@@ -66,10 +66,18 @@ const nanoseconds = (time: string): string => {
 export function k8sLog({ kind, name, namespace }: K8sSubmission): () => Promise<LogLine[]> {
   const selector = `${kind === 'Job' ? 'batch.kubernetes.io/job-name' : 'jobset.sigs.k8s.io/jobset-name'}=${name}`
   const last = new Map<string, string>()
+  /** Kubelets write at once, but not at the same moment. */
+  const since = () => {
+    const newest = [...last.values()].sort().at(-1)
+    return newest === undefined
+      ? []
+      : [`--since-time=${new Date(Date.parse(newest.slice(0, 23).concat('Z')) - 60_000).toISOString()}`]
+  }
   return async () => {
     const said = await kubectl([
       ...['logs', '--namespace', namespace, '--selector', selector, '--container', 'train', '--prefix', '--timestamps'],
       ...['--tail=-1', '--max-log-requests=1000', '--ignore-errors'],
+      ...since(),
     ])
     // Pods that have not begun have no log yet.
     if (said.code !== 0) return []

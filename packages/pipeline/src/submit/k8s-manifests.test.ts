@@ -1,5 +1,6 @@
 import { parseConfig } from '@qt/core'
 import { Job } from 'kubernetes-models/batch/v1'
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import { ConfigMap, Service } from 'kubernetes-models/v1'
 import { expect, test } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
@@ -27,7 +28,7 @@ const read = (options: K8sOptions, output?: string): Manifest[] =>
   parseAllDocuments(manifestText(k8sManifests(config(output), options))).map((document) => document.toJS())
 
 /** The schemas that Kubernetes publishes. */
-const models = { ConfigMap, Service, Job }
+const models = { ConfigMap, NetworkPolicy, Service, Job }
 function validate(manifest: Manifest): void {
   const Model = Object.entries(models).find(([kind]) => kind === manifest.kind)?.[1]
   if (!Model) throw new Error(`There is no schema of ${manifest.kind}.`)
@@ -39,7 +40,7 @@ const withPath = (manifest: Manifest, path: string): unknown =>
 
 test.each([
   ['one pod', plain, ['ConfigMap', 'Job']],
-  ['everything', full, ['ConfigMap', 'Service', 'Job']],
+  ['everything', full, ['ConfigMap', 'NetworkPolicy', 'Service', 'Job']],
 ])('the manifests of %s are valid by the schemas of Kubernetes', (_name, options, kinds) => {
   const manifests = read(options)
   expect(manifests.map(({ kind }) => kind)).toEqual(kinds)
@@ -52,14 +53,14 @@ test('the schemas would refuse what is wrong', () => {
 })
 
 test('a JobSet has the same pods in a set that is started again as a whole', () => {
-  const [configMap, set] = read({ ...full, jobSet: true })
-  expect(() => validate(configMap!)).not.toThrow()
+  const [configMap, policy, set] = read({ ...full, jobSet: true })
+  for (const one of [configMap!, policy!]) expect(() => validate(one)).not.toThrow()
   expect(set).toMatchObject({ apiVersion: 'jobset.x-k8s.io/v1alpha2', kind: 'JobSet', metadata: { name: 'first' } })
   expect(withPath(set!, 'spec.failurePolicy.maxRestarts')).toBe(3)
   // The JobSet's own rule for names of rules.
   expect(withPath(set!, 'spec.failurePolicy.rules.0.name')).toMatch(/^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$/)
   const spec = withPath(set!, 'spec.replicatedJobs.0.template.spec')
-  expect(() => validate({ ...read(full)[2]!, spec })).not.toThrow()
+  expect(() => validate({ ...read(full)[3]!, spec })).not.toThrow()
   expect(spec).toMatchObject({ completions: 4, parallelism: 4, backoffLimit: 0 })
   expect(environment(set!, 'spec.replicatedJobs.0.template.spec.template.spec')).toMatchObject({
     MASTER_ADDR: 'first-ranks-0-0.first',
@@ -72,7 +73,7 @@ function environment(manifest: Manifest, pod: string): Record<string, unknown> {
 }
 
 test('processes find each other by the stable name of the first, and know their place by the index', () => {
-  const [, service, job] = read(full)
+  const [, policy, service, job] = read(full)
   expect(environment(job!, 'spec.template.spec')).toMatchObject({
     WORLD_SIZE: '4',
     MASTER_ADDR: 'first-0.first',
@@ -84,11 +85,13 @@ test('processes find each other by the stable name of the first, and know their 
     metadata: { name: withPath(job!, 'spec.template.spec.subdomain') },
     spec: { clusterIP: 'None', publishNotReadyAddresses: true, selector: { 'batch.kubernetes.io/job-name': 'first' } },
   })
+  const pods = { matchLabels: withPath(job!, 'spec.template.metadata.labels') }
+  expect(policy).toMatchObject({ spec: { podSelector: pods, ingress: [{ from: [{ podSelector: pods }] }] } })
   expect(environment(read(plain)[1]!, 'spec.template.spec')).not.toHaveProperty('WORLD_SIZE')
 })
 
 test('the configuration goes in whole, and what the run writes is on a claim', () => {
-  const [configMap, , job] = read(full)
+  const [configMap, , , job] = read(full)
   const { data } = configMap as Manifest & { data: Record<string, string> }
   expect(parseConfig(parse(data['train.yaml'] ?? ''))).toEqual(config())
   const container = withPath(job!, 'spec.template.spec.containers.0')

@@ -1,5 +1,6 @@
 import type { TrainingConfig } from '@qt/core'
 import type { IJob } from 'kubernetes-models/batch/v1'
+import type { INetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1'
 import type { IConfigMap, IService } from 'kubernetes-models/v1'
 import { stringify } from 'yaml'
 import { type K8sOptions, type K8sSettings, k8sSettings } from './k8s-options.js'
@@ -14,8 +15,8 @@ export interface Manifest {
 }
 
 /**
- * What runs a training on Kubernetes: its configuration, a name under which pods find the first, and an indexed Job or a JobSet
- * with one pod for each process.
+ * What runs a training on Kubernetes: its configuration, an indexed Job or a JobSet with one pod for each process, and for several
+ * a name under which they find the first, and a network of their own.
  *
  * @example
  * ```ts
@@ -31,8 +32,13 @@ export function k8sManifests(config: TrainingConfig, options: K8sOptions): Manif
     metadata: metadata(settings, configName(settings)),
     data: { [configKey]: stringify(config) },
   } satisfies IConfigMap
-  if (settings.jobSet) return [configMap, jobSet(settings)]
-  return [configMap, ...(settings.nodes === 1 ? [] : [headlessService(settings)]), job(settings)]
+  const several = settings.nodes > 1
+  return [
+    configMap,
+    ...(several ? [amongThemselves(settings)] : []),
+    ...(several && !settings.jobSet ? [headlessService(settings)] : []),
+    settings.jobSet ? jobSet(settings) : job(settings),
+  ]
 }
 
 /** The manifests as one YAML file. */
@@ -44,6 +50,17 @@ const metadata = (settings: K8sSettings, name = settings.name) => ({
   namespace: settings.namespace,
   labels: labels(settings),
 })
+
+/** Only the processes of the training reach each other. */
+const amongThemselves = (settings: K8sSettings) => {
+  const pods = { matchLabels: labels(settings) }
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: metadata(settings),
+    spec: { podSelector: pods, policyTypes: ['Ingress'], ingress: [{ from: [{ podSelector: pods }] }] },
+  } satisfies INetworkPolicy
+}
 
 /** Gives pods names; also before they are ready, as they are ready only once they have found each other. */
 const headlessService = (settings: K8sSettings) =>

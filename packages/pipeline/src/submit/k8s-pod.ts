@@ -88,6 +88,7 @@ export function podTemplate(settings: K8sSettings, leader: string, subdomain?: s
 const meeting = (nodes: number, leader: string) => [
   { name: 'RANK', valueFrom: { fieldRef: { fieldPath: indexField } } },
   { name: 'LOCAL_RANK', value: '0' },
+  { name: 'LOCAL_WORLD_SIZE', value: '1' },
   { name: 'WORLD_SIZE', value: String(nodes) },
   { name: 'MASTER_ADDR', value: leader },
   { name: 'MASTER_PORT', value: '29500' },

@@ -6,11 +6,11 @@ import type { Submission } from './submission.js'
 
 /** Where the job of a submission stands. */
 export const submissionState = (submission: Submission): Promise<JobState> =>
-  submission.to === 'slurm' ? slurmJobState(submission.job) : k8sJobState(submission)
+  submission.to === 'slurm' ? slurmJobState(submission) : k8sJobState(submission)
 
 /** Ends the job of a submission. */
 export const cancelSubmission = (submission: Submission): Promise<void> =>
-  submission.to === 'slurm' ? cancelSlurmJob(submission.job) : cancelK8sJob(submission)
+  submission.to === 'slurm' ? cancelSlurmJob(submission) : cancelK8sJob(submission)
 
 /** What is new in the log of all processes since the last call. */
 export const submissionLog = (submission: Submission): (() => Promise<LogLine[]>) =>

@@ -2,6 +2,14 @@ import type { JobState } from './job-state.js'
 import { runProgram } from './run-program.js'
 import { refused } from './submit-errors.js'
 
+/** A job by its number, and where several clusters share one Slurm, that of which cluster. */
+export interface SlurmJob {
+  readonly job: string
+  readonly cluster?: string | undefined
+}
+
+const clusterFlag = (cluster: string | undefined): string[] => (cluster === undefined ? [] : [`--clusters=${cluster}`])
+
 const phases: Readonly<Record<string, JobState['phase']>> = {
   PENDING: 'waiting',
   REQUEUED: 'waiting',
@@ -26,17 +34,19 @@ const phases: Readonly<Record<string, JobState['phase']>> = {
 const phaseOf = (state: string): JobState['phase'] => phases[state] ?? 'failed'
 
 /** A job as the controller knows it, or, once it has forgotten it, as the accounting does. */
-export async function slurmJobState(job: string): Promise<JobState> {
-  return (await fromController(job)) ?? (await fromAccounting(job)) ?? { state: 'UNKNOWN', phase: 'unknown' }
+export async function slurmJobState({ job, cluster }: SlurmJob): Promise<JobState> {
+  const where = clusterFlag(cluster)
+  return (await fromController(job, where)) ?? (await fromAccounting(job, where)) ?? { state: 'UNKNOWN', phase: 'unknown' }
 }
 
-async function fromController(job: string): Promise<JobState | undefined> {
-  const shown = await runProgram('scontrol', ['show', 'job', '--oneliner', job])
+async function fromController(job: string, where: readonly string[]): Promise<JobState | undefined> {
+  const shown = await runProgram('scontrol', [...where, 'show', 'job', '--oneliner', job])
   return shown?.code === 0 ? parseController(shown.stdout) : undefined
 }
 
-async function fromAccounting(job: string): Promise<JobState | undefined> {
+async function fromAccounting(job: string, where: readonly string[]): Promise<JobState | undefined> {
   const told = await runProgram('sacct', [
+    ...where,
     '--noheader',
     '--parsable2',
     '--allocations',
@@ -81,7 +91,7 @@ export function parseAccounting(text: string): JobState | undefined {
 }
 
 /** Ends a job; a run that is under way saves itself first, as far as the cluster's patience goes. */
-export async function cancelSlurmJob(job: string): Promise<void> {
-  const said = await runProgram('scancel', [job])
+export async function cancelSlurmJob({ job, cluster }: SlurmJob): Promise<void> {
+  const said = await runProgram('scancel', [...clusterFlag(cluster), job])
   if (said?.code !== 0) throw refused('scancel', said?.stderr ?? 'there is no such program here.')
 }

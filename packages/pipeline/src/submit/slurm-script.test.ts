@@ -32,11 +32,20 @@ test('several processes start through MPI, one alone needs none', () => {
   expect(slurmScript(config())).toContain('srun --mpi=none ')
   const variables = slurmScript(config(), { nodes: 2, mpi: 'none' })
   expect(variables).toContain('srun --mpi=none ')
-  for (const name of ['RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT']) {
+  for (const name of ['RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'LOCAL_WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT']) {
     expect(variables).toMatch(new RegExp(`\\b${name}=`))
     // Two ways at once would leave open which one holds.
     expect(slurmScript(config(), { nodes: 2 })).not.toMatch(new RegExp(`\\b${name}=`))
   }
+})
+
+test('several processes share a word that nobody else knows, and that is not in the script', () => {
+  const script = slurmScript(config(), { nodes: 2 })
+  const lines = script.split('\n').filter((line) => line.includes('QT_JOB_TOKEN'))
+  const token = () => spawnSync('bash', ['-c', `${lines.join('\n')}; printenv QT_JOB_TOKEN`], { encoding: 'utf8' }).stdout
+  expect(token()).toMatch(/^[0-9a-f]{32}\n$/)
+  expect(token()).not.toBe(token())
+  expect(slurmScript(config())).not.toContain('QT_JOB_TOKEN')
 })
 
 test('a short limit keeps a quarter for saving', () => {

@@ -30,6 +30,9 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
     ...(settings.setup.length > 0 ? ['', ...settings.setup] : []),
     '',
     ...(several && settings.mpi === 'none' ? meeting : []),
+    ...(several
+      ? ['# Nobody else may join.', 'QT_JOB_TOKEN=$(od -An -N16 -tx1 /dev/urandom | tr -d " \\n")', 'export QT_JOB_TOKEN', '']
+      : []),
     '# Every line that qt prints carries its time, so that logs can be merged.',
     'export QT_LOG_TIMES=1 logs="$run/logs"',
     'mkdir -p "$logs"',
@@ -69,7 +72,7 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
 const meeting: readonly string[] = [
   '# How the processes find each other.',
   'MASTER_ADDR=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-  'export MASTER_ADDR MASTER_PORT=$((15000 + SLURM_JOB_ID % 15000)) WORLD_SIZE="$SLURM_NTASKS"',
+  'export MASTER_ADDR MASTER_PORT=$((15000 + SLURM_JOB_ID % 15000)) WORLD_SIZE="$SLURM_NTASKS" LOCAL_WORLD_SIZE="$SLURM_NTASKS_PER_NODE"',
   '',
 ]
 

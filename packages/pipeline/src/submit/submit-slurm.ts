@@ -98,7 +98,7 @@ async function clusterOf(partition: string | undefined): Promise<ReadonlySet<str
 async function requireNoJob(output: string): Promise<void> {
   const earlier = await findSubmission(output)
   if (earlier?.to !== 'slurm') return
-  const state = await slurmJobState(earlier.job)
+  const state = await slurmJobState(earlier)
   if (state.phase === 'unknown' || isOver(state)) return
   throw usageError('SUBMIT_ACTIVE', `Job ${earlier.job} of this run is ${state.state}.`, {
     where: { file: output },
