@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startKubernetes } from './kubernetes-server.js'
-import { qt } from './qt.js'
+import { qt, start } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -95,14 +95,25 @@ describe.skipIf(!kubectl)('with kubectl and a server that plays the API of Kuber
     expect((await qt(['submit', 'status', 'runs/first'], '', here)).stdout).toMatch(/^state +GONE/m)
   })
 
-  test('applies a JobSet, whose end is an end', async () => {
+  test('applies a JobSet, and follows it to its end', async () => {
     const set = [...flags, '--jobset', '--name', 'set', '--output', 'runs/set']
     expect((await qt(['submit', 'k8s', ...set, '--apply'], '', here)).code).toBe(0)
     expect(cluster.get('lab', 'jobsets', 'set')).toMatchObject({ apiVersion: 'jobset.x-k8s.io/v1alpha2' })
     cluster.setStatus('lab', 'jobsets', 'set', { restarts: 2, replicatedJobsStatus: [{ name: 'ranks', active: 1 }] })
     expect(await json('submit', 'status', 'runs/set')).toMatchObject({ phase: 'running', restarts: 2 })
+    const labels = { 'jobset.sigs.k8s.io/jobset-name': 'set' }
+    cluster.addPod('lab', 'set-ranks-0-0-abcde', labels, '2026-01-01T00:00:01Z one\n')
+    const following = start(['submit', 'status', 'runs/set', '--follow'], here)
+    let printed = ''
+    following.child.stdout.on('data', (text: string) => {
+      printed += text
+    })
+    await vi.waitFor(() => expect(printed).toContain('rank 0  one'), { timeout: 20_000 })
+    // What is there already is told again by Kubernetes, and said once.
+    cluster.addPod('lab', 'set-ranks-0-0-abcde', labels, '2026-01-01T00:00:01Z one\n2026-01-01T00:00:01.5Z two\n')
     cluster.setStatus('lab', 'jobsets', 'set', { conditions: [{ type: 'Completed', status: 'True' }] })
-    expect((await qt(['submit', 'status', 'runs/set', '--follow'], '', here)).code).toBe(0)
+    expect((await following.ended).code).toBe(0)
+    expect(printed.split('\n').filter((line) => line.startsWith('rank'))).toEqual(['rank 0  one', 'rank 0  two'])
   })
 
   test('what the cluster refuses is told in its words', async () => {
