@@ -1,3 +1,5 @@
+import { timedLines } from './print/timed-lines.js'
+
 /** Where a verb prints. Results go to standard output, everything else to standard error. */
 export interface Io {
   /** --json was given: `out` is silent, `json` prints. */
@@ -17,18 +19,22 @@ export interface Io {
 
 export function createIo(json: boolean): Io {
   const { stdin, stdout, stderr, env } = process
+  const toOut = (text: string): unknown => stdout.write(text)
+  const toError = (text: string): unknown => stderr.write(text)
+  const timed = env.QT_LOG_TIMES === '1'
+  const [out, note] = timed ? [timedLines(toOut), timedLines(toError)] : [toOut, toError]
   return {
     json,
     terminal: stderr.isTTY === true && env.TERM !== 'dumb',
     color: stderr.isTTY === true && env.NO_COLOR === undefined && env.TERM !== 'dumb',
     out: (text) => {
-      if (!json) stdout.write(text)
+      if (!json) out(text)
     },
     document: (value) => {
       if (json) stdout.write(`${JSON.stringify(value)}\n`)
     },
     note: (text) => {
-      stderr.write(text)
+      note(text)
     },
     input: async () => {
       const pieces: Buffer[] = []

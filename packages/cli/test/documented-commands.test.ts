@@ -23,7 +23,15 @@ async function texts(): Promise<string[]> {
   const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
   const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
   const evaluation = (await readdir(join(root, 'docs/evaluation'))).map((file) => `docs/evaluation/${file}`)
-  const guides = ['docs/cli.md', 'docs/evaluation.md', ...evaluation, 'docs/training-data.md', ...data, ...quantising]
+  const guides = [
+    'docs/cli.md',
+    'docs/clusters.md',
+    'docs/evaluation.md',
+    ...evaluation,
+    'docs/training-data.md',
+    ...data,
+    ...quantising,
+  ]
   return ['README.md', ...guides, 'packages/cli/README.md', ...readmes]
 }
 

@@ -14,6 +14,31 @@ export const verbs: readonly VerbEntry[] = [
     summary: 'Everything from a folder of scenarios to a checked model.',
     load: async () => (await import('./pipeline.js')).pipeline,
   },
+  {
+    name: 'submit slurm',
+    summary: 'Train on a cluster with Slurm.',
+    load: async () => (await import('./submit-slurm.js')).submitSlurm,
+  },
+  {
+    name: 'submit k8s',
+    summary: 'Train on a cluster with Kubernetes.',
+    load: async () => (await import('./submit-k8s.js')).submitK8s,
+  },
+  {
+    name: 'submit status',
+    summary: 'Say where a submitted training stands.',
+    load: async () => (await import('./submit-status.js')).submitStatus,
+  },
+  {
+    name: 'submit log',
+    summary: 'Print what all processes of a submitted training said, as one log.',
+    load: async () => (await import('./submit-log.js')).submitLog,
+  },
+  {
+    name: 'submit cancel',
+    summary: 'End a submitted training.',
+    load: async () => (await import('./submit-cancel.js')).submitCancel,
+  },
   { name: 'generate', summary: 'Let a model answer a prompt.', load: async () => (await import('./generate.js')).generate },
   { name: 'chat', summary: 'Talk with a model.', load: async () => (await import('./chat.js')).chat },
   { name: 'serve', summary: 'Serve a model over HTTP, as OpenAI does.', load: async () => (await import('./serve.js')).serve },
