@@ -204,6 +204,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (abort.load(std::memory_order_relaxed)) return stopped;
     if (options_.checkpointing) forwardBlock(l, false);
     backwardBlock(l);
+    if (layerDone_) layerDone_(l);
   }
   if (options_.full || options_.trainEmbedding) embeddingGradient(batch);
   return sum;
@@ -231,8 +232,8 @@ void Trainer::zeroGradients() {
 // The moving average, after a tensor's step.
 void Trainer::follow(const TrainedTensor& t, float decay) {
   auto* average = reinterpret_cast<float*>(optimizerState_ + t.state.back().offset);
-  const float* parameter = parameters_ + t.offset;
-  overElements(pool_, t.size(), [&](std::int64_t begin, std::int64_t end) {
+  const float* parameter = parameters_ + t.offset + trained_.first(t);
+  overElements(pool_, trained_.last(t) - trained_.first(t), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) average[i] += (1.0f - decay) * (parameter[i] - average[i]);
   });
 }
@@ -241,19 +242,25 @@ double Trainer::update(const UpdateOptions& o) {
   const double norm = std::sqrt(sumOverElements(pool_, static_cast<std::int64_t>(trained_.count), [&](std::int64_t begin, std::int64_t end) {
     return kernels_.sumOfSquares(gradients_ + begin, end - begin);
   }));
-  if (!std::isfinite(norm)) return norm;
+  if (std::isfinite(norm)) step(o, norm);
+  return norm;
+}
+
+void Trainer::step(const UpdateOptions& o, double norm) {
   const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
   const Optimizer& optimizer = optimizerOf(options_.optimizer);
   for (const TrainedTensor& t : trained_.tensors) {
+    const std::int64_t first = trained_.first(t), count = trained_.last(t) - first;
+    if (count == 0) continue;
+    const TensorShape shape = count == t.size() ? t.shape() : TensorShape{1, count, false};
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
-    optimizer.update({t.shape(), parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
+    optimizer.update({shape, parameters_ + t.offset + first, gradients_ + t.offset + first, &t.state, optimizerState_},
                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                      {products_, layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer)});
     if (options_.average) follow(t, o.step == 1 ? 0.0f : o.averageDecay);
   }
   scalesStale_ = true;
   zeroGradients();
-  return norm;
 }
 
 }  // namespace qt
