@@ -16,6 +16,12 @@ std::int64_t firstOf(std::int64_t microBatches, int rank, int processes) { retur
 DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels)
     : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1) {
   if (trainer_.trained().processes != size_ || trainer_.trained().rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
+  // As the backward pass completes them; everybody starts them in this order.
+  const auto& buckets = trainer_.trained().buckets;
+  for (std::size_t b = buckets.size(); b-- > 0;)
+    if (buckets[b].layer >= 0) order_.push_back(&buckets[b]);
+  for (const Bucket& bucket : buckets)
+    if (bucket.layer < 0) order_.push_back(&bucket);
   trainer_.onLayerDone([this](int layer) { layerDone(layer); });
 }
 
@@ -37,8 +43,7 @@ void DataParallel::begin(std::span<const std::int32_t> borders, bool strict) {
   if (static_cast<int>(borders.size()) != size_ + 1 || borders.front() != 0) throw std::runtime_error("a step needs the micro-batches of each process");
   held_.assign(size_, {});
   leaf_ = 0;
-  started_.assign(trainer_.trained().buckets.size(), false);
-  tickets_.clear();
+  started_ = 0;
   total_ = 0;
   for (int rank = 0; rank < size_; ++rank) {
     const std::int32_t first = borders[rank], last = borders[rank + 1];
@@ -64,8 +69,7 @@ LossSum DataParallel::forwardBackward(const Batch& batch, float weight, std::uin
   const LossSum sum = trainer_.forwardBackward(batch, weight, micro, abort);
   const LeafSums& sums = own_.leaves[leaf_];
   if (sum.finished && last_) {
-    for (std::size_t b = started_.size(); b-- > 0;)
-      if (!started_[b]) start(b);
+    startAll();
   } else if (sum.finished && sums.store != inPlace) {
     const Bucket all{0, trainer_.trained().count, {}, -1};
     for (const int from : sums.add) add(all, buffer(inPlace), buffer(from));
@@ -83,17 +87,18 @@ LossSum DataParallel::forwardBackward(const Batch& batch, float weight, std::uin
 // Of the last micro-batch: what is complete now is on its way while the layers below are worked on.
 void DataParallel::layerDone(int layer) {
   if (!last_) return;
-  const auto& buckets = trainer_.trained().buckets;
-  for (std::size_t b = 0; b < buckets.size(); ++b)
-    if (!started_[b] && buckets[b].layer >= 0 && buckets[b].layer == layer) start(b);
+  while (started_ < order_.size() && order_[started_]->layer >= layer) startNext();
 }
 
-void DataParallel::start(std::size_t index) {
-  started_[index] = true;
-  const Bucket& bucket = trainer_.trained().buckets[index];
+void DataParallel::startAll() {
+  while (started_ < order_.size()) startNext();
+}
+
+void DataParallel::startNext() {
+  const Bucket& bucket = *order_[started_++];
   if (!own_.leaves.empty())
     for (const int from : own_.leaves.back().add) add(bucket, buffer(inPlace), buffer(from));
-  if (size_ > 1) tickets_.push_back(communicator_->start([this, &bucket] { reduce(bucket); }));
+  if (size_ > 1) lastStarted_ = communicator_->start([this, &bucket] { reduce(bucket); });
 }
 
 void DataParallel::add(const Bucket& bucket, float* to, const float* from) {
@@ -134,11 +139,8 @@ void DataParallel::reduce(const Bucket& bucket) {
 }
 
 void DataParallel::exchange() {
-  for (std::size_t b = started_.size(); b-- > 0;)
-    if (!started_[b]) start(b);
-  if (tickets_.empty()) return;
-  communicator_->wait(tickets_.back());
-  tickets_.clear();
+  startAll();
+  if (size_ > 1) communicator_->wait(lastStarted_);
 }
 
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.

@@ -37,7 +37,8 @@ class DataParallel {
 
  private:
   void layerDone(int layer);
-  void start(std::size_t bucket);
+  void startNext();
+  void startAll();
   void reduce(const Bucket& bucket);
   void add(const Bucket& bucket, float* to, const float* from);
   float* buffer(int index) { return index == inPlace ? trainer_.gradients().data() : buffers_[index].get(); }
@@ -56,8 +57,9 @@ class DataParallel {
   bool last_ = false;                // the micro-batch at hand is the last one
   std::vector<std::unique_ptr<float[]>> buffers_;
   std::vector<float> incoming_;      // on the communicator's thread
-  std::vector<bool> started_;        // by bucket
-  std::vector<Communicator::Ticket> tickets_;
+  std::vector<const Bucket*> order_;
+  std::size_t started_ = 0;          // of them
+  Communicator::Ticket lastStarted_ = 0;
 };
 
 }  // namespace qt

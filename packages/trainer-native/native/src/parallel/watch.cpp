@@ -223,17 +223,11 @@ void Watch::wake() {
 
 void Watch::read(Peer& peer) {
   char bytes[4096];
+  bool gone = false;
   for (;;) {
     const auto got = receiveSome(peer.socket, bytes, sizeof bytes);
-    if (got == 0) break;
-    if (got < 0) {
-      {
-        const std::lock_guard lock(mutex_);
-        peer.socket.close();
-      }
-      if (!peer.left) settle({peer.rank, "died", false});
-      return;
-    }
+    gone = got < 0;
+    if (got <= 0) break;
     peer.heard = Clock::now();
     peer.buffer.append(bytes, static_cast<std::size_t>(got));
   }
@@ -241,7 +235,7 @@ void Watch::read(Peer& peer) {
     Header header;
     std::memcpy(&header, peer.buffer.data(), sizeof header);
     if (header.length > 2 * longestText) return settle({peer.rank, "sends what is no message", false});
-    if (peer.buffer.size() < sizeof header + header.length) return;
+    if (peer.buffer.size() < sizeof header + header.length) break;
     const std::string text = peer.buffer.substr(sizeof header, header.length);
     peer.buffer.erase(0, sizeof header + header.length);
     if (header.type == Leave) {
@@ -250,6 +244,13 @@ void Watch::read(Peer& peer) {
     }
     if (header.type == Fail && !text.empty()) settle({static_cast<int>(header.rank), text.substr(1), text[0] == '+'});
   }
+  if (!gone) return;
+  {
+    const std::lock_guard lock(mutex_);
+    peer.socket.close();
+  }
+  // What it said before, it may have died of.
+  if (!peer.left) settle({peer.rank, "died", false});
 }
 
 void Watch::loop() {
