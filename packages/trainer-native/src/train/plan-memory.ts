@@ -1,6 +1,6 @@
 import type { ModelSpec, TrainingConfig } from '@qt/core'
 import type { SavedModule } from '@qt/weights'
-import { binding, forcedKernels, type StepOptions, type StepPlan } from '../binding.js'
+import { binding, forcedKernels, type StepOptions, type StepPlan, type StepShare } from '../binding.js'
 
 export interface MemoryPlan {
   readonly parts: readonly { part: string; bytes: number }[]
@@ -22,6 +22,7 @@ export interface PlanInput {
   readonly dropout: number
   readonly weightBytes: number
   readonly threads: number
+  readonly share: StepShare
   /** Memory that may be used before `checkpointing: auto` turns it on. */
   readonly available: number
 }
@@ -50,6 +51,7 @@ export function planStep(input: PlanInput): PlannedStep {
     trainEmbedding: saved.includes('token_embd.weight'),
     trainOutput: saved.includes('output.weight'),
     adapters,
+    share: input.share,
   })
   const planned = (recompute: boolean): PlannedStep => {
     const chosen = options(recompute)
@@ -68,6 +70,7 @@ function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolea
     { part: 'gradients', bytes: native.trained },
     { part: 'what the adapter began as', bytes: native.origins },
     { part: 'optimiser state', bytes: native.state },
+    { part: 'gradients of other micro-batches', bytes: native.exchange },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)
   return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }

@@ -10,17 +10,17 @@ export interface Memory {
   readonly free: number
 }
 
-const memoryHere = (): Memory => {
+const memoryHere = (localSize: number): Memory => {
   const limit = process.constrainedMemory()
   const all = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
-  return { all, free: Math.min(all, process.availableMemory()) }
+  return { all, free: Math.min(all, process.availableMemory()) / localSize }
 }
 
 /**
  * Refuses what the memory cannot hold, with the plan and what would fit. Pages of a mapped base come and go, so that they count
  * against all the memory there is; everything else against what is free.
  */
-export function requireMemory(prepared: Prepared, memory: Memory = memoryHere()): void {
+export function requireMemory(prepared: Prepared, memory: Memory = memoryHere(prepared.localSize)): void {
   const { plan } = prepared.step
   if (fits(plan, memory)) return
   const parts = plan.parts.map(({ part, bytes }) => `${part} ${bytesText(bytes)}`).join(', ')
