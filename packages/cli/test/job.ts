@@ -67,7 +67,12 @@ export interface TcpJob {
 export async function byVariables(size: number, args: readonly string[], options: TcpJob = {}): Promise<StartedProcess[]> {
   const port = options.port ?? (await freePort())
   return Array.from({ length: size }, (_, rank) => {
-    const [first, ...rest] = [...(options.through?.(rank) ?? []), process.execPath, bin, ...(options.change?.(rank, args) ?? args)]
+    const [first, ...rest] = [
+      ...(options.through?.(rank) ?? []),
+      process.execPath,
+      bin,
+      ...(options.change?.(rank, args) ?? args),
+    ]
     return begin([first!, ...rest], {
       RANK: String(rank),
       WORLD_SIZE: String(size),

@@ -37,7 +37,14 @@ const strict = { deterministic: 'strict' }
 const long = { ...adapter, steps: '100000', 'save-every': '20', 'validate-every': '1000' }
 
 const trained = (output: string, gradAccumulation: number, more: Readonly<Record<string, string>>): string[] => {
-  const flags = { base: fixture('tiny.gguf'), data: rows, output, 'grad-accumulation': String(gradAccumulation), ...usual, ...more }
+  const flags = {
+    base: fixture('tiny.gguf'),
+    data: rows,
+    output,
+    'grad-accumulation': String(gradAccumulation),
+    ...usual,
+    ...more,
+  }
   return ['train', ...Object.entries(flags).flatMap(([name, value]) => (value === 'true' ? [`--${name}`] : [`--${name}`, value]))]
 }
 
@@ -189,7 +196,10 @@ describe('a process that dies', () => {
       ).map(({ ended }) => ended),
     )
     expect([one!.code, one!.stderr]).toEqual([2, expect.stringContaining('nothing.jsonl')])
-    expect([zero!.code, zero!.stderr]).toEqual([1, expect.stringMatching(/Rank 1 of 2 failed, and so the whole job ends: .*nothing/)])
+    expect([zero!.code, zero!.stderr]).toEqual([
+      1,
+      expect.stringMatching(/Rank 1 of 2 failed, and so the whole job ends: .*nothing/),
+    ])
   })
 
   test('is refused where it would train something else', async () => {
@@ -287,7 +297,9 @@ describe('two machines', () => {
     const job = { host: '10.71.0.1', port: 29_500, through, env }
     const [one, four] = [join(folder, 'one-machine'), join(folder, 'two-machines')]
     await run(1, trained(one, 4, { ...adapter, ...strict }), 'variables')
-    const outcomes = await Promise.all((await byVariables(4, trained(four, 1, { ...adapter, ...strict }), job)).map(({ ended }) => ended))
+    const outcomes = await Promise.all(
+      (await byVariables(4, trained(four, 1, { ...adapter, ...strict }), job)).map(({ ended }) => ended),
+    )
     expect(outcomes.map(({ code, stderr }) => [code, code === 0 ? '' : stderr])).toEqual(outcomes.map(() => [0, '']))
     expect(await result(four)).toEqual(await result(one))
 

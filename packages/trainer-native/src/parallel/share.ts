@@ -1,14 +1,19 @@
-import { QtError, type TrainingConfig } from '@qt/core'
+import { QtError } from '@qt/core'
 import { type CheckpointState, type FoundCheckpoint, findCheckpoint } from '../train/checkpoint.js'
 import type { Windows } from '../train/windows.js'
 import type { Team } from './team.js'
+
+/** The part of a configuration that says how large a process's share of a step is. */
+interface StepSize {
+  readonly training: { readonly batchSize: number; readonly gradAccumulation: number }
+}
 
 /**
  * Micro-batches of a whole step. A run that is resumed as it was configured keeps its steps whatever the number of processes is now;
  * one with another `gradAccumulation` is asked for steps of that size, which must be those of the run.
  */
 export function microBatchesOf(
-  { training: { gradAccumulation } }: Pick<TrainingConfig, 'training'>,
+  { training: { gradAccumulation } }: StepSize,
   processes: number,
   state: Pick<CheckpointState, 'gradAccumulation' | 'microBatches'> | undefined,
 ): number {
@@ -20,14 +25,18 @@ export function microBatchesOf(
 export function shareWarnings(
   { microBatches }: Pick<Windows, 'microBatches'>,
   { size }: Pick<Team, 'size'>,
-  { training: { batchSize, gradAccumulation } }: Pick<TrainingConfig, 'training'>,
+  { training: { batchSize, gradAccumulation } }: StepSize,
 ): string[] {
   const idle = size - microBatches
   return [
     ...(microBatches === gradAccumulation * size
       ? []
-      : [`A step keeps the ${microBatches * batchSize} rows that the run began with, in ${microBatches} micro-batches for ${size} processes.`]),
-    ...(idle > 0 ? [`${idle} of ${size} processes ${idle === 1 ? 'has' : 'have'} nothing to do: a step has ${microBatches} micro-batches.`] : []),
+      : [
+          `A step keeps the ${microBatches * batchSize} rows that the run began with, in ${microBatches} micro-batches for ${size} processes.`,
+        ]),
+    ...(idle > 0
+      ? [`${idle} of ${size} processes ${idle === 1 ? 'has' : 'have'} nothing to do: a step has ${microBatches} micro-batches.`]
+      : []),
   ]
 }
 

@@ -22,7 +22,9 @@ export async function withTeam<Result>(
     size: launch.size,
     host: launch.host,
     port: launch.port,
-    key: createHash('sha256').update(`qt job ${process.env.QT_JOB_TOKEN ?? ''}`).digest(),
+    key: createHash('sha256')
+      .update(`qt job ${process.env.QT_JOB_TOKEN ?? ''}`)
+      .digest(),
     patience: patience(),
   })
   try {
@@ -75,7 +77,10 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
               `Start all ${size} processes within ${patience()} s (QT_JOB_TIMEOUT), with the same QT_JOB_TOKEN.`,
               `Rank 0 must be reachable from all machines at MASTER_ADDR ${host}, port ${port}, and all machines from each other.`,
             ]
-          : ['Start all processes with one mpirun or srun, of the same OpenMPI.', 'Or set the variables of torchrun: docs/many-machines.md.'],
+          : [
+              'Start all processes with one mpirun or srun, of the same OpenMPI.',
+              'Or set the variables of torchrun: docs/many-machines.md.',
+            ],
       cause: error,
     })
   } finally {
@@ -90,7 +95,9 @@ const lost = ({ rank, why, spoke }: JobFailure, { size }: Launch, cause: unknown
       ? `Rank ${rank} of ${size} failed, and so the whole job ends: ${why.replace(/\.$/, '')}.`
       : `Rank ${rank} of ${size} ${why}, and so the whole job ends.`,
     actions: [
-      spoke ? `See what rank ${rank} printed.` : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
+      spoke
+        ? `See what rank ${rank} printed.`
+        : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
       'Start the job again with --resume; it may have another number of processes.',
     ],
     cause,

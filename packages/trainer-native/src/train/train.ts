@@ -32,7 +32,9 @@ export function train(
       requireMemory(prepared)
       const { resume = false, dryRun } = options
       const context = { emit, signal, team }
-      return engineErrors(() => (dryRun === undefined ? training(prepared, { resume }, context) : trial(prepared, dryRun, context)))
+      return engineErrors(() =>
+        dryRun === undefined ? training(prepared, { resume }, context) : trial(prepared, dryRun, context),
+      )
     })
   }, options)
 }

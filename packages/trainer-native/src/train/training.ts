@@ -1,7 +1,7 @@
 import { specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
-import { microBatchesOf, requireAlike, shareWarnings, sharedCheckpoint } from '../parallel/share.js'
+import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
@@ -90,7 +90,10 @@ export async function training(
 }
 
 /** The engine with the base mapped and the planned memory taken. */
-export function openTrainer({ base, config, step, threads }: Prepared, { communicator }: Pick<Team, 'communicator'>): NativeTrainer {
+export function openTrainer(
+  { base, config, step, threads }: Prepared,
+  { communicator }: Pick<Team, 'communicator'>,
+): NativeTrainer {
   const { Model, Trainer } = binding()
   const model = new Model(
     specForLength(base.spec, step.options.maxPositions),
