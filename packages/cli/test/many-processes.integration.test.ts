@@ -202,6 +202,17 @@ describe('a process that dies', () => {
     ])
   })
 
+  test('is not what happens when training diverges: all end alike, and the state before is saved', async () => {
+    const output = join(folder, 'diverged')
+    const wild = { 'learning-rate': '1e30', 'save-every': '1000' }
+    for (const { ended } of await byVariables(2, trained(output, 1, wild))) {
+      const { code, stderr } = await ended
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/Training stopped at step \d+: .*training-diverged/s)])
+    }
+    expect((await events(output)).at(-1)).toMatchObject({ type: 'end', why: 'anomaly' })
+    expect(await readdir(join(output, 'checkpoints'))).toEqual([expect.stringMatching(/^step-\d{6}$/)])
+  })
+
   test('is refused where it would train something else', async () => {
     const output = join(folder, 'differs')
     const job = await byVariables(2, trained(output, 1, adapter), {

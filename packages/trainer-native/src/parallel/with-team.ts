@@ -38,15 +38,17 @@ export async function withTeam<Result>(
     return result
   } catch (error) {
     const failure = communicator.failure()
-    if (failure !== null && failure.rank !== launch.rank) throw lost(failure, launch, error)
-    // All pause together; any other error of one process is the end of the job.
-    if (QtError.isInstance(error) && error.kind === 'interrupted') communicator.leave()
+    if (QtError.isInstance(error) && endsForAll(error)) communicator.leave()
+    else if (failure !== null && failure.rank !== launch.rank) throw lost(failure, launch, error)
     else communicator.fail(messageOf(error))
     throw error
   } finally {
     communicator.close()
   }
 }
+
+/** What all processes come to together, each by itself; any other error of one is the end of the job. */
+const endsForAll = ({ kind, code }: QtError): boolean => kind === 'interrupted' || code === 'TRAINING_DIVERGED'
 
 function patience(): number {
   const given = process.env.QT_JOB_TIMEOUT

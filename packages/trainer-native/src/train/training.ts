@@ -198,6 +198,8 @@ async function stepped(run: OpenRun, signal: AbortSignal): Promise<boolean> {
     await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken.cause })
     const { step: steps, tokens, loss } = position
     await recorder.record({ type: 'end', why: 'anomaly', steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
+    // Nobody goes before it is written.
+    await team.gather([])
     throw diverged(step, broken, saved)
   }
   position.step = step

@@ -2,6 +2,7 @@
 #include "mpi.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 #include <stdexcept>
@@ -99,6 +100,8 @@ std::string ownAddresses() {
 }  // namespace
 
 MpiTransport::MpiTransport(std::chrono::milliseconds patience, const std::function<bool()>& stop) : mpi_(library()) {
+  // Its handlers of signals would take the place of JavaScript's, which meets SIGSEGV in the ordinary course of WebAssembly.
+  setenv("OMPI_MCA_opal_signal", "6", 0);
   int given = 0;
   require(mpi_.initThread(nullptr, nullptr, 0, &given), "MPI_Init_thread");
   require(mpi_.setErrorHandler(mpi_.world, mpi_.errorsReturn), "MPI_Comm_set_errhandler");
