@@ -40,7 +40,7 @@ async function thrownCodes(): Promise<Map<string, string>> {
 const isType = (word: string): boolean => /^(I?Q|TQ|MXFP|NVFP)\d/.test(word)
 
 /** Names in the environment: AZURE_TENANT_ID, DWAVE_API_TOKEN, WORLD_SIZE. */
-const isSetting = (word: string): boolean => /^(AZURE|DWAVE|MASTER|WORLD|LOCAL|OMPI|SLURM)_/.test(word)
+const isSetting = (word: string): boolean => /^(AZURE|DWAVE|MASTER|WORLD|LOCAL|OMPI|PMIX|SLURM)_/.test(word)
 
 async function documented(): Promise<{ anchor: string; code: string }[]> {
   const text = await readFile(`${root}docs/errors.md`, 'utf8')

@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseEvent, type RunEvent, uniform } from '@qt/core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { byVariables, mpirunHere, type StartedProcess, underMpirun } from './job.js'
@@ -65,6 +66,7 @@ async function events(output: string): Promise<RunEvent[]> {
   const text = await readFile(join(output, 'events.jsonl'), 'utf8')
   return text.split('\n').flatMap((line) => parseEvent(line) ?? [])
 }
+const stepsOf = async (output: string) => (await events(output)).filter((event) => event.type === 'step')
 const numbers = async (output: string) =>
   (await events(output)).flatMap((event) => {
     if (event.type === 'step') return [{ step: event.step, tokens: event.tokens, loss: event.loss, gradNorm: event.gradNorm }]
@@ -98,7 +100,7 @@ describe.each(['mpirun', 'variables'] as const)('a job started by %s', (by) => {
     expect(together.map(({ step }) => step)).toEqual(alone.map(({ step }) => step))
     for (const [i, { loss }] of together.entries()) expect(Math.abs(loss / alone[i]!.loss - 1)).toBeLessThan(2e-6)
     expect(together.at(-1)).toMatchObject({ step: 14 })
-    expect((await events(two)).at(-1)).toMatchObject({ tokens: ((await events(one)).at(-1) as { tokens?: number }).tokens })
+    expect((await stepsOf(two)).at(-1)!.tokens).toBe((await stepsOf(one)).at(-1)!.tokens)
     expect((await events(two))[0]).toMatchObject({ type: 'start', processes: 2 })
   })
 
@@ -126,6 +128,40 @@ describe.each(['mpirun', 'variables'] as const)('a job started by %s', (by) => {
   })
 })
 
+/** What else has state, or sums of its own. */
+const engineFixture = (...names: string[]) =>
+  fileURLToPath(new URL(['../../trainer-native/test/fixtures', ...names].join('/'), import.meta.url))
+const tokens = { data: engineFixture('lora', 'rows.jsonl'), format: 'tokens' }
+const preference = (objective: string) => ({
+  data: engineFixture(objective, 'pairs.jsonl'),
+  format: 'preference',
+  objective,
+  validation: '0',
+})
+test.each([
+  ['DPO', { ...adapter, ...preference('dpo') }],
+  ['ORPO', { ...adapter, ...preference('orpo') }],
+  ['DoRA with Adafactor', { ...tokens, ...adapter, adapter: 'dora', optimizer: 'adafactor' }],
+  [
+    'PiSSA with embedding, output and a frozen module',
+    { ...tokens, adapter: 'pissa', rank: '4', 'modules-to-save': 'embed_tokens,lm_head', frozen: 'q_proj' },
+  ],
+  ['a whole model with Muon', { ...tokens, optimizer: 'muon' }],
+] as const)('two processes have the bytes of one: %s', async (name, more) => {
+  const settings = {
+    ...more,
+    ...strict,
+    base: engineFixture('tiny-untied'),
+    'sequence-length': '64',
+    'learning-rate': '2e-3',
+    steps: '6',
+  }
+  const [one, two] = [join(folder, `one-${name}`), join(folder, `two-${name}`)]
+  await run(1, trained(one, 2, settings), 'variables')
+  await run(2, trained(two, 1, settings), 'variables')
+  expect(await result(two)).toEqual(await result(one))
+})
+
 const until = async (condition: () => Promise<boolean>) => {
   const deadline = performance.now() + 60_000
   while (!(await condition().catch(() => false))) {
@@ -133,7 +169,7 @@ const until = async (condition: () => Promise<boolean>) => {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
-const stepsIn = async (output: string) => (await events(output)).filter(({ type }) => type === 'step').length
+const stepsIn = async (output: string) => (await stepsOf(output)).length
 
 /** The processes that mpirun has started, by rank. */
 async function ranksOf(output: string): Promise<Map<number, number>> {

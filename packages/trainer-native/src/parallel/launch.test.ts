@@ -12,7 +12,7 @@ test('a process that nothing started as part of a job is alone', () => {
 })
 
 test('the variables of torchrun, whose own store has the port already', () => {
-  const found = { kind: 'tcp', rank: 3, size: 8, localSize: 2, host: 'first', port: 29500 }
+  const found = { kind: 'tcp', rank: 3, size: 8, localSize: 2, bound: false, host: 'first', port: 29500 }
   expect(launchOf(torch)).toEqual(found)
   expect(launchOf({ ...torch, TORCHELASTIC_USE_AGENT_STORE: 'True' })).toEqual({ ...found, port: 29501 })
 })
@@ -38,8 +38,12 @@ test.each([
   )
 })
 
-test('processes of a machine share its processors, unless they are bound to some', () => {
-  expect(threadsOf(16, 4, 16)).toBe(4)
-  expect(threadsOf(2, 4, 2)).toBe(1)
-  expect(threadsOf(4, 4, 16)).toBe(4)
+test('processes of a machine share its processors, unless they were given some of their own', () => {
+  expect(threadsOf(16, { localSize: 4, bound: false }, 16)).toBe(4)
+  expect(threadsOf(2, { localSize: 4, bound: false }, 2)).toBe(1)
+  // A container with 4 of 64 processors.
+  expect(threadsOf(4, { localSize: 2, bound: false }, 64)).toBe(2)
+  // Bound to cores of their own; to one of two sockets, with others.
+  expect(threadsOf(4, { localSize: 4, bound: true }, 16)).toBe(4)
+  expect(threadsOf(8, { localSize: 4, bound: true }, 16)).toBe(4)
 })

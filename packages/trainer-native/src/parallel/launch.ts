@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os'
+import { cpus } from 'node:os'
 import { usageError } from '@qt/core'
 
 /** Which process of a job this is, by what started it. */
@@ -8,6 +8,8 @@ export interface Launch {
   readonly size: number
   /** Processes of the job on this machine. */
   readonly localSize: number
+  /** Whoever started it has given it processors of its own, or a part of the machine that it shares. */
+  readonly bound: boolean
   /** TCP: where rank 0 listens. */
   readonly host: string
   readonly port: number
@@ -34,6 +36,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         rank: count('RANK', 0),
         size: count('WORLD_SIZE', 1),
         localSize: optional('LOCAL_WORLD_SIZE'),
+        bound: false,
         host: environment.MASTER_ADDR ?? '',
         port: count('MASTER_PORT', 1) + taken,
       }
@@ -41,11 +44,23 @@ export function launchOf(environment: Environment = process.env): Launch | undef
     const mpi = { kind: 'mpi', host: '', port: 0 } as const
     if (environment.OMPI_COMM_WORLD_SIZE !== undefined) {
       const [rank, size] = [count('OMPI_COMM_WORLD_RANK', 0), count('OMPI_COMM_WORLD_SIZE', 1)]
-      return { ...mpi, rank, size, localSize: optional('OMPI_COMM_WORLD_LOCAL_SIZE') }
+      return {
+        ...mpi,
+        rank,
+        size,
+        localSize: optional('OMPI_COMM_WORLD_LOCAL_SIZE'),
+        bound: environment.OMPI_MCA_orte_bound_at_launch === '1',
+      }
     }
     if (environment.PMIX_RANK !== undefined && environment.SLURM_STEP_NUM_TASKS !== undefined) {
       const [rank, size] = [count('PMIX_RANK', 0), count('SLURM_STEP_NUM_TASKS', 1)]
-      return { ...mpi, rank, size, localSize: Math.ceil(size / optional('SLURM_STEP_NUM_NODES')) }
+      return {
+        ...mpi,
+        rank,
+        size,
+        localSize: Math.ceil(size / optional('SLURM_STEP_NUM_NODES')),
+        bound: environment.SLURM_CPU_BIND !== undefined,
+      }
     }
     if (environment.SLURM_STEP_ID !== undefined && Number(environment.SLURM_STEP_NUM_TASKS) > 1)
       throw launchError(`Slurm started ${environment.SLURM_STEP_NUM_TASKS} processes that do not know each other.`, [
@@ -64,8 +79,13 @@ const launchError = (message: string, actions: readonly { label: string; command
     actions: [...actions, 'Start all processes with mpirun, srun --mpi=pmix or torchrun: docs/many-machines.md.'],
   })
 
-/** A part of this machine's processors for each of the job's processes on it; where they are bound already, each has its own. */
-export function threadsOf(processors: number, localSize: number, machine: number = availableParallelism()): number {
-  const bound = processors < machine
-  return bound ? processors : Math.max(1, Math.floor(processors / localSize))
+/** Of the processors that a process may use, its part where it shares them with others of its job. */
+export function threadsOf(
+  processors: number,
+  { localSize, bound }: Pick<Launch, 'localSize' | 'bound'>,
+  machine: number = cpus().length,
+): number {
+  // Where all of them together fit into the machine, each has been given its own; else what they were given overlaps.
+  if (bound && processors * localSize <= machine) return processors
+  return Math.max(1, Math.floor((bound ? machine : processors) / localSize))
 }

@@ -64,7 +64,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
-  const threads = config.threads ?? threadsOf(threadCount(undefined), localSize)
+  const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
   const { deterministic, gradAccumulation } = config.training
   const planned = ({
     quantization = config.quantization,
