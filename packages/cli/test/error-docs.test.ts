@@ -40,8 +40,7 @@ async function thrownCodes(): Promise<Map<string, string>> {
 const isType = (word: string): boolean => /^(I?Q|TQ|MXFP|NVFP)\d/.test(word)
 
 /** Names in the environment: AZURE_TENANT_ID, DWAVE_API_TOKEN, WORLD_SIZE. */
-const isSetting = (word: string): boolean =>
-  /^(AZURE|DWAVE|MASTER|HF)_/.test(word) || ['WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'].includes(word)
+const isSetting = (word: string): boolean => /^(AZURE|DWAVE|MASTER|WORLD|LOCAL|OMPI|PMIX|SLURM|HF)_/.test(word)
 
 async function documented(): Promise<{ anchor: string; code: string }[]> {
   const text = await readFile(`${root}docs/errors.md`, 'utf8')

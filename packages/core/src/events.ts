@@ -11,6 +11,8 @@ export const startEventSchema = z.object({
   versions: z.record(z.string(), z.string()),
   /** Optimiser steps that the whole run will take, unless it stops early. */
   steps: count.optional(),
+  /** Of the job, where there is more than one. */
+  processes: count.optional(),
   resumedFrom: count.optional(),
 })
 export const stepEventSchema = z.object({

@@ -100,6 +100,15 @@ OptimizerKind toOptimizer(const std::string& name) {
 
 }  // namespace
 
+Share toShare(const Napi::Object& options) {
+  if (!options.Get("share").IsObject()) return {};
+  const Napi::Object o = object(options, "share");
+  const Share share{integer(o, "rank"), integer(o, "processes"), integer(o, "microBatches"), boolean(o, "strict")};
+  if (share.processes < 1 || share.rank < 0 || share.rank >= share.processes || share.microBatches < 1)
+    throw Napi::RangeError::New(options.Env(), "a step is shared among processes with ranks below their number");
+  return share;
+}
+
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   TrainerOptions t;
   t.precision = text(o, "precision") == "bfloat16" ? DType::BF16 : DType::F32;
@@ -116,6 +125,9 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.embeddingNoise = static_cast<float>(number(o, "embeddingNoise"));
   t.trainEmbedding = boolean(o, "trainEmbedding");
   t.trainOutput = boolean(o, "trainOutput");
+  const Share share = toShare(o);
+  t.rank = share.rank;
+  t.processes = share.processes;
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);

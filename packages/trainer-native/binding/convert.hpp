@@ -63,6 +63,13 @@ inline Napi::Float32Array floats(const Napi::Value& v) {
 
 ModelSpec toSpec(const Napi::Object& o);
 std::vector<TensorSource> toTensors(const Napi::Array& list);
+
+// How a step is shared among processes; without it there is one.
+struct Share {
+  std::int32_t rank = 0, processes = 1, microBatches = 1;
+  bool strict = false;
+};
+Share toShare(const Napi::Object& options);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);
 AdapterSet toAdapters(const Napi::Object& given, const ModelSpec& spec);
 

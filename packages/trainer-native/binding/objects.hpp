@@ -1,4 +1,4 @@
-// The three things JavaScript holds: a model, a trainer of it, a session with it.
+// What JavaScript holds: a model, a trainer of it, a session with it, and a job of several processes.
 #pragma once
 #include <atomic>
 #include <memory>
@@ -8,6 +8,8 @@
 #include "driver.hpp"
 #include "generate/session.hpp"
 #include "model/model.hpp"
+#include "parallel/communicator.hpp"
+#include "parallel/data_parallel.hpp"
 #include "train/trainer.hpp"
 
 namespace qt {
@@ -23,6 +25,32 @@ class ModelObject : public Napi::ObjectWrap<ModelObject> {
   std::shared_ptr<const Model> model_;
 };
 
+class CommunicatorObject : public Napi::ObjectWrap<CommunicatorObject> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  explicit CommunicatorObject(const Napi::CallbackInfo& info);
+  ~CommunicatorObject() override { shut(); }
+  std::shared_ptr<Communicator> communicator(Napi::Env env) const;
+
+ private:
+  Napi::Value open(const Napi::CallbackInfo& info);
+  Napi::Value allGather(const Napi::CallbackInfo& info);
+  Napi::Value broadcast(const Napi::CallbackInfo& info);
+  Napi::Value failure(const Napi::CallbackInfo& info);
+  void onFailure(const Napi::CallbackInfo& info);
+  void fail(const Napi::CallbackInfo& info);
+  void leave(const Napi::CallbackInfo& info);
+  void close(const Napi::CallbackInfo& info);
+  void shut();
+
+  JobAddress address_;
+  std::shared_ptr<Communicator> communicator_;
+  Napi::ThreadSafeFunction failed_;
+  bool listens_ = false;
+  std::atomic<bool> stop_{false};
+  std::unique_ptr<Driver> driver_;
+};
+
 class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -34,6 +62,10 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value forwardBackward(const Napi::CallbackInfo& info);
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
+  void begin(const Napi::CallbackInfo& info);
+  Napi::Value exchange(const Napi::CallbackInfo& info);
+  Napi::Value gatherState(const Napi::CallbackInfo& info);
+  Napi::Value shareParameters(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
   Napi::Value readState(const Napi::CallbackInfo& info);
@@ -54,6 +86,8 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   std::shared_ptr<const Model> model_;
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<DataParallel> shared_;  // where several processes take a step, or its sums are in the strict order
+  bool strict_ = false;
   std::atomic<bool> abort_{false};
   std::unique_ptr<Driver> driver_;
 };

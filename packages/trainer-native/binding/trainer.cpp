@@ -12,6 +12,8 @@ Napi::Function TrainerObject::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
+                      InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::exchange>("exchange"),
+                      InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
                       InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::startMagnitudes>("startMagnitudes"),
@@ -20,15 +22,20 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::setAbort>("setAbort"), InstanceMethod<&TrainerObject::close>("close")});
 }
 
-// new Trainer(model, options, threads, kernels?, gpu?)
+// new Trainer(model, options, threads, kernels?, communicator?, gpu?)
 TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TrainerObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
     pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
-    const std::optional<GpuPlace> gpu = toGpu(info[4]);
+    const KernelTable& chosen = toKernels(info[3]);
+    const std::optional<GpuPlace> gpu = toGpu(info[5]);
     trainer_ = gpu ? std::make_unique<Trainer>(*model_, options, openCuda(gpu->library, gpu->index, options.precision))
-                   : std::make_unique<Trainer>(*model_, options, *pool_, toKernels(info[3]));
+                   : std::make_unique<Trainer>(*model_, options, *pool_, chosen);
+    const std::shared_ptr<Communicator> communicator =
+        info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
+    strict_ = toShare(info[1].As<Napi::Object>()).strict;
+    if (communicator || strict_) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }
@@ -43,14 +50,17 @@ namespace {
 constexpr const char* roleNames[roleCount] = {"weight", "lora_a", "lora_b", "magnitude"};
 constexpr const char* groupNames[groupCount] = {"weight", "lora_a", "lora_b", "magnitude", "embedding"};
 
-Napi::Array toStateArrays(Napi::Env env, const std::vector<StateArray>& arrays) {
+Napi::Array toStateArrays(Napi::Env env, const TrainedLayout& layout, std::size_t tensor) {
   Napi::Array list = Napi::Array::New(env);
-  for (const StateArray& array : arrays) {
+  for (std::size_t a = 0; a < layout.tensors[tensor].state.size(); ++a) {
+    const StateArray& array = layout.tensors[tensor].state[a];
     Napi::Object o = Napi::Object::New(env);
     o.Set("name", array.name);
     o.Set("dtype", array.type == StateType::F32 ? "F32" : "U8");
     o.Set("offset", static_cast<double>(array.offset));
     o.Set("bytes", static_cast<double>(array.bytes()));
+    o.Set("from", static_cast<double>(layout.stateRange(tensor, a, layout.rank).first));
+    o.Set("wholeBytes", static_cast<double>(layout.stateRange(tensor, a, layout.processes - 1).second));
     list.Set(list.Length(), o);
   }
   return list;
@@ -61,7 +71,9 @@ Napi::Array toStateArrays(Napi::Env env, const std::vector<StateArray>& arrays) 
 Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
   const Trainer& trainer = open(info.Env());
   Napi::Array list = Napi::Array::New(info.Env());
-  for (const TrainedTensor& t : trainer.trained().tensors) {
+  const TrainedLayout& layout = trainer.trained();
+  for (std::size_t index = 0; index < layout.tensors.size(); ++index) {
+    const TrainedTensor& t = layout.tensors[index];
     Napi::Object o = Napi::Object::New(info.Env());
     o.Set("adapter", t.id.adapter);
     o.Set("role", roleNames[static_cast<int>(t.id.role)]);
@@ -69,7 +81,7 @@ Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
     o.Set("rows", static_cast<double>(t.rows));
     o.Set("columns", static_cast<double>(t.columns));
     o.Set("offset", static_cast<double>(t.offset));
-    o.Set("state", toStateArrays(info.Env(), t.state));
+    o.Set("state", toStateArrays(info.Env(), layout, index));
     list.Set(list.Length(), o);
   }
   return list;
@@ -106,7 +118,9 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
       [this, &trainer, call, gradients, weight, micro, evaluation] {
         const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
                           static_cast<std::int32_t>(call->borders.size()) - 1, call->weights.empty() ? nullptr : call->weights.data()};
-        call->sum = gradients ? trainer.forwardBackward(batch, weight, micro, abort_) : trainer.evaluate(batch, abort_, evaluation);
+        call->sum = !gradients ? trainer.evaluate(batch, abort_, evaluation)
+                    : shared_  ? shared_->forwardBackward(batch, weight, micro, abort_)
+                               : trainer.forwardBackward(batch, weight, micro, abort_);
       },
       [call](Napi::Env env) -> Napi::Value {
         Napi::Object o = Napi::Object::New(env);
@@ -139,7 +153,60 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
   }
   auto norm = std::make_shared<double>(0);
   return driver_->submit(
-      info.This().As<Napi::Object>(), [&trainer, options, norm] { *norm = trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
+      info.This().As<Napi::Object>(), [this, &trainer, options, norm] { *norm = shared_ ? shared_->update(options) : trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
+}
+
+// (borders): a step of micro-batches, those of process r [borders[r], borders[r + 1])
+void TrainerObject::begin(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  const std::vector<std::int32_t> borders = integers(info[0]);
+  if (shared_) guarded(info.Env(), [&] { shared_->begin(borders, strict_); });
+}
+
+// Waits until the gradients of all processes are added.
+Napi::Value TrainerObject::exchange(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this] {
+        if (shared_) shared_->exchange();
+      },
+      [](Napi::Env env) { return env.Undefined(); });
+}
+
+// (tensor, array) → the whole array in process 0, nothing in others; all call it
+Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  const auto tensor = static_cast<std::size_t>(info[0].ToNumber().Int64Value()), array = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
+  auto bytes = std::make_shared<std::vector<unsigned char>>();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &trainer, tensor, array, bytes] {
+        const StateArray& own = trainer.trained().tensors.at(tensor).state.at(array);
+        const unsigned char* from = trainer.state().data() + own.offset;
+        if (shared_) {
+          *bytes = shared_->gatherState(tensor, array);
+        } else {
+          bytes->resize(own.bytes());
+          trainer.device().copyOut(bytes->data(), from, bytes->size());
+        }
+      },
+      [bytes](Napi::Env env) -> Napi::Value {
+        Napi::Uint8Array out = Napi::Uint8Array::New(env, bytes->size());
+        std::copy(bytes->begin(), bytes->end(), out.Data());
+        return out;
+      });
+}
+
+// Everybody's trained numbers become those of process 0.
+Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this] {
+        if (shared_) shared_->shareParameters();
+      },
+      [](Napi::Env env) { return env.Undefined(); });
 }
 
 // The caller waits for pending work before it reads or writes.
@@ -251,6 +318,7 @@ void TrainerObject::close(const Napi::CallbackInfo&) { shut(); }
 void TrainerObject::shut() {
   abort_.store(true);
   driver_.reset();
+  shared_.reset();
   trainer_.reset();
   pool_.reset();
   model_.reset();

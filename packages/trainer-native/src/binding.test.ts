@@ -21,6 +21,7 @@ test('every declared name is in the binary, and every name of the binary is decl
   const addon = binding()
   expect(Object.keys(addon).sort()).toEqual(declared('Binding'))
   expect(offered(addon.Trainer.prototype)).toEqual(declared('NativeTrainer'))
+  expect(offered(addon.Communicator.prototype)).toEqual(declared('NativeCommunicator'))
   expect(offered(addon.Session.prototype)).toEqual(declared('NativeSession'))
   expect(offered(addon.Model.prototype)).toEqual(declared('NativeModelHandle'))
 })

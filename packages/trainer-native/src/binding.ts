@@ -40,6 +40,18 @@ export interface StepOptions {
   /** As a matrix of its own, even where the model ties them. */
   readonly trainOutput: boolean
   readonly adapters: readonly AdapterPlace[]
+  /** Left out: one process, and sums as they come. */
+  readonly share?: StepShare | undefined
+}
+
+/** How a step is shared among the processes of a job. */
+export interface StepShare {
+  readonly rank: number
+  readonly processes: number
+  /** Of a whole step, for its memory. */
+  readonly microBatches: number
+  /** Gradients are added in one order, whatever the number of processes. */
+  readonly strict: boolean
 }
 
 /** An adapter to be trained on one projection. */
@@ -61,6 +73,8 @@ export interface StepPlan {
   readonly trained: number
   /** Bytes of the optimiser's state. */
   readonly state: number
+  /** Bytes of the gradients of other processes, and of those that wait for their neighbours in the strict order. */
+  readonly exchange: number
   /** Bytes of what PiSSA's adapters began as. */
   readonly origins: number
   readonly parts: readonly { part: string; bytes: number }[]
@@ -93,6 +107,9 @@ export interface StateArray {
   readonly dtype: 'F32' | 'U8'
   readonly offset: number
   readonly bytes: number
+  /** Where this process's bytes begin in the whole array, and how many that has. */
+  readonly from: number
+  readonly wholeBytes: number
 }
 
 /** Rows of tokens side by side. */
@@ -149,6 +166,14 @@ export interface NativeTrainer {
   forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
   /** `adapters: false` looks through the model as it was; with `micro` dropout and noise are as in that micro-batch. */
   evaluate(batch: Batch, options?: { adapters: boolean; micro?: number }): Promise<LossSum>
+  /** A step of micro-batches begins, those of process r [borders[r], borders[r + 1]). */
+  begin(borders: Int32Array): void
+  /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
+  exchange(): Promise<void>
+  /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
+  gatherState(tensor: number, array: number): Promise<Uint8Array<ArrayBuffer>>
+  /** Everybody's trained numbers, and what adapters began as, become those of process 0. */
+  shareParameters(): Promise<void>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
   update(options: UpdateOptions): Promise<number>
   read(region: Region, offset: number, count: number): Float32Array<ArrayBuffer>
@@ -167,6 +192,42 @@ export interface NativeTrainer {
   startPrincipal(): Promise<boolean>
   zeroGradients(): void
   setAbort(abort: boolean): void
+  close(): void
+}
+
+export interface JobAddress {
+  readonly kind: 'mpi' | 'tcp'
+  readonly rank: number
+  readonly size: number
+  /** TCP: where rank 0 listens. */
+  readonly host: string
+  readonly port: number
+  /** 32 bytes that all processes of the job know. */
+  readonly key: Uint8Array
+  /** Seconds for all to come, and for one that is silent. */
+  readonly patience: number
+}
+
+export interface JobFailure {
+  readonly rank: number
+  readonly why: string
+  /** It said so itself; else it was seen. */
+  readonly spoke: boolean
+}
+
+/** What the processes of a job do together: all of them, in the same order. */
+export interface NativeCommunicator {
+  /** Resolves when all processes are there. */
+  open(): Promise<{ readonly rank: number; readonly size: number }>
+  allGather(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>[]>
+  /** The bytes of rank 0. */
+  broadcast(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>>
+  failure(): JobFailure | null
+  onFailure(call: () => void): void
+  /** Ends the job, everywhere and for this reason. */
+  fail(why: string): void
+  /** This process ends in order: nobody takes it for dead. */
+  leave(): void
   close(): void
 }
 
@@ -272,8 +333,10 @@ export interface Binding {
     options: StepOptions,
     threads: number,
     kernels?: string,
+    communicator?: NativeCommunicator,
     gpu?: GpuPlace,
   ) => NativeTrainer
+  readonly Communicator: new (address: JobAddress) => NativeCommunicator
   readonly Session: new (
     model: NativeModelHandle,
     options: { contextLength: number; bf16: boolean; dots: boolean },

@@ -2,6 +2,7 @@ import type { MakeCase } from '../case.js'
 import { dataCases } from './data.js'
 import { decodeCases } from './decode.js'
 import { embed } from './embed.js'
+import { exchange } from './exchange.js'
 import { gemmCases } from './gemm.js'
 import { generate } from './generate.js'
 import { importData } from './import-data.js'
@@ -25,6 +26,7 @@ import { trainCases } from './train.js'
 export const cases: Readonly<Record<string, MakeCase>> = {
   ...trainCases,
   ...gemmCases,
+  exchange,
   startup,
   generate,
   embed,

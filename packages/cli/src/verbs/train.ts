@@ -22,12 +22,15 @@ const engine = () => need('@qt/trainer-native', () => import('@qt/trainer-native
 export const train = defineVerb({
   name: 'train',
   summary: 'Train a model or an adapter.',
-  details: 'Ctrl-C once saves and stops, so that --resume goes on to the same result; twice stops at once.',
+  details:
+    'Ctrl-C once saves and stops, so that --resume goes on to the same result; twice stops at once. ' +
+    'Started by mpirun, srun --mpi=pmix or torchrun it is one of several processes that train together.',
   flags: { ...own, ...trainFlags },
   examples: [
     'qt train --config train.yaml --plan',
     'qt train --config train.yaml --learning-rate 1e-4 --output runs/second',
     'qt train --base model.gguf --data chats.jsonl --adapter lora --steps 200',
+    'mpirun -n 4 qt train --config train.yaml',
   ],
   async run({ flags, argv, io }) {
     const { config: file, plan, resume = false, 'dry-run': dryRun } = flags
@@ -42,8 +45,11 @@ export const train = defineVerb({
 })
 
 async function printPlan(config: TrainingConfig, io: Io): Promise<number> {
-  const { planMemory } = await engine()
+  const { launchOf, planMemory } = await engine()
+  const launch = launchOf()
   const plan = await planMemory(config)
+  if (launch !== undefined && launch.rank > 0) return 0
+  if (launch !== undefined) io.out(`Memory of each of ${launch.size} processes:\n`)
   io.out(numbers([...plan.parts.map(({ part, bytes }) => [part, bytesText(bytes)]), ['total', bytesText(plan.total)]]))
   io.document(plan)
   return 0
@@ -58,6 +64,8 @@ interface Settings {
 
 async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io }: Settings): Promise<number> {
   const trainer = await engine()
+  // One process speaks for the job; the others only say what goes wrong.
+  const speaks = (trainer.launchOf()?.rank ?? 0) === 0
   const progress = status(io)
   const show = trainProgress(progress)
   try {
@@ -67,9 +75,10 @@ async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io
         for await (const event of run) show(event)
         return run
       },
-      () => progress.line('Stopping as soon as everything is saved; press Ctrl-C again to stop at once.'),
+      () => speaks && progress.line('Stopping as soon as everything is saved; press Ctrl-C again to stop at once.'),
     )
     progress.end()
+    if (!speaks) return 0
     const { output, adapter, model, metrics, estimate } = result
     if (estimate)
       io.out(
@@ -94,6 +103,7 @@ async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io
     return 0
   } catch (error) {
     progress.end()
+    if (!speaks && QtError.isInstance(error) && error.kind === 'interrupted') return 130
     if (dryRun !== undefined || !QtError.isInstance(error) || error.kind !== 'interrupted') throw error
     const command = resumeCommand(argv)
     io.note(`${error.message}\nGo on with:\n  ${command}\n`)

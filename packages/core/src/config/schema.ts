@@ -152,6 +152,8 @@ export const trainingSchema = z.strictObject({
   packing: z.boolean().optional(),
   shuffle: z.boolean().optional(),
   seed: count.max(Number.MAX_SAFE_INTEGER).default(1),
+  /** `repeatable`: the same run gives the same bytes. `strict`: so does any number of processes with the same rows in a step. */
+  deterministic: z.enum(['repeatable', 'strict']).default('repeatable'),
   validateEvery: positive.default(50),
   saveEvery: positive.default(50),
   earlyStopping: earlyStoppingSchema.nullable().default(null),

@@ -2,6 +2,7 @@ import { parseConfig, projectionShape, projections, type TrainingConfig, type Tr
 import { architectureNamed, modulePath, symmetricEigen } from '@qt/weights'
 import type { NativeTrainer, TrainedTensor } from '../binding.js'
 import { engineErrors } from '../engine-errors.js'
+import { alone } from '../parallel/team.js'
 import { prepare } from './prepare.js'
 import { startParameters } from './start-parameters.js'
 import { openTrainer } from './training.js'
@@ -62,7 +63,7 @@ export async function adapterGradients(
   const prepared = await prepare(calm, signal)
   const { spec } = prepared.base
   return engineErrors(async () => {
-    const trainer = openTrainer(prepared)
+    const trainer = openTrainer(prepared, alone)
     const stop = () => trainer.setAbort(true)
     signal?.addEventListener('abort', stop)
     try {

@@ -1,9 +1,8 @@
 import type { ModelSpec } from '@qt/core'
 import { projectionShape, projections } from '@qt/core'
 import { type Adapter, type AdapterModule, savedModules } from '@qt/weights'
-import type { NativeTrainer, Role } from '../binding.js'
+import type { NativeTrainer, Role, TrainedTensor } from '../binding.js'
 import type { AdapterPlan } from './adapter-plan.js'
-import { finalNumbers } from './final-numbers.js'
 
 /** Which factor of a module a role holds. */
 const factor = { lora_a: 'a', lora_b: 'b', magnitude: 'magnitude' } as const
@@ -35,13 +34,17 @@ export async function startAdapter(
   if (trainer.origins().length > 0 && !(await trainer.startPrincipal())) throw signal?.reason
 }
 
+/** The trained numbers of a tensor. */
+const numbersOf = (trainer: NativeTrainer, { offset, rows, columns }: TrainedTensor): Float32Array =>
+  trainer.read('parameters', offset, rows * columns)
+
 /** The adapter as it stands in the trainer. */
 export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: ModelSpec): Adapter {
   const tensors = new Map(trainer.tensors().map((tensor) => [`${tensor.module} ${tensor.role}`, tensor]))
   const origins = new Map(trainer.origins().map((tensor) => [`${tensor.module} ${tensor.role}`, tensor]))
   const modules = new Map<string, AdapterModule>()
   for (const { name, projection, rank, alpha, scale, magnitude, origin } of plan.modules) {
-    const read = (role: Role) => finalNumbers(trainer, tensors.get(`${name} ${role}`)!)
+    const read = (role: Role) => numbersOf(trainer, tensors.get(`${name} ${role}`)!)
     const a = read('lora_a')
     if (a.length !== rank * projectionShape(spec, projections[projection]!)[1])
       throw new RangeError(`${name} has an unexpected size`)
@@ -57,7 +60,7 @@ export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: 
   const { rank, alpha } = plan.principal ? doubled(plan, rankStabilised) : plan
   const adapter = { kind, rank, alpha, dropout, rankStabilised, targets, modules }
   if (plan.saved.length === 0) return adapter
-  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, finalNumbers(trainer, tensors.get(`${name} weight`)!)])) }
+  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, numbersOf(trainer, tensors.get(`${name} weight`)!)])) }
 }
 
 /** Rank and alpha of twice as many directions at the same scale. */

@@ -7,6 +7,7 @@ import { syncFolder, writeFileAtomic } from '@qt/core/node'
 import { readSafetensors, writeSafetensors } from '@qt/weights'
 import { z } from 'zod'
 import type { NativeTrainer } from '../binding.js'
+import { alone, type Team } from '../parallel/team.js'
 import { trainedName } from './trained-name.js'
 
 const stateSchema = z.object({
@@ -23,6 +24,9 @@ const stateSchema = z.object({
   /** SHA-256 of each file beside this one. */
   files: z.record(z.string(), z.string()),
   earlyStopping: z.object({ best: z.number().nullable(), since: z.number().int() }),
+  /** As configured, and of a whole step of all processes: a run that goes on in another number of them keeps its steps. */
+  gradAccumulation: z.number().int().positive().optional(),
+  microBatches: z.number().int().positive().optional(),
 })
 
 type StoredState = z.infer<typeof stateSchema>
@@ -35,8 +39,11 @@ interface StoredArray {
   readonly dtype: 'F32' | 'U8'
   readonly shape: readonly number[]
   readonly bytes: number
-  read(): Uint8Array<ArrayBuffer>
-  write(bytes: Uint8Array<ArrayBuffer>): void
+  /** Its parts lie in several processes, all of which must read it. */
+  readonly shared: boolean
+  /** The whole array, in process 0. */
+  read(): Promise<Uint8Array<ArrayBuffer>>
+  write(whole: Uint8Array<ArrayBuffer>): void
 }
 
 const fileNames = ['parameters.safetensors', 'optimizer.safetensors'] as const
@@ -50,11 +57,12 @@ function storedArrays(trainer: NativeTrainer): StoredArray[] {
       dtype: 'F32',
       shape: [tensor.rows, tensor.columns],
       bytes: tensor.rows * tensor.columns * 4,
-      read: () => new Uint8Array(trainer.read('origins', tensor.offset, tensor.rows * tensor.columns).buffer),
+      shared: false,
+      read: async () => new Uint8Array(trainer.read('origins', tensor.offset, tensor.rows * tensor.columns).buffer),
       write: (bytes) => trainer.write('origins', tensor.offset, new Float32Array(bytes.buffer)),
     }),
   )
-  const trained = trainer.tensors().flatMap((tensor): StoredArray[] => {
+  const trained = trainer.tensors().flatMap((tensor, index): StoredArray[] => {
     const { rows, columns, offset } = tensor
     const name = trainedName(tensor)
     const shape = rows === 1 ? [columns] : [rows, columns]
@@ -65,18 +73,21 @@ function storedArrays(trainer: NativeTrainer): StoredArray[] {
         dtype: 'F32',
         shape,
         bytes: rows * columns * 4,
-        read: () => new Uint8Array(trainer.read('parameters', offset, rows * columns).buffer),
+        shared: false,
+        read: async () => new Uint8Array(trainer.read('parameters', offset, rows * columns).buffer),
         write: (bytes) => trainer.write('parameters', offset, new Float32Array(bytes.buffer)),
       },
       ...tensor.state.map(
-        (array): StoredArray => ({
+        (array, at): StoredArray => ({
           file: 'optimizer.safetensors',
           name: `${name}.${array.name}`,
           dtype: array.dtype,
-          shape: array.bytes === rows * columns * 4 ? shape : [array.dtype === 'F32' ? array.bytes / 4 : array.bytes],
-          bytes: array.bytes,
-          read: () => trainer.readState(array.offset, array.bytes),
-          write: (bytes) => trainer.writeState(array.offset, bytes),
+          shape:
+            array.wholeBytes === rows * columns * 4 ? shape : [array.dtype === 'F32' ? array.wholeBytes / 4 : array.wholeBytes],
+          bytes: array.wholeBytes,
+          shared: true,
+          read: () => trainer.gatherState(index, at),
+          write: (whole) => trainer.writeState(array.offset, whole.subarray(array.from, array.from + array.bytes)),
         }),
       ),
     ]
@@ -93,10 +104,19 @@ export const checkpointPath = (folder: string, step: number): string => join(fol
 
 /**
  * Writes parameters, optimiser state and position as public files, whole or not at all: temporary folder, fsync, rename.
- * The two newest checkpoints are kept.
+ * The two newest checkpoints are kept. Process 0 writes; the others hand it what they have.
  */
-export async function writeCheckpoint(folder: string, trainer: NativeTrainer, state: CheckpointState): Promise<string> {
+export async function writeCheckpoint(
+  folder: string,
+  trainer: NativeTrainer,
+  state: CheckpointState,
+  { rank }: Pick<Team, 'rank'> = alone,
+): Promise<string> {
   const path = checkpointPath(folder, state.step)
+  if (rank > 0) {
+    for (const array of storedArrays(trainer)) if (array.shared) await array.read()
+    return path
+  }
   const temporary = join(folder, `.${folderName(state.step)}.tmp`)
   await rm(temporary, { recursive: true, force: true })
   await mkdir(temporary, { recursive: true })
@@ -112,7 +132,7 @@ export async function writeCheckpoint(folder: string, trainer: NativeTrainer, st
           shape,
           // Read when it is written: one tensor at a time in memory, however large the model.
           data: async function* () {
-            yield read()
+            yield await read()
           },
         })),
     )
@@ -191,9 +211,18 @@ const damaged = (file: string, cause: unknown) =>
     cause,
   })
 
-/** Puts a checkpoint's numbers back into the trainer. */
-export async function restoreCheckpoint({ path }: FoundCheckpoint, trainer: NativeTrainer): Promise<void> {
+/** Puts a checkpoint's numbers back into the trainer: process 0 reads them, and each takes its share. */
+export async function restoreCheckpoint(
+  { path }: FoundCheckpoint,
+  trainer: NativeTrainer,
+  team: Pick<Team, 'rank' | 'broadcast'> = alone,
+): Promise<void> {
   const arrays = storedArrays(trainer)
+  if (team.rank > 0) {
+    for (const name of fileNames)
+      for (const array of arrays) if (array.file === name) array.write(await team.broadcast(new Uint8Array()))
+    return
+  }
   for (const name of fileNames) {
     const file = join(path, name)
     try {
@@ -201,7 +230,7 @@ export async function restoreCheckpoint({ path }: FoundCheckpoint, trainer: Nati
       for (const array of arrays.filter((one) => one.file === name)) {
         const bytes = await tensors.read(array.name)
         if (bytes.byteLength !== array.bytes) throw new Error(`${array.name} has another size than the model's`)
-        array.write(new Uint8Array(bytes))
+        array.write(await team.broadcast(bytes))
       }
     } catch (cause) {
       throw damaged(file, cause)

@@ -5,6 +5,8 @@ const bad = (values: Float32Array): boolean => values.some((value) => !Number.is
 
 export interface NotFinite {
   readonly cause: string
+  /** The cause names where the first such number is. */
+  readonly found: boolean
   /** What may help. */
   readonly actions: readonly string[]
 }
@@ -20,16 +22,19 @@ export function whyNotFinite(trainer: NativeTrainer, what: 'loss' | 'gradient'):
   const parameter = first('parameters')
   if (parameter)
     return {
+      found: true,
       cause: `the ${what} is not a finite number, since ${trainedName(parameter)} is not: the steps before were too large`,
       actions: smallerSteps,
     }
   if (what === 'loss')
     return {
+      found: false,
       cause: 'the loss is not a finite number, though everything that is trained is',
       actions: ['Look for broken weights in the base: download or export it again.', precision, data],
     }
   const gradient = first('gradients')
   return {
+    found: gradient !== undefined,
     cause: gradient
       ? `the gradient is not a finite number, first in ${trainedName(gradient)}`
       : 'the gradient is too large for a finite norm',

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { writeAdapter, writeModelFolder } from '@qt/weights'
 import type { NativeTrainer } from '../binding.js'
 import { trainedAdapter } from './adapter-parameters.js'
-import { finalNumbers } from './final-numbers.js'
 import type { Prepared } from './prepare.js'
 import { trainedName } from './trained-name.js'
 
@@ -31,7 +30,7 @@ export async function writeOutput(
     tensors: trainer.tensors().map((tensor) => ({
       name: trainedName(tensor),
       shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
-      values: () => finalNumbers(trainer, tensor),
+      values: () => trainer.read('parameters', tensor.offset, tensor.rows * tensor.columns),
     })),
   })
   return { model: { path } }

@@ -1,6 +1,6 @@
 import type { ModelSpec, TrainingConfig } from '@qt/core'
 import type { SavedModule } from '@qt/weights'
-import { binding, forcedKernels, type StepOptions, type StepPlan } from '../binding.js'
+import { binding, forcedKernels, type StepOptions, type StepPlan, type StepShare } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
 
 export interface MemoryPlan {
@@ -23,6 +23,7 @@ export interface PlanInput {
   readonly dropout: number
   readonly weightBytes: number
   readonly threads: number
+  readonly share: StepShare
   /** Memory that may be used before `checkpointing: auto` turns it on. */
   readonly available: number
 }
@@ -51,6 +52,7 @@ export function planStep(input: PlanInput): PlannedStep {
     trainEmbedding: saved.includes('token_embd.weight'),
     trainOutput: saved.includes('output.weight'),
     adapters,
+    share: input.share,
   })
   const gpu = gpuPlace(config.device)
   const planned = (recompute: boolean): PlannedStep => {
@@ -70,6 +72,7 @@ function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolea
     { part: 'gradients', bytes: native.trained },
     { part: 'what the adapter began as', bytes: native.origins },
     { part: 'optimiser state', bytes: native.state },
+    { part: 'gradients of other micro-batches', bytes: native.exchange },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)
   return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }

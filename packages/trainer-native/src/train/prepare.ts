@@ -2,6 +2,7 @@ import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
 import { binding, threadCount } from '../binding.js'
+import { type Launch, threadsOf } from '../parallel/launch.js'
 import { requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
 import { type Base, baseBytes, openBase, requireQuantisable } from './base.js'
@@ -16,6 +17,8 @@ export interface Prepared {
   readonly rows: PreparedRows
   readonly adapter: AdapterPlan | undefined
   readonly threads: number
+  /** Processes of the job on this machine, which share its memory. */
+  readonly localSize: number
   readonly step: PlannedStep
   /** The memory of a step with other settings. */
   planned(change: PlanChange): PlannedStep
@@ -24,12 +27,14 @@ export interface Prepared {
 /** What takes less memory and changes no result but rounding and speed. */
 export type PlanChange = Partial<Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'optimizer'>> & {
   readonly quantization?: TrainingConfig['quantization']
+  /** Of all processes together. */
+  readonly microBatches?: number
 }
 
 /** A share of what is free stays for the rest of the machine. */
 const usableShare = 0.8
 
-export async function prepare(config: TrainingConfig, signal: AbortSignal | undefined): Promise<Prepared> {
+export async function prepare(config: TrainingConfig, signal: AbortSignal | undefined, launch?: Launch): Promise<Prepared> {
   requireSupportedTraining(config)
   const fresh = config.architecture !== undefined
   const ownTokenizer = config.tokenizer === undefined ? undefined : await Tokenizers.load(config.tokenizer)
@@ -58,8 +63,14 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
   signal?.throwIfAborted()
-  const threads = threadCount(config.threads)
-  const planned = ({ quantization = config.quantization, ...change }: PlanChange): PlannedStep => {
+  const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
+  const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
+  const { deterministic, gradAccumulation } = config.training
+  const planned = ({
+    quantization = config.quantization,
+    microBatches = gradAccumulation * size,
+    ...change
+  }: PlanChange): PlannedStep => {
     const changed = { ...config, quantization, training: { ...config.training, ...change } }
     return planStep({
       spec: base.spec,
@@ -70,8 +81,9 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       dropout: adapter?.dropout ?? 0,
       weightBytes: baseBytes(base, storageOf(changed)),
       threads,
-      available: process.availableMemory() * usableShare,
+      share: { rank, processes: size, microBatches, strict: deterministic === 'strict' },
+      available: (process.availableMemory() / localSize) * usableShare,
     })
   }
-  return { config, base, tokenizer, rows, adapter, threads, step: planned({}), planned }
+  return { config, base, tokenizer, rows, adapter, threads, localSize, step: planned({}), planned }
 }

@@ -40,6 +40,9 @@ export async function openRecorder(
   }
 }
 
+/** For all processes of a job but the first, which speaks for them. */
+export const silent: Recorder = { record: async () => {}, sync: async () => 0, close: async () => {} }
+
 /** For a trial, which leaves no files. */
 export const listenersOnly = (emit: (event: RunEvent) => void): Recorder => ({
   record: async (event) => emit(timed(event)),

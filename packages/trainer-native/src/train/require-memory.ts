@@ -12,25 +12,25 @@ export interface Memory {
 }
 
 /** Of the GPU that a run asks for everything is needed at once: nothing there is mapped. */
-function memoryOf(device: string): Memory {
-  const place = gpuPlace(device)
-  if (!place) return memoryHere()
+function memoryFor({ config, localSize }: Prepared): Memory {
+  const place = gpuPlace(config.device)
+  if (!place) return memoryHere(localSize)
   const found = gpus()
   const free = found.state === 'usable' ? (found.devices[place.index]?.free ?? 0) : 0
   return { all: free, free }
 }
 
-const memoryHere = (): Memory => {
+const memoryHere = (localSize: number): Memory => {
   const limit = process.constrainedMemory()
   const all = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
-  return { all, free: Math.min(all, process.availableMemory()) }
+  return { all, free: Math.min(all, process.availableMemory()) / localSize }
 }
 
 /**
  * Refuses what the memory cannot hold, with the plan and what would fit. Pages of a mapped base come and go, so that they count
  * against all the memory there is; everything else against what is free.
  */
-export function requireMemory(prepared: Prepared, memory: Memory = memoryOf(prepared.config.device)): void {
+export function requireMemory(prepared: Prepared, memory: Memory = memoryFor(prepared)): void {
   const { plan } = prepared.step
   if (fits(plan, memory)) return
   const where = prepared.config.device === 'cpu' ? 'this machine' : 'the GPU'

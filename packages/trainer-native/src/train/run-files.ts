@@ -8,6 +8,7 @@ import { storageOf } from '../supported.js'
 import { contentSample } from './content-sample.js'
 import { parameterGroups } from './parameter-groups.js'
 import type { Prepared } from './prepare.js'
+import type { Windows } from './windows.js'
 
 /** Where a run keeps its files. */
 export const runFiles = (output: string) => ({
@@ -45,8 +46,13 @@ export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapte
 }
 
 /** A fingerprint of all that decides the numbers of a run; a resumed run must have the same. */
-export async function fingerprint({ config, base, adapter, rows, step }: Prepared, totalSteps: number): Promise<string> {
-  const { steps: _steps, epochs: _epochs, saveEvery: _save, ...training } = config.training
+export async function fingerprint(
+  { config, base, adapter, rows, step }: Prepared,
+  { totalSteps, microBatches }: Pick<Windows, 'totalSteps' | 'microBatches'>,
+): Promise<string> {
+  const { steps: _steps, epochs: _epochs, saveEvery: _save, deterministic, ...settings } = config.training
+  // Which rows a step has is decided by all micro-batches together, whoever takes them.
+  const training = { ...settings, gradAccumulation: microBatches, ...(deterministic === 'strict' ? { deterministic } : {}) }
   const decisive = {
     base: base.model && (await contentSample([...base.model.tensors.values()].map(({ file }) => file))),
     architecture: config.architecture,

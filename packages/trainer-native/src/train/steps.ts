@@ -1,46 +1,76 @@
 import type { TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
+import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
 import { pairLosses, preferencePass, tokensOf } from './preference.js'
 import type { Prepared } from './prepare.js'
-import { batchesOf, type MicroBatch } from './windows.js'
+import { batchesOf, type MicroBatch, type Windows } from './windows.js'
 
 export interface StepResult {
   /** Mean over the trainable tokens of the whole window, by their weights. */
   readonly loss: number
   readonly gradNorm: number
+  /** Tokens of the whole window that carry loss, and all of them. */
   readonly trainable: number
+  readonly tokens: number
+  /** Peak resident bytes, of the process that has the most. */
+  readonly memory: number
   /** What is wrong with the numbers, if anything; then nothing has changed. */
   readonly broken?: NotFinite
 }
 
-/** One optimiser step over its micro-batches; undefined when it was stopped before its end, and then nothing has changed. */
-export async function oneStep(
-  trainer: NativeTrainer,
-  batches: readonly MicroBatch[],
-  step: number,
-  learningRate: number,
-  config: TrainingConfig,
-  frozen?: FrozenModules,
-): Promise<StepResult | undefined> {
-  const { gradAccumulation, beta1, beta2, epsilon, gradClip, averageDecay } = config.training
-  const trainable = batches.reduce((sum, batch) => sum + batch.trainable, 0)
-  const pass = passOf(trainer, batches, config)
-  let mean = 0
+export interface StepInput {
+  readonly trainer: NativeTrainer
+  readonly plan: Windows
+  /** From 1. */
+  readonly step: number
+  readonly learningRate: number
+  readonly config: TrainingConfig
+  readonly frozen: FrozenModules | undefined
+  readonly team: Team
+  readonly signal: AbortSignal
+}
+
+/**
+ * One optimiser step over its micro-batches, of which each process takes its share; undefined when one of them was stopped before its
+ * end, and then nothing has changed in any.
+ */
+export async function oneStep(input: StepInput): Promise<StepResult | undefined> {
+  const { trainer, plan, step, learningRate, config, frozen, team, signal } = input
+  const { beta1, beta2, epsilon, gradClip, averageDecay } = config.training
+  const batches = plan.window(step, team)
+  const borders = plan.borders(step, team.size)
+  const counted = batches.flatMap((batch) => countsOf(batch, config))
+  const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted])
+  if (everybody.some(([stopped]) => stopped !== 0)) return undefined
+  const totals = sumsOf(everybody.flatMap((counts) => counts.slice(1)))
+  const { trainable, tokens } = totals
+  const pass = passOf(trainer, totals, config)
+  const losses: number[] = []
+  trainer.begin(borders)
+  let stopped = false
   for (const [index, batch] of batches.entries()) {
-    const share = await pass(batch, (step - 1) * gradAccumulation + index)
-    if (share === undefined) {
-      trainer.zeroGradients()
-      return undefined
-    }
-    mean += share
+    const share = await pass(batch, (step - 1) * plan.microBatches + borders[team.rank]! + index)
+    stopped = share === undefined
+    if (share === undefined) break
+    losses.push(share)
   }
-  const brokenStep = (what: 'loss' | 'gradient', gradNorm: number): StepResult => {
-    const broken = whyNotFinite(trainer, what)
+  await trainer.exchange()
+  const done = await team.gather([stopped ? 1 : 0, process.resourceUsage().maxRSS * 1024, ...losses])
+  if (done.some(([one]) => one !== 0)) {
     trainer.zeroGradients()
-    return { loss: mean, gradNorm, trainable, broken }
+    return undefined
+  }
+  // By the numbers of micro-batches: the same sum whoever took them.
+  const mean = done.flatMap((one) => one.slice(2)).reduce((sum, share) => sum + share, 0)
+  const memory = Math.max(...done.map((one) => one[1]!))
+  const brokenStep = async (what: 'loss' | 'gradient', gradNorm: number): Promise<StepResult> => {
+    const reasons = await team.gatherText(JSON.stringify(whyNotFinite(trainer, what)))
+    const all = reasons.map((text): NotFinite => JSON.parse(text))
+    trainer.zeroGradients()
+    return { loss: mean, gradNorm, trainable, tokens, memory, broken: all.find(({ found }) => found) ?? all[0]! }
   }
   if (!Number.isFinite(mean)) return brokenStep('loss', Number.NaN)
   const groups = parameterGroups(learningRate, config)
@@ -55,50 +85,64 @@ export async function oneStep(
     step,
   })
   frozen?.restore()
-  return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable } : brokenStep('gradient', gradNorm)
+  return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
+}
+
+/** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */
+function countsOf(batch: MicroBatch, { training: { objective } }: TrainingConfig): number[] {
+  const documents = objective === 'next-token' ? [] : tokensOf(batch)
+  const chosen = documents.reduce((sum, tokens, d) => (d % 2 === 0 ? sum + tokens : sum), 0)
+  return [batch.weight, batch.trainable, batch.ids.length, documents.length / 2, chosen]
+}
+
+function sumsOf(counts: readonly number[]) {
+  const sum = (which: number) => counts.reduce((total, value, i) => (i % 5 === which ? total + value : total), 0)
+  return { weight: sum(0), trainable: sum(1), tokens: sum(2), pairs: sum(3), chosenTokens: sum(4) }
 }
 
 /** Adds a micro-batch's gradients and gives its share of the window's loss, or undefined when it was stopped. */
 function passOf(
   trainer: NativeTrainer,
-  batches: readonly MicroBatch[],
+  { weight, pairs, chosenTokens }: ReturnType<typeof sumsOf>,
   { training: { objective, preferenceStrength } }: TrainingConfig,
 ): (batch: MicroBatch, micro: number) => Promise<number | undefined> {
   if (objective === 'next-token') {
-    const weight = batches.reduce((sum, batch) => sum + batch.weight, 0)
     const share = weight === 0 ? 0 : 1 / weight
     return async (batch, micro) => {
       const sum = await trainer.forwardBackward(batch, { weight: share, micro })
       return sum.finished ? sum.loss * share : undefined
     }
   }
-  const counts = batches.map(tokensOf)
-  const pairs = counts.reduce((sum, documents) => sum + documents.length / 2, 0)
-  const chosenTokens = counts.flat().reduce((sum, tokens, d) => (d % 2 === 0 ? sum + tokens : sum), 0)
   return (batch, micro) => preferencePass(trainer, batch, micro, { objective, strength: preferenceStrength, pairs, chosenTokens })
 }
 
-/** Loss and right answers over the validation rows; undefined when stopped. */
+/** Loss and right answers over the validation rows, of which each process takes its share; undefined when one was stopped. */
 export async function validate(
   trainer: NativeTrainer,
   { rows, config }: Prepared,
+  team: Team,
 ): Promise<Omit<LossSum, 'finished' | 'documents'> | undefined> {
-  const total = { loss: 0, weight: 0, tokens: 0, correct: 0 }
   const { batchSize, objective } = config.training
-  for (let first = 0; first < (rows.validation?.length ?? 0); first += batchSize) {
-    const count = Math.min(batchSize, rows.validation!.length - first)
+  const length = rows.validation?.length ?? 0
+  const batches = Math.ceil(length / batchSize)
+  const border = (rank: number) => Math.floor((batches * rank) / team.size) * batchSize
+  const own: number[] = []
+  let stopped = false
+  for (let first = border(team.rank); first < Math.min(length, border(team.rank + 1)) && !stopped; first += batchSize) {
+    const count = Math.min(batchSize, length - first)
     const [batch] = batchesOf(
       Array.from({ length: count }, (_, i) => rows.validation!.row(first + i)),
       batchSize,
     )
     const sum = await (objective === 'next-token' ? trainer.evaluate(batch!) : validatePairs(trainer, batch!, config))
-    if (!sum?.finished) return undefined
-    total.loss += sum.loss
-    total.weight += sum.weight
-    total.tokens += sum.tokens
-    total.correct += sum.correct
+    stopped = !sum?.finished
+    if (sum?.finished) own.push(sum.loss, sum.weight, sum.tokens, sum.correct)
   }
-  return total
+  const everybody = await team.gather([stopped ? 1 : 0, ...own])
+  if (everybody.some(([one]) => one !== 0)) return undefined
+  const all = everybody.flatMap((one) => one.slice(1))
+  const sum = (which: number) => all.reduce((total, value, i) => (i % 4 === which ? total + value : total), 0)
+  return { loss: sum(0), weight: sum(1), tokens: sum(2), correct: sum(3) }
 }
 
 /** The preference loss of pairs, by their number; right answers are the most likely tokens of both. */

@@ -1,5 +1,7 @@
 import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, type TrainingConfigInput } from '@qt/core'
 import { engineErrors } from '../engine-errors.js'
+import { launchOf } from '../parallel/launch.js'
+import { withTeam } from '../parallel/with-team.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
 import { requireMemory } from './require-memory.js'
@@ -9,7 +11,8 @@ import type { NativeTrainResult, TrainOptions } from './types.js'
 
 /**
  * Trains an adapter or a whole model. Iterate for events, await for the result. Aborting the signal saves a checkpoint and
- * rejects with a QtError of kind `interrupted`; the same call with `resume` then ends with the same bytes.
+ * rejects with a QtError of kind `interrupted`; the same call with `resume` then ends with the same bytes. In a process that mpirun,
+ * srun or torchrun has started it is one of a job's; the first of them has the events and writes the files.
  *
  * @example
  * ```ts
@@ -22,18 +25,22 @@ export function train(
   config: TrainingConfigInput | TrainingConfig,
   options: TrainOptions = {},
 ): Run<RunEvent, NativeTrainResult> {
-  return startRun(async ({ emit, signal }) => {
-    const prepared = await prepare(parseConfig(config), signal)
-    requireMemory(prepared)
-    const { resume = false, dryRun } = options
-    return engineErrors(() =>
-      dryRun === undefined ? training(prepared, { resume }, emit, signal) : trial(prepared, dryRun, emit, signal),
-    )
+  return startRun(async ({ emit, signal: asked }) => {
+    const launch = launchOf()
+    return withTeam(launch, asked, async (team, signal) => {
+      const prepared = await prepare(parseConfig(config), signal, launch)
+      requireMemory(prepared)
+      const { resume = false, dryRun } = options
+      const context = { emit, signal, team }
+      return engineErrors(() =>
+        dryRun === undefined ? training(prepared, { resume }, context) : trial(prepared, dryRun, context),
+      )
+    })
   }, options)
 }
 
 /**
- * The exact memory that training takes, by part, before it starts.
+ * The exact memory that training takes, by part, before it starts: of this process, where there are several.
  *
  * @example
  * ```ts
@@ -45,5 +52,5 @@ export async function planMemory(
   config: TrainingConfigInput | TrainingConfig,
   options: { signal?: AbortSignal } = {},
 ): Promise<MemoryPlan> {
-  return (await prepare(parseConfig(config), options.signal)).step.plan
+  return (await prepare(parseConfig(config), options.signal, launchOf())).step.plan
 }

@@ -1,24 +1,27 @@
-import { type RunEvent, specForLength } from '@qt/core'
+import { specForLength, usageError } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
+import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
+import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
 import { tensorSources } from './base.js'
-import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
+import { gatherAverages } from './gather-averages.js'
 import { writeOutput } from './output.js'
 import type { Prepared } from './prepare.js'
-import { openRecorder, type Recorder } from './recorder.js'
+import { openRecorder, type Recorder, silent } from './recorder.js'
 import { writeReport } from './report.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, type StepResult, validate } from './steps.js'
 import { changedSince, diverged, paused } from './training-errors.js'
-import type { NativeTrainResult } from './types.js'
-import { type MicroBatch, type Windows, windows } from './windows.js'
+import type { NativeTrainResult, RunningContext } from './types.js'
+import { type Windows, windows } from './windows.js'
 
 /**
  * A run, from its beginning or its newest checkpoint to its end. After each optimiser step comes its validation, then its
@@ -26,35 +29,40 @@ import { type MicroBatch, type Windows, windows } from './windows.js'
  * and its log reads as if it had never stopped.
  */
 export async function training(
-  prepared: Prepared,
+  given: Prepared,
   { resume }: { resume: boolean },
-  emit: (event: RunEvent) => void,
-  signal: AbortSignal,
+  { emit, signal, team }: RunningContext,
 ): Promise<NativeTrainResult> {
-  const { config, rows } = prepared
+  const { config, rows } = given
   const files = runFiles(config.output)
-  const plan = windows(rows.train, rows.shuffle, config.training)
-  const configuration = await fingerprint(prepared, plan.totalSteps)
-  if (!resume) await requireFresh(config.output)
-  const found = resume ? await findCheckpoint(files.checkpoints) : undefined
+  const first = team.rank === 0
+  if (first && !resume) await requireFresh(config.output)
+  const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
+  const microBatches = microBatchesOf(config, team.size, found?.state)
+  const prepared = { ...given, step: given.planned({ microBatches }) }
+  const plan = windows(rows.train, rows.shuffle, config.training, microBatches)
+  const configuration = await fingerprint(prepared, plan)
   if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
+  requireAlike(await team.gatherText(configuration))
 
-  const unlock = await lockFolder(config.output)
+  const unlock = first ? await lockFolder(config.output) : async () => {}
   let trainer: NativeTrainer | undefined
   let recorder: Recorder | undefined
   const stop = () => trainer?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
-    trainer = openTrainer(prepared)
-    if (found) await restoreCheckpoint(found, trainer)
+    trainer = openTrainer(prepared, team)
+    if (found) await restoreCheckpoint(found, trainer, team)
     else await startParameters(trainer, prepared, signal)
-    await saveConfig(config.output, prepared)
+    await trainer.shareParameters()
+    if (first) await saveConfig(config.output, prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
-    recorder = await openRecorder(files, found?.state.logLength ?? 0, emit)
+    recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
     const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
     const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
     const run: OpenRun = {
       prepared,
+      team,
       plan,
       configuration,
       trainer,
@@ -70,6 +78,10 @@ export async function training(
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
     }
     return await toTheEnd(run, signal)
+  } catch (error) {
+    const lost = team.communicator?.failure()
+    if (lost) await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${lost.why}` }, 'aside')
+    throw error
   } finally {
     signal.removeEventListener('abort', stop)
     await recorder?.close()
@@ -79,14 +91,22 @@ export async function training(
 }
 
 /** The engine with the base mapped and the planned memory taken. */
-export function openTrainer({ base, config, step, threads }: Prepared): NativeTrainer {
+export function openTrainer(
+  { base, config, step, threads }: Prepared,
+  { communicator }: Pick<Team, 'communicator'>,
+): NativeTrainer {
+  if (communicator && config.device !== 'cpu')
+    throw usageError('CONFIG_UNSUPPORTED', 'Several processes on GPUs are not implemented yet.', {
+      where: { field: 'device' },
+      actions: ['Start one process, or set device: cpu.'],
+    })
   const { Model, Trainer } = binding()
   const model = new Model(
     specForLength(base.spec, step.options.maxPositions),
     base.model ? tensorSources(base.model) : [],
     storageOf(config),
   )
-  return new Trainer(model, step.options, threads, forcedKernels(), gpuPlace(config.device))
+  return new Trainer(model, step.options, threads, forcedKernels(), communicator, gpuPlace(config.device))
 }
 
 /** How far a run has come. */
@@ -94,6 +114,7 @@ type Position = Pick<CheckpointState, 'step' | 'stage' | 'tokens' | 'loss'>
 
 interface OpenRun {
   readonly prepared: Prepared
+  readonly team: Team
   readonly plan: Windows
   readonly configuration: string
   readonly trainer: NativeTrainer
@@ -105,7 +126,7 @@ interface OpenRun {
 }
 
 /** The log of a resumed run is the log of an uninterrupted one: its beginning is there already. */
-async function announce({ prepared, plan, recorder, position }: OpenRun, resumed: boolean): Promise<void> {
+async function announce({ prepared, plan, recorder, position, team }: OpenRun, resumed: boolean): Promise<void> {
   const where = resumed ? 'aside' : 'everywhere'
   const { config, adapter, step, rows } = prepared
   await recorder.record(
@@ -115,6 +136,7 @@ async function announce({ prepared, plan, recorder, position }: OpenRun, resumed
       plan: [...step.plan.parts],
       versions: versions(),
       steps: plan.totalSteps,
+      ...(team.size > 1 ? { processes: team.size } : {}),
       ...(resumed ? { resumedFrom: position.step } : {}),
     },
     where,
@@ -122,12 +144,23 @@ async function announce({ prepared, plan, recorder, position }: OpenRun, resumed
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
   const ignored = ignoredSettings(config, prepared.base.spec, rows.validation !== undefined)
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
-  for (const message of [...rows.warnings, ...ignored, ...beyond])
-    await recorder.record({ type: 'message', level: 'warning', message }, where)
+  const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
+  const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, team, config)]
+  for (const message of own) await warn(message)
+  const kernels = await team.gatherText(versions().kernels ?? '')
+  const everybodys = await team.gatherText(JSON.stringify(own))
+  for (const [rank, text] of everybodys.entries()) {
+    const theirs: readonly string[] = JSON.parse(text)
+    for (const message of theirs) if (!own.includes(message)) await warn(`rank ${rank}: ${message}`)
+    if (kernels[rank] !== kernels[0])
+      await warn(
+        `rank ${rank} computes with the kernels ${kernels[rank]} and rank 0 with ${kernels[0]}: a run elsewhere will not have the same bytes.`,
+      )
+  }
 }
 
 async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainResult> {
-  const { prepared, plan, trainer, recorder, patience, position } = run
+  const { prepared, plan, team, trainer, recorder, patience, position } = run
   const { training: settings, output } = prepared.config
   const last = () => position.step === plan.totalSteps || patience.exhausted()
   const due = (every: number) => position.step % every === 0 || last()
@@ -141,8 +174,10 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
       if (due(settings.saveEvery)) await checkpoint(run)
     }
     if (last()) break
-    if (signal.aborted || !(await stepped(run))) return pause(run)
+    if (!(await stepped(run, signal))) return pause(run)
   }
+  await gatherAverages(trainer, team.rank)
+  if (team.rank > 0) return { output, metrics: { loss: position.loss, steps: position.step, tokens: position.tokens } }
   const written = await writeOutput(output, trainer, prepared)
   const { step: steps, tokens, loss } = position
   const why = patience.exhausted() ? 'early-stopping' : 'completed'
@@ -154,14 +189,13 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
 }
 
 /** Takes the next step; false when it was stopped, and then nothing has changed. */
-async function stepped(run: OpenRun): Promise<boolean> {
-  const { prepared, plan, trainer, frozen, recorder, position } = run
+async function stepped(run: OpenRun, signal: AbortSignal): Promise<boolean> {
+  const { prepared, plan, team, trainer, frozen, recorder, position } = run
   const { config } = prepared
   const step = position.step + 1
   const begun = performance.now()
-  const batches = plan.window(step)
   const learningRate = learningRateAt(step, plan.totalSteps, config.training)
-  const result = await oneStep(trainer, batches, step, learningRate, config, frozen)
+  const result = await oneStep({ trainer, plan, step, learningRate, config, frozen, team, signal })
   if (result === undefined) return false
   const { broken } = result
   if (broken) {
@@ -170,6 +204,8 @@ async function stepped(run: OpenRun): Promise<boolean> {
     await recorder.record({ type: 'anomaly', step, kind: 'not-finite', message: broken.cause })
     const { step: steps, tokens, loss } = position
     await recorder.record({ type: 'end', why: 'anomaly', steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
+    // Nobody goes before it is written.
+    await team.gather([])
     throw diverged(step, broken, saved)
   }
   position.step = step
@@ -177,14 +213,13 @@ async function stepped(run: OpenRun): Promise<boolean> {
   position.loss = result.loss
   position.tokens += result.trainable
   await recorder.record(
-    stepEvent(result, batches, (performance.now() - begun) / 1000, { ...position, learningRate, epoch: plan.epoch(step) }),
+    stepEvent(result, (performance.now() - begun) / 1000, { ...position, learningRate, epoch: plan.epoch(step) }),
   )
   return true
 }
 
 export const stepEvent = (
-  { loss, gradNorm }: StepResult,
-  batches: readonly MicroBatch[],
+  { loss, gradNorm, tokens: all, memory }: StepResult,
   seconds: number,
   { step, tokens, learningRate, epoch }: { step: number; tokens: number; learningRate: number; epoch: number },
 ) => ({
@@ -195,13 +230,13 @@ export const stepEvent = (
   gradNorm,
   learningRate,
   tokens,
-  tokensPerSecond: batches.reduce((sum, { ids }) => sum + ids.length, 0) / seconds,
-  memory: process.resourceUsage().maxRSS * 1024,
+  tokensPerSecond: all / seconds,
+  memory,
 })
 
 /** False when the validation was stopped. */
-async function validated({ prepared, trainer, recorder, patience, position }: OpenRun): Promise<boolean> {
-  const sum = await validate(trainer, prepared)
+async function validated({ prepared, team, trainer, recorder, patience, position }: OpenRun): Promise<boolean> {
+  const sum = await validate(trainer, prepared, team)
   if (sum === undefined) return false
   const loss = sum.loss / sum.weight
   const tokenAccuracy = sum.correct / sum.tokens
@@ -218,10 +253,10 @@ async function checkpoint(run: OpenRun): Promise<void> {
   await save(run)
 }
 
-async function save({ prepared, configuration, trainer, recorder, patience, position }: OpenRun): Promise<string> {
+async function save({ prepared, plan, team, configuration, trainer, recorder, patience, position }: OpenRun): Promise<string> {
   const logLength = await recorder.sync()
   const { step, stage, tokens, loss } = position
-  return writeCheckpoint(runFiles(prepared.config.output).checkpoints, trainer, {
+  const state: CheckpointState = {
     version: 1,
     step,
     stage,
@@ -230,7 +265,10 @@ async function save({ prepared, configuration, trainer, recorder, patience, posi
     configuration,
     logLength,
     earlyStopping: patience.state(),
-  })
+    gradAccumulation: prepared.config.training.gradAccumulation,
+    microBatches: plan.microBatches,
+  }
+  return writeCheckpoint(runFiles(prepared.config.output).checkpoints, trainer, state, team)
 }
 
 async function pause(run: OpenRun): Promise<never> {

@@ -1,30 +1,29 @@
-import type { RunEvent } from '@qt/core'
 import { versions } from '../versions.js'
 import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
-import { listenersOnly } from './recorder.js'
+import { listenersOnly, silent } from './recorder.js'
 import { resolvedConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep } from './steps.js'
 import { openTrainer, stepEvent } from './training.js'
 import { diverged, trialStopped } from './training-errors.js'
-import type { NativeTrainResult } from './types.js'
+import type { NativeTrainResult, RunningContext } from './types.js'
 import { firstRows, windows } from './windows.js'
 
 /** Trains on the first examples, writes nothing, and says what the whole run would take. */
 export async function trial(
   prepared: Prepared,
   examples: number,
-  emit: (event: RunEvent) => void,
-  signal: AbortSignal,
+  { emit, signal, team }: RunningContext,
 ): Promise<NativeTrainResult> {
   const { config, rows, adapter, step: planned } = prepared
+  const microBatches = config.training.gradAccumulation * team.size
   const { steps: _steps, ...settings } = config.training
-  const whole = windows(rows.train, rows.shuffle, config.training)
-  const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 })
-  const recorder = listenersOnly(emit)
-  const trainer = openTrainer(prepared)
+  const whole = windows(rows.train, rows.shuffle, config.training, microBatches)
+  const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 }, microBatches)
+  const recorder = team.rank === 0 ? listenersOnly(emit) : silent
+  const trainer = openTrainer(prepared, team)
   const stop = () => trainer.setAbort(true)
   signal.addEventListener('abort', stop)
   const timed: { seconds: number; rows: number }[] = []
@@ -32,6 +31,7 @@ export async function trial(
   let loss: number | null = null
   try {
     await startParameters(trainer, prepared, signal)
+    await trainer.shareParameters()
     const frozen = frozenModules(trainer, adapter)
     const parts = [...planned.plan.parts]
     await recorder.record({
@@ -43,23 +43,22 @@ export async function trial(
     })
     for (let step = 1; step <= plan.totalSteps; step++) {
       const begun = performance.now()
-      const batches = plan.window(step)
       const learningRate = learningRateAt(step, whole.totalSteps, config.training)
-      const result = signal.aborted ? undefined : await oneStep(trainer, batches, step, learningRate, config, frozen)
+      const result = await oneStep({ trainer, plan, step, learningRate, config, frozen, team, signal })
       if (result === undefined) throw trialStopped(step - 1)
       const { broken } = result
       if (broken) throw diverged(step, broken, undefined)
       const seconds = (performance.now() - begun) / 1000
-      timed.push({ seconds, rows: batches.reduce((sum, batch) => sum + batch.rows, 0) })
+      timed.push({ seconds, rows: plan.rows(step) })
       tokens += result.trainable
       loss = result.loss
-      await recorder.record(stepEvent(result, batches, seconds, { step, tokens, learningRate, epoch: plan.epoch(step) }))
+      await recorder.record(stepEvent(result, seconds, { step, tokens, learningRate, epoch: plan.epoch(step) }))
     }
   } finally {
     signal.removeEventListener('abort', stop)
     trainer.close()
   }
-  const secondsPerStep = secondsPerRow(timed) * settings.batchSize * settings.gradAccumulation
+  const secondsPerStep = secondsPerRow(timed) * settings.batchSize * microBatches
   const peakMemory = Math.max(planned.plan.total, process.resourceUsage().maxRSS * 1024)
   return {
     output: '',

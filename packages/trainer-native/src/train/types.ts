@@ -1,4 +1,5 @@
-import type { TrainResult } from '@qt/core'
+import type { RunEvent, TrainResult } from '@qt/core'
+import type { Team } from '../parallel/team.js'
 
 export interface TrainOptions {
   readonly signal?: AbortSignal | undefined
@@ -6,6 +7,13 @@ export interface TrainOptions {
   readonly resume?: boolean | undefined
   /** Train on so many examples, write nothing, and estimate what the whole run would take. */
   readonly dryRun?: number | undefined
+}
+
+/** What a run works in. */
+export interface RunningContext {
+  readonly emit: (event: RunEvent) => void
+  readonly signal: AbortSignal
+  readonly team: Team
 }
 
 export interface NativeTrainResult extends TrainResult {

@@ -14,17 +14,34 @@ export interface MicroBatch extends Batch {
 export interface Windows {
   readonly stepsPerEpoch: number
   readonly totalSteps: number
-  /** The micro-batches of one optimiser step (from 1), in order. */
-  window(step: number): MicroBatch[]
+  /** Micro-batches of a whole step, of all processes together. */
+  readonly microBatches: number
+  /** The micro-batches of one optimiser step (from 1), in order; of a process only those that are its own. */
+  window(step: number, share?: Share): MicroBatch[]
+  /** Those of process r are [borders[r], borders[r + 1]); the last step of an epoch may have fewer. */
+  borders(step: number, processes: number): Int32Array
+  /** Of a whole step. */
+  rows(step: number): number
   /** Epochs done after a step. */
   epoch(step: number): number
 }
 
+/** Which process of how many. */
+export interface Share {
+  readonly rank: number
+  readonly size: number
+}
+
 const defaultEpochs = 3
 
-export function windows(rows: RowSource, shuffle: boolean, training: TrainingConfig['training']): Windows {
-  const { batchSize, gradAccumulation, seed } = training
-  const perStep = batchSize * gradAccumulation
+export function windows(
+  rows: RowSource,
+  shuffle: boolean,
+  training: TrainingConfig['training'],
+  microBatches: number = training.gradAccumulation,
+): Windows {
+  const { batchSize, seed } = training
+  const perStep = batchSize * microBatches
   const stepsPerEpoch = Math.ceil(rows.length / perStep)
   const totalSteps = training.steps ?? Math.max(1, Math.round((training.epochs ?? defaultEpochs) * stepsPerEpoch))
   let known: { epoch: number; order: Uint32Array } | undefined
@@ -38,15 +55,27 @@ export function windows(rows: RowSource, shuffle: boolean, training: TrainingCon
       }
     return known.order
   }
+  const firstRow = (step: number) => ((step - 1) % stepsPerEpoch) * perStep
+  const borders = (step: number, processes: number): Int32Array => {
+    const there = Math.ceil(Math.min(perStep, rows.length - firstRow(step)) / batchSize)
+    return Int32Array.from({ length: processes + 1 }, (_, r) => Math.min(there, Math.floor((microBatches * r) / processes)))
+  }
   return {
     stepsPerEpoch,
     totalSteps,
-    window(step) {
+    microBatches,
+    borders,
+    window(step, { rank, size } = { rank: 0, size: 1 }) {
       const order = orderOf(Math.floor((step - 1) / stepsPerEpoch))
-      const first = ((step - 1) % stepsPerEpoch) * perStep
-      const chosen = [...order.subarray(first, first + perStep)].map((index) => rows.row(index))
-      return batchesOf(chosen, batchSize)
+      const first = firstRow(step)
+      const [from, to] = borders(step, size).subarray(rank, rank + 2)
+      const end = Math.min(first + perStep, first + to! * batchSize)
+      return batchesOf(
+        [...order.subarray(first + from! * batchSize, end)].map((index) => rows.row(index)),
+        batchSize,
+      )
     },
+    rows: (step) => Math.min(perStep, rows.length - firstRow(step)),
     epoch: (step) => step / stepsPerEpoch,
   }
 }

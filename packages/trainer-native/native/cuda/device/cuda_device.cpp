@@ -228,7 +228,6 @@ void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
   upload(carrying_, carrying);
   upload(labels_, std::span(batch_.labels, count));
   if (batch_.weights != nullptr) upload(weights_, std::span(batch_.weights, count));
-  carryingCount_ = static_cast<std::int64_t>(carrying.size());
   if (losses_.room<float>(carrying.size()) == nullptr || correct_.room<unsigned char>(carrying.size()) == nullptr)
     check("finding memory for losses", Status::LaunchFailed);
 }
@@ -372,23 +371,29 @@ bool CudaDevice::principal(const MatrixView& weight, const PrincipalFactors& out
   return principalFactors(products, dense(decoded.data(), DType::F32, weight.rows, weight.columns), out, seed, stream, abort);
 }
 
-double CudaDevice::gradientNorm(const float* gradients, std::int64_t count, float clip) {
-  void* partials = partials_.room<unsigned char>(squaresWorkspace(count));
-  GradientNorm* norm = norm_.room<GradientNorm>(1);
-  if (partials == nullptr || norm == nullptr) {
-    check("finding memory for the gradient's length", Status::LaunchFailed);
-    return 0;
-  }
-  check("the gradient's length", cuda::gradientNorm(gradients, count, clip, partials, norm, runtime_.stream()));
-  GradientNorm host{};
-  copyOut(&host, norm, sizeof host);
-  return host.norm;
+double CudaDevice::sumOfSquares(const float* x, std::int64_t count) {
+  // The sum lies before what it is made of.
+  constexpr std::size_t front = 16;
+  auto* partials = partials_.room<unsigned char>(front + squaresWorkspace(count));
+  double sum = 0;
+  if (partials == nullptr) check("finding memory for the gradient's length", Status::LaunchFailed);
+  else check("the gradient's length", cuda::sumOfSquares(x, count, partials + front, reinterpret_cast<double*>(partials), runtime_.stream()));
+  if (partials != nullptr) copyOut(&sum, partials, sizeof sum);
+  return sum;
+}
+
+// What the optimisers' kernels read of clipping; the caller has seen to it that the gradient is finite.
+const GradientNorm* CudaDevice::normFor(float gradScale) {
+  const GradientNorm host{1.0, gradScale, 1};
+  if (gradScale != gradScale_) upload(norm_, std::span(&host, 1));
+  gradScale_ = gradScale;
+  return norm_.get<GradientNorm>();
 }
 
 void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const OptimizerStep& o, float*) {
   const AdamStep step = adamStep(o);
   const std::int64_t count = t.shape.size();
-  const GradientNorm* norm = norm_.get<GradientNorm>();
+  const GradientNorm* norm = normFor(o.gradScale);
   const Stream stream = runtime_.stream();
   // Small tensors, and those that Muon leaves alone, are AdamW's: their state says so.
   const StateArray& first = t.arrays->front();
@@ -405,7 +410,7 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
 }
 
 void CudaDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) {
-  check("the moving average", movingAverage(average, parameter, count, decay, norm_.get<GradientNorm>(), runtime_.stream()));
+  check("the moving average", movingAverage(average, parameter, count, decay, nullptr, runtime_.stream()));
 }
 
 }  // namespace qt::cuda

@@ -84,7 +84,7 @@ class CudaDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
-  double gradientNorm(const float* gradients, std::int64_t count, float clip) override;
+  double sumOfSquares(const float* x, std::int64_t count) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
@@ -97,6 +97,7 @@ class CudaDevice final : public Device {
   };
 
   void check(const char* what, Status status);
+  const GradientNorm* normFor(float gradScale);
   template <class T>
   const T* upload(Buffer& buffer, std::span<const T> callers);
   void multiply(Product& product, Precision precision);
@@ -118,7 +119,7 @@ class CudaDevice final : public Device {
 
   Batch batch_;
   Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_;
-  std::int64_t carryingCount_ = 0;
+  float gradScale_ = 0;  // that norm_ holds
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window
 };

@@ -160,9 +160,7 @@ class Device {
   // PiSSA. False: stopped by the flag.
   virtual bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) = 0;
 
-  // The length of the gradients, which optimise() shortens to `clip` (0: any length) from then on.
-  virtual double gradientNorm(const float* gradients, std::int64_t count, float clip) = 0;
-  // The step's own gradScale is not read.
+  virtual double sumOfSquares(const float* x, std::int64_t count) = 0;
   virtual void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) = 0;
   // average += (1 − decay)·(parameter − average)
   virtual void follow(float* average, const float* parameter, std::int64_t count, float decay) = 0;

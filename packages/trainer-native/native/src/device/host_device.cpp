@@ -321,18 +321,12 @@ bool HostDevice::principal(const MatrixView& weight, const PrincipalFactors& out
   return principalFactors(products_, weight, out, seed, stream, abort);
 }
 
-double HostDevice::gradientNorm(const float* gradients, std::int64_t count, float clip) {
-  const double norm = std::sqrt(sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) {
-    return kernels_.sumOfSquares(gradients + begin, end - begin);
-  }));
-  gradScale_ = clip > 0 && norm > clip ? static_cast<float>(clip / (norm + 1e-6)) : 1.0f;
-  return norm;
+double HostDevice::sumOfSquares(const float* x, std::int64_t count) {
+  return sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) { return kernels_.sumOfSquares(x + begin, end - begin); });
 }
 
 void HostDevice::optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) {
-  OptimizerStep own = step;
-  own.gradScale = gradScale_;
-  optimizerOf(kind).update(tensor, own, {products_, scratch});
+  optimizerOf(kind).update(tensor, step, {products_, scratch});
 }
 
 void HostDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) {

@@ -79,7 +79,7 @@ class HostDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
-  double gradientNorm(const float* gradients, std::int64_t count, float clip) override;
+  double sumOfSquares(const float* x, std::int64_t count) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
@@ -107,7 +107,6 @@ class HostDevice final : public Device {
   std::span<const std::int32_t> carrying_;
   std::vector<float> losses_;
   std::vector<unsigned char> correct_;
-  float gradScale_ = 1.0f;
 };
 
 }  // namespace qt

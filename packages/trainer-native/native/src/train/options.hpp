@@ -33,6 +33,8 @@ struct TrainerOptions {
   OptimizerKind optimizer = OptimizerKind::AdamW;
   bool average = false;               // also keep a moving average of what is trained
   float embeddingNoise = 0.0f;        // NEFTune's α; 0: off
+  std::int32_t rank = 0;              // which process of a job this is, of how many:
+  std::int32_t processes = 1;         // each keeps the optimiser's state of its shard
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
 };
 

@@ -23,17 +23,12 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
   }
 }
 
-TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
+TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
+    : rank(o.rank), processes(o.processes), optimizer_(o.optimizer), average_(o.average) {
   const Optimizer& optimizer = optimizerOf(o.optimizer);
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
-    TrainedTensor tensor{id, rows, columns, count, decays, {}};
-    tensor.state = optimizer.stateOf(tensor.shape());
-    if (o.average) tensor.state.push_back({"average", StateType::F32, static_cast<std::size_t>(tensor.size())});
+    TrainedTensor tensor{id, rows, columns, count, decays, {}, {}};
     if (optimizer.scratchOf != nullptr) scratch = std::max(scratch, optimizer.scratchOf(tensor.shape()));
-    for (StateArray& array : tensor.state) {
-      array.offset = stateBytes;
-      stateBytes += roundUpBytes(array.bytes());
-    }
     index_.emplace(id, tensors.size());
     tensors.push_back(std::move(tensor));
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
@@ -72,6 +67,39 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o) {
   }
   if (o.full) add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
   if ((o.full && !spec.tiedEmbeddings) || o.trainOutput) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
+
+  buckets = cutBuckets(tensors, count, o.optimizer, processes);
+  std::size_t bucket = 0;
+  for (TrainedTensor& tensor : tensors) {
+    while (tensor.offset >= buckets[bucket].end) ++bucket;
+    for (const std::size_t cut : buckets[bucket].cuts)
+      tensor.cuts.push_back(std::clamp(static_cast<std::int64_t>(cut) - static_cast<std::int64_t>(tensor.offset), std::int64_t{0}, tensor.size()));
+    tensor.state = arraysOf(tensor.shape());
+    for (std::size_t a = 0; a < tensor.state.size(); ++a) {
+      StateArray& array = tensor.state[a];
+      array.count = arrayUpTo(tensor, a, last(tensor)).count - arrayUpTo(tensor, a, first(tensor)).count;
+      array.offset = stateBytes;
+      stateBytes += roundUpBytes(array.bytes());
+    }
+  }
+}
+
+std::vector<StateArray> TrainedLayout::arraysOf(const TensorShape& shape) const {
+  std::vector<StateArray> arrays = optimizerOf(optimizer_).stateOf(shape);
+  if (average_) arrays.push_back({"average", StateType::F32, static_cast<std::size_t>(shape.size())});
+  return arrays;
+}
+
+// What the first `end` numbers of a tensor have of an array.
+StateArray TrainedLayout::arrayUpTo(const TrainedTensor& tensor, std::size_t array, std::int64_t end) const {
+  StateArray found = arraysOf(end == 0 || end == tensor.size() ? tensor.shape() : TensorShape{1, end, false})[array];
+  if (end == 0) found.count = 0;
+  return found;
+}
+
+std::pair<std::size_t, std::size_t> TrainedLayout::stateRange(std::size_t tensor, std::size_t array, int process) const {
+  const TrainedTensor& t = tensors.at(tensor);
+  return {arrayUpTo(t, array, t.cuts.at(process)).bytes(), arrayUpTo(t, array, t.cuts.at(process + 1)).bytes()};
 }
 
 const TrainedTensor* TrainedLayout::find(const TensorId& id) const {

@@ -3,8 +3,10 @@
 #include <compare>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "../parallel/shards.hpp"
 #include "options.hpp"
 #include "optimizer/optimizer.hpp"
 
@@ -58,7 +60,8 @@ struct TrainedTensor {
   std::int64_t rows, columns;
   std::size_t offset;             // in floats, alike in parameters and gradients
   bool decays;                    // matrices do, norms do not
-  std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, with offsets in bytes
+  std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, of this process's piece, with offsets in bytes
+  std::vector<std::int64_t> cuts;  // the piece of process r is [cuts[r], cuts[r + 1])
 
   std::int64_t size() const { return rows * columns; }
   TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount}; }
@@ -79,11 +82,22 @@ struct TrainedLayout {
   std::size_t count = 0;       // floats, padded
   std::size_t stateBytes = 0;  // of the optimiser
   std::size_t scratch = 0;     // floats that its step needs
+  int rank = 0, processes = 1;
+  std::vector<Bucket> buckets;
   TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
   const TrainedTensor* find(const TensorId& id) const;
   const OriginTensor* findOrigin(const TensorId& id) const;
+  // What this process updates of a tensor.
+  std::int64_t first(const TrainedTensor& t) const { return t.cuts[rank]; }
+  std::int64_t last(const TrainedTensor& t) const { return t.cuts[rank + 1]; }
+  // Bytes of an array of the optimiser that belong to a process, of those that the whole tensor has.
+  std::pair<std::size_t, std::size_t> stateRange(std::size_t tensor, std::size_t array, int process) const;
 
  private:
+  std::vector<StateArray> arraysOf(const TensorShape& shape) const;
+  StateArray arrayUpTo(const TrainedTensor& tensor, std::size_t array, std::int64_t end) const;
+  OptimizerKind optimizer_;
+  bool average_;
   std::map<TensorId, std::size_t> index_;
 };
 

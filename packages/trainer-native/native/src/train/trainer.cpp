@@ -191,6 +191,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (abort.load(std::memory_order_relaxed)) return stopped;
     if (options_.checkpointing) forwardBlock(l, false);
     backwardBlock(l);
+    if (layerDone_) layerDone_(l);
   }
   if (options_.full || options_.trainEmbedding)
     device_->embeddingGradient(at<float>(layout_.dx), gradient(weightOf(-1, Embedding)), spec_.dModel, spec_.embeddingScale);
@@ -214,20 +215,28 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
 void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.count); }
 
 double Trainer::update(const UpdateOptions& o) {
-  const double norm = device_->gradientNorm(gradients_, static_cast<std::int64_t>(trained_.count), o.clip);
+  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.count)));
   requireDevice();
-  if (!std::isfinite(norm)) return norm;
+  if (std::isfinite(norm)) step(o, norm);
+  return norm;
+}
+
+void Trainer::step(const UpdateOptions& o, double norm) {
+  const float gradScale = o.clip > 0 && norm > o.clip ? static_cast<float>(o.clip / (norm + 1e-6)) : 1.0f;
   for (const TrainedTensor& t : trained_.tensors) {
+    const std::int64_t first = trained_.first(t), count = trained_.last(t) - first;
+    if (count == 0) continue;
+    const TensorShape shape = count == t.size() ? t.shape() : TensorShape{1, count, false};
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
-    device_->optimise(options_.optimizer, {t.shape(), parameters_ + t.offset, gradients_ + t.offset, &t.state, optimizerState_},
-                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, 1.0f, o.step},
+    float* parameter = parameters_ + t.offset + first;
+    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.offset + first, &t.state, optimizerState_},
+                      {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                       layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer));
     if (options_.average)
-      device_->follow(reinterpret_cast<float*>(optimizerState_ + t.state.back().offset), parameters_ + t.offset, t.size(), o.step == 1 ? 0.0f : o.averageDecay);
+      device_->follow(reinterpret_cast<float*>(optimizerState_ + t.state.back().offset), parameter, count, o.step == 1 ? 0.0f : o.averageDecay);
   }
   scalesStale_ = true;
   zeroGradients();
-  return norm;
 }
 
 }  // namespace qt

@@ -2,6 +2,7 @@
 // same bits whatever the number of threads.
 #pragma once
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -59,7 +60,11 @@ class Trainer {
   // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
   double update(const UpdateOptions& options);
+  // The same for this process's shard, with gradients of that norm.
+  void step(const UpdateOptions& options, double norm);
   void zeroGradients();
+  // Called in the backward pass when the gradients of a block are complete; null: not at all.
+  void onLayerDone(std::function<void(int)> call) { layerDone_ = std::move(call); }
 
   const TrainedLayout& trained() const { return trained_; }
   Device& device() { return *device_; }
@@ -153,6 +158,7 @@ class Trainer {
   std::uint32_t micro_ = 0;
   bool training_ = false;
   bool scalesStale_ = true;
+  std::function<void(int)> layerDone_;
   bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;
 };

@@ -1,0 +1,86 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import type { Outcome } from './qt.js'
+
+const bin = fileURLToPath(new URL('../bin/qt.js', import.meta.url))
+
+/** True where mpirun is; else one line says what is skipped. */
+export function mpirunHere(): boolean {
+  if (spawnSync('mpirun', ['--version']).status === 0) return true
+  console.log('skipped: jobs that mpirun starts (no mpirun here: apt-get install openmpi-bin)')
+  return false
+}
+
+export interface StartedProcess {
+  /** Of the qt process itself. */
+  pid(): number | undefined
+  readonly ended: Promise<Outcome>
+  stderr(): string
+}
+
+function begin(command: readonly [string, ...string[]], env: Readonly<Record<string, string>> = {}): StartedProcess {
+  const child = spawn(command[0], command.slice(1), { env: { ...process.env, NO_COLOR: '1', ...env } })
+  let [stdout, stderr] = ['', '']
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, stdout, stderr }))
+  })
+  return { pid: () => child.pid, ended, stderr: () => stderr }
+}
+
+/** One job of mpirun; what all its processes say comes together. */
+export const underMpirun = (size: number, args: readonly string[]): StartedProcess =>
+  begin(['mpirun', '--oversubscribe', '-n', String(size), process.execPath, bin, ...args], {
+    OMPI_ALLOW_RUN_AS_ROOT: '1',
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  })
+
+/** A port that was free a moment ago. */
+export const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.on('error', reject)
+    server.listen(0, () => {
+      const address = server.address()
+      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))))
+    })
+  })
+
+export interface TcpJob {
+  /** What one process is told instead. */
+  readonly change?: (rank: number, args: readonly string[]) => readonly string[]
+  readonly env?: (rank: number) => Readonly<Record<string, string>>
+  readonly host?: string
+  readonly port?: number
+  /** What each process is started through: ip netns exec … */
+  readonly through?: (rank: number) => readonly string[]
+}
+
+/** A job whose processes know each other by the variables that torchrun sets. */
+export async function byVariables(size: number, args: readonly string[], options: TcpJob = {}): Promise<StartedProcess[]> {
+  const port = options.port ?? (await freePort())
+  return Array.from({ length: size }, (_, rank) => {
+    const [first, ...rest] = [
+      ...(options.through?.(rank) ?? []),
+      process.execPath,
+      bin,
+      ...(options.change?.(rank, args) ?? args),
+    ]
+    return begin([first!, ...rest], {
+      RANK: String(rank),
+      WORLD_SIZE: String(size),
+      LOCAL_RANK: String(rank),
+      LOCAL_WORLD_SIZE: String(size),
+      MASTER_ADDR: options.host ?? '127.0.0.1',
+      MASTER_PORT: String(port),
+      ...options.env?.(rank),
+    })
+  })
+}

@@ -1,0 +1,360 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEvent, type RunEvent, uniform } from '@qt/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { byVariables, mpirunHere, type StartedProcess, underMpirun } from './job.js'
+import { fixture, type Outcome, qt } from './qt.js'
+
+let folder = ''
+let rows = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-job-'))
+  rows = join(folder, 'rows.jsonl')
+  const row = (i: number) => JSON.stringify({ input_ids: Array.from({ length: 32 }, (_, j) => 3 + ((i * 7 + j * 5) % 256)) })
+  await writeFile(rows, Array.from({ length: 29 }, (_, i) => row(i)).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const mpi = mpirunHere()
+
+/** A shuffled order, clipping, validation, windows that end within an epoch: 24 rows, 12 in a step of 6 micro-batches. */
+const usual: Readonly<Record<string, string>> = {
+  'sequence-length': '32',
+  'batch-size': '2',
+  precision: 'float32',
+  threads: '1',
+  validation: '0.17',
+  'learning-rate': '1e-2',
+  'save-every': '5',
+  'validate-every': '4',
+  steps: '14',
+  shuffle: 'true',
+}
+const adapter = { adapter: 'lora', rank: '4', dropout: '0.1' }
+const strict = { deterministic: 'strict' }
+const long = { ...adapter, steps: '100000', 'save-every': '20', 'validate-every': '1000' }
+
+const trained = (output: string, gradAccumulation: number, more: Readonly<Record<string, string>>): string[] => {
+  const flags = {
+    base: fixture('tiny.gguf'),
+    data: rows,
+    output,
+    'grad-accumulation': String(gradAccumulation),
+    ...usual,
+    ...more,
+  }
+  return ['train', ...Object.entries(flags).flatMap(([name, value]) => (value === 'true' ? [`--${name}`] : [`--${name}`, value]))]
+}
+
+/** A job to its end, in which every process is to end well. */
+async function run(size: number, args: readonly string[], by: 'mpirun' | 'variables'): Promise<Outcome> {
+  if (size === 1) return good(await qt(args))
+  if (by === 'mpirun') return good(await underMpirun(size, args).ended)
+  const [first, ...others] = await Promise.all((await byVariables(size, args)).map(({ ended }) => ended))
+  for (const other of others) expect([other.code, other.stdout, other.stderr]).toEqual([0, '', ''])
+  return good(first!)
+}
+function good(outcome: Outcome): Outcome {
+  expect(outcome.code, outcome.stderr).toBe(0)
+  return outcome
+}
+
+async function events(output: string): Promise<RunEvent[]> {
+  const text = await readFile(join(output, 'events.jsonl'), 'utf8')
+  return text.split('\n').flatMap((line) => parseEvent(line) ?? [])
+}
+const stepsOf = async (output: string) => (await events(output)).filter((event) => event.type === 'step')
+const numbers = async (output: string) =>
+  (await events(output)).flatMap((event) => {
+    if (event.type === 'step') return [{ step: event.step, tokens: event.tokens, loss: event.loss, gradNorm: event.gradNorm }]
+    return event.type === 'validation' ? [{ step: event.step, loss: event.loss }] : []
+  })
+
+/** What a run left: the newest checkpoint and what it was for, as bytes; and its numbers. */
+async function result(output: string) {
+  const newest = (await readdir(join(output, 'checkpoints'))).sort().at(-1)!
+  const bytes = async (...names: string[]) => (await readFile(join(output, ...names))).toString('base64')
+  const there = await readdir(output)
+  const made = there.includes('adapter') ? ['adapter', 'adapter_model.safetensors'] : ['model', 'model.safetensors']
+  return {
+    newest,
+    made: await bytes(...made),
+    parameters: await bytes('checkpoints', newest, 'parameters.safetensors'),
+    optimizer: await bytes('checkpoints', newest, 'optimizer.safetensors'),
+    numbers: await numbers(output),
+  }
+}
+
+describe.each(['mpirun', 'variables'] as const)('a job started by %s', (by) => {
+  const here = by === 'variables' || mpi
+
+  test.runIf(here)('has the losses of one process, and its counts, to rounding', async () => {
+    const [one, two] = [join(folder, `${by}-one`), join(folder, `${by}-two`)]
+    await run(1, trained(one, 6, adapter), by)
+    const { stdout } = await run(2, trained(two, 3, adapter), by)
+    expect(stdout.match(/Trained 14 steps/g)).toHaveLength(1)
+    const [alone, together] = [await numbers(one), await numbers(two)]
+    expect(together.map(({ step }) => step)).toEqual(alone.map(({ step }) => step))
+    for (const [i, { loss }] of together.entries()) expect(Math.abs(loss / alone[i]!.loss - 1)).toBeLessThan(2e-6)
+    expect(together.at(-1)).toMatchObject({ step: 14 })
+    expect((await stepsOf(two)).at(-1)!.tokens).toBe((await stepsOf(one)).at(-1)!.tokens)
+    expect((await events(two))[0]).toMatchObject({ type: 'start', processes: 2 })
+  })
+
+  test.runIf(here)('has the bytes of one process where it is asked for them', async () => {
+    const outputs: string[] = []
+    for (const size of [1, 2, 3, 6]) {
+      const output = join(folder, `${by}-strict-${size}`)
+      await run(size, trained(output, 6 / size, { ...adapter, ...strict }), by)
+      outputs.push(output)
+    }
+    const [alone, ...others] = await Promise.all(outputs.map(result))
+    for (const other of others) expect(other).toEqual(alone)
+  })
+
+  test.runIf(here)('shares the state of the optimiser, with a moving average, of a whole model', async () => {
+    const more = { ...strict, optimizer: 'adamw8bit', 'average-decay': '0.9', 'learning-rate': '1e-3' }
+    const outputs: string[] = []
+    for (const size of [1, 2, 4]) {
+      const output = join(folder, `${by}-whole-${size}`)
+      await run(size, trained(output, 4 / size, more), by)
+      outputs.push(output)
+    }
+    const [alone, ...others] = await Promise.all(outputs.map(result))
+    for (const other of others) expect(other).toEqual(alone)
+  })
+})
+
+/** What else has state, or sums of its own. */
+const engineFixture = (...names: string[]) =>
+  fileURLToPath(new URL(['../../trainer-native/test/fixtures', ...names].join('/'), import.meta.url))
+const tokens = { data: engineFixture('lora', 'rows.jsonl'), format: 'tokens' }
+const preference = (objective: string) => ({
+  data: engineFixture(objective, 'pairs.jsonl'),
+  format: 'preference',
+  objective,
+  validation: '0',
+})
+test.each([
+  ['DPO', { ...adapter, ...preference('dpo') }],
+  ['ORPO', { ...adapter, ...preference('orpo') }],
+  ['DoRA with Adafactor', { ...tokens, ...adapter, adapter: 'dora', optimizer: 'adafactor' }],
+  [
+    'PiSSA with embedding, output and a frozen module',
+    { ...tokens, adapter: 'pissa', rank: '4', 'modules-to-save': 'embed_tokens,lm_head', frozen: 'q_proj' },
+  ],
+  ['a whole model with Muon', { ...tokens, optimizer: 'muon' }],
+] as const)('two processes have the bytes of one: %s', async (name, more) => {
+  const settings = {
+    ...more,
+    ...strict,
+    base: engineFixture('tiny-untied'),
+    'sequence-length': '64',
+    'learning-rate': '2e-3',
+    steps: '6',
+  }
+  const [one, two] = [join(folder, `one-${name}`), join(folder, `two-${name}`)]
+  await run(1, trained(one, 2, settings), 'variables')
+  await run(2, trained(two, 1, settings), 'variables')
+  expect(await result(two)).toEqual(await result(one))
+})
+
+const until = async (condition: () => Promise<boolean>) => {
+  const deadline = performance.now() + 60_000
+  while (!(await condition().catch(() => false))) {
+    if (performance.now() > deadline) throw new Error(`not within a minute: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+const stepsIn = async (output: string) => (await stepsOf(output)).length
+
+/** The processes that mpirun has started, by rank. */
+async function ranksOf(output: string): Promise<Map<number, number>> {
+  const found = new Map<number, number>()
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const text = (name: string) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
+    if (!(await text('cmdline')).includes(`\0${output}\0`)) continue
+    const rank = /OMPI_COMM_WORLD_RANK=(\d+)/.exec(await text('environ'))?.[1]
+    if (rank !== undefined) found.set(Number(rank), Number(pid))
+  }
+  return found
+}
+
+describe('a process that dies', () => {
+  const died = /error: Rank 1 of 3 died, and so the whole job ends/g
+
+  test('ends the job at once, everywhere and by its name, whenever it is killed; --resume goes on', async () => {
+    const output = join(folder, 'killed')
+    const short = { ...adapter, steps: '60', 'save-every': '3' }
+    const args = trained(output, 2, short)
+    const whole = join(folder, 'not-killed')
+    await run(3, trained(whole, 2, short), 'variables')
+    for (let i = 0; i < 5; i++) {
+      const job = await byVariables(3, [...args, '--resume'])
+      const before = await stepsIn(output).catch(() => 0)
+      await until(async () => (await stepsIn(output)) > Math.min(58, before + 3 * uniform(9, 'shuffle', 0, i)))
+      await new Promise((resolve) => setTimeout(resolve, 20 * uniform(9, 'shuffle', 1, i)))
+      process.kill(job[1]!.pid()!, 'SIGKILL')
+      const begun = performance.now()
+      const [zero, one, two] = await Promise.all(job.map(({ ended }) => ended))
+      if (one!.code !== null) continue
+      expect(performance.now() - begun).toBeLessThan(5000)
+      for (const other of [zero!, two!]) {
+        expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(died)])
+      }
+      expect(await readFile(join(output, 'run.log'), 'utf8')).toContain('rank 1: died')
+    }
+    await run(3, [...args, '--resume'], 'variables')
+    expect(await result(output)).toEqual(await result(whole))
+  })
+
+  test.runIf(mpi)('does so under mpirun', async () => {
+    const output = join(folder, 'killed-mpi')
+    const job = underMpirun(3, trained(output, 2, long))
+    await until(async () => (await stepsIn(output)) > 30)
+    process.kill((await ranksOf(output)).get(1)!, 'SIGKILL')
+    const { code, stderr } = await job.ended
+    expect(code).not.toBe(0)
+    expect(stderr.match(died)).toHaveLength(2)
+  })
+
+  test('says why where it can: the others name it and its reason', async () => {
+    const output = join(folder, 'threw')
+    const missing = join(folder, 'nothing.jsonl')
+    const [zero, one] = await Promise.all(
+      (
+        await byVariables(2, trained(output, 1, adapter), {
+          change: (rank, args) => (rank === 1 ? args.map((arg) => (arg === rows ? missing : arg)) : args),
+        })
+      ).map(({ ended }) => ended),
+    )
+    expect([one!.code, one!.stderr]).toEqual([2, expect.stringContaining('nothing.jsonl')])
+    expect([zero!.code, zero!.stderr]).toEqual([
+      1,
+      expect.stringMatching(/Rank 1 of 2 failed, and so the whole job ends: .*nothing/),
+    ])
+  })
+
+  test('is not what happens when training diverges: all end alike, and the state before is saved', async () => {
+    const output = join(folder, 'diverged')
+    const wild = { 'learning-rate': '1e30', 'save-every': '1000' }
+    for (const { ended } of await byVariables(2, trained(output, 1, wild))) {
+      const { code, stderr } = await ended
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/Training stopped at step \d+: .*training-diverged/s)])
+    }
+    expect((await events(output)).at(-1)).toMatchObject({ type: 'end', why: 'anomaly' })
+    expect(await readdir(join(output, 'checkpoints'))).toEqual([expect.stringMatching(/^step-\d{6}$/)])
+  })
+
+  test('is refused where it would train something else', async () => {
+    const output = join(folder, 'differs')
+    const job = await byVariables(2, trained(output, 1, adapter), {
+      change: (rank, args) => args.map((arg) => (rank === 1 && arg === '1e-2' ? '1e-3' : arg)),
+    })
+    const outcomes = await Promise.all(job.map(({ ended }) => ended))
+    for (const { stderr } of outcomes) expect(stderr).toContain('Rank 1 has another configuration, base or data than rank 0')
+  })
+})
+
+test('a run goes on in another number of processes, and ends with the bytes of one that never stopped', async () => {
+  const [whole, moved] = [join(folder, 'unmoved'), join(folder, 'moved')]
+  const more = { ...adapter, ...strict, steps: '900', 'save-every': '40', 'validate-every': '100', 'learning-rate': '1e-4' }
+  await run(1, trained(whole, 4, more), 'variables')
+  // Begun by two processes; each goes on with the steps of the run, though its own command would make others.
+  const resumed = [...trained(moved, 2, more), '--resume']
+  const two = await byVariables(2, trained(moved, 2, more))
+  await until(async () => (await stepsIn(moved)) > 150)
+  process.kill(two[1]!.pid()!, 'SIGINT')
+  expect((await Promise.all(two.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([130, 130])
+  const before = await stepsIn(moved)
+  const three = await byVariables(3, resumed)
+  await until(async () => (await stepsIn(moved)) > before + 150)
+  process.kill(three[2]!.pid()!, 'SIGKILL')
+  expect((await Promise.all(three.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([1, 1, null])
+  const { stderr } = await run(1, resumed, 'variables')
+  expect(stderr).toContain('A step keeps the 8 rows that the run began with, in 4 micro-batches for 1 processes')
+  expect(await result(moved)).toEqual(await result(whole))
+})
+
+test.runIf(mpi)('Ctrl-C reaches one process of mpirun, and all pause with 130 and can go on', async () => {
+  const output = join(folder, 'paused')
+  const job = underMpirun(2, trained(output, 2, long))
+  await until(async () => (await stepsIn(output)) > 20)
+  process.kill((await ranksOf(output)).get(1)!, 'SIGINT')
+  const { code, stderr } = await job.ended
+  expect([code, stderr]).toEqual([130, expect.stringMatching(/Go on with:\n.*--resume/)])
+  expect((await events(output)).at(-1)).toMatchObject({ type: 'paused' })
+})
+
+test('only processes of the job come in', async () => {
+  const output = join(folder, 'token')
+  const job = await byVariables(2, trained(output, 1, adapter), {
+    env: (rank) => ({ QT_JOB_TOKEN: rank === 0 ? 'right' : 'wrong', QT_JOB_TIMEOUT: '3' }),
+  })
+  const [zero, one] = await Promise.all(job.map(({ ended }) => ended))
+  expect([zero!.code, zero!.stderr]).toEqual([1, expect.stringContaining('rank 1 of 2 did not come within 3 s')])
+  expect([one!.code, one!.stderr]).toEqual([1, expect.stringContaining('QT_JOB_TOKEN differs from that of rank 0')])
+})
+
+test('--plan tells the memory of each process: less than that of one', async () => {
+  const plan = async (size: number): Promise<Map<string, number>> => {
+    const args = [...trained(join(folder, 'plan'), 1, {}), '--plan', '--json']
+    const [first, ...others]: StartedProcess[] = await byVariables(size, args)
+    for (const other of others) expect((await other.ended).stdout).toBe('')
+    const { parts }: { parts: { part: string; bytes: number }[] } = JSON.parse((await first!.ended).stdout)
+    return new Map(parts.map(({ part, bytes }) => [part, bytes]))
+  }
+  const [one, four] = [await plan(1), await plan(4)]
+  expect(four.get('optimiser state')! / one.get('optimiser state')!).toBeLessThan(0.35)
+  expect(four.get('gradients')).toBe(one.get('gradients'))
+})
+
+describe('two machines', () => {
+  const names = ['qt-test-a', 'qt-test-b'] as const
+  const ip = (...args: string[]) => execFileSync('ip', args, { stdio: 'pipe' })
+  const remove = () => {
+    for (const name of names) spawnSync('ip', ['netns', 'del', name])
+  }
+  const permitted = (): boolean => {
+    remove()
+    try {
+      for (const name of names) ip('netns', 'add', name)
+      ip('link', 'add', 'qt-va', 'netns', names[0], 'type', 'veth', 'peer', 'name', 'qt-vb', 'netns', names[1])
+      for (const [i, name] of names.entries()) {
+        const device = ['qt-va', 'qt-vb'][i]!
+        ip('-n', name, 'addr', 'add', `10.71.0.${i + 1}/24`, 'dev', device)
+        for (const each of [device, 'lo']) ip('-n', name, 'link', 'set', each, 'up')
+      }
+      return true
+    } catch {
+      remove()
+      console.log('skipped: a job on two network namespaces (ip netns is not permitted here)')
+      return false
+    }
+  }
+  const here = permitted()
+  afterAll(remove)
+
+  test.runIf(here)('train together over the network, and hear of it when the line is cut', async () => {
+    const through = (rank: number) => ['ip', 'netns', 'exec', names[rank < 2 ? 0 : 1]]
+    const env = () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: '6' })
+    const job = { host: '10.71.0.1', port: 29_500, through, env }
+    const [one, four] = [join(folder, 'one-machine'), join(folder, 'two-machines')]
+    await run(1, trained(one, 4, { ...adapter, ...strict }), 'variables')
+    const outcomes = await Promise.all(
+      (await byVariables(4, trained(four, 1, { ...adapter, ...strict }), job)).map(({ ended }) => ended),
+    )
+    expect(outcomes.map(({ code, stderr }) => [code, code === 0 ? '' : stderr])).toEqual(outcomes.map(() => [0, '']))
+    expect(await result(four)).toEqual(await result(one))
+
+    const cut = join(folder, 'cut')
+    const cutJob = await byVariables(4, trained(cut, 1, long), { ...job, port: 29_501 })
+    await until(async () => (await stepsIn(cut)) > 20)
+    ip('-n', names[1], 'link', 'set', 'qt-vb', 'down')
+    for (const { code, stderr } of await Promise.all(cutJob.map(({ ended }) => ended)))
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/Rank \d of 4 was silent for 6 s, and so the whole job ends/)])
+  })
+})

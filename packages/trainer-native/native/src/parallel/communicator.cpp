@@ -1,0 +1,171 @@
+#include "communicator.hpp"
+
+#include <stdexcept>
+
+#if !defined(_WIN32)
+#include "mpi.hpp"
+#include "tcp.hpp"
+#endif
+
+namespace qt {
+
+Communicator::Communicator(const JobAddress& address, const std::function<bool()>& stop) {
+  thread_ = std::thread([this, address, stop] { loop(address, stop); });
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return open_ || !error_.empty(); });
+  if (open_) return;
+  lock.unlock();
+  thread_.join();
+  throw std::runtime_error(error_);
+}
+
+Communicator::~Communicator() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+// Opens the transport, uses it and closes it: MPI wants one thread for all of this.
+void Communicator::loop(const JobAddress& address, const std::function<bool()>& stop) {
+  try {
+#if defined(_WIN32)
+    throw std::runtime_error("training in several processes needs Linux or macOS");
+#else
+    if (address.kind == JobAddress::Kind::Mpi) {
+      auto mpi = std::make_unique<MpiTransport>(address.member.patience, stop);
+      rank_ = mpi->rank();
+      size_ = mpi->size();
+      watch_ = size_ > 1 ? &mpi->watch() : nullptr;
+      transport_ = std::move(mpi);
+    } else {
+      auto tcp = std::make_unique<TcpTransport>(address.member, address.host, address.port, stop);
+      rank_ = address.member.rank;
+      size_ = address.member.size;
+      watch_ = &tcp->watch();
+      transport_ = std::move(tcp);
+    }
+#endif
+  } catch (const std::exception& e) {
+    const std::lock_guard lock(mutex_);
+    error_ = e.what();
+    changed_.notify_all();
+    return;
+  }
+  std::unique_lock lock(mutex_);
+  open_ = true;
+  changed_.notify_all();
+  for (;;) {
+    changed_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+    if (queue_.empty()) break;
+    const Work work = std::move(queue_.front());
+    queue_.pop_front();
+    if (error_.empty()) {
+      lock.unlock();
+      std::string error;
+      try {
+        work();
+      } catch (const std::exception& e) {
+        error = e.what();
+      }
+      lock.lock();
+      error_ = error;
+    }
+    ++done_;
+    changed_.notify_all();
+  }
+  lock.unlock();
+  transport_.reset();
+}
+
+Communicator::Ticket Communicator::start(Work work) {
+  const std::lock_guard lock(mutex_);
+  queue_.push_back(std::move(work));
+  changed_.notify_all();
+  return ++started_;
+}
+
+void Communicator::wait(Ticket ticket) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return done_ >= ticket; });
+  if (!error_.empty()) throw std::runtime_error(error_);
+}
+
+std::optional<JobFailure> Communicator::failure() const {
+#if !defined(_WIN32)
+  if (watch_ != nullptr) return watch_->failure();
+#endif
+  return std::nullopt;
+}
+
+#if defined(_WIN32)
+void Communicator::onFailure(std::function<void()>) {}
+void Communicator::fail(const std::string&) {}
+void Communicator::leave() {}
+#else
+void Communicator::onFailure(std::function<void()> call) {
+  if (watch_ != nullptr) watch_->onFailure(std::move(call));
+}
+void Communicator::fail(const std::string& why) {
+  if (watch_ != nullptr) watch_->fail(why);
+}
+void Communicator::leave() {
+  if (watch_ != nullptr) watch_->leave();
+}
+#endif
+
+void Communicator::barrier() { allGather({}); }
+
+// From the root to all others at once: a job has few processes, and what is broadcast is small or rare.
+void Communicator::broadcast(void* data, std::size_t bytes, int root) {
+  if (rank_ == root) {
+    std::vector<Outgoing> out;
+    for (int peer = 0; peer < size_; ++peer)
+      if (peer != root) out.push_back({peer, data, bytes});
+    transport_->exchange(out, {});
+  } else {
+    const Incoming in{root, data, bytes};
+    transport_->exchange({}, {&in, 1});
+  }
+}
+
+std::vector<std::vector<unsigned char>> Communicator::allGather(std::span<const unsigned char> mine) {
+  const std::uint64_t length = mine.size();
+  std::vector<std::uint64_t> lengths(size_);
+  std::vector<Outgoing> out;
+  std::vector<Incoming> in;
+  for (int peer = 0; peer < size_; ++peer) {
+    if (peer == rank_) continue;
+    out.push_back({peer, &length, sizeof length});
+    in.push_back({peer, &lengths[peer], sizeof length});
+  }
+  transport_->exchange(out, in);
+  out.clear();
+  in.clear();
+  std::vector<std::vector<unsigned char>> all(size_);
+  all[rank_].assign(mine.begin(), mine.end());
+  for (int peer = 0; peer < size_; ++peer) {
+    if (peer == rank_) continue;
+    all[peer].resize(lengths[peer]);
+    out.push_back({peer, mine.data(), mine.size()});
+    in.push_back({peer, all[peer].data(), all[peer].size()});
+  }
+  transport_->exchange(out, in);
+  return all;
+}
+
+void Communicator::allGather(void* array, const Cuts& bytes) {
+  auto* data = static_cast<unsigned char*>(array);
+  std::vector<Outgoing> out;
+  std::vector<Incoming> in;
+  for (int peer = 0; peer < size_; ++peer) {
+    if (peer == rank_) continue;
+    out.push_back({peer, data + bytes[rank_], bytes[rank_ + 1] - bytes[rank_]});
+    in.push_back({peer, data + bytes[peer], bytes[peer + 1] - bytes[peer]});
+  }
+  transport_->exchange(out, in);
+}
+
+}  // namespace qt

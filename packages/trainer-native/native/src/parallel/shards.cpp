@@ -1,0 +1,56 @@
+#include "shards.hpp"
+
+#include <algorithm>
+
+#include "../train/tensors.hpp"
+
+namespace qt {
+namespace {
+
+constexpr std::size_t smallestBucket = std::size_t{1} << 20;  // floats: below that a message costs more than what it carries
+
+}  // namespace
+
+bool mayCut(OptimizerKind kind) { return kind == OptimizerKind::AdamW || kind == OptimizerKind::AdamW8bit || kind == OptimizerKind::Sgd; }
+
+std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes) {
+  std::vector<Bucket> buckets;
+  std::vector<std::size_t> places;  // where a bucket may be cut
+  const auto finish = [&](std::size_t end) {
+    Bucket& bucket = buckets.back();
+    bucket.end = end;
+    places.push_back(end);
+    bucket.cuts.push_back(bucket.begin);
+    for (int p = 1; p < processes; ++p) {
+      const std::size_t wanted = bucket.begin + (bucket.end - bucket.begin) * static_cast<std::size_t>(p) / static_cast<std::size_t>(processes);
+      const auto after = std::lower_bound(places.begin(), places.end(), wanted);
+      const std::size_t nearest = after != places.begin() && wanted - *(after - 1) <= *after - wanted ? *(after - 1) : *after;
+      bucket.cuts.push_back(std::max(bucket.cuts.back(), nearest));
+    }
+    bucket.cuts.push_back(end);
+    places.clear();
+  };
+  for (const TrainedTensor& tensor : tensors) {
+    const int layer = tensor.id.layer;
+    if (buckets.empty()) {
+      buckets.push_back({tensor.offset, 0, {}, layer});
+    } else {
+      const Bucket& last = buckets.back();
+      const bool another = (layer < 0) != (last.layer < 0);
+      const bool next = layer >= 0 && tensor.offset - last.begin >= smallestBucket && tensor.id.layer != (&tensor - 1)->id.layer;
+      if (another || next) {
+        finish(tensor.offset);
+        buckets.push_back({tensor.offset, 0, {}, layer});
+      }
+    }
+    places.push_back(tensor.offset);
+    if (!mayCut(kind)) continue;
+    // The last piece is not shorter than a task either: what an optimiser does with small tensors does not depend on cuts.
+    for (std::int64_t at = elementsPerTask; at + elementsPerTask <= tensor.size(); at += elementsPerTask)
+      places.push_back(tensor.offset + static_cast<std::size_t>(at));
+  }
+  if (!buckets.empty()) finish(count);
+  return buckets;
+}
+
+}  // namespace qt

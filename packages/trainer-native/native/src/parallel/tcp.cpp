@@ -1,0 +1,122 @@
+#if !defined(_WIN32)
+#include "tcp.hpp"
+
+#include <cstring>
+#include <stdexcept>
+
+#include <poll.h>
+
+#include "failure.hpp"
+
+namespace qt {
+namespace {
+
+struct DataHello {
+  std::uint32_t rank;
+  JobKey key;
+};
+
+}  // namespace
+
+TcpTransport::TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, const std::function<bool()>& stop)
+    : peers_(member.size) {
+  const Socket data = listenOn(0);
+  Socket control = member.rank == 0 ? listenOn(port) : connectTo(host, port, Clock::now() + member.patience, stop);
+  watch_ = std::make_unique<Watch>(member, std::move(control), portOf(data), stop);
+  meet(member, data, host, stop);
+}
+
+// Each connects to those before it, and waits for those after it.
+void TcpTransport::meet(const Membership& member, const Socket& listener, const std::string& host, const std::function<bool()>& stop) {
+  const Deadline deadline = Clock::now() + member.patience;
+  const auto over = [&] { return stop() || watch_->failed(); };
+  const auto missing = [&]() -> void {
+    if (watch_->failed()) throwFailure(*watch_);
+    throw std::runtime_error(stop() ? "stopped while connecting" : "the processes could not connect to each other");
+  };
+  const DataHello mine{static_cast<std::uint32_t>(member.rank), member.key};
+  for (int rank = 0; rank < member.rank; ++rank) {
+    const Endpoint& endpoint = watch_->endpoints()[rank];
+    try {
+      peers_[rank] = connectTo(rank == 0 ? host : endpoint.host, endpoint.port, deadline, over);
+    } catch (const std::exception&) {
+      missing();
+    }
+    if (!sendWhole(peers_[rank], &mine, sizeof mine, deadline)) missing();
+  }
+  for (int waiting = member.size - 1 - member.rank; waiting > 0;) {
+    pollfd p{listener.handle(), POLLIN, 0};
+    if (poll(&p, 1, 100) <= 0) {
+      if (over() || Clock::now() >= deadline) missing();
+      continue;
+    }
+    Socket socket = acceptFrom(listener);
+    DataHello hello{};
+    if (!socket.open() || !receiveWhole(socket, &hello, sizeof hello, Clock::now() + std::chrono::seconds(5))) continue;
+    const int rank = static_cast<int>(hello.rank);
+    if (hello.key != member.key || rank <= member.rank || rank >= member.size || peers_[rank].open()) continue;
+    peers_[rank] = std::move(socket);
+    --waiting;
+  }
+}
+
+void TcpTransport::failed(int peer) {
+  watch_->accuse(peer, "is no longer connected");
+  throwFailure(*watch_);
+}
+
+void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
+  // Of each process the first message that is not done yet, in both directions.
+  struct Line {
+    std::vector<Outgoing> out;
+    std::vector<Incoming> in;
+    std::size_t sending = 0, sent = 0, receiving = 0, received = 0;
+    bool sends() const { return sending < out.size(); }
+    bool receives() const { return receiving < in.size(); }
+  };
+  std::vector<Line> lines(peers_.size());
+  for (const Outgoing& o : out)
+    if (o.bytes > 0) lines[o.peer].out.push_back(o);
+  for (const Incoming& i : in)
+    if (i.bytes > 0) lines[i.peer].in.push_back(i);
+  for (;;) {
+    std::vector<pollfd> polled;
+    std::vector<int> ranks;
+    for (std::size_t rank = 0; rank < lines.size(); ++rank) {
+      const Line& line = lines[rank];
+      if (!line.sends() && !line.receives()) continue;
+      polled.push_back({peers_[rank].handle(), static_cast<short>((line.sends() ? POLLOUT : 0) | (line.receives() ? POLLIN : 0)), 0});
+      ranks.push_back(static_cast<int>(rank));
+    }
+    if (polled.empty()) return;
+    poll(polled.data(), polled.size(), 20);
+    if (watch_->failed()) throwFailure(*watch_);
+    for (std::size_t i = 0; i < polled.size(); ++i) {
+      const int rank = ranks[i];
+      Line& line = lines[rank];
+      if (line.receives() && (polled[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+        const Incoming& message = line.in[line.receiving];
+        const auto got = receiveSome(peers_[rank], static_cast<char*>(message.data) + line.received, message.bytes - line.received);
+        if (got < 0) failed(rank);
+        line.received += static_cast<std::size_t>(got);
+        if (line.received == message.bytes) {
+          line.received = 0;
+          ++line.receiving;
+        }
+      }
+      if (line.sends() && (polled[i].revents & (POLLOUT | POLLHUP | POLLERR)) != 0) {
+        const Outgoing& message = line.out[line.sending];
+        const auto sent = sendSome(peers_[rank], static_cast<const char*>(message.data) + line.sent, message.bytes - line.sent);
+        if (sent < 0) failed(rank);
+        line.sent += static_cast<std::size_t>(sent);
+        if (line.sent == message.bytes) {
+          line.sent = 0;
+          ++line.sending;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace qt
+#endif

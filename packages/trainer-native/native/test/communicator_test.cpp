@@ -1,0 +1,170 @@
+// What processes do together, over both transports; who dies is named everywhere, and who does not belong stays outside.
+#include <csignal>
+#include <numeric>
+#include <string>
+
+#include "check.hpp"
+#include "processes.hpp"
+
+using namespace qt;
+using namespace qt::test;
+
+namespace {
+
+// Operations of every kind, checked in each process; how many failed.
+int operations(Communicator& all) {
+  const int rank = all.rank(), size = all.size();
+  std::vector<unsigned char> mine(100 * rank, static_cast<unsigned char>(rank));
+  std::vector<std::vector<unsigned char>> others;
+  all.run([&] { others = all.allGather(mine); });
+  for (int r = 0; r < size; ++r) CHECK(others[r] == std::vector<unsigned char>(100 * r, static_cast<unsigned char>(r)));
+
+  double number = rank == 1 ? 42 : 0;
+  all.run([&] { all.broadcast(&number, sizeof number, 1); });
+  CHECK(number == 42);
+
+  // Larger than what any socket holds, to everybody at the same time, and pieces of uneven length.
+  const std::size_t count = 3'000'001;
+  std::vector<std::int32_t> array(count);
+  Cuts cuts{0};
+  for (int r = 1; r < size; ++r) cuts.push_back(count * static_cast<std::size_t>(r * r) / static_cast<std::size_t>(size * size) * 4);
+  cuts.push_back(count * 4);
+  for (std::size_t i = cuts[rank] / 4; i < cuts[rank + 1] / 4; ++i) array[i] = static_cast<std::int32_t>(i);
+  all.run([&] { all.allGather(array.data(), cuts); });
+  for (std::size_t i = 0; i < count; ++i)
+    if (array[i] != static_cast<std::int32_t>(i)) {
+      CHECK(false);
+      break;
+    }
+
+  // Started in order, done in order, waited for at the end.
+  std::vector<int> order;
+  Communicator::Ticket ticket = 0;
+  for (int i = 0; i < 20; ++i)
+    ticket = all.start([&all, &order, i] {
+      all.barrier();
+      order.push_back(i);
+    });
+  all.wait(ticket);
+  std::vector<int> expected(20);
+  std::iota(expected.begin(), expected.end(), 0);
+  CHECK(order == expected);
+  return failures;
+}
+
+void everyOperation() {
+  for (const int size : {2, 3, 5})
+    for (const int status : inProcesses(size, [size](int rank, std::uint16_t port) {
+           Communicator all(tcpJob(rank, size, port));
+           const int wrong = operations(all);
+           all.run([&] { all.barrier(); });
+           all.leave();
+           return wrong;
+         }))
+      CHECK(status == 0);
+}
+
+// Rank 2 ends in a way of its own while the others wait for it; each of them must say so, by rank, within two seconds.
+void death(const char* name, const std::function<void(Communicator&)>& end, const std::string& why, bool spoke) {
+  const auto statuses = inProcesses(4, [&](int rank, std::uint16_t port) {
+    Communicator all(tcpJob(rank, 4, port));
+    if (rank == 2) {
+      all.run([&] { all.barrier(); });
+      end(all);
+      return 0;
+    }
+    const auto begun = Clock::now();
+    std::string said;
+    try {
+      std::vector<unsigned char> big(1 << 22);
+      for (;;) all.run([&] { all.allGather(big); });
+    } catch (const std::exception& e) {
+      said = e.what();
+    }
+    const auto failure = all.failure();
+    CHECK(failure && failure->rank == 2 && failure->why == why && failure->spoke == spoke);
+    CHECK(said.rfind("rank 2 ", 0) == 0);
+    CHECK(Clock::now() - begun < std::chrono::seconds(3));
+    if (failures > 0) std::printf("%s: rank %d was told: %s\n", name, rank, said.c_str());
+    return failures;
+  });
+  for (const int rank : {0, 1, 3}) CHECK(statuses[rank] == 0);
+}
+
+void strangers() {
+  const auto statuses = inProcesses(5, [](int process, std::uint16_t port) {
+    const auto never = [] { return false; };
+    if (process == 0 || process == 1) {
+      if (process == 1) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      Communicator all(tcpJob(process, 2, port));
+      all.run([&] { all.barrier(); });
+      all.leave();
+      return 0;
+    }
+    if (process == 2) {  // says nothing, and goes away after everybody has met
+      const Socket socket = connectTo("127.0.0.1", port, Clock::now() + std::chrono::seconds(5), never);
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      return 0;
+    }
+    if (process == 3) {  // says something else
+      const Socket socket = connectTo("127.0.0.1", port, Clock::now() + std::chrono::seconds(5), never);
+      const std::string other(200, 'G');
+      sendWhole(socket, other.data(), other.size(), Clock::now() + std::chrono::seconds(1));
+      return 0;
+    }
+    // A process of another job comes too late or is refused; in no case it gets in.
+    JobAddress address = tcpJob(1, 2, port, 1);
+    address.member.key.fill(8);
+    try {
+      Communicator all(address);
+    } catch (const std::exception&) {
+      return 0;
+    }
+    return 1;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
+void missing() {
+  const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
+    try {
+      Communicator all(tcpJob(rank, 3, port, 1));
+    } catch (const std::exception& e) {
+      const std::string said = e.what();
+      if (rank == 0) CHECK(said == "rank 2 of 3 did not come within 1 s");
+      else CHECK(said == "rank 0 ended before all processes had come");
+      return failures;
+    }
+    return 1;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
+// The same program, started by mpirun.
+int underMpi() {
+  JobAddress address;
+  Communicator all(address);
+  const int wrong = operations(all);
+  all.run([&] { all.barrier(); });
+  all.leave();
+  return wrong;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::strcmp(argv[1], "mpi") == 0) return underMpi();
+  everyOperation();
+  death("killed", [](Communicator&) { raise(SIGKILL); }, "died", false);
+  death("ended", [](Communicator&) { _exit(0); }, "died", false);
+  death("failed", [](Communicator& all) { all.fail("no more disk"); }, "no more disk", true);
+  strangers();
+  missing();
+  if (std::system("command -v mpirun >/dev/null 2>&1") != 0) std::printf("skipped: MPI (no mpirun here: apt-get install openmpi-bin)\n");
+  else
+    for (const char* size : {"2", "3"}) {
+      const std::string command = std::string("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n ") + size + " '" + argv[0] + "' mpi";
+      CHECK(std::system(command.c_str()) == 0);
+    }
+  return report("communicator_test");
+}

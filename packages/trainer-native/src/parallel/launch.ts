@@ -1,0 +1,91 @@
+import { cpus } from 'node:os'
+import { usageError } from '@qt/core'
+
+/** Which process of a job this is, by what started it. */
+export interface Launch {
+  readonly kind: 'mpi' | 'tcp'
+  readonly rank: number
+  readonly size: number
+  /** Processes of the job on this machine. */
+  readonly localSize: number
+  /** Whoever started it has given it processors of its own, or a part of the machine that it shares. */
+  readonly bound: boolean
+  /** TCP: where rank 0 listens. */
+  readonly host: string
+  readonly port: number
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const torch = ['RANK', 'WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT'] as const
+
+/** From the environment; undefined where this process is alone. */
+export function launchOf(environment: Environment = process.env): Launch | undefined {
+  const count = (name: string, least: number): number => {
+    const value = Number(environment[name])
+    if (Number.isInteger(value) && value >= least) return value
+    throw launchError(`${name} is "${environment[name] ?? ''}", and must be a whole number from ${least} on.`)
+  }
+  const optional = (name: string): number => (environment[name] === undefined ? 1 : count(name, 1))
+  const launched = (): Launch | undefined => {
+    if (torch.every((name) => environment[name] !== undefined)) {
+      // torchrun keeps the port for a store of its own, and says so.
+      const taken = environment.TORCHELASTIC_USE_AGENT_STORE === 'True' ? 1 : 0
+      return {
+        kind: 'tcp',
+        rank: count('RANK', 0),
+        size: count('WORLD_SIZE', 1),
+        localSize: optional('LOCAL_WORLD_SIZE'),
+        bound: false,
+        host: environment.MASTER_ADDR ?? '',
+        port: count('MASTER_PORT', 1) + taken,
+      }
+    }
+    const mpi = { kind: 'mpi', host: '', port: 0 } as const
+    if (environment.OMPI_COMM_WORLD_SIZE !== undefined) {
+      const [rank, size] = [count('OMPI_COMM_WORLD_RANK', 0), count('OMPI_COMM_WORLD_SIZE', 1)]
+      return {
+        ...mpi,
+        rank,
+        size,
+        localSize: optional('OMPI_COMM_WORLD_LOCAL_SIZE'),
+        bound: environment.OMPI_MCA_orte_bound_at_launch === '1',
+      }
+    }
+    if (environment.PMIX_RANK !== undefined && environment.SLURM_STEP_NUM_TASKS !== undefined) {
+      const [rank, size] = [count('PMIX_RANK', 0), count('SLURM_STEP_NUM_TASKS', 1)]
+      return {
+        ...mpi,
+        rank,
+        size,
+        localSize: Math.ceil(size / optional('SLURM_STEP_NUM_NODES')),
+        bound: environment.SLURM_CPU_BIND !== undefined,
+      }
+    }
+    if (environment.SLURM_STEP_ID !== undefined && Number(environment.SLURM_STEP_NUM_TASKS) > 1)
+      throw launchError(`Slurm started ${environment.SLURM_STEP_NUM_TASKS} processes that do not know each other.`, [
+        { label: 'Start them with PMIx', command: 'srun --mpi=pmix qt train --config train.yaml' },
+      ])
+    return undefined
+  }
+  const found = launched()
+  if (found === undefined || found.size === 1) return undefined
+  if (found.rank >= found.size) throw launchError(`This process has the rank ${found.rank} of ${found.size}: ranks count from 0.`)
+  return found
+}
+
+const launchError = (message: string, actions: readonly { label: string; command?: string }[] = []) =>
+  usageError('JOB_LAUNCH', message, {
+    actions: [...actions, 'Start all processes with mpirun, srun --mpi=pmix or torchrun: docs/many-machines.md.'],
+  })
+
+/** Of the processors that a process may use, its part where it shares them with others of its job. */
+export function threadsOf(
+  processors: number,
+  { localSize, bound }: Pick<Launch, 'localSize' | 'bound'>,
+  machine: number = cpus().length,
+): number {
+  // Where all of them together fit into the machine, each has been given its own; else what they were given overlaps.
+  if (bound && processors * localSize <= machine) return processors
+  return Math.max(1, Math.floor((bound ? machine : processors) / localSize))
+}
