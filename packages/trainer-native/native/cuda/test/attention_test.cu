@@ -5,7 +5,7 @@
 
 #include "kernels/attention.hpp"
 #include "kernels/attention_tile.cuh"
-#include "random.hpp"
+#include "activations.hpp"
 #include "reference/ops.hpp"
 
 using namespace qt;
@@ -181,6 +181,7 @@ void plansTheLongestFirst() {
 }  // namespace
 
 int main() {
+  if (deviceMissing()) return skipped("cuda_attention_test", 5);
   const std::vector<std::int32_t> ragged{0, 1, 1, 65, 129, 194, 330};  // documents of 1, 0, 64, 64, 65 and 136 tokens
   const std::vector<std::int32_t> few{0, 37, 150};
   for (const auto& [heads, kvHeads] : {std::pair{4, 2}, std::pair{3, 1}, std::pair{2, 2}}) compare(ragged, {heads, kvHeads, 16});
@@ -199,5 +200,5 @@ int main() {
   leavesOtherRowsAlone();
   refusesWhatItCannotDo();
   plansTheLongestFirst();
-  return report("cuda attention_test");
+  return report("cuda_attention_test");
 }

@@ -6,7 +6,7 @@
 #include "kernels/elementwise.hpp"
 #include "kernels/norm.hpp"
 #include "kernels/rotary.hpp"
-#include "random.hpp"
+#include "activations.hpp"
 
 using namespace qt;
 using namespace qt::cuda;
@@ -209,6 +209,7 @@ void nothingToDo() {
 }  // namespace
 
 int main() {
+  if (deviceMissing()) return skipped("cuda_rows_test", 7);
   for (const auto& [rows, columns] : {std::pair{1, 3}, std::pair{7, 12}, std::pair{5, 37}, std::pair{33, 64}, std::pair{70, 128}, std::pair{9, 256}, std::pair{3, 896}, std::pair{2, 2048},
                                       std::pair{2, 3584}, std::pair{3, 8192}, std::pair{2, 12288}, std::pair{1, 18432}})
     norms(rows, columns);
@@ -225,5 +226,5 @@ int main() {
   for (const auto& [rows, columns] : {std::pair{1, 1}, std::pair{70, 5}, std::pair{130, 64}, std::pair{700, 24}, std::pair{3, 264}, std::pair{40000, 8}}) sums(rows, columns);
   unalignedMemory();
   nothingToDo();
-  return report("cuda rows_test");
+  return report("cuda_rows_test");
 }
