@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "fiber.hpp"
+#include "races.hpp"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -59,6 +60,8 @@ struct Machine {
   void (*kernel)(const void*) = nullptr;
   const void* arguments = nullptr;
   std::string fault;
+  bool watching = false;
+  Races races;
 };
 
 Machine& machine() {
@@ -109,6 +112,7 @@ unsigned char* sharedEnd() {
 
 void releaseBarrier(Machine& m) {
   m.atBarrier = 0;
+  m.races.blockBarrier();
   for (unsigned t = 0; t < m.count; ++t) m.threads[t]->state = State::Ready;
 }
 
@@ -117,6 +121,7 @@ void runBlock(Machine& m) {
     std::memset(m.shared, unwritten, m.sharedBytes);
     std::memset(m.shared + m.sharedBytes, canary, canaryBytes);
   }
+  if (m.watching) m.races.beginBlock(m.shared, m.sharedBytes, (static_cast<std::uint64_t>(blockIdx.z) * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x);
   for (Warp& w : m.warps) w.clear();
   m.atBarrier = 0;
   for (unsigned t = 0; t < m.count; ++t) {
@@ -140,6 +145,7 @@ void runBlock(Machine& m) {
           m.nowIndex = t;
           threadIdx = thread.index;
           thread.fiber.resume();
+          m.now = nullptr;
         }
       }
   }
@@ -228,6 +234,7 @@ Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const 
   m.arguments = arguments;
   gridDim = grid;
   blockDim = block;
+  m.races.beginLaunch();
   for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
@@ -281,7 +288,10 @@ void collective(std::uint32_t mask, void* mine, void (*together)(void* const (&l
 }
 
 void warpBarrier(std::uint32_t mask, const Site& site) {
-  collective(mask, nullptr, [](void* const(&)[32], std::uint32_t) {}, site);
+  collective(mask, nullptr, [](void* const(&)[32], std::uint32_t present) {
+        Machine& m = machine();
+        if (present == 0xffffffffu) m.races.warpBarrier(m.nowIndex / 32);
+      }, site);
 }
 
 void* dynamicShared(const Site& site) {
@@ -332,6 +342,7 @@ void multiplyTf32(float* d, const std::uint32_t* a, const std::uint32_t* b, cons
 // Lane l gets numbers 2·(l % 4) and one more of row l / 4; of column l / 4 when transposed.
 void loadMatrices(std::uint32_t* r, const void* row, bool transposed, const Site& site) {
   requireShared(row, "a row of ldmatrix", site);
+  accessed(row, 16, false);
   MatrixRow mine{r, row, transposed};
   collective(
       0xffffffffu, &mine,
@@ -355,8 +366,20 @@ void copyAsync(void* to, const void* from, int bytes, const Site& site) {
   requireShared(to, "what cp.async writes", site);
   if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0) fail("what cp.async reads is not aligned to 16 bytes at " + place(site));
   if (bytes < 0 || bytes > 16) fail("cp.async copies at most 16 bytes at " + place(site));
+  accessed(to, 16, true);
   std::memset(to, unwritten, 16);
   machine().now->groups.back().push_back({to, from, bytes});
+}
+
+void watchAccesses() { machine().watching = true; }
+
+void accessed(const void* at, std::size_t bytes, bool write) {
+  Machine& m = machine();
+  if (!m.watching || m.now == nullptr) return;
+  std::string why;
+  if (inShared(at, bytes)) why = m.races.sharedAccess(m.nowIndex, at, bytes, write);
+  else if (!Fiber::onAnyStack(at)) why = m.races.globalAccess(at, bytes, write);
+  if (!why.empty()) fail(std::move(why));
 }
 
 void commitCopies() { machine().now->groups.emplace_back(); }
@@ -365,6 +388,7 @@ void awaitCopies(int groupsLeft) {
   auto& groups = machine().now->groups;
   while (groups.size() > static_cast<std::size_t>(groupsLeft) + 1) {
     for (const Copy& c : groups.front()) {
+      accessed(c.to, 16, true);
       std::memset(c.to, 0, 16);
       std::memcpy(c.to, c.from, static_cast<std::size_t>(c.bytes));
     }

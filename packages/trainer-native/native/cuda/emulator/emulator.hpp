@@ -37,6 +37,10 @@ void awaitCopies(int groupsLeft);
 
 int lane();
 
+// Of code that is compiled to tell of its loads and stores (accesses.cpp): from then on, races end a launch too.
+void watchAccesses();
+void accessed(const void* at, std::size_t bytes, bool write);
+
 // What a lane gives to a shuffle, and whose value it takes.
 template <class T>
 struct Shuffled {

@@ -73,11 +73,29 @@ constexpr int frameWords = 20;
 
 namespace qt::cuda::emulator {
 
-Fiber::Fiber() : stack_(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)) {
-  if (stack_ == MAP_FAILED || mprotect(stack_, 4096, PROT_NONE) != 0) throw std::bad_alloc();
+namespace {
+
+// Room for all stacks; memory comes as they are used.
+char* stacks() {
+  static char* const all = [] {
+    void* p = mmap(nullptr, Fiber::most * Fiber::bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) throw std::bad_alloc();
+    return static_cast<char*>(p);
+  }();
+  return all;
 }
 
-Fiber::~Fiber() { munmap(stack_, bytes); }
+int used = 0;
+
+}  // namespace
+
+Fiber::Fiber() {
+  if (used == most) throw std::bad_alloc();
+  stack_ = stacks() + static_cast<std::size_t>(used++) * bytes;
+  if (mprotect(stack_, 4096, PROT_NONE) != 0) throw std::bad_alloc();
+}
+
+bool Fiber::onAnyStack(const void* p) { return p >= stacks() && p < stacks() + most * bytes; }
 
 void Fiber::start(void (*entry)()) {
   auto* frame = reinterpret_cast<std::uintptr_t*>(static_cast<char*>(stack_) + bytes) - frameWords;

@@ -6,8 +6,7 @@ namespace qt::cuda::emulator {
 
 class Fiber {
  public:
-  Fiber();
-  ~Fiber();
+  Fiber();  // at most `most` ever; their stacks are kept
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
@@ -17,8 +16,9 @@ class Fiber {
   void resume();
   // From inside: back to whoever resumed.
   void suspend();
-  bool owns(const void* p) const { return p >= stack_ && p < static_cast<const char*>(stack_) + bytes; }
+  static bool onAnyStack(const void* p);
 
+  static constexpr int most = 1024;
   static constexpr std::size_t bytes = 256 * 1024;  // the lowest page is a guard
 
  private:

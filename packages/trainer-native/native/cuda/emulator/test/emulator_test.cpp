@@ -185,6 +185,34 @@ __global__ void ldmatrixBetween() {
 __global__ void copyFromBetween(const char* from) { cpAsync16(dynamicShared<char>(), from + 4); }
 __global__ void readUnwritten(float* out) { *out = dynamicShared<float>()[threadIdx.x]; }
 
+__global__ void readTooEarly(int* out) {
+  int* shared = dynamicShared<int>();
+  shared[threadIdx.x] = 1;
+  *out = shared[(threadIdx.x + 1) % blockDim.x];
+}
+__global__ void writeTooEarly(int* out) {
+  int* shared = dynamicShared<int>();
+  shared[threadIdx.x] = 1;
+  __syncthreads();
+  out[threadIdx.x] = shared[(threadIdx.x + 40) % blockDim.x];
+  shared[threadIdx.x] = 2;
+}
+// Within a warp __syncwarp is enough, between warps it is not.
+__global__ void exchange(int* out, int distance) {
+  int* shared = dynamicShared<int>();
+  shared[threadIdx.x] = 1;
+  __syncwarp();
+  out[threadIdx.x] = shared[threadIdx.x ^ distance];
+}
+__global__ void copyTooEarly(const int* in, int* out) {
+  int* shared = dynamicShared<int>();
+  cpAsync16(shared + 4 * threadIdx.x, in + 4 * threadIdx.x);
+  cpAsyncCommit();
+  cpAsyncWait<0>();
+  out[threadIdx.x] = shared[threadIdx.x];
+}
+__global__ void writeTheSame(int* out) { *out = 1; }
+
 // `expected` is a part of what is said about it.
 void caught(Status status, const char* expected) {
   CHECK(status == Status::Fault);
@@ -192,6 +220,17 @@ void caught(Status status, const char* expected) {
     ++failures;
     std::printf("expected \"%s\", was told \"%s\"\n", expected, emulator::lastFault().c_str());
   }
+}
+
+void racesAreCaught() {
+  Array<int> out(64), in(256);
+  const auto on = [&](auto kernel, auto... arguments) { return launch(kernel, 1, 64, 1024, nullptr, arguments...); };
+  caught(on(readTooEarly, out.data()), "has read since the last barrier");
+  caught(on(writeTooEarly, out.data()), "has read since the last barrier");
+  CHECK(on(exchange, out.data(), 1) == Status::Ok);
+  caught(on(exchange, out.data(), 32), "has read since the last barrier");
+  caught(on(copyTooEarly, in.data(), out.data()), "has written since the last barrier");
+  caught(launch(writeTheSame, 2, 1, 0, nullptr, out.data()), "block 1 writes global memory that block 0 has written");
 }
 
 void faultsAreCaught() {
@@ -208,7 +247,7 @@ void faultsAreCaught() {
   caught(launch(readUnwritten, 1, 1, 0, nullptr, reinterpret_cast<float*>(number.data())), "without dynamic shared memory");
   Array<float> read(1);
   read[0] = 0;
-  CHECK(launch(readUnwritten, 2, 1, 16, nullptr, read.data()) == Status::Ok);
+  CHECK(launch(readUnwritten, 1, 1, 16, nullptr, read.data()) == Status::Ok);
   CHECK(read[0] != read[0]);
   // A launch goes on as if none of these had been.
   barriersLetThreadsSeeEachOther();
@@ -237,6 +276,7 @@ int main() {
   bfloat16RoundsToNearestEven();
   copiesArriveWhenTheyAreWaitedFor();
   faultsAreCaught();
+  racesAreCaught();
   impossibleLaunchesAreRefused();
   return report("cuda_emulator_test");
 }
