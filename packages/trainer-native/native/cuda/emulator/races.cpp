@@ -47,8 +47,8 @@ std::string Races::sharedAccess(unsigned thread, const void* at, std::size_t byt
 
 std::string Races::globalAccess(const void* at, std::size_t bytes, bool write) {
   if (!write && written_.empty()) return {};
-  const auto* first = static_cast<const unsigned char*>(at);
-  for (const unsigned char* p = first; p < first + bytes; ++p) {
+  const auto first = reinterpret_cast<std::uintptr_t>(at) / pairBytes, last = (reinterpret_cast<std::uintptr_t>(at) + bytes - 1) / pairBytes;
+  for (std::uintptr_t p = first; p <= last; ++p) {
     if (write) {
       const auto [entry, fresh] = written_.try_emplace(p, block_);
       if (fresh || entry->second == block_) continue;

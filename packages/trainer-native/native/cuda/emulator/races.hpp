@@ -39,7 +39,8 @@ class Races {
   std::uint64_t phase_ = 0;
   std::uint64_t warpPhases_[32] = {};
   std::uint64_t block_ = 0;
-  std::unordered_map<const unsigned char*, std::uint64_t> written_;  // by which block
+  static constexpr std::uintptr_t pairBytes = 2;                // blocks share no two neighbouring bytes
+  std::unordered_map<std::uintptr_t, std::uint64_t> written_;  // pair of bytes to the block that wrote it
 };
 
 }  // namespace qt::cuda::emulator
