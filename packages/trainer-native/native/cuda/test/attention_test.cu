@@ -187,6 +187,7 @@ int main() {
   for (const auto& [heads, kvHeads] : {std::pair{4, 2}, std::pair{3, 1}, std::pair{2, 2}}) compare(ragged, {heads, kvHeads, 16});
   for (const int headDim : {8, 12, 24, 64, 80, 96, 128, 200, 256}) compare(few, {2, 1, headDim});
   compare(ragged, {2, 1, 64, 0, 0, 16});
+  compare(few, {2, 1, 64, 5, 50, 4});
   compare(few, {2, 2, 128, 5, 50, 4});
   compare(few, {2, 1, 256, 5, 50, 4});
   for (const int window : {1, 2, 5, 63, 64, 65, 100}) compare(ragged, {4, 2, 16, window % 2 == 0 ? 3.0f : 0.0f, window});
