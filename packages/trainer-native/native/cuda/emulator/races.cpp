@@ -47,16 +47,17 @@ std::string Races::sharedAccess(unsigned thread, const void* at, std::size_t byt
 
 std::string Races::globalAccess(const void* at, std::size_t bytes, bool write) {
   if (!write && written_.empty()) return {};
-  const auto* first = static_cast<const unsigned char*>(at);
-  for (const unsigned char* p = first; p < first + bytes; ++p) {
-    if (write) {
-      const auto [entry, fresh] = written_.try_emplace(p, block_);
-      if (fresh || entry->second == block_) continue;
-      return "block " + std::to_string(block_) + " writes global memory that block " + std::to_string(entry->second) + " has written";
+  const auto begin = reinterpret_cast<std::uintptr_t>(at), end = begin + bytes;
+  for (std::uintptr_t p = begin; p < end;) {
+    const std::uintptr_t next = p / 2 * 2 + 2 < end ? p / 2 * 2 + 2 : end;
+    const auto entry = write ? written_.try_emplace(p / 2).first : written_.find(p / 2);
+    for (; p < next; ++p) {
+      if (entry == written_.end()) continue;
+      std::uint64_t& block = entry->second.block[p % 2];  // 0: none, else one more than its number
+      if (block != 0 && block != block_ + 1)
+        return "block " + std::to_string(block_) + (write ? " writes" : " reads") + " global memory that block " + std::to_string(block - 1) + " has written";
+      if (write) block = block_ + 1;
     }
-    const auto entry = written_.find(p);
-    if (entry != written_.end() && entry->second != block_)
-      return "block " + std::to_string(block_) + " reads global memory that block " + std::to_string(entry->second) + " has written";
   }
   return {};
 }

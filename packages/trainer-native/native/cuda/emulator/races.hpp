@@ -39,7 +39,10 @@ class Races {
   std::uint64_t phase_ = 0;
   std::uint64_t warpPhases_[32] = {};
   std::uint64_t block_ = 0;
-  std::unordered_map<const unsigned char*, std::uint64_t> written_;  // by which block
+  struct Pair {
+    std::uint64_t block[2] = {};
+  };
+  std::unordered_map<std::uintptr_t, Pair> written_;  // two neighbouring bytes, and the blocks that wrote them
 };
 
 }  // namespace qt::cuda::emulator

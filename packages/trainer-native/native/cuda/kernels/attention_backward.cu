@@ -308,10 +308,11 @@ __global__ void __launch_bounds__(QueryTile<D, WARPS, M, KEYS, STAGES>::threads,
 // The tiles of a head size: where a block may have 160 KB of shared memory, and elsewhere.
 template <int D, bool WIDE>
 struct Tiles {
-  using Key = KeyTile<D, 4, D <= 64 ? 2 : 1, 1, 32, 2>;
+  static constexpr int m = D <= 64 ? 2 : 1;
+  using Key = KeyTile<D, 4, m, 1, 32, 2>;
   using Query = QueryTile<D, 4, WIDE || D <= 80 ? 2 : 1, 32, 2>;
   template <bool CAP>
-  static constexpr auto key = backwardKeyKernel<D, 4, D <= 64 ? 2 : 1, 1, 32, 2, CAP>;
+  static constexpr auto key = backwardKeyKernel<D, 4, m, 1, CAP && D == 64 ? 16 : 32, 2, CAP>;  // so that what the cap needs fits into registers
   template <bool CAP>
   static constexpr auto query = backwardQueryKernel<D, 4, WIDE || D <= 80 ? 2 : 1, 32, 2, CAP>;
 };

@@ -44,14 +44,20 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
   const int firstSeen = shape.window > 0 ? max(span.begin, span.first - shape.window + 1) : span.begin;
   const int lastSeen = min(span.first + Tile::rows, span.end) - 1;
 
-  float o[M][D / 8][4], most[M][2], sum[M][2];
+  // Of what is seldom needed, with 32 queries to a warp, nothing fits into registers: it lies behind the tiles' rows, where pitch leaves room
+  // for four numbers. A thread's sums of weights, and the head.
+  float* sums = reinterpret_cast<float*>(queries + threadIdx.x * 2 * M / 4 * pitch<D> + D) + threadIdx.x * 2 * M % 4;
+  int* kept = reinterpret_cast<int*>(keys + D);
+  if (threadIdx.x == 0) *kept = head;
+
+  float o[M][D / 8][4], most[M][2];
   clear(o);
 #pragma unroll
   for (int m = 0; m < M; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       most[m][half] = -INFINITY;
-      sum[m][half] = 0.0f;
+      sums[2 * m + half] = 0.0f;
     }
   // What turns a score into a power of two.
   const float factor = (CAP ? 1.0f : shape.scale) * log2e;
@@ -110,7 +116,7 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
             s[m][n][i] = qtExp2(s[m][n][i] * factor - base);
             total += s[m][n][i];
           }
-        sum[m][half] = sum[m][half] * shrink + total;
+        sums[2 * m + half] = sums[2 * m + half] * shrink + total;
 #pragma unroll
         for (int n = 0; n < D / 8; ++n) {
           o[m][n][2 * half] *= shrink;
@@ -137,18 +143,18 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
   for (int m = 0; m < M; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float all = sumOver(sum[m][half], 4);
+      const float all = sumOver(sums[2 * m + half], 4);
       inverse[m][half] = 1.0f / all;
       const int row = warpFirst + 16 * m + 8 * half + lane / 4;
       if (lane % 4 == 0 && row < span.end)
-        logSumExp[static_cast<std::int64_t>(row) * shape.heads + head] = most[m][half] * factor * ln2 + logf(all);
+        logSumExp[static_cast<std::int64_t>(row) * shape.heads + *kept] = most[m][half] * factor * ln2 + logf(all);
     }
   // By way of this warp's own queries, which nobody else reads.
   bf16* own = queries + warp * 16 * M * pitch<D>;
   __syncwarp();
   storeSums<D>(o, inverse, own, lane);
   __syncwarp();
-  storeTile<D, 16 * M, 32>(own, out + head * headDim, qStride, warpFirst, span.end, headDim, lane);
+  storeTile<D, 16 * M, 32>(own, out + *kept * headDim, qStride, warpFirst, span.end, headDim, lane);
 }
 
 template <int D>

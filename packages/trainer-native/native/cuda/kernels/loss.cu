@@ -35,7 +35,7 @@ __device__ inline void loadSome(const float* p, float (&x)[V]) {
 }
 
 template <int V, bool CAP>
-__global__ void __launch_bounds__(threads) crossEntropyKernel(CrossEntropy a) {
+__global__ void __launch_bounds__(threads, 2) crossEntropyKernel(CrossEntropy a) {
   auto* sums = dynamicShared<double>();                       // [warps]
   auto* peaks = reinterpret_cast<Peak*>(sums + warps);        // [warps]
   auto* shared = reinterpret_cast<float*>(peaks + warps);     // the row's log-sum-exp

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "../platform.cuh"
+#include "sums.cuh"
 
 namespace qt::cuda {
 namespace {
@@ -36,9 +36,6 @@ __device__ inline void store4(float* p, std::int64_t i, std::int64_t count, bool
   for (int j = 0; j < 4; ++j)
     if (i + j < count) p[i + j] = x.v[j];
 }
-
-__device__ inline bool stopped(const GradientNorm* norm) { return norm != nullptr && norm->finite == 0; }
-__device__ inline float scaleOf(const GradientNorm* norm) { return norm == nullptr ? 1.0f : norm->scale; }
 
 struct AdamNumbers {
   float keep, beta1, beta2, stepSize, root, epsilon;

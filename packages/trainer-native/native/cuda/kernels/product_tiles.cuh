@@ -22,6 +22,10 @@ struct Bf16Tiles {
 
   template <int Width>
   static constexpr int elements = Width * depth;
+  template <int Width>
+  __device__ static int lineElements(bool alongDepth) {
+    return alongDepth ? depth : Width;
+  }
 
   template <int Width>
   __device__ static int place(bool alongDepth, int line, int chunkOfLine) {
@@ -34,33 +38,40 @@ struct Bf16Tiles {
   // Float32 is rounded, and what lies beside the matrix is 0.
   __device__ static void copySlowly(bf16* to, const Side& side, std::int64_t at, int count) {
     float v[8];
+    if (side.isF32 && side.aligned && count == 8) {
+      load8(static_cast<const float*>(side.data) + at, v);
+      store8(to, v);
+      return;
+    }
 #pragma unroll
     for (int i = 0; i < 8; ++i)
       v[i] = i >= count ? 0.0f : side.isF32 ? static_cast<const float*>(side.data)[at + i] : widen(static_cast<const bf16*>(side.data)[at + i]);
     store8(to, v);
   }
 
-  // acc[M][N] += the warp's 16·M rows and 8·N columns of a tile, N even.
+  // acc[M][N] += the warp's 16·M rows and 8·N columns of a tile, N even. A lane's places of a fragment differ by what can be added to, or
+  // where the turn of chunks comes between, combined with the first: the bits that differ are the first's zeros.
   template <int LeftWidth, int RightWidth, bool LeftAlong, bool RightAlong, int M, int N>
   __device__ static void multiply(float (&acc)[M][N][4], const bf16* left, const bf16* right, int row, int column) {
-    static_assert(N % 2 == 0);
+    static_assert(N % 2 == 0 && (M & (M - 1)) == 0 && (N & (N - 1)) == 0);
     const int lane = threadIdx.x % 32, matrix = lane / 8, r = lane % 8;
+    const int leftFirst = LeftAlong ? place<LeftWidth>(true, row + lane % 16, lane / 16) : place<LeftWidth>(false, matrix / 2 * 8 + r, row / 8 + matrix % 2);
+    const int rightFirst = RightAlong ? place<RightWidth>(true, column + matrix / 2 * 8 + r, matrix % 2)
+                                      : place<RightWidth>(false, matrix % 2 * 8 + r, column / 8 + matrix / 2);
 #pragma unroll
     for (int k = 0; k < depth; k += 16) {
       std::uint32_t a[M][4];
 #pragma unroll
       for (int m = 0; m < M; ++m) {
-        const int first = row + 16 * m;
-        if constexpr (LeftAlong) ldmatrixX4(a[m], left + place<LeftWidth>(true, first + lane % 16, k / 8 + lane / 16));
-        else ldmatrixX4Trans(a[m], left + place<LeftWidth>(false, k + matrix / 2 * 8 + r, first / 8 + matrix % 2));
+        if constexpr (LeftAlong) ldmatrixX4(a[m], left + ((leftFirst ^ k) + 16 * m * depth));
+        else ldmatrixX4Trans(a[m], left + ((leftFirst ^ (16 * m)) + k * LeftWidth));
       }
-      // Columns eight by eight, so that few fragments are kept at once.
+      // Columns sixteen by sixteen, so that few fragments are kept at once.
 #pragma unroll
       for (int n = 0; n < N; n += 2) {
-        const int first = column + 8 * n;
         std::uint32_t b[4];
-        if constexpr (RightAlong) ldmatrixX4(b, right + place<RightWidth>(true, first + matrix / 2 * 8 + r, k / 8 + matrix % 2));
-        else ldmatrixX4Trans(b, right + place<RightWidth>(false, k + matrix % 2 * 8 + r, first / 8 + matrix / 2));
+        if constexpr (RightAlong) ldmatrixX4(b, right + ((rightFirst ^ k) + 8 * n * depth));
+        else ldmatrixX4Trans(b, right + ((rightFirst ^ (8 * n)) + k * RightWidth));
         const std::uint32_t b0[2] = {b[0], b[1]}, b1[2] = {b[2], b[3]};
 #pragma unroll
         for (int m = 0; m < M; ++m) {
@@ -86,6 +97,10 @@ struct F32Tiles {
 
   template <int Width>
   static constexpr int elements = Width * lineAlong > depth * (Width + 8) ? Width * lineAlong : depth * (Width + 8);
+  template <int Width>
+  __device__ static int lineElements(bool alongDepth) {
+    return alongDepth ? lineAlong : Width + 8;
+  }
 
   template <int Width>
   __device__ static int place(bool alongDepth, int line, int chunkOfLine) {
@@ -93,6 +108,11 @@ struct F32Tiles {
   }
 
   __device__ static void copySlowly(float* to, const Side& side, std::int64_t at, int count) {
+    if (!side.isF32 && side.aligned && count == 4) {
+      const uint2 v = *reinterpret_cast<const uint2*>(static_cast<const bf16*>(side.data) + at);
+      *reinterpret_cast<float4*>(to) = make_float4(lowOf(v.x), highOf(v.x), lowOf(v.y), highOf(v.y));
+      return;
+    }
 #pragma unroll
     for (int i = 0; i < 4; ++i)
       to[i] = i >= count ? 0.0f : side.isF32 ? static_cast<const float*>(side.data)[at + i] : widen(static_cast<const bf16*>(side.data)[at + i]);
@@ -130,28 +150,32 @@ struct F32Tiles {
   }
 };
 
-// Starts the copy of a tile: `Width` rows (or columns) from `first` of `extent`, depths from `k` of `depthExtent`.
+constexpr int log2Of(int x) { return x == 1 ? 0 : 1 + log2Of(x / 2); }
+
+// Starts the copy of a tile: `Width` rows (or columns) from `first` of `extent`, depths from `k` of `depthExtent`. A thread's chunks lie in
+// one column of chunks, a multiple of eight lines apart, so that their places are turned alike.
 template <class Tiles, int Width, int Threads>
 __device__ inline void loadTile(typename Tiles::Element* tile, const Side& side, int first, int extent, int k, int depthExtent) {
-  constexpr int chunks = Width * Tiles::depth / Tiles::chunk;
-  static_assert(chunks % Threads == 0 || chunks < Threads);
-  const int lineChunks = side.alongDepth ? Tiles::depth / Tiles::chunk : Width / Tiles::chunk;
+  using Element = typename Tiles::Element;
+  constexpr int chunks = Width * Tiles::depth / Tiles::chunk, alongShift = log2Of(Tiles::depth / Tiles::chunk), acrossShift = log2Of(Width / Tiles::chunk);
+  constexpr int rounds = chunks / Threads;
+  static_assert(chunks % Threads == 0 && (rounds == 1 || (Threads >> alongShift) % 8 == 0) && (rounds == 1 || (Threads >> acrossShift) % 8 == 0));
+  const int shift = side.alongDepth ? alongShift : acrossShift;
+  const int line = static_cast<int>(threadIdx.x) >> shift, chunk = static_cast<int>(threadIdx.x) & ((1 << shift) - 1), step = Threads >> shift;
   const int line0 = side.alongDepth ? first : k, lines = side.alongDepth ? extent : depthExtent;
-  const int start0 = side.alongDepth ? k : first, length = side.alongDepth ? depthExtent : extent;
-  const bool fast = side.aligned && side.isF32 == (sizeof(typename Tiles::Element) == 4);
+  const int start = (side.alongDepth ? k : first) + chunk * Tiles::chunk, length = side.alongDepth ? depthExtent : extent;
+  const int inLine = max(0, min(Tiles::chunk, length - start));
+  std::int64_t at = (line0 + line) * side.stride + start;
+  Element* to = tile + Tiles::template place<Width>(side.alongDepth, line, chunk);
+  const int toStep = step * Tiles::template lineElements<Width>(side.alongDepth);
+  const bool fast = side.aligned && side.isF32 == (sizeof(Element) == 4);
 #pragma unroll
-  for (int i = 0; i < (chunks + Threads - 1) / Threads; ++i) {
-    const int c = i * Threads + static_cast<int>(threadIdx.x);
-    if (chunks < Threads && c >= chunks) break;
-    const int line = c / lineChunks, chunk = c % lineChunks;
-    const int left = line0 + line < lines ? length - start0 - chunk * Tiles::chunk : 0;
-    const int count = left < 0 ? 0 : left > Tiles::chunk ? Tiles::chunk : left;
-    const std::int64_t at = count == 0 ? 0 : (line0 + line) * side.stride + start0 + chunk * Tiles::chunk;
-    typename Tiles::Element* to = tile + Tiles::template place<Width>(side.alongDepth, line, chunk);
-    if (fast)
-      cpAsync16(to, static_cast<const typename Tiles::Element*>(side.data) + at, count * static_cast<int>(sizeof(typename Tiles::Element)));
-    else
-      Tiles::copySlowly(to, side, at, count);
+  for (int i = 0; i < rounds; ++i) {
+    const int count = line0 + line + i * step < lines ? inLine : 0;
+    if (fast) cpAsync16(to, static_cast<const Element*>(side.data) + (count == 0 ? 0 : at), count * static_cast<int>(sizeof(Element)));
+    else Tiles::copySlowly(to, side, at, count);
+    at += step * side.stride;
+    to += toStep;
   }
 }
 

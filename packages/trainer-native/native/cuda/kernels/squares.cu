@@ -1,34 +1,17 @@
-// A block sums a chunk: each thread every 256th four, then a tree over threads. One more block does the same with the chunks' sums.
+// A block sums a chunk: each thread every 256th four, then over threads in a fixed order. One more block does the same with the chunks' sums.
 #include "squares.hpp"
 
-#include "../platform.cuh"
+#include "sums.cuh"
 
 namespace qt::cuda {
 namespace {
 
-constexpr int threads = 256;
-constexpr std::int64_t chunk = 1 << 15;
-
-std::int64_t chunksOf(std::int64_t count) { return (count + chunk - 1) / chunk; }
-
-// The sum over the block, in every thread of the first warp.
-__device__ double overBlock(double sum, double* ofWarps) {
-#pragma unroll
-  for (int bits = 16; bits > 0; bits /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, bits);
-  if (threadIdx.x % 32 == 0) ofWarps[threadIdx.x / 32] = sum;
-  __syncthreads();
-  sum = threadIdx.x % 32 < threads / 32 ? ofWarps[threadIdx.x % 32] : 0.0;
-#pragma unroll
-  for (int bits = threads / 64; bits > 0; bits /= 2) sum += __shfl_xor_sync(0xffffffffu, sum, bits);
-  return sum;
-}
-
 __device__ inline double square(float x) { return static_cast<double>(x) * x; }
 
-__global__ void __launch_bounds__(threads) sumChunks(const float* x, std::int64_t count, bool aligned, double* partials) {
-  const std::int64_t begin = blockIdx.x * chunk, end = begin + chunk < count ? begin + chunk : count;
+__global__ void __launch_bounds__(sumThreads) sumChunks(const float* x, std::int64_t count, bool aligned, double* partials) {
+  const std::int64_t begin = blockIdx.x * sumChunk, end = begin + sumChunk < count ? begin + sumChunk : count;
   double sum = 0;
-  for (std::int64_t i = begin + 4 * threadIdx.x; i < end; i += 4 * threads) {
+  for (std::int64_t i = begin + 4 * threadIdx.x; i < end; i += 4 * sumThreads) {
     if (aligned && i + 4 <= end) {
       const float4 v = *reinterpret_cast<const float4*>(x + i);
       sum += (square(v.x) + square(v.y)) + (square(v.z) + square(v.w));
@@ -42,10 +25,8 @@ __global__ void __launch_bounds__(threads) sumChunks(const float* x, std::int64_
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-__global__ void __launch_bounds__(threads) sumPartials(const double* partials, std::int64_t count, double clip, double* squares, GradientNorm* norm) {
-  double sum = 0;
-  for (std::int64_t i = threadIdx.x; i < count; i += threads) sum += partials[i];
-  sum = overBlock(sum, dynamicShared<double>());
+__global__ void __launch_bounds__(sumThreads) sumPartials(const double* partials, std::int64_t count, double clip, double* squares, GradientNorm* norm) {
+  const double sum = sumOfAll(partials, count);
   if (threadIdx.x != 0) return;
   if (squares != nullptr) *squares = sum;
   if (norm == nullptr) return;
@@ -55,13 +36,12 @@ __global__ void __launch_bounds__(threads) sumPartials(const double* partials, s
 
 Status sum(const float* x, std::int64_t count, double clip, void* partials, double* squares, GradientNorm* norm, Stream stream) {
   auto* ofChunks = static_cast<double*>(partials);
-  constexpr std::size_t shared = sizeof(double) * threads / 32;
   if (count > 0) {
     const bool aligned = reinterpret_cast<std::uintptr_t>(x) % 16 == 0;
-    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), threads, shared, stream, x, count, aligned, ofChunks);
+    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), sumThreads, sumSharedBytes, stream, x, count, aligned, ofChunks);
     if (status != Status::Ok) return status;
   }
-  return launch(sumPartials, 1, threads, shared, stream, ofChunks, chunksOf(count), clip, squares, norm);
+  return launch(sumPartials, 1, sumThreads, sumSharedBytes, stream, ofChunks, chunksOf(count), clip, squares, norm);
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 #include <string>
 
 #include "kernels/cache.hpp"
-#include "random.hpp"
+#include "activations.hpp"
 #include "reference/ops.hpp"
 
 using namespace qt;
@@ -138,6 +138,7 @@ void roundsHalves() {
 }  // namespace
 
 int main() {
+  if (deviceMissing()) return skipped("cuda_cache_test", 3);
   for (const CacheType type : {CacheType::F32, CacheType::F16, CacheType::I8}) {
     for (const int headDim : {12, 32, 64, 80, 128, 256}) compare({4, 2, headDim}, type, DType::F32);
     compare({3, 3, 64, 5}, type, DType::BF16);
@@ -146,5 +147,5 @@ int main() {
   }
   keepsNan();
   roundsHalves();
-  return report("cuda cache_test");
+  return report("cuda_cache_test");
 }

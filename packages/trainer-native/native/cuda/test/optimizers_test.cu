@@ -1,17 +1,13 @@
 // Steps of optimisers, and the gradient's norm, against the engine's on the CPU.
-#include "array.hpp"
-#include "check.hpp"
+#include "cpu_optimizer.hpp"
+#include "kernels/adafactor.hpp"
+#include "kernels/muon.hpp"
 #include "kernels/optimizers.hpp"
-#include "numbers.hpp"
-#include "train/optimizer/optimizer.hpp"
 
 using namespace qt;
 using namespace qt::cuda;
 
 namespace {
-
-constexpr float gradScale = 0.5f;
-const OptimizerStep hyper{1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, gradScale, 3};
 
 AdamStep adamStep(std::int64_t step) {
   AdamStep s{hyper.learningRate, hyper.beta1, hyper.beta2, hyper.epsilon, hyper.weightDecay, 0, 0, 1.0f};
@@ -20,56 +16,11 @@ AdamStep adamStep(std::int64_t step) {
   return s;
 }
 
-struct Cpu {
-  ThreadPool pool{1};
-  ProductContext products{&kernels(), &pool, false, nullptr, 0};
-  std::vector<float> parameter, gradient;
-  std::vector<StateArray> arrays;
-  std::vector<unsigned char> state;
-
-  Cpu(const Optimizer& optimizer, std::int64_t count) : parameter(count), gradient(count), arrays(optimizer.stateOf({1, count, false})) {
-    std::size_t at = 0;
-    for (StateArray& a : arrays) {
-      a.offset = at;
-      at += (a.bytes() + 63) / 64 * 64;
-    }
-    state.resize(at);
-    for (std::int64_t i = 0; i < count; ++i) parameter[i] = drawn(i, 1);
-  }
-  void drawGradient(std::int64_t step) {
-    for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = drawn(i, static_cast<std::uint32_t>(10 + step)) * (i % 7 == 0 ? 1e-4f : 1.0f);
-  }
-  void update(const Optimizer& optimizer, std::int64_t step) {
-    OptimizerStep o = hyper;
-    o.step = step;
-    optimizer.update({{1, static_cast<std::int64_t>(parameter.size()), false}, parameter.data(), gradient.data(), &arrays, state.data()}, o, {products, nullptr});
-  }
-  template <class T>
-  const T* array(int i) const {
-    return reinterpret_cast<const T*>(state.data() + arrays[i].offset);
-  }
-};
-
-template <class A>
-void close(const char* what, const A& found, const float* expected, double tolerance) {
-  int wrong = 0;
-  for (std::size_t i = 0; i < found.size(); ++i) wrong += !(std::fabs(found[i] - expected[i]) <= tolerance * (1e-3 + std::fabs(expected[i])));
-  if (wrong != 0) {
-    ++failures;
-    std::printf("%s: %d of %zu differ\n", what, wrong, found.size());
-  }
-}
-
-struct Norm {
-  Array<GradientNorm> at{1};
-  Norm(float scale, bool finite) { at[0] = {1.0, scale, finite}; }
-};
-
 // Counts that divide nothing, and arrays that do not lie on 16 bytes.
 void adamwSteps() {
   for (const int offset : {0, 1})
     for (const std::int64_t count : {1, 5, 1024, 3001}) {
-      Cpu cpu(qt::adamw, count);
+      Cpu cpu(qt::adamw, {1, count, false});
       Array<float> p(cpu.parameter, offset), g(count, offset), m(std::vector<float>(count), offset), v(std::vector<float>(count), offset);
       Norm norm(gradScale, true), broken(1.0f, false);
       for (std::int64_t step = 1; step <= 3; ++step) {
@@ -90,7 +41,7 @@ void adamwSteps() {
 void adamw8bitSteps() {
   const MomentTables tables{signedCodes(), unsignedCodes()};
   for (const std::int64_t count : {4096, 4100, 70001}) {
-    Cpu cpu(qt::adamw8bit, count);
+    Cpu cpu(qt::adamw8bit, {1, count, false});
     const auto blocks = static_cast<std::size_t>((count + 255) / 256);
     Array<float> p(cpu.parameter), g(count), firstScale(std::vector<float>(blocks, 0.0f)), secondScale(std::vector<float>(blocks, 0.0f));
     Array<std::uint8_t> first(std::vector<std::uint8_t>(count, 0)), second(std::vector<std::uint8_t>(count, 0));
@@ -121,7 +72,7 @@ void adamw8bitSteps() {
 void sgdSteps() {
   for (const int offset : {0, 1})
     for (const std::int64_t count : {3, 1000}) {
-      Cpu cpu(qt::sgd, count);
+      Cpu cpu(qt::sgd, {1, count, false});
       Array<float> p(cpu.parameter, offset), g(count, offset), m(std::vector<float>(count), offset);
       Norm norm(gradScale, true);
       for (std::int64_t step = 1; step <= 2; ++step) {
@@ -133,6 +84,48 @@ void sgdSteps() {
       close("sgd", p, cpu.parameter.data(), 1e-5);
       close("sgd's momentum", m, cpu.array<float>(0), 1e-5);
     }
+}
+
+void adafactorSteps() {
+  for (const TensorShape shape : {TensorShape{1, 700, false}, TensorShape{70, 1, false}, TensorShape{37, 500, false}, TensorShape{300, 65, false}}) {
+    Cpu cpu(qt::adafactor, shape);
+    const bool matrix = shape.rows > 1 && shape.columns > 1;
+    Array<float> p(cpu.parameter), g(shape.size()), squares(std::vector<float>(cpu.arrays[0].count, 0.0f));
+    Array<float> columnSquares(std::vector<float>(matrix ? cpu.arrays[1].count : 0, 0.0f));
+    Array<unsigned char> workspace(adafactorWorkspace(shape.rows, shape.columns));
+    Norm norm(gradScale, true), broken(1.0f, false);
+    for (std::int64_t step = 1; step <= 3; ++step) {
+      cpu.drawGradient(step);
+      std::memcpy(g.data(), cpu.gradient.data(), shape.size() * sizeof(float));
+      cpu.update(qt::adafactor, step);
+      for (const Norm* n : {&norm, &broken})
+        CHECK(finish(qt::cuda::adafactor(p.data(), g.data(), squares.data(), matrix ? columnSquares.data() : nullptr, shape.rows, shape.columns,
+                                         hyper.learningRate, hyper.weightDecay, step, n->at.data(), workspace.data(), nullptr)));
+    }
+    close("adafactor", p, cpu.parameter.data(), 1e-5);
+    close("adafactor's squares", squares, cpu.array<float>(0), 1e-5);
+    if (matrix) close("adafactor's squares of columns", columnSquares, cpu.array<float>(1), 1e-5);
+  }
+}
+
+// Five rounds of products magnify what rounding differs by.
+void muonSteps() {
+  for (const TensorShape shape : {TensorShape{20, 50, true}, TensorShape{70, 33, true}, TensorShape{40, 40, true}}) {
+    Cpu cpu(qt::muon, shape);
+    Array<float> p(cpu.parameter), g(shape.size()), momentum(std::vector<float>(shape.size(), 0.0f));
+    Array<unsigned char> workspace(muonWorkspace(shape.rows, shape.columns));
+    Norm norm(gradScale, true), broken(1.0f, false);
+    for (std::int64_t step = 1; step <= 2; ++step) {
+      cpu.drawGradient(step);
+      std::memcpy(g.data(), cpu.gradient.data(), shape.size() * sizeof(float));
+      cpu.update(qt::muon, step);
+      for (const Norm* n : {&norm, &broken})
+        CHECK(finish(qt::cuda::muon(p.data(), g.data(), momentum.data(), shape.rows, shape.columns, hyper.learningRate, hyper.beta1, hyper.weightDecay,
+                                    n->at.data(), workspace.data(), nullptr)));
+    }
+    close("muon", p, cpu.parameter.data(), 2e-5);
+    close("muon's momentum", momentum, cpu.array<float>(0), 1e-5);
+  }
 }
 
 void averagesFollow() {
@@ -186,10 +179,12 @@ void zeros() {
 }  // namespace
 
 int main() {
-  if (deviceMissing()) return skipped("cuda_optimizers_test", 6);
+  if (deviceMissing()) return skipped("cuda_optimizers_test", 8);
   adamwSteps();
   adamw8bitSteps();
   sgdSteps();
+  adafactorSteps();
+  muonSteps();
   averagesFollow();
   normsAreExact();
   zeros();

@@ -193,6 +193,8 @@ void everyOrientation() {
       for (const auto& [rows, columns] : {std::pair{136, 136}, std::pair{24, 264}, std::pair{264, 24}}) {
         check({rows, columns, {{72, leftTransposed, rightTransposed, DType::BF16, DType::BF16}}, DType::BF16}, Precision::Bf16);
         check({rows, columns, {{72, leftTransposed, rightTransposed, DType::F32, DType::F32}}}, Precision::F32);
+        check({rows, columns, {{72, leftTransposed, rightTransposed, DType::F32, DType::BF16}}}, Precision::Bf16);
+        check({rows, columns, {{72, leftTransposed, rightTransposed, DType::F32, DType::BF16}}}, Precision::F32);
       }
 }
 

@@ -4,9 +4,10 @@
 
 #include "kernels/columns.hpp"
 #include "kernels/elementwise.hpp"
+#include "kernels/heads.hpp"
 #include "kernels/norm.hpp"
 #include "kernels/rotary.hpp"
-#include "random.hpp"
+#include "activations.hpp"
 
 using namespace qt;
 using namespace qt::cuda;
@@ -118,6 +119,32 @@ void rotations(int heads, int headDim, int pairs, bool interleaved) {
     }
 }
 
+// Norm and rotation of heads in one go: the CPU rounds between them, so two roundings apart.
+void preparedHeads(int heads, int headDim, int pairs, bool interleaved, bool norm) {
+  constexpr std::int64_t rows = 5;
+  const Array<std::int32_t> positions(std::vector<std::int32_t>{0, 1, 2, 0, 6});
+  const Array<float> cosine(drawNumbers(7 * pairs, 5)), sine(drawNumbers(7 * pairs, 6)), weight(drawNumbers(headDim, 7));
+  const RotaryTable table{cosine.data(), sine.data(), pairs, interleaved};
+  const std::size_t count = rows * heads * headDim;
+  for (const DType type : types) {
+    const ActivationOps& ops = opsOf(type);
+    Activations raw(drawNumbers(count, 1), type), expected(drawNumbers(count, 1), type), to(drawNumbers(count, 1), type), dy(drawNumbers(count, 2), type), expectedDy(drawNumbers(count, 2), type);
+    Array<float> inverse(rows * heads), expectedInverse(rows * heads);
+    const Heads h{type, rows, heads, headDim, norm ? weight.data() : nullptr, inverse.data(), 1e-5f, table, positions.data()};
+    if (norm) ops.rmsNorm(raw.data(), weight.data(), expected.data(), expectedInverse.data(), rows * heads, headDim, 1e-5f);
+    ops.rotate(expected.data(), positions.data(), rows, heads, headDim, table, 1.0f);
+    CHECK(finish(prepareHeads(h, norm ? raw.data() : to.data(), to.data(), nullptr)));
+    ops.rotate(expectedDy.data(), positions.data(), rows, heads, headDim, table, -1.0f);
+    if (norm) ops.rmsNormBackwardInPlace(raw.data(), weight.data(), expectedInverse.data(), expectedDy.data(), rows * heads, headDim);
+    CHECK(finish(headGradients(h, raw.data(), dy.data(), nullptr)));
+    const std::string name = named(norm ? "norm and rotation" : "rotation alone", type, heads, headDim) + " of " + std::to_string(pairs) + (interleaved ? " interleaved pairs" : " pairs in halves");
+    const double tolerance = type == DType::F32 ? 2e-6 : 5e-3;
+    checkClose(name.c_str(), to, expected, tolerance);
+    checkClose((name + ", backward").c_str(), dy, expectedDy, tolerance);
+    if (norm) checkClose((name + ", inverse").c_str(), inverse, expectedInverse, 1e-6);
+  }
+}
+
 void elementwise(std::int64_t count) {
   for (const DType type : types) {
     const ActivationOps& ops = opsOf(type);
@@ -209,6 +236,7 @@ void nothingToDo() {
 }  // namespace
 
 int main() {
+  if (deviceMissing()) return skipped("cuda_rows_test", 8);
   for (const auto& [rows, columns] : {std::pair{1, 3}, std::pair{7, 12}, std::pair{5, 37}, std::pair{33, 64}, std::pair{70, 128}, std::pair{9, 256}, std::pair{3, 896}, std::pair{2, 2048},
                                       std::pair{2, 3584}, std::pair{3, 8192}, std::pair{2, 12288}, std::pair{1, 18432}})
     norms(rows, columns);
@@ -221,9 +249,14 @@ int main() {
     rotations(2, 12, 6, interleaved);
     rotations(1, 12, 3, interleaved);
   }
+  for (const bool norm : {false, true}) {
+    for (const bool interleaved : {false, true})
+      for (const auto& [headDim, pairs] : {std::pair{64, 32}, std::pair{64, 0}, std::pair{80, 40}, std::pair{96, 16}, std::pair{128, 64}, std::pair{256, 128}, std::pair{12, 4}})
+        preparedHeads(3, headDim, pairs, interleaved, norm);
+  }
   for (const std::int64_t count : {1, 7, 8, 100, 4099}) elementwise(count);
   for (const auto& [rows, columns] : {std::pair{1, 1}, std::pair{70, 5}, std::pair{130, 64}, std::pair{700, 24}, std::pair{3, 264}, std::pair{40000, 8}}) sums(rows, columns);
   unalignedMemory();
   nothingToDo();
-  return report("cuda rows_test");
+  return report("cuda_rows_test");
 }

@@ -1,4 +1,4 @@
-// Random numbers for tests of kernels, as either type holds them exactly, and how far results are from what they should be.
+// Activations of either type for the tests of kernels, and how far results are from what they should be.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include "array.hpp"
 #include "check.hpp"
 #include "kernels/table.hpp"
-#include "philox.hpp"
+#include "numbers.hpp"
 
 namespace qt::cuda {
 
@@ -16,9 +16,7 @@ namespace qt::cuda {
 inline std::vector<float> drawNumbers(std::size_t count, std::uint32_t purpose, float size = 1.0f) {
   std::vector<float> out(count);
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint32_t word[4];
-    philox(i, 0, purpose, 42, word);
-    const float x = (static_cast<float>(word[0]) / 2147483648.0f - 1.0f) * size;
+    const float x = drawn(i, purpose) * size;
     std::uint32_t bits;
     std::memcpy(&bits, &x, 4);
     bits &= 0xffff0000u;
