@@ -200,11 +200,11 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
     const auto* right = strips[i].right + rightIndex * strips[i].rightPanel;
     const std::size_t leftPanel = strips[i].leftPanel, rightPanel = strips[i].rightPanel;
     for (int s = 0; s < strips[i].steps; ++s, left += tile, right += tile) {
-      _tile_loadd(6, right, 64);
+      _tile_stream_loadd(6, right, 64);
       _tile_loadd(4, left, 64);
       _tile_dpbf16ps(0, 4, 6);
       if constexpr (P == 2) {
-        _tile_loadd(7, right + rightPanel, 64);
+        _tile_stream_loadd(7, right + rightPanel, 64);
         _tile_dpbf16ps(1, 4, 7);
       }
       if constexpr (R == 2) {
