@@ -62,4 +62,23 @@ void multiply(const ProductContext& context, Product& p) {
   });
 }
 
+bool hasGated(const ProductContext& context, std::int64_t columns) {
+  constexpr std::int64_t wholeSteps = 32;
+  return context.bf16 && context.kernels->gatedTile != nullptr && columns % wholeSteps == 0;
+}
+
+void multiplyGated(const ProductContext& context, GatedProduct& p) {
+  Product both;  // its tiles hold as many columns of each
+  both.rows = p.rows;
+  both.columns = 2 * p.columns;
+  planTiles(both, *context.kernels, context.bf16);
+  if (context.kernels->productScratch(both) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
+  p.tileRows = both.tileRows;
+  p.tileColumns = both.tileColumns / 2;
+  const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns, tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
+  context.pool->run(tileRows * tileColumns, [&](std::int64_t task, int thread) {
+    context.kernels->gatedTile(p, task / tileColumns, task % tileColumns, context.scratch + thread * context.scratchBytes);
+  });
+}
+
 }  // namespace qt

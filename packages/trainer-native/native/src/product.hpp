@@ -33,4 +33,8 @@ void packLeft(const ProductContext& context, const MatrixView& left, bool transp
 
 void multiply(const ProductContext& context, Product& product);
 
+// Whether this kernel set has a product of its own for a gate of so many columns; and that product.
+bool hasGated(const ProductContext& context, std::int64_t columns);
+void multiplyGated(const ProductContext& context, GatedProduct& product);
+
 }  // namespace qt

@@ -6,6 +6,7 @@
 #include "words.inl"
 #include "product.inl"
 #include "rows.inl"
+#include "gated.inl"
 #include "attention.inl"
 #include "cache.inl"
 #include "loss.inl"
@@ -48,6 +49,11 @@ static KernelTable makeTable(const char* name) {
       .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
       .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
       .productTile = {productTile<MultiplyF32>, productTile<MultiplyBF16>},
+#if defined(__AMX_BF16__)
+      .gatedTile = gatedTile,
+#else
+      .gatedTile = nullptr,
+#endif
       .productScratch = productScratch,
       .attentionScratch = attentionScratch,
       .rowsTimes = rowsTimes,
