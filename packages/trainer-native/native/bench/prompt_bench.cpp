@@ -1,6 +1,6 @@
 // Tokens a second of reading a prompt, on random weights in the shape of SmolLM2-135M (Q4_1, its output Q8_0): no file needed. The best of
 // several passes, of which each begins with an empty cache and ends with the last token's logits; on a busy machine the processor time says more.
-// usage: prompt_bench [THREADS] [TOKENS] [PASSES]
+// usage: prompt_bench [THREADS] [TOKENS] [PASSES] [LAYERS]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -21,7 +21,9 @@ static double processorTime() {
 
 int main(int argc, char** argv) {
   const int threads = argc > 1 ? std::atoi(argv[1]) : 2, tokens = argc > 2 ? std::atoi(argv[2]) : 481, passes = argc > 3 ? std::atoi(argv[3]) : 20;
-  const Model model = randomModel(smolSpec(), TensorType::Q4_1, TensorType::Q8_0);
+  ModelSpec spec = smolSpec();
+  if (argc > 4) spec.layers = std::atoi(argv[4]);  // few: a pass is over before the system gives the core to somebody else
+  const Model model = randomModel(spec, TensorType::Q4_1, TensorType::Q8_0);
   ThreadPool pool(threads);
   const KernelTable& table = kernels(std::getenv("QT_KERNELS"));
   Session session(model, {tokens, true, true}, pool, table);
