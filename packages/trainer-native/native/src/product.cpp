@@ -52,13 +52,21 @@ void packLeft(const ProductContext& context, const MatrixView& left, bool transp
   });
 }
 
-void multiply(const ProductContext& context, Product& p) {
-  planTiles(p, *context.kernels, context.bf16);
-  if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
-  const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns;
-  const std::int64_t tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
-  context.pool->run(tileRows * tileColumns, [&](std::int64_t task, int thread) {
-    context.kernels->productTile[context.bf16](p, task / tileColumns, task % tileColumns, context.scratch + thread * context.scratchBytes);
+void multiply(const ProductContext& context, Product& product) { multiply(context, std::span(&product, 1)); }
+
+void multiply(const ProductContext& context, std::span<Product> products) {
+  const auto columnsOf = [](const Product& p) { return static_cast<std::int64_t>((p.columns + p.tileColumns - 1) / p.tileColumns); };
+  const auto tilesOf = [&](const Product& p) { return (p.rows + p.tileRows - 1) / p.tileRows * columnsOf(p); };
+  std::int64_t tiles = 0;
+  for (Product& p : products) {
+    planTiles(p, *context.kernels, context.bf16);
+    if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
+    tiles += tilesOf(p);
+  }
+  context.pool->run(tiles, [&](std::int64_t task, int thread) {
+    const Product* p = products.data();
+    for (; task >= tilesOf(*p); ++p) task -= tilesOf(*p);
+    context.kernels->productTile[context.bf16](*p, task / columnsOf(*p), task % columnsOf(*p), context.scratch + thread * context.scratchBytes);
   });
 }
 

@@ -60,7 +60,9 @@ const void* Session::attendTiles(int layer, const Segment& s) {
                            static_cast<float*>(fromFirst(reinterpret_cast<unsigned char*>(logSumExp), sizeof(float) * spec_.heads))};
   const std::int32_t firstTile = firstRow / attentionTileRows, tiles = (all + attentionTileRows - 1) / attentionTileRows - firstTile;
   pool_.run(static_cast<std::int64_t>(tiles) * spec_.kvHeads, [&](std::int64_t task, int thread) {
-    const AttentionTile tile{0, all, firstTile + static_cast<std::int32_t>(task) % tiles, static_cast<std::int32_t>(task) / tiles};
+    // Later tiles see more keys and come first, so that threads end together.
+    const auto later = tiles - 1 - static_cast<std::int32_t>(task / spec_.kvHeads);
+    const AttentionTile tile{0, all, firstTile + later, static_cast<std::int32_t>(task % spec_.kvHeads)};
     ops.attention(a, tile, products_.scratch + thread * products_.scratchBytes);
   });
   if (straight_ && s.count == rows_) {

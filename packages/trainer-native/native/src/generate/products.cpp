@@ -15,15 +15,8 @@ std::int64_t rowsPerTask(const MatrixView& w) {
   return std::max<std::int64_t>(4, rows / 4 * 4);
 }
 
-}  // namespace
-
-// out[count, rows] (+)= scale·x·Wᵀ
-void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate) {
-  packLeft(products_, dense(x, DType::F32, count, weights.columns), false, count, weights.columns, packed_->data());
-  multiplyPacked(weights, packed_->data(), count, out, scale, accumulate);
-}
-
-void Session::multiplyPacked(const MatrixView& weights, const void* packed, std::int32_t count, float* out, float scale, bool accumulate) {
+// out[count, rows] (+)= scale·x·Wᵀ of x packed
+Product productOf(const MatrixView& weights, const void* packed, std::int32_t count, float* out, float scale, bool accumulate) {
   Product p;
   p.rows = count;
   p.columns = static_cast<std::int32_t>(weights.rows);
@@ -32,6 +25,14 @@ void Session::multiplyPacked(const MatrixView& weights, const void* packed, std:
   p.scale = scale;
   p.accumulate = accumulate;
   p.add(packed, weights, true, static_cast<std::int32_t>(weights.columns));
+  return p;
+}
+
+}  // namespace
+
+void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate) {
+  packLeft(products_, dense(x, DType::F32, count, weights.columns), false, count, weights.columns, packed_->data());
+  Product p = productOf(weights, packed_->data(), count, out, scale, accumulate);
   multiply(products_, p);
 }
 
@@ -77,8 +78,11 @@ void Session::project(int layer, const float* x, const void* packed, std::initia
   if (tiled_) {
     const std::int64_t depth = weights[targets.begin()->projection].columns;
     if (packed == nullptr) packLeft(products_, dense(x, DType::F32, rows_, depth), false, rows_, depth, packed_->data());
+    const void* left = packed == nullptr ? packed_->data() : packed;
+    std::vector<Product> products;
     for (const Target& t : targets)
-      multiplyPacked(weights[t.projection], packed == nullptr ? packed_->data() : packed, rows_, apart(t) ? plain_.data() : t.out, 1.0f, t.accumulate && !apart(t));
+      products.push_back(productOf(weights[t.projection], left, rows_, apart(t) ? plain_.data() : t.out, 1.0f, t.accumulate && !apart(t)));
+    multiply(products_, products);
   } else {
     const auto product = [&](const Target& t) {
       return RowProduct{&weights[t.projection], apart(t) ? plain_.data() : t.out, t.accumulate && !apart(t)};

@@ -121,7 +121,6 @@ class Session {
   void adapt(int layer, const float* x, const Target& target);
   bool stretched(int layer, int projection) const;
   void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate);
-  void multiplyPacked(const MatrixView& weights, const void* packed, std::int32_t count, float* out, float scale, bool accumulate);
   struct RowProduct {
     const MatrixView* weights;
     float* out;
