@@ -52,13 +52,40 @@ void packLeft(const ProductContext& context, const MatrixView& left, bool transp
   });
 }
 
-void multiply(const ProductContext& context, Product& p) {
-  planTiles(p, *context.kernels, context.bf16);
-  if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
-  const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns;
-  const std::int64_t tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
+void multiply(const ProductContext& context, Product& product) { multiply(context, std::span(&product, 1)); }
+
+void multiply(const ProductContext& context, std::span<Product> products) {
+  const auto columnsOf = [](const Product& p) { return static_cast<std::int64_t>((p.columns + p.tileColumns - 1) / p.tileColumns); };
+  const auto tilesOf = [&](const Product& p) { return (p.rows + p.tileRows - 1) / p.tileRows * columnsOf(p); };
+  std::int64_t tiles = 0;
+  for (Product& p : products) {
+    planTiles(p, *context.kernels, context.bf16);
+    if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
+    tiles += tilesOf(p);
+  }
+  context.pool->run(tiles, [&](std::int64_t task, int thread) {
+    const Product* p = products.data();
+    for (; task >= tilesOf(*p); ++p) task -= tilesOf(*p);
+    context.kernels->productTile[context.bf16](*p, task / columnsOf(*p), task % columnsOf(*p), context.scratch + thread * context.scratchBytes);
+  });
+}
+
+bool hasGated(const ProductContext& context, std::int64_t columns) {
+  constexpr std::int64_t wholeSteps = 32;
+  return context.bf16 && context.kernels->gatedTile != nullptr && columns % wholeSteps == 0;
+}
+
+void multiplyGated(const ProductContext& context, GatedProduct& p) {
+  Product both;  // its tiles hold as many columns of each
+  both.rows = p.rows;
+  both.columns = 2 * p.columns;
+  planTiles(both, *context.kernels, context.bf16);
+  if (context.kernels->productScratch(both) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
+  p.tileRows = both.tileRows;
+  p.tileColumns = both.tileColumns / 2;
+  const std::int64_t tileColumns = (p.columns + p.tileColumns - 1) / p.tileColumns, tileRows = (p.rows + p.tileRows - 1) / p.tileRows;
   context.pool->run(tileRows * tileColumns, [&](std::int64_t task, int thread) {
-    context.kernels->productTile[context.bf16](p, task / tileColumns, task % tileColumns, context.scratch + thread * context.scratchBytes);
+    context.kernels->gatedTile(p, task / tileColumns, task % tileColumns, context.scratch + thread * context.scratchBytes);
   });
 }
 

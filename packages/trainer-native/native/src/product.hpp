@@ -1,6 +1,7 @@
 // Products over the thread pool: packs the left side once, cuts the output into tiles, hands the tiles out.
 #pragma once
 #include <cstdint>
+#include <span>
 
 #include <qt/blocks.hpp>
 
@@ -32,5 +33,11 @@ std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const Ke
 void packLeft(const ProductContext& context, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, void* packed);
 
 void multiply(const ProductContext& context, Product& product);
+// Several in one round of the pool, whose tiles are shared out together.
+void multiply(const ProductContext& context, std::span<Product> products);
+
+// Whether this kernel set has a product of its own for a gate of so many columns; and that product.
+bool hasGated(const ProductContext& context, std::int64_t columns);
+void multiplyGated(const ProductContext& context, GatedProduct& product);
 
 }  // namespace qt

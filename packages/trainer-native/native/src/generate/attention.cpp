@@ -8,12 +8,18 @@
 
 namespace qt {
 
-void Session::attend(int layer) {
-  if (!tiled_) return attendRows(layer);
-  for (const Segment& s : segments_) attendTiles(layer, s);
+// What AttentionOut is given: packed, or attention_ and null.
+const void* Session::attend(int layer) {
+  if (!tiled_) {
+    attendRows(layer);
+    return nullptr;
+  }
+  const void* packed = nullptr;
+  for (const Segment& s : segments_) packed = attendTiles(layer, s);
+  return packed;
 }
 
-void Session::attendTiles(int layer, const Segment& s) {
+const void* Session::attendTiles(int layer, const Segment& s) {
   const DType type = products_.bf16 ? DType::BF16 : DType::F32;
   const ActivationOps& ops = kernels_.ops[products_.bf16];
   const std::int32_t before = s.cache->length(), all = before + s.count, headDim = spec_.headDim;
@@ -54,13 +60,20 @@ void Session::attendTiles(int layer, const Segment& s) {
                            static_cast<float*>(fromFirst(reinterpret_cast<unsigned char*>(logSumExp), sizeof(float) * spec_.heads))};
   const std::int32_t firstTile = firstRow / attentionTileRows, tiles = (all + attentionTileRows - 1) / attentionTileRows - firstTile;
   pool_.run(static_cast<std::int64_t>(tiles) * spec_.kvHeads, [&](std::int64_t task, int thread) {
-    const AttentionTile tile{0, all, firstTile + static_cast<std::int32_t>(task) % tiles, static_cast<std::int32_t>(task) / tiles};
+    // Later tiles see more keys and come first, so that threads end together.
+    const auto later = tiles - 1 - static_cast<std::int32_t>(task / spec_.kvHeads);
+    const AttentionTile tile{0, all, firstTile + later, static_cast<std::int32_t>(task % spec_.kvHeads)};
     ops.attention(a, tile, products_.scratch + thread * products_.scratchBytes);
   });
+  if (straight_ && s.count == rows_) {
+    packLeft(products_, dense(outputs + lead * attention * element, type, s.count, attention), false, s.count, attention, packed_->data());
+    return packed_->data();
+  }
   pool_.run(asked, [&](std::int64_t task, int) {
     const std::size_t begin = task * rowsPerTask, count = std::min<std::size_t>(rowsPerTask, s.count - begin);
     ops.widen(outputs + (lead + begin) * attention * element, attention_.data() + (s.begin + begin) * attention, static_cast<std::int64_t>(count * attention));
   });
+  return nullptr;
 }
 
 void Session::attendRows(int layer) {

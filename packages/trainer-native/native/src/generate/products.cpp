@@ -15,11 +15,8 @@ std::int64_t rowsPerTask(const MatrixView& w) {
   return std::max<std::int64_t>(4, rows / 4 * 4);
 }
 
-}  // namespace
-
-// out[count, rows] (+)= scale·x·Wᵀ
-void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate, bool packed) {
-  if (!packed) packLeft(products_, dense(x, DType::F32, count, weights.columns), false, count, weights.columns, packed_->data());
+// out[count, rows] (+)= scale·x·Wᵀ of x packed
+Product productOf(const MatrixView& weights, const void* packed, std::int32_t count, float* out, float scale, bool accumulate) {
   Product p;
   p.rows = count;
   p.columns = static_cast<std::int32_t>(weights.rows);
@@ -27,7 +24,15 @@ void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int3
   p.outStride = weights.rows;
   p.scale = scale;
   p.accumulate = accumulate;
-  p.add(packed_->data(), weights, true, static_cast<std::int32_t>(weights.columns));
+  p.add(packed, weights, true, static_cast<std::int32_t>(weights.columns));
+  return p;
+}
+
+}  // namespace
+
+void Session::multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate) {
+  packLeft(products_, dense(x, DType::F32, count, weights.columns), false, count, weights.columns, packed_->data());
+  Product p = productOf(weights, packed_->data(), count, out, scale, accumulate);
   multiply(products_, p);
 }
 
@@ -64,18 +69,20 @@ void Session::multiplyRows(const float* x, std::int32_t count, std::initializer_
   });
 }
 
-void Session::project(int layer, const float* x, std::initializer_list<Target> targets) {
+void Session::project(int layer, const float* x, const void* packed, std::initializer_list<Target> targets) {
   const auto& weights = model_.blocks[layer].projections;
   // What DoRA stretches is needed by itself; only one target that is added to something is projected to at a time.
   const auto apart = [&](const Target& t) { return t.accumulate && stretched(layer, t.projection); };
   for (const Target& t : targets)
     if (stretched(layer, t.projection)) plain_.resize(std::max(plain_.size(), static_cast<std::size_t>(rows_) * weights[t.projection].rows));
   if (tiled_) {
-    bool packed = false;
-    for (const Target& t : targets) {
-      multiplyTiles(weights[t.projection], x, rows_, apart(t) ? plain_.data() : t.out, 1.0f, t.accumulate && !apart(t), packed);
-      packed = true;
-    }
+    const std::int64_t depth = weights[targets.begin()->projection].columns;
+    if (packed == nullptr) packLeft(products_, dense(x, DType::F32, rows_, depth), false, rows_, depth, packed_->data());
+    const void* left = packed == nullptr ? packed_->data() : packed;
+    std::vector<Product> products;
+    for (const Target& t : targets)
+      products.push_back(productOf(weights[t.projection], left, rows_, apart(t) ? plain_.data() : t.out, 1.0f, t.accumulate && !apart(t)));
+    multiply(products_, products);
   } else {
     const auto product = [&](const Target& t) {
       return RowProduct{&weights[t.projection], apart(t) ? plain_.data() : t.out, t.accumulate && !apart(t)};
@@ -135,8 +142,8 @@ void Session::adapt(int layer, const float* x, const Target& target) {
       float* added = stretch ? turned_.data() : out;
       low_.resize(std::max(low_.size(), static_cast<std::size_t>(s.count) * adapter.rank));
       if (tiled_) {
-        multiplyTiles(a, from, s.count, low_.data(), adapter.scale, false, false);
-        multiplyTiles(b, low_.data(), s.count, added, 1.0f, !stretch, false);
+        multiplyTiles(a, from, s.count, low_.data(), adapter.scale, false);
+        multiplyTiles(b, low_.data(), s.count, added, 1.0f, !stretch);
       } else {
         multiplyRows(from, s.count, {{&a, low_.data(), false, adapter.scale}}, true);
         multiplyRows(low_.data(), s.count, {{&b, added, !stretch}}, true);

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::int32_t fewTokens = 8;       // up to here weights are met row by row, beyond it in tiles
 constexpr std::int32_t heldLogits = 1 << 23; // at once, when only some of their numbers are wanted
+constexpr std::int32_t normalisedTogether = 16;  // rows: as many as stay in the first-level cache until they are packed
 constexpr std::int32_t fewestScored = 64;    // rows of them nevertheless
 
 }  // namespace
@@ -41,8 +42,9 @@ Session::Session(const Model& model, const SessionOptions& options, ThreadPool& 
   scales_.resize(mostSequences * widest / dotGroup + 8);
   sums_.resize(mostSequences * widest / 16 + 16);
   packed_ = std::make_unique<Arena>(kernels.packedLeftBytes[0](chunk_, static_cast<std::int64_t>(widest)));
+  if (kernels.gatedTile != nullptr) gated_ = std::make_unique<Arena>(kernels.packedLeftBytes[1](chunk_, static_cast<std::int64_t>(ffn)));
   const AttentionShape shape{spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, 0};
-  const std::size_t scratch = roundUpBytes(std::max(mostProductScratch(chunk_, 1 << 20, kernels), kernels.attentionScratch(shape)));
+  const std::size_t scratch = roundUpBytes(std::max({mostProductScratch(chunk_, 1 << 20, kernels), kernels.attentionScratch(shape), sizeof(float) * normalisedTogether * d}));
   scratch_ = std::make_unique<Arena>(scratch * pool.threads());
   products_ = {&kernels_, &pool_, false, scratch_->data(), scratch};
 }
@@ -65,6 +67,7 @@ void Session::embed(std::int32_t row, std::int32_t id, std::int32_t position, co
 }
 
 bool Session::layers(const std::atomic<bool>& abort) {
+  straight_ = tiled_ && statistics_ == nullptr && std::all_of(segments_.begin(), segments_.end(), [](const Segment& s) { return s.adapters->modules.empty(); });
   for (int l = 0; l < spec_.layers; ++l) {
     if (abort.load(std::memory_order_relaxed)) return false;
     block(l);
@@ -208,7 +211,7 @@ bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool
     for (std::int32_t done = 0, run; done < some; done += run) {
       const MatrixView output = outputOf(adaptersAt(states[first + done]));
       for (run = 1; done + run < some && outputOf(adaptersAt(states[first + done + run])).data == output.data;) ++run;
-      multiplyTiles(output, hidden_.data() + (first + done) * d, run, logits_.data() + done * vocabulary, 1.0f, false, false);
+      multiplyTiles(output, hidden_.data() + (first + done) * d, run, logits_.data() + done * vocabulary, 1.0f, false);
     }
     if (spec_.logitSoftcap != 0.0f) kernels_.softcap(logits_.data(), static_cast<std::int64_t>(some) * spec_.vocabulary, spec_.logitSoftcap);
     pool_.run(static_cast<std::int64_t>(foretold.size()), [&](std::int64_t i, int) {
@@ -254,7 +257,7 @@ void Session::logits(std::int32_t first, std::int32_t count, float* out) {
     for (run = 1; done + run < count && outputOf(adaptersAt(first + done + run)).data == output.data;) ++run;
     const float* x = hidden_.data() + static_cast<std::size_t>(done) * spec_.dModel;
     float* to = out + static_cast<std::size_t>(done) * spec_.vocabulary;
-    if (tiled_ && count > 1) multiplyTiles(output, x, run, to, 1.0f, false, false);
+    if (tiled_ && count > 1) multiplyTiles(output, x, run, to, 1.0f, false);
     else multiplyRows(x, run, {{&output, to, false}}, exact_);
   }
   if (spec_.logitSoftcap != 0.0f) kernels_.softcap(out, static_cast<std::int64_t>(count) * spec_.vocabulary, spec_.logitSoftcap);
@@ -269,10 +272,27 @@ void Session::normalise(const float* x, const float* weight, float* out) {
   });
 }
 
+// What projections of x_ through its norm are given: packed, or hidden_ and null.
+const void* Session::blockInput(const float* weight) {
+  if (!straight_) {
+    normalise(x_.data(), weight, hidden_.data());
+    return nullptr;
+  }
+  const std::int64_t d = spec_.dModel, panelRows = kernels_.panelRows[products_.bf16], rowsPerTask = std::max<std::int64_t>(1, normalisedTogether / panelRows) * panelRows;
+  pool_.run((rows_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int thread) {
+    const std::int64_t begin = task * rowsPerTask, count = std::min<std::int64_t>(rowsPerTask, rows_ - begin);
+    auto* rows = reinterpret_cast<float*>(products_.scratch + thread * products_.scratchBytes);
+    kernels_.ops[0].rmsNorm(x_.data() + begin * d, weight, rows, inverse_.data() + begin, count, d, spec_.normEpsilon);
+    kernels_.packLeft[products_.bf16](dense(rows, DType::F32, count, d), false, count, d, 0, (count + panelRows - 1) / panelRows,
+                                      packed_->data() + kernels_.packedLeftBytes[products_.bf16](begin, d));
+  });
+  return packed_->data();
+}
+
 // x_ += what the projection makes of x, through its norm where there is one.
-void Session::projectToResidual(int layer, int projection, const float* x, const float* postNorm) {
-  if (postNorm == nullptr) return project(layer, x, {{projection, x_.data(), true}});
-  project(layer, x, {{projection, normed_.data(), false}});
+void Session::projectToResidual(int layer, int projection, const float* x, const void* packed, const float* postNorm) {
+  if (postNorm == nullptr) return project(layer, x, packed, {{projection, x_.data(), true}});
+  project(layer, x, packed, {{projection, normed_.data(), false}});
   normalise(normed_.data(), postNorm, normed_.data());
   kernels_.addScaled(x_.data(), normed_.data(), 1.0f, static_cast<std::int64_t>(rows_) * spec_.dModel);
 }
@@ -280,27 +300,48 @@ void Session::projectToResidual(int layer, int projection, const float* x, const
 void Session::block(int layer) {
   const BlockWeights& w = model_.blocks[layer];
   noteBlockBegins();
-  normalise(x_.data(), w.attentionNorm, hidden_.data());
+  const void* packed = blockInput(w.attentionNorm);
   note(layer, BlockInput::Attention, hidden_.data(), spec_.dModel);
-  project(layer, hidden_.data(), {{Query, q_.data(), false}, {Key, k_.data(), false}, {Value, v_.data(), false}});
+  project(layer, hidden_.data(), packed, {{Query, q_.data(), false}, {Key, k_.data(), false}, {Value, v_.data(), false}});
   store(layer);
-  attend(layer);
+  packed = attend(layer);
   note(layer, BlockInput::AttentionOut, attention_.data(), spec_.attentionWidth());
-  projectToResidual(layer, AttentionOut, attention_.data(), w.postAttentionNorm);
+  projectToResidual(layer, AttentionOut, attention_.data(), packed, w.postAttentionNorm);
 
-  normalise(x_.data(), w.ffnNorm, hidden_.data());
+  packed = blockInput(w.ffnNorm);
   note(layer, BlockInput::Feed, hidden_.data(), spec_.dModel);
-  project(layer, hidden_.data(), {{Gate, gate_.data(), false}, {Up, up_.data(), false}});
+  packed = gate(layer, packed);
+  note(layer, BlockInput::Down, gate_.data(), spec_.ffn);
+  projectToResidual(layer, Down, gate_.data(), packed, w.postFfnNorm);
+  noteBlockEnds(layer);
+}
+
+// What Down is given of hidden_, or of the same packed: packed, or gate_ and null.
+const void* Session::gate(int layer, const void* packed) {
+  const bool gelu = spec_.activation == Activation::Gelu;
+  if (packed != nullptr && hasGated(products_, spec_.ffn)) {
+    const auto& weights = model_.blocks[layer].projections;
+    GatedProduct p;
+    p.rows = rows_;
+    p.columns = spec_.ffn;
+    p.depth = spec_.dModel;
+    p.packedLeft = packed;
+    p.gate = weights[Gate];
+    p.up = weights[Up];
+    p.gelu = gelu;
+    p.packedOut = gated_->data();
+    multiplyGated(products_, p);
+    return gated_->data();
+  }
+  project(layer, hidden_.data(), packed, {{Gate, gate_.data(), false}, {Up, up_.data(), false}});
   const std::int64_t ffn = spec_.ffn;
-  const auto gated = spec_.activation == Activation::Gelu ? kernels_.ops[0].geglu : kernels_.ops[0].swiglu;
+  const auto gated = gelu ? kernels_.ops[0].geglu : kernels_.ops[0].swiglu;
   constexpr std::int64_t rowsPerTask = 4;
   pool_.run((rows_ + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
     const std::int64_t begin = task * rowsPerTask * ffn, count = std::min(rowsPerTask * ffn, rows_ * ffn - begin);
     gated(gate_.data() + begin, up_.data() + begin, gate_.data() + begin, count);
   });
-  note(layer, BlockInput::Down, gate_.data(), ffn);
-  projectToResidual(layer, Down, gate_.data(), w.postFfnNorm);
-  noteBlockEnds(layer);
+  return nullptr;
 }
 
 // Norms of heads and rotation of queries and keys; then keys and values go into the caches.

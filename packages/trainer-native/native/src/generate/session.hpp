@@ -113,11 +113,14 @@ class Session {
   void logits(std::int32_t first, std::int32_t count, float* out);
 
   void normalise(const float* x, const float* weight, float* out);
-  void projectToResidual(int layer, int projection, const float* x, const float* postNorm);
-  void project(int layer, const float* x, std::initializer_list<Target> targets);
+  const void* blockInput(const float* weight);
+  // `packed` is x as products take it where that is made already, else null.
+  void projectToResidual(int layer, int projection, const float* x, const void* packed, const float* postNorm);
+  void project(int layer, const float* x, const void* packed, std::initializer_list<Target> targets);
+  const void* gate(int layer, const void* packed);
   void adapt(int layer, const float* x, const Target& target);
   bool stretched(int layer, int projection) const;
-  void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate, bool packed);
+  void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate);
   struct RowProduct {
     const MatrixView* weights;
     float* out;
@@ -133,8 +136,8 @@ class Session {
   void addSquares(const float* x, std::int64_t columns, double* sums);
 
   void store(int layer);
-  void attend(int layer);
-  void attendTiles(int layer, const Segment& segment);
+  const void* attend(int layer);
+  const void* attendTiles(int layer, const Segment& segment);
   void attendRows(int layer);
 
   const Model& model_;
@@ -150,6 +153,7 @@ class Session {
   std::vector<Segment> segments_;
   std::int32_t rows_ = 0;
   bool tiled_ = false, exact_ = false;
+  bool straight_ = false;  // only products read what projections are given: it is made as they take it, and the same bytes come out
   std::vector<std::int32_t> positions_;
   Statistics* statistics_ = nullptr;
   std::vector<float> before_;  // the residual when a block began
@@ -158,7 +162,7 @@ class Session {
   std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, plain_, turned_, partial_, inverse_, stretches_, logits_;
   std::vector<float> scales_, sums_;
   std::vector<std::int8_t> codes_;
-  std::unique_ptr<Arena> packed_, scratch_, wide_;  // wide_: keys, values, queries and outputs of a prompt's attention
+  std::unique_ptr<Arena> packed_, gated_, scratch_, wide_;  // gated_: packed for Down; wide_: keys, values, queries and outputs of a prompt's attention
   ProductContext products_;
 };
 

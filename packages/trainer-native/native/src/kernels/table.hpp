@@ -89,6 +89,21 @@ struct Product {
   }
 };
 
+// act(L·gateᵀ)∘(L·upᵀ) of [rows, depth] by matrices stored [columns, depth], packed as packLeft would pack the outcome.
+struct GatedProduct {
+  std::int32_t rows = 0;
+  std::int32_t columns = 0;  // whole steps of a packed left side
+  std::int32_t depth = 0;
+  const void* packedLeft = nullptr;
+  MatrixView gate;
+  MatrixView up;
+  bool gelu = false;  // silu otherwise
+  void* packedOut = nullptr;
+  // Filled by multiplyGated:
+  std::int32_t tileRows = 0;
+  std::int32_t tileColumns = 0;
+};
+
 struct RotaryTable {
   const float* cosine;  // [position, pairs]
   const float* sine;
@@ -216,6 +231,8 @@ struct KernelTable {
   void (*packLeft[2])(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, std::int64_t panelBegin,
                       std::int64_t panelEnd, void* out);
   void (*productTile[2])(const Product&, std::int64_t tileRow, std::int64_t tileColumn, void* scratch);
+  // Multiplies bfloat16. Null where taking the steps one by one is as fast.
+  void (*gatedTile)(const GatedProduct&, std::int64_t tileRow, std::int64_t tileColumn, void* scratch);
   std::size_t (*productScratch)(const Product&);
   std::size_t (*attentionScratch)(const AttentionShape&);
 

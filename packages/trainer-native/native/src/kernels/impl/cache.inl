@@ -63,7 +63,14 @@ static void cacheStore(CacheType type, const float* x, std::int32_t headDim, voi
   }
   if (type == CacheType::F16) {
     auto* out = static_cast<unsigned char*>(to);
-    for (int c = 0; c < headDim; ++c) {
+    int c = 0;
+#if defined(__AVX512F__)
+    for (; c + lanes <= headDim; c += lanes) {
+      const __m256i halves = _mm512_maskz_cvtps_ph(0xFFFF, (__m512)load(x + c), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+      std::memcpy(out + 2 * c, &halves, 32);
+    }
+#endif
+    for (; c < headDim; ++c) {
       const std::uint16_t half = toHalf(x[c]);
       std::memcpy(out + 2 * c, &half, 2);
     }

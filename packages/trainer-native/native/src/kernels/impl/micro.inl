@@ -175,10 +175,15 @@ static void multiplyRows(int rows, const Strip<M>* strips, int count, int leftIn
 }
 
 #if defined(__AMX_BF16__)
-// Of R panels of rows and P panels of columns. Whole panels are written, whose last rows may be padding.
-template <int R, int P>
+struct Nothing {
+  void operator()() const {}
+};
+
+// Of R panels of rows and P panels of columns. Whole panels are written, whose last rows may be padding. Tiles multiply beside everything else
+// that the processor does: `meanwhile` is called once a step.
+template <int R, int P, class Meanwhile = Nothing>
 static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int leftIndex, int rightIndex, float* out, std::int64_t outStride,
-                          bool accumulate) {
+                          bool accumulate, const Meanwhile& meanwhile) {
   using M = MultiplyBF16;
   constexpr int tile = M::panelRows * M::perStep;  // elements, of either side
   const std::int64_t outBytes = outStride * static_cast<std::int64_t>(sizeof(float));
@@ -200,11 +205,11 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
     const auto* right = strips[i].right + rightIndex * strips[i].rightPanel;
     const std::size_t leftPanel = strips[i].leftPanel, rightPanel = strips[i].rightPanel;
     for (int s = 0; s < strips[i].steps; ++s, left += tile, right += tile) {
-      _tile_loadd(6, right, 64);
+      _tile_stream_loadd(6, right, 64);
       _tile_loadd(4, left, 64);
       _tile_dpbf16ps(0, 4, 6);
       if constexpr (P == 2) {
-        _tile_loadd(7, right + rightPanel, 64);
+        _tile_stream_loadd(7, right + rightPanel, 64);
         _tile_dpbf16ps(1, 4, 7);
       }
       if constexpr (R == 2) {
@@ -212,6 +217,7 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
         _tile_dpbf16ps(2, 5, 6);
         if constexpr (P == 2) _tile_dpbf16ps(3, 5, 7);
       }
+      meanwhile();
     }
   }
   _tile_stored(0, out, outBytes);
@@ -232,9 +238,9 @@ QT_INLINE void multiplyOne(const Block& block, const Strip<M>* strips, int count
   const int height = block.height, width = block.width, leftIndex = block.row / M::panelRows, rightIndex = block.panel;
 #if defined(__AMX_BF16__)
   if constexpr (std::is_same_v<M, MultiplyBF16>) {
-    const auto multiply = height > M::panelRows ? (width == 2 ? multiplyTiles<2, 2> : multiplyTiles<2, 1>)
-                                                : (width == 2 ? multiplyTiles<1, 2> : multiplyTiles<1, 1>);
-    return multiply(strips, count, leftIndex, rightIndex, out, outStride, accumulate);
+    const auto multiply = height > M::panelRows ? (width == 2 ? multiplyTiles<2, 2, Nothing> : multiplyTiles<2, 1, Nothing>)
+                                                : (width == 2 ? multiplyTiles<1, 2, Nothing> : multiplyTiles<1, 1, Nothing>);
+    return multiply(strips, count, leftIndex, rightIndex, out, outStride, accumulate, {});
   } else
 #endif
       if constexpr (M::blockPanels == 3) {

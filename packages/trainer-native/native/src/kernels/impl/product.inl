@@ -82,6 +82,10 @@ template <class M>
 static void packRight(const ProductTerm& term, int column, int columns, int depthBegin, int depth, typename M::Element* out, std::size_t panel,
                       float* buffer) {
   if (term.rightTransposed) {
+#if defined(__AVX512BF16__)
+    if constexpr (M::perWord == 2)
+      if (packBlocks(term.right, column, columns, depthBegin, depth, out, panel)) return;
+#endif
     for (int c0 = 0; c0 < columns; c0 += lanes) {
       const int width = columns - c0 < lanes ? columns - c0 : lanes;
       if (term.right.type == TensorType::BF16) {

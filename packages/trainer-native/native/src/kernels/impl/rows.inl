@@ -143,12 +143,14 @@ static void rotate(void* x, const std::int32_t* positions, std::int64_t rows, st
   }
 }
 
+QT_INLINE f32x16 siluGated(f32x16 gate, f32x16 up) { return gate / (exponential(-gate) + 1.0f) * up; }
+
 template <class T>
 static void swiglu(const void* gate, const void* up, void* out, std::int64_t count) {
   overColumns(count, [&](std::int64_t c, std::int64_t w) {
     const f32x16 g = take(static_cast<const T*>(gate) + c, w);
     const f32x16 u = take(static_cast<const T*>(up) + c, w);
-    give(static_cast<T*>(out) + c, g / (exponential(-g) + 1.0f) * u, w);
+    give(static_cast<T*>(out) + c, siluGated(g, u), w);
   });
 }
 
@@ -171,13 +173,17 @@ QT_INLINE f32x16 hyperbolicTangent(f32x16 x) { return 1.0f - 2.0f / (exponential
 // gelu(g) = g/2·(1 + tanh(√(2/π)·(g + 0.044715·g³)))                            (Hendrycks & Gimpel, arXiv 1606.08415)
 constexpr float geluScale = 0.7978845608028654f, geluCube = 0.044715f;
 
+QT_INLINE f32x16 geluGated(f32x16 gate, f32x16 up) {
+  const f32x16 t = hyperbolicTangent((gate + gate * gate * gate * geluCube) * geluScale);
+  return gate * 0.5f * (t + 1.0f) * up;
+}
+
 template <class T>
 static void geglu(const void* gate, const void* up, void* out, std::int64_t count) {
   overColumns(count, [&](std::int64_t c, std::int64_t w) {
     const f32x16 g = take(static_cast<const T*>(gate) + c, w);
     const f32x16 u = take(static_cast<const T*>(up) + c, w);
-    const f32x16 t = hyperbolicTangent((g + g * g * g * geluCube) * geluScale);
-    give(static_cast<T*>(out) + c, g * 0.5f * (t + 1.0f) * u, w);
+    give(static_cast<T*>(out) + c, geluGated(g, u), w);
   });
 }
 

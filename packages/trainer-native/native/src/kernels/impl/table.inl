@@ -3,8 +3,10 @@
 #include "../table.hpp"
 #include "vec.inl"
 #include "micro.inl"
+#include "words.inl"
 #include "product.inl"
 #include "rows.inl"
+#include "gated.inl"
 #include "attention.inl"
 #include "cache.inl"
 #include "loss.inl"
@@ -47,6 +49,11 @@ static KernelTable makeTable(const char* name) {
       .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
       .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
       .productTile = {productTile<MultiplyF32>, productTile<MultiplyBF16>},
+#if defined(__AMX_BF16__)
+      .gatedTile = gatedTile,
+#else
+      .gatedTile = nullptr,
+#endif
       .productScratch = productScratch,
       .attentionScratch = attentionScratch,
       .rowsTimes = rowsTimes,
