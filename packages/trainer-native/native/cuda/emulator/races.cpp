@@ -47,16 +47,17 @@ std::string Races::sharedAccess(unsigned thread, const void* at, std::size_t byt
 
 std::string Races::globalAccess(const void* at, std::size_t bytes, bool write) {
   if (!write && written_.empty()) return {};
-  const auto first = reinterpret_cast<std::uintptr_t>(at) / pairBytes, last = (reinterpret_cast<std::uintptr_t>(at) + bytes - 1) / pairBytes;
-  for (std::uintptr_t p = first; p <= last; ++p) {
-    if (write) {
-      const auto [entry, fresh] = written_.try_emplace(p, block_);
-      if (fresh || entry->second == block_) continue;
-      return "block " + std::to_string(block_) + " writes global memory that block " + std::to_string(entry->second) + " has written";
+  const auto begin = reinterpret_cast<std::uintptr_t>(at), end = begin + bytes;
+  for (std::uintptr_t p = begin / pairBytes; p * pairBytes < end; ++p) {
+    const auto entry = write ? written_.try_emplace(p, Writers{nobody, nobody}).first : written_.find(p);
+    if (entry == written_.end()) continue;
+    for (std::uintptr_t b = p * pairBytes; b < (p + 1) * pairBytes; ++b) {
+      if (b < begin || b >= end) continue;
+      std::uint64_t& writer = entry->second[b % pairBytes];
+      if (writer != nobody && writer != block_)
+        return "block " + std::to_string(block_) + (write ? " writes" : " reads") + " global memory that block " + std::to_string(writer) + " has written";
+      if (write) writer = block_;
     }
-    const auto entry = written_.find(p);
-    if (entry != written_.end() && entry->second != block_)
-      return "block " + std::to_string(block_) + " reads global memory that block " + std::to_string(entry->second) + " has written";
   }
   return {};
 }
