@@ -48,15 +48,15 @@ std::string Races::sharedAccess(unsigned thread, const void* at, std::size_t byt
 std::string Races::globalAccess(const void* at, std::size_t bytes, bool write) {
   if (!write && written_.empty()) return {};
   const auto begin = reinterpret_cast<std::uintptr_t>(at), end = begin + bytes;
-  for (std::uintptr_t p = begin / pairBytes; p * pairBytes < end; ++p) {
-    const auto entry = write ? written_.try_emplace(p, Writers{nobody, nobody}).first : written_.find(p);
-    if (entry == written_.end()) continue;
-    for (std::uintptr_t b = p * pairBytes; b < (p + 1) * pairBytes; ++b) {
-      if (b < begin || b >= end) continue;
-      std::uint64_t& writer = entry->second[b % pairBytes];
-      if (writer != nobody && writer != block_)
-        return "block " + std::to_string(block_) + (write ? " writes" : " reads") + " global memory that block " + std::to_string(writer) + " has written";
-      if (write) writer = block_;
+  for (std::uintptr_t p = begin; p < end;) {
+    const std::uintptr_t next = p / 2 * 2 + 2 < end ? p / 2 * 2 + 2 : end;
+    const auto entry = write ? written_.try_emplace(p / 2).first : written_.find(p / 2);
+    for (; p < next; ++p) {
+      if (entry == written_.end()) continue;
+      std::uint64_t& block = entry->second.block[p % 2];  // 0: none, else one more than its number
+      if (block != 0 && block != block_ + 1)
+        return "block " + std::to_string(block_) + (write ? " writes" : " reads") + " global memory that block " + std::to_string(block - 1) + " has written";
+      if (write) block = block_ + 1;
     }
   }
   return {};

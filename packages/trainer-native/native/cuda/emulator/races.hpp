@@ -2,7 +2,6 @@
 // unless __syncthreads, or in one warp __syncwarp, was between them. Also bytes of global memory that two blocks of a launch write, or one
 // writes and a later one reads.
 #pragma once
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -40,10 +39,10 @@ class Races {
   std::uint64_t phase_ = 0;
   std::uint64_t warpPhases_[32] = {};
   std::uint64_t block_ = 0;
-  static constexpr std::uintptr_t pairBytes = 2;
-  static constexpr std::uint64_t nobody = ~std::uint64_t{0};
-  using Writers = std::array<std::uint64_t, pairBytes>;
-  std::unordered_map<std::uintptr_t, Writers> written_;  // pair of bytes to the blocks that wrote them
+  struct Pair {
+    std::uint64_t block[2] = {};
+  };
+  std::unordered_map<std::uintptr_t, Pair> written_;  // two neighbouring bytes, and the blocks that wrote them
 };
 
 }  // namespace qt::cuda::emulator
