@@ -59,7 +59,16 @@ export async function runNative(project: string, sanitizer?: Sanitizer): Promise
   const folder = await mkdtemp(join(tmpdir(), 'qt-ctest-'))
   try {
     const report = join(folder, 'report.xml')
-    const args = ['--test-dir', build, '--output-on-failure', '--no-tests=error', '--output-junit', report]
+    const args = [
+      '--test-dir',
+      build,
+      '--output-on-failure',
+      '--no-tests=error',
+      '--parallel',
+      `${availableParallelism()}`,
+      '--output-junit',
+      report,
+    ]
     const tested = await command('ctest', args, { show: true })
     const xml = await readFile(report, 'utf8').catch(() => undefined)
     if (xml === undefined) return couldNotRun(name, `ctest ended with ${tested.code} and left no report`)

@@ -50,8 +50,6 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   }
   if (training.precision === 'float16') refuse('training.precision', 'float16', 'bfloat16 or float32')
   if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
-  if (device !== 'cpu' && (training.optimizer === 'adafactor' || training.optimizer === 'muon'))
-    refuse('training.optimizer', `${training.optimizer} on a GPU`, 'adamw, adamw8bit or sgd, or device: cpu')
   if (device !== 'cpu' && training.deterministic === 'strict')
     refuse('training.deterministic', 'strict on a GPU', 'repeatable, or device: cpu')
   if (training.objective === 'dpo' && !adapter)

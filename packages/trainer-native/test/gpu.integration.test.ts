@@ -85,14 +85,12 @@ describe.skipIf(!there)('on an emulated GPU', () => {
     expect((await plan('cuda')).find(({ part }) => part === "threads' scratch")!.bytes).toBeGreaterThan(4e6)
   })
 
-  test('a GPU that is not there, and an optimiser that it does not have, are refused by name', async () => {
+  test('a GPU that is not there, and an order of sums that GPUs do not have, are refused by name', async () => {
     await expect(train(config('second', { device: 'cuda:1' }))).rejects.toMatchObject({
       code: 'GPU_MISSING',
       where: { field: 'device' },
     })
-    await expect(
-      train(config('muon', { device: 'cuda', adapter: undefined, training: { optimizer: 'muon' } })),
-    ).rejects.toMatchObject({
+    await expect(train(config('strict', { device: 'cuda', training: { deterministic: 'strict' } }))).rejects.toMatchObject({
       code: 'CONFIG_UNSUPPORTED',
     })
   })

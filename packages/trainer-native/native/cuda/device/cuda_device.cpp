@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <string_view>
 
+#include "../kernels/adafactor.hpp"
 #include "../kernels/columns.hpp"
 #include "../kernels/decode.hpp"
 #include "../kernels/dropout.hpp"
 #include "../kernels/elementwise.hpp"
 #include "../kernels/embedding.hpp"
+#include "../kernels/heads.hpp"
 #include "../kernels/loss.hpp"
 #include "../kernels/magnitude.hpp"
+#include "../kernels/muon.hpp"
 #include "../kernels/norm.hpp"
 #include "../kernels/optimizers.hpp"
 #include "../kernels/rotary.hpp"
@@ -57,7 +60,8 @@ CudaDevice::CudaDevice(int index, DType precision)
       begins_(runtime_),
       sums_(runtime_),
       partials_(runtime_),
-      norm_(runtime_) {}
+      norm_(runtime_),
+      work_(runtime_) {}
 
 CudaDevice::~CudaDevice() {
   for (void* p : owned_) runtime_.release(p);
@@ -175,16 +179,15 @@ float* CudaDevice::columnRoom(std::int64_t rows, std::int64_t columns) {
 
 void CudaDevice::prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) {
   for (const RawHeads& h : heads) {
-    if (h.norm != nullptr)
-      check("a norm of heads", cuda::rmsNorm(h.raw, precision_, h.norm, nullptr, h.to.data, h.inverse, static_cast<std::int64_t>(batch_.tokens) * h.to.heads,
-                                             headDim, epsilon, nullptr, runtime_.stream()));
-    if (rotary != nullptr)
-      check("rotation", rotate(h.to.data, precision_, positions_.get<std::int32_t>(), batch_.tokens, h.to.heads, headDim, *rotary, 1.0f, runtime_.stream()));
+    const cuda::Heads own{precision_, batch_.tokens, h.to.heads, headDim, h.norm, h.inverse, epsilon, rotary == nullptr ? RotaryTable{} : *rotary,
+                          positions_.get<std::int32_t>()};
+    if (h.norm != nullptr || rotary != nullptr)
+      check("heads", cuda::prepareHeads(own, h.norm == nullptr ? h.to.data : h.raw, h.to.data, runtime_.stream()));
   }
 }
 
-void CudaDevice::rotateBack(std::span<const Heads> heads, std::int32_t headDim, const RotaryTable& rotary) {
-  for (const Heads& h : heads)
+void CudaDevice::rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) {
+  for (const qt::Heads& h : heads)
     check("rotation", rotate(h.data, precision_, positions_.get<std::int32_t>(), batch_.tokens, h.heads, headDim, rotary, -1.0f, runtime_.stream()));
 }
 
@@ -402,7 +405,16 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
     if (kind == OptimizerKind::Sgd)
       return sgd(t.parameter, t.gradient, t.array<float>(0), count, o.learningRate, o.beta1, o.weightDecay, norm, stream);
     if (plain) return adamw(t.parameter, t.gradient, t.array<float>(0), t.array<float>(1), count, step, norm, stream);
-    if (kind != OptimizerKind::AdamW8bit) return Status::BadShape;
+    const auto [rows, columns, hidden] = t.shape;
+    if (kind == OptimizerKind::Adafactor) {
+      void* work = work_.room<unsigned char>(adafactorWorkspace(rows, columns));
+      float* columnSquares = rows > 1 && columns > 1 ? t.array<float>(1) : nullptr;
+      return adafactor(t.parameter, t.gradient, t.array<float>(0), columnSquares, rows, columns, o.learningRate, o.weightDecay, o.step, norm, work, stream);
+    }
+    if (kind == OptimizerKind::Muon) {
+      void* work = work_.room<unsigned char>(muonWorkspace(rows, columns));
+      return muon(t.parameter, t.gradient, t.array<float>(0), rows, columns, o.learningRate, o.beta1, o.weightDecay, norm, work, stream);
+    }
     const Moments8bit moments{t.array<std::uint8_t>(0), t.array<std::uint8_t>(1), t.array<float>(2), t.array<float>(3)};
     return adamw8bit(t.parameter, t.gradient, moments, count, step, {signedCodes(), unsignedCodes()}, norm, stream);
   };

@@ -57,7 +57,7 @@ class CudaDevice final : public Device {
   void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) override;
 
   void prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) override;
-  void rotateBack(std::span<const Heads> heads, std::int32_t headDim, const RotaryTable& rotary) override;
+  void rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) override;
   void attention(const AttentionForward& a) override;
   void attentionBackward(const AttentionBackward& a) override;
 
@@ -118,7 +118,7 @@ class CudaDevice final : public Device {
   std::size_t scratchBytes_ = 0;
 
   Batch batch_;
-  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_;
+  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_, work_;
   float gradScale_ = 0;  // that norm_ holds
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window

@@ -6,7 +6,7 @@ using namespace qt;
 
 namespace {
 
-constexpr OptimizerKind optimizers[] = {OptimizerKind::AdamW, OptimizerKind::AdamW8bit, OptimizerKind::Sgd};
+constexpr OptimizerKind optimizers[] = {OptimizerKind::AdamW, OptimizerKind::AdamW8bit, OptimizerKind::Adafactor, OptimizerKind::Sgd, OptimizerKind::Muon};
 
 std::unique_ptr<Device> gpu(DType precision) { return std::make_unique<cuda::CudaDevice>(0, precision); }
 
