@@ -47,12 +47,30 @@ export async function buildNative(
   return 'its build failed'
 }
 
+export interface NativeRun {
+  readonly sanitizer?: Sanitizer
+  /** GPUs: for all architectures, not one. */
+  readonly full?: boolean
+}
+
+/** Kernels for GPUs are compiled wherever nvcc is. */
+async function cudaFlags(project: string, full: boolean): Promise<string[]> {
+  if (!existsSync(join(root, 'packages', project, 'native/cuda'))) return []
+  if ((await command('nvcc', ['--version'])).code !== 0) {
+    console.log('Kernels for GPUs are not compiled: nvcc is not installed. Their tests run on the emulator.')
+    return ['-DQT_CUDA=OFF']
+  }
+  return ['-DQT_CUDA=ON', ...(full ? [] : ['-DQT_CUDA_ARCHITECTURES=90'])]
+}
+
 /** Configures, builds and tests a native project outside Node, optionally under a sanitizer. */
-export async function runNative(project: string, sanitizer?: Sanitizer): Promise<Outcome> {
+export async function runNative(project: string, { sanitizer, full = false }: NativeRun = {}): Promise<Outcome> {
   const name = `ctest ${project}${sanitizer ? ` (${sanitizer})` : ''}`
   console.log(`\n── ${name}`)
   const flavour = sanitizer ? `sanitize-${sanitizer.split(',')[0]}` : 'release'
-  const flags = sanitizer ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', `-DQT_SANITIZE=${sanitizer}`] : ['-DCMAKE_BUILD_TYPE=Release']
+  const flags = sanitizer
+    ? ['-DCMAKE_BUILD_TYPE=RelWithDebInfo', `-DQT_SANITIZE=${sanitizer}`]
+    : ['-DCMAKE_BUILD_TYPE=Release', ...(await cudaFlags(project, full))]
   const built = await buildNative(project, flavour, flags)
   if (typeof built === 'string') return couldNotRun(name, built)
   const { build } = built
