@@ -188,25 +188,29 @@ describe('a process that dies', () => {
 
   test('ends the job at once, everywhere and by its name, whenever it is killed; --resume goes on', async () => {
     const output = join(folder, 'killed')
-    const short = { ...adapter, steps: '60', 'save-every': '3' }
+    const short = { ...adapter, steps: '200', 'save-every': '3' }
     const args = trained(output, 2, short)
     const whole = join(folder, 'not-killed')
     await run(3, trained(whole, 2, short), 'variables')
+    let kills = 0
     for (let i = 0; i < 5; i++) {
       const job = await byVariables(3, [...args, '--resume'])
       const before = await stepsIn(output).catch(() => 0)
-      await until(async () => (await stepsIn(output)) > Math.min(58, before + 3 * uniform(9, 'shuffle', 0, i)))
+      await until(async () => (await stepsIn(output)) > Math.min(190, before + 3 * uniform(9, 'shuffle', 0, i)))
       await new Promise((resolve) => setTimeout(resolve, 20 * uniform(9, 'shuffle', 1, i)))
       process.kill(job[1]!.pid()!, 'SIGKILL')
       const begun = performance.now()
       const [zero, one, two] = await Promise.all(job.map(({ ended }) => ended))
       if (one!.code !== null) continue
-      expect(performance.now() - begun).toBeLessThan(5000)
+      kills++
+      // Not by its patience, which is two minutes.
+      expect(performance.now() - begun).toBeLessThan(30_000)
       for (const other of [zero!, two!]) {
         expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(died)])
       }
       expect(await readFile(join(output, 'run.log'), 'utf8')).toContain('rank 1: died')
     }
+    expect(kills).toBeGreaterThan(0)
     await run(3, [...args, '--resume'], 'variables')
     expect(await result(output)).toEqual(await result(whole))
   })
@@ -292,10 +296,10 @@ test.runIf(mpi)('Ctrl-C reaches one process of mpirun, and all pause with 130 an
 test('only processes of the job come in', async () => {
   const output = join(folder, 'token')
   const job = await byVariables(2, trained(output, 1, adapter), {
-    env: (rank) => ({ QT_JOB_TOKEN: rank === 0 ? 'right' : 'wrong', QT_JOB_TIMEOUT: '3' }),
+    env: (rank) => ({ QT_JOB_TOKEN: rank === 0 ? 'right' : 'wrong', QT_JOB_TIMEOUT: '20' }),
   })
   const [zero, one] = await Promise.all(job.map(({ ended }) => ended))
-  expect([zero!.code, zero!.stderr]).toEqual([1, expect.stringContaining('rank 1 of 2 did not come within 3 s')])
+  expect([zero!.code, zero!.stderr]).toEqual([1, expect.stringContaining('rank 1 of 2 did not come within 20 s')])
   expect([one!.code, one!.stderr]).toEqual([1, expect.stringContaining('QT_JOB_TOKEN differs from that of rank 0')])
 })
 
@@ -340,8 +344,8 @@ describe('two machines', () => {
 
   test.runIf(here)('train together over the network, and hear of it when the line is cut', async () => {
     const through = (rank: number) => ['ip', 'netns', 'exec', names[rank < 2 ? 0 : 1]]
-    const env = () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: '6' })
-    const job = { host: '10.71.0.1', port: 29_500, through, env }
+    const env = (patience: string) => () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: patience })
+    const job = { host: '10.71.0.1', port: 29_500, through, env: env('60') }
     const [one, four] = [join(folder, 'one-machine'), join(folder, 'two-machines')]
     await run(1, trained(one, 4, { ...adapter, ...strict }), 'variables')
     const outcomes = await Promise.all(
@@ -351,10 +355,10 @@ describe('two machines', () => {
     expect(await result(four)).toEqual(await result(one))
 
     const cut = join(folder, 'cut')
-    const cutJob = await byVariables(4, trained(cut, 1, long), { ...job, port: 29_501 })
+    const cutJob = await byVariables(4, trained(cut, 1, long), { ...job, port: 29_501, env: env('15') })
     await until(async () => (await stepsIn(cut)) > 20)
     ip('-n', names[1], 'link', 'set', 'qt-vb', 'down')
     for (const { code, stderr } of await Promise.all(cutJob.map(({ ended }) => ended)))
-      expect([code, stderr]).toEqual([1, expect.stringMatching(/Rank \d of 4 was silent for 6 s, and so the whole job ends/)])
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/Rank \d of 4 was silent for 15 s, and so the whole job ends/)])
   })
 })

@@ -53,12 +53,18 @@ std::shared_ptr<Communicator> CommunicatorObject::communicator(Napi::Env env) co
 // → { rank, size }, when all processes are there
 Napi::Value CommunicatorObject::open(const Napi::CallbackInfo& info) {
   if (!driver_) throw Napi::Error::New(info.Env(), "the job is closed");
+  auto place = std::make_shared<std::pair<int, int>>();
   return driver_->submit(
-      info.This().As<Napi::Object>(), [this] { communicator_ = std::make_shared<Communicator>(address_, [this] { return stop_.load(); }); },
-      [this](Napi::Env env) -> Napi::Value {
+      info.This().As<Napi::Object>(),
+      [this, place] {
+        communicator_ = std::make_shared<Communicator>(address_, [this] { return stop_.load(); });
+        *place = {communicator_->rank(), communicator_->size()};
+      },
+      // It may have been closed in the meantime.
+      [place](Napi::Env env) -> Napi::Value {
         Napi::Object o = Napi::Object::New(env);
-        o.Set("rank", communicator_->rank());
-        o.Set("size", communicator_->size());
+        o.Set("rank", place->first);
+        o.Set("size", place->second);
         return o;
       });
 }

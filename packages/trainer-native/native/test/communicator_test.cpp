@@ -64,7 +64,7 @@ void everyOperation() {
       CHECK(status == 0);
 }
 
-// Rank 2 ends in a way of its own while the others wait for it; each of them must say so, by rank, within two seconds.
+// Rank 2 ends in a way of its own while the others wait for it; each of them must say so, by rank, at once: without waiting for its patience to end.
 void death(const char* name, const std::function<void(Communicator&)>& end, const std::string& why, bool spoke) {
   const auto statuses = inProcesses(4, [&](int rank, std::uint16_t port) {
     Communicator all(tcpJob(rank, 4, port));
@@ -84,7 +84,7 @@ void death(const char* name, const std::function<void(Communicator&)>& end, cons
     const auto failure = all.failure();
     CHECK(failure && failure->rank == 2 && failure->why == why && failure->spoke == spoke);
     CHECK(said.rfind("rank 2 ", 0) == 0);
-    CHECK(Clock::now() - begun < std::chrono::seconds(3));
+    CHECK(Clock::now() - begun < std::chrono::seconds(15));
     if (failures > 0) std::printf("%s: rank %d was told: %s\n", name, rank, said.c_str());
     return failures;
   });
@@ -128,10 +128,10 @@ void strangers() {
 void missing() {
   const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
     try {
-      Communicator all(tcpJob(rank, 3, port, 1));
+      Communicator all(tcpJob(rank, 3, port, 5));
     } catch (const std::exception& e) {
       const std::string said = e.what();
-      if (rank == 0) CHECK(said == "rank 2 of 3 did not come within 1 s");
+      if (rank == 0) CHECK(said == "rank 2 of 3 did not come within 5 s");
       else CHECK(said == "rank 0 ended before all processes had come");
       return failures;
     }

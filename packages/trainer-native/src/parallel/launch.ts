@@ -36,7 +36,8 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         rank: count('RANK', 0),
         size: count('WORLD_SIZE', 1),
         localSize: optional('LOCAL_WORLD_SIZE'),
-        bound: false,
+        // srun has bound each task; what torchrun starts shares what torchrun was given.
+        bound: environment.SLURM_CPU_BIND !== undefined && environment.TORCHELASTIC_RUN_ID === undefined,
         host: environment.MASTER_ADDR ?? '',
         port: count('MASTER_PORT', 1) + taken,
       }
@@ -65,6 +66,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
     if (environment.SLURM_STEP_ID !== undefined && Number(environment.SLURM_STEP_NUM_TASKS) > 1)
       throw launchError(`Slurm started ${environment.SLURM_STEP_NUM_TASKS} processes that do not know each other.`, [
         { label: 'Start them with PMIx', command: 'srun --mpi=pmix qt train --config train.yaml' },
+        { label: 'Or, without PMIx', command: 'qt submit slurm --mpi none --config train.yaml' },
       ])
     return undefined
   }

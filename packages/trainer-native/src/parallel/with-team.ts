@@ -66,6 +66,7 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
   try {
     signal.throwIfAborted()
     const joined = await communicator.open()
+    signal.throwIfAborted()
     if (joined.size === size && joined.rank === rank) return joined
     throw new Error(`MPI says rank ${joined.rank} of ${joined.size}, and the environment rank ${rank} of ${size}`)
   } catch (error) {

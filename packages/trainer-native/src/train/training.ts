@@ -1,4 +1,4 @@
-import { specForLength, usageError } from '@qt/core'
+import { messageOf, QtError, specForLength, usageError } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
@@ -79,8 +79,11 @@ export async function training(
     }
     return await toTheEnd(run, signal)
   } catch (error) {
+    // Known to all before anything goes that their sums are still written into.
+    if (!QtError.isInstance(error) && !signal.aborted) team.communicator?.fail(messageOf(error))
     const lost = team.communicator?.failure()
-    if (lost) await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${lost.why}` }, 'aside')
+    if (lost && lost.rank !== team.rank)
+      await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${lost.why}` }, 'aside')
     throw error
   } finally {
     signal.removeEventListener('abort', stop)
@@ -274,5 +277,7 @@ async function save({ prepared, plan, team, configuration, trainer, recorder, pa
 async function pause(run: OpenRun): Promise<never> {
   const { step } = run.position
   await run.recorder.record({ type: 'paused', step, checkpoint: await save(run) })
+  // Nobody goes before it is written: what started the processes may kill those that remain.
+  await run.team.gather([])
   throw paused(step, run.prepared.config.output)
 }

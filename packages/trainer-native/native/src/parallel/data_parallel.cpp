@@ -25,7 +25,15 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
   trainer_.onLayerDone([this](int layer) { layerDone(layer); });
 }
 
-DataParallel::~DataParallel() { trainer_.onLayerDone(nullptr); }
+DataParallel::~DataParallel() {
+  trainer_.onLayerDone(nullptr);
+  // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
+  if (size_ <= 1 || lastStarted_ == 0 || !communicator_->failure()) return;
+  try {
+    communicator_->wait(lastStarted_);
+  } catch (const std::exception&) {
+  }
+}
 
 // What others send of a bucket lies beside it, and in the strict order whole gradients wait for their neighbours.
 std::size_t DataParallel::bytes(const TrainedLayout& layout, std::int32_t microBatches, bool strict) {

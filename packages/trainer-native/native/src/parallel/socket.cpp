@@ -108,12 +108,12 @@ Socket connectTo(const std::string& host, std::uint16_t port, Deadline deadline,
     const std::unique_ptr<addrinfo, void (*)(addrinfo*)> held(list, [](addrinfo* a) {
       if (a != nullptr) freeaddrinfo(a);
     });
-    if (failed != 0 && failed != EAI_AGAIN) throw std::runtime_error(host + " is no known host: " + gai_strerror(failed));
     for (const addrinfo* a = list; a != nullptr; a = a->ai_next)
       if (Socket socket = attempt(*a, deadline); socket.open()) return socket;
     if (stop()) throw std::runtime_error("stopped while connecting to " + place);
-    if (Clock::now() >= deadline) throw std::runtime_error("nobody answers at " + place);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    // A machine that is still being started may have no name yet.
+    if (Clock::now() >= deadline) throw std::runtime_error(failed != 0 ? host + " is no known host: " + gai_strerror(failed) : "nobody answers at " + place);
+    std::this_thread::sleep_for(std::chrono::milliseconds(failed != 0 ? 500 : 50));
   }
 }
 

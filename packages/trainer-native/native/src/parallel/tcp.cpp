@@ -38,7 +38,9 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
   for (int rank = 0; rank < member.rank; ++rank) {
     const Endpoint& endpoint = watch_->endpoints()[rank];
     try {
-      peers_[rank] = connectTo(rank == 0 ? host : endpoint.host, endpoint.port, deadline, over);
+      // Who came to rank 0 through loopback is on its machine.
+      const bool beside = rank == 0 || endpoint.host.starts_with("127.");
+      peers_[rank] = connectTo(beside ? host : endpoint.host, endpoint.port, deadline, over);
     } catch (const std::exception&) {
       missing();
     }

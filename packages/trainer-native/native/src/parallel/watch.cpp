@@ -188,7 +188,7 @@ void Watch::fail(const std::string& why) { settle({member_.rank, why.substr(0, l
 
 // The watch itself usually knows better, and at the same time, who has died; so it is asked first.
 void Watch::accuse(int rank, const std::string& why) {
-  const Deadline until = Clock::now() + std::chrono::seconds(1);
+  const Deadline until = Clock::now() + std::chrono::seconds(5);
   while (!failed() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(2));
   settle({rank, why, false});
 }
