@@ -35,6 +35,7 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     const std::shared_ptr<Communicator> communicator =
         info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
     strict_ = toShare(info[1].As<Napi::Object>()).strict;
+    if (gpu && (communicator || strict_)) throw std::runtime_error("several processes, and sums in the strict order, are for the processor");
     if (communicator || strict_) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
@@ -189,6 +190,7 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
         } else {
           bytes->resize(own.bytes());
           trainer.device().copyOut(bytes->data(), from, bytes->size());
+          if (const char* why = trainer.device().failure()) throw std::runtime_error(why);
         }
       },
       [bytes](Napi::Env env) -> Napi::Value {
@@ -220,11 +222,17 @@ std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
   return all.subspan(offset, count);
 }
 
+// What was read of a device that had failed is nothing.
+void TrainerObject::requireDevice(Napi::Env env) {
+  if (const char* why = trainer_->device().failure()) throw Napi::Error::New(env, why);
+}
+
 // read(which, offset, count) → Float32Array
 Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
   const std::span<float> from = region(info);
   Napi::Float32Array out = Napi::Float32Array::New(info.Env(), from.size());
   trainer_->device().copyOut(out.Data(), from.data(), from.size_bytes());
+  requireDevice(info.Env());
   return out;
 }
 
@@ -247,6 +255,7 @@ Napi::Value TrainerObject::readState(const Napi::CallbackInfo& info) {
   const std::span<unsigned char> from = stateRegion(info, static_cast<std::size_t>(info[1].ToNumber().Int64Value()));
   Napi::Uint8Array out = Napi::Uint8Array::New(info.Env(), from.size());
   trainer_->device().copyOut(out.Data(), from.data(), from.size());
+  requireDevice(info.Env());
   return out;
 }
 

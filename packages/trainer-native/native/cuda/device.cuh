@@ -20,11 +20,11 @@ template <class... P>
 Status launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t sharedBytes, Stream stream, std::type_identity_t<P>... arguments) {
   if (sharedBytes > 48 * 1024 &&
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(sharedBytes)) != cudaSuccess) {
-    static_cast<void>(cudaGetLastError());
     return Status::LaunchFailed;
   }
   kernel<<<grid, block, sharedBytes, stream>>>(arguments...);
-  return cudaGetLastError() == cudaSuccess ? Status::Ok : Status::LaunchFailed;
+  // Left for whoever says why (Runtime::reason).
+  return cudaPeekAtLastError() == cudaSuccess ? Status::Ok : Status::LaunchFailed;
 }
 
 __device__ inline std::uint32_t sharedAddress(const void* p) { return static_cast<std::uint32_t>(__cvta_generic_to_shared(p)); }

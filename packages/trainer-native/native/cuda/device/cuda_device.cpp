@@ -61,7 +61,9 @@ CudaDevice::CudaDevice(int index, DType precision)
       sums_(runtime_),
       partials_(runtime_),
       norm_(runtime_),
-      work_(runtime_) {}
+      work_(runtime_) {
+  check("opening it", runtime_.opened());
+}
 
 CudaDevice::~CudaDevice() {
   for (void* p : owned_) runtime_.release(p);
@@ -119,6 +121,7 @@ void CudaDevice::begin(const Batch& batch, std::int32_t) {
 const CudaDevice::Spans& CudaDevice::spans(AttentionPass pass, const AttentionShape& shape) {
   Spans& s = spans_.try_emplace({pass, shape.window}, runtime_).first->second;
   if (s.planned) return s;
+  static_cast<void>(runtime_.stream());  // the device whose limits decide
   const int rows = attentionRows(pass, shape.headDim, precision_);
   const std::vector<AttentionSpan> list = planAttention(pass, borders_.data(), static_cast<int>(borders_.size()) - 1, rows, shape.window);
   upload<AttentionSpan>(s.list, list);
@@ -137,38 +140,38 @@ void CudaDevice::multiply(Product& p, Precision precision) {
     const DType as = precision == Precision::Bf16 ? DType::BF16 : DType::F32;
     const std::size_t bytes = static_cast<std::size_t>(right.rows * right.columns) * bytesOf(as);
     if (room + bytes > end) return check("a product", Status::BadShape);
-    check("decoding weights", cuda::decode(right, 0, right.rows, as, room, runtime_.stream()));
+    check("decoding weights", [&] { return cuda::decode(right, 0, right.rows, as, room, runtime_.stream()); });
     right = dense(room, as, right.rows, right.columns);
     room += roundUpBytes(bytes, 256);
   }
-  check("a product", product(p, precision, scratch_, runtime_.stream()));
+  check("a product", [&] { return product(p, precision, scratch_, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) {
-  check("a norm", cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()));
+  check("a norm", [&] { return cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) {
-  check("a norm", cuda::rmsNormApply(x, precision_, weight, out, inverse, rows, columns, runtime_.stream()));
+  check("a norm", [&] { return cuda::rmsNormApply(x, precision_, weight, out, inverse, rows, columns, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormAdd(const void* x, const float* weight, const void* residual, void* out, float* inverse, std::int64_t rows, std::int64_t columns,
                             float epsilon) {
-  check("a norm", cuda::rmsNorm(x, precision_, weight, residual, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()));
+  check("a norm", [&] { return cuda::rmsNorm(x, precision_, weight, residual, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
                                  std::int64_t columns) {
-  check("a norm's gradient", cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, nullptr, runtime_.stream()));
+  check("a norm's gradient", [&] { return cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, nullptr, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) {
-  check("a norm's gradient", cuda::rmsNormBackwardInPlace(x, precision_, weight, inverse, dy, rows, columns, runtime_.stream()));
+  check("a norm's gradient", [&] { return cuda::rmsNormBackwardInPlace(x, precision_, weight, inverse, dy, rows, columns, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) {
-  check("a norm's gradient",
-        cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, nullptr, columnRoom(rows, columns), runtime_.stream()));
+  float* room = columnRoom(rows, columns);
+  check("a norm's gradient", [&] { return cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, nullptr, room, runtime_.stream()); });
 }
 
 float* CudaDevice::columnRoom(std::int64_t rows, std::int64_t columns) {
@@ -182,48 +185,49 @@ void CudaDevice::prepareHeads(std::span<const RawHeads> heads, std::int32_t head
     const cuda::Heads own{precision_, batch_.tokens, h.to.heads, headDim, h.norm, h.inverse, epsilon, rotary == nullptr ? RotaryTable{} : *rotary,
                           positions_.get<std::int32_t>()};
     if (h.norm != nullptr || rotary != nullptr)
-      check("heads", cuda::prepareHeads(own, h.norm == nullptr ? h.to.data : h.raw, h.to.data, runtime_.stream()));
+      check("heads", [&] { return cuda::prepareHeads(own, h.norm == nullptr ? h.to.data : h.raw, h.to.data, runtime_.stream()); });
   }
 }
 
 void CudaDevice::rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) {
   for (const qt::Heads& h : heads)
-    check("rotation", rotate(h.data, precision_, positions_.get<std::int32_t>(), batch_.tokens, h.heads, headDim, rotary, -1.0f, runtime_.stream()));
+    check("rotation", [&] { return rotate(h.data, precision_, positions_.get<std::int32_t>(), batch_.tokens, h.heads, headDim, rotary, -1.0f, runtime_.stream()); });
 }
 
 void CudaDevice::attention(const AttentionForward& a) {
   const Spans& s = spans(AttentionPass::Forward, a.shape);
-  check("attention", attentionForward(a, precision_, s.list.get<AttentionSpan>(), s.count, runtime_.stream()));
+  check("attention", [&] { return attentionForward(a, precision_, s.list.get<AttentionSpan>(), s.count, runtime_.stream()); });
 }
 
 void CudaDevice::attentionBackward(const AttentionBackward& a) {
-  check("attention backward", attentionDelta(a, precision_, batch_.tokens, runtime_.stream()));
+  check("attention backward", [&] { return attentionDelta(a, precision_, batch_.tokens, runtime_.stream()); });
   const Spans& query = spans(AttentionPass::Query, a.shape);
-  check("attention backward", attentionBackwardQuery(a, precision_, query.list.get<AttentionSpan>(), query.count, runtime_.stream()));
+  check("attention backward", [&] { return attentionBackwardQuery(a, precision_, query.list.get<AttentionSpan>(), query.count, runtime_.stream()); });
   const Spans& key = spans(AttentionPass::Key, a.shape);
-  check("attention backward", attentionBackwardKey(a, precision_, key.list.get<AttentionSpan>(), key.count, runtime_.stream()));
+  check("attention backward", [&] { return attentionBackwardKey(a, precision_, key.list.get<AttentionSpan>(), key.count, runtime_.stream()); });
 }
 
 void CudaDevice::gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) {
   const auto one = activation == Activation::Gelu ? geglu : swiglu;
-  check("the feed-forward's gate", one(gate, up, out, precision_, rows * columns, runtime_.stream()));
+  check("the feed-forward's gate", [&] { return one(gate, up, out, precision_, rows * columns, runtime_.stream()); });
 }
 
 void CudaDevice::gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) {
   const auto one = g.activation == Activation::Gelu ? gegluBackward : swigluBackward;
-  check("the gradient of the feed-forward's gate", one(g.gate, g.up, g.dOut, g.dGate, g.dUp, precision_, rows * columns, runtime_.stream()));
+  check("the gradient of the feed-forward's gate", [&] { return one(g.gate, g.up, g.dOut, g.dGate, g.dUp, precision_, rows * columns, runtime_.stream()); });
 }
 
 void CudaDevice::narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) {
-  check("a conversion", cuda::narrow(x, out, precision_, rows * columns, runtime_.stream()));
+  check("a conversion", [&] { return cuda::narrow(x, out, precision_, rows * columns, runtime_.stream()); });
 }
 
 void CudaDevice::add(void* out, const void* x, std::int64_t rows, std::int64_t columns) {
-  check("a sum", cuda::add(out, x, precision_, rows * columns, runtime_.stream()));
+  check("a sum", [&] { return cuda::add(out, x, precision_, rows * columns, runtime_.stream()); });
 }
 
 void CudaDevice::columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) {
-  check("a bias' gradient", cuda::columnSums(x, precision_, sums, rows, columns, columnRoom(rows, columns), runtime_.stream()));
+  float* room = columnRoom(rows, columns);
+  check("a bias' gradient", [&] { return cuda::columnSums(x, precision_, sums, rows, columns, room, runtime_.stream()); });
 }
 
 void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
@@ -237,8 +241,8 @@ void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
 
 void CudaDevice::lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
                           float epsilon) {
-  check("the last norm", cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, carrying_.get<std::int32_t>() + first,
-                                       runtime_.stream()));
+  check("the last norm", [&] { return cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, carrying_.get<std::int32_t>() + first,
+                                       runtime_.stream()); });
 }
 
 LeftSide CudaDevice::crossEntropy(const LossChunk& c) {
@@ -254,20 +258,21 @@ LeftSide CudaDevice::crossEntropy(const LossChunk& c) {
                           c.gradient,
                           losses_.get<float>() + c.first,
                           correct_.get<unsigned char>() + c.first};
-  check("the loss", cuda::crossEntropy(call, runtime_.stream()));
+  check("the loss", [&] { return cuda::crossEntropy(call, runtime_.stream()); });
   return {dense(c.logits, DType::F32, c.rows, c.vocabulary), false, nullptr};
 }
 
 void CudaDevice::lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
                                   std::int64_t columns) {
-  check("the last norm's gradient", cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, carrying_.get<std::int32_t>() + first,
-                                                          runtime_.stream()));
+  check("the last norm's gradient", [&] { return cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, carrying_.get<std::int32_t>() + first,
+                                                          runtime_.stream()); });
 }
 
 void CudaDevice::lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
                                     std::int64_t columns) {
-  check("the last norm's gradient", cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, carrying_.get<std::int32_t>() + first,
-                                                            columnRoom(rows, columns), runtime_.stream()));
+  float* room = columnRoom(rows, columns);
+  const std::int32_t* index = carrying_.get<std::int32_t>() + first;
+  check("the last norm's gradient", [&] { return cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, index, room, runtime_.stream()); });
 }
 
 void CudaDevice::endLoss(std::span<float> losses, std::span<unsigned char> correct) {
@@ -278,7 +283,7 @@ void CudaDevice::endLoss(std::span<float> losses, std::span<unsigned char> corre
 void CudaDevice::embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) {
   constexpr std::uint32_t purpose = 6;  // core's purposes.noise
   const cuda::EmbeddingNoise own{noise.alpha, lengths_.get<std::int32_t>(), noise.seed, noise.micro, purpose};
-  check("the embedding", cuda::embed(table, ids_.get<std::int32_t>(), batch_.tokens, scale, own, precision_, out, runtime_.stream()));
+  check("the embedding", [&] { return cuda::embed(table, ids_.get<std::int32_t>(), batch_.tokens, scale, own, precision_, out, runtime_.stream()); });
 }
 
 void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) {
@@ -287,12 +292,12 @@ void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
   const std::int64_t distinct = orderTokens(batch_.ids, batch_.tokens, order.data(), begins.data());
   upload<std::int32_t>(order_, order);
   upload<std::int32_t>(begins_, begins);
-  check("the embedding's gradient", cuda::embeddingGradient(dx, ids_.get<std::int32_t>(), order_.get<std::int32_t>(), begins_.get<std::int32_t>(), distinct,
-                                                            columns, scale, to, runtime_.stream()));
+  check("the embedding's gradient", [&] { return cuda::embeddingGradient(dx, ids_.get<std::int32_t>(), order_.get<std::int32_t>(), begins_.get<std::int32_t>(), distinct,
+                                                            columns, scale, to, runtime_.stream()); });
 }
 
 void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) {
-  check("dropout", cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, runtime_.stream()));
+  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, runtime_.stream()); });
 }
 
 // The caller's rows go through the scratch, as many at once as fit.
@@ -302,7 +307,7 @@ void CudaDevice::decode(const MatrixView& callers, float* to) {
     const std::int64_t count = std::min(together, callers.rows - row);
     copyIn(decodeRoom(), static_cast<const unsigned char*>(callers.data) + row * callers.rowBytes, static_cast<std::size_t>(count) * callers.rowBytes);
     const MatrixView rows{decodeRoom(), callers.type, count, callers.columns, callers.rowBytes};
-    check("decoding weights", cuda::decode(rows, 0, count, DType::F32, to + row * callers.columns, runtime_.stream()));
+    check("decoding weights", [&] { return cuda::decode(rows, 0, count, DType::F32, to + row * callers.columns, runtime_.stream()); });
   }
 }
 
@@ -313,14 +318,14 @@ void CudaDevice::overDecoded(const MatrixView& weight, const Body& body) {
   const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - mostProductWorkspace) / rowBytes));
   for (std::int64_t row = 0; row < weight.rows; row += together) {
     const std::int64_t count = std::min(together, weight.rows - row);
-    check("decoding weights", cuda::decode(weight, row, row + count, DType::F32, decodeRoom(), runtime_.stream()));
+    check("decoding weights", [&] { return cuda::decode(weight, row, row + count, DType::F32, decodeRoom(), runtime_.stream()); });
     body(dense(decodeRoom(), DType::F32, count, weight.columns), row);
   }
 }
 
 void CudaDevice::rowSquares(const MatrixView& weight, float* squares) {
   overDecoded(weight, [&](const MatrixView& rows, std::int64_t first) {
-    check("lengths of rows", cuda::rowSquares(static_cast<const float*>(rows.data), squares + first, rows.rows, rows.columns, runtime_.stream()));
+    check("lengths of rows", [&] { return cuda::rowSquares(static_cast<const float*>(rows.data), squares + first, rows.rows, rows.columns, runtime_.stream()); });
   });
 }
 
@@ -336,16 +341,16 @@ void CudaDevice::adaptedNorms(const AdaptedWeight& adapted, const float* squares
     p.out = out;
     p.outStride = stride;
     p.addPlain(a, false, right, true, static_cast<std::int32_t>(a.columns));
-    check("lengths of rows", product(p, Precision::F32, scratch_, runtime_.stream()));
+    check("lengths of rows", [&] { return product(p, Precision::F32, scratch_, runtime_.stream()); });
   };
   overDecoded(weight, [&](const MatrixView& rows, std::int64_t first) { times(rows, cross + first, outputs); });
   times(a, gram, rank);
   const AdaptedRows rows{static_cast<const float*>(b.data), cross, gram, squares, outputs, rank, scale};
-  check("lengths of rows", cuda::adaptedNorms(rows, norms, runtime_.stream()));
+  check("lengths of rows", [&] { return cuda::adaptedNorms(rows, norms, runtime_.stream()); });
 }
 
 void CudaDevice::normsToScales(float* norms, const float* magnitude, std::int64_t count) {
-  check("DoRA's scales", cuda::normsToScales(norms, magnitude, count, runtime_.stream()));
+  check("DoRA's scales", [&] { return cuda::normsToScales(norms, magnitude, count, runtime_.stream()); });
 }
 
 void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) {
@@ -356,8 +361,8 @@ void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* d
   float* sums = scratch + columnScratch(batch_.tokens, columns);
   zero(sums, sizeof(float) * static_cast<std::size_t>(columns));
   const DType dyType = dy.type == TensorType::F32 ? DType::F32 : DType::BF16;
-  check("DoRA's gradients", scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, batch_.tokens, columns, scratch, runtime_.stream()));
-  check("DoRA's gradients", magnitudeGradient(sums, m.magnitude, m.gradient, columns, runtime_.stream()));
+  check("DoRA's gradients", [&] { return scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, batch_.tokens, columns, scratch, runtime_.stream()); });
+  check("DoRA's gradients", [&] { return magnitudeGradient(sums, m.magnitude, m.gradient, columns, runtime_.stream()); });
 }
 
 // Once a run, and small beside it: the weight is decoded here, the processor finds its directions.
@@ -380,7 +385,7 @@ double CudaDevice::sumOfSquares(const float* x, std::int64_t count) {
   auto* partials = partials_.room<unsigned char>(front + squaresWorkspace(count));
   double sum = 0;
   if (partials == nullptr) check("finding memory for the gradient's length", Status::LaunchFailed);
-  else check("the gradient's length", cuda::sumOfSquares(x, count, partials + front, reinterpret_cast<double*>(partials), runtime_.stream()));
+  else check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + front, reinterpret_cast<double*>(partials), runtime_.stream()); });
   if (partials != nullptr) copyOut(&sum, partials, sizeof sum);
   return sum;
 }
@@ -408,21 +413,23 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
     const auto [rows, columns, hidden] = t.shape;
     if (kind == OptimizerKind::Adafactor) {
       void* work = work_.room<unsigned char>(adafactorWorkspace(rows, columns));
+      if (work == nullptr) return Status::LaunchFailed;
       float* columnSquares = rows > 1 && columns > 1 ? t.array<float>(1) : nullptr;
       return adafactor(t.parameter, t.gradient, t.array<float>(0), columnSquares, rows, columns, o.learningRate, o.weightDecay, o.step, norm, work, stream);
     }
     if (kind == OptimizerKind::Muon) {
       void* work = work_.room<unsigned char>(muonWorkspace(rows, columns));
+      if (work == nullptr) return Status::LaunchFailed;
       return muon(t.parameter, t.gradient, t.array<float>(0), rows, columns, o.learningRate, o.beta1, o.weightDecay, norm, work, stream);
     }
     const Moments8bit moments{t.array<std::uint8_t>(0), t.array<std::uint8_t>(1), t.array<float>(2), t.array<float>(3)};
     return adamw8bit(t.parameter, t.gradient, moments, count, step, {signedCodes(), unsignedCodes()}, norm, stream);
   };
-  check("the optimiser's step", status());
+  check("the optimiser's step", status);
 }
 
 void CudaDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) {
-  check("the moving average", movingAverage(average, parameter, count, decay, nullptr, runtime_.stream()));
+  check("the moving average", [&] { return movingAverage(average, parameter, count, decay, nullptr, runtime_.stream()); });
 }
 
 }  // namespace qt::cuda

@@ -1,6 +1,6 @@
 // A graphics card as the engine's device: its memory, and the launches that each operation is.
 #pragma once
-#include <deque>
+#include <concepts>
 #include <map>
 #include <memory>
 #include <string>
@@ -33,9 +33,9 @@ class CudaDevice final : public Device {
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
 
   unsigned char* allocate(std::size_t bytes) override;
-  void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", runtime_.copyIn(to, callers, bytes)); }
-  void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", runtime_.copyOut(callers, from, bytes)); }
-  void zero(void* to, std::size_t bytes) override { check("zero", runtime_.zero(to, bytes)); }
+  void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
+  void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
+  void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
   const void* resident(const void* callers, std::size_t bytes) override;
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
 
@@ -97,6 +97,11 @@ class CudaDevice final : public Device {
   };
 
   void check(const char* what, Status status);
+  // Nothing is asked of a device that has failed: what it would work on may not be there.
+  template <std::invocable Call>
+  void check(const char* what, const Call& call) {
+    if (failure_.empty()) check(what, call());
+  }
   const GradientNorm* normFor(float gradScale);
   template <class T>
   const T* upload(Buffer& buffer, std::span<const T> callers);

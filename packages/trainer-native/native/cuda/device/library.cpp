@@ -1,5 +1,6 @@
 #include <cstdio>
-#include <new>
+#include <exception>
+#include <memory>
 
 #include "cuda_device.hpp"
 
@@ -16,10 +17,18 @@ Device* open(int index, DType precision, char* reason, std::size_t reasonBytes) 
     std::snprintf(reason, reasonBytes, "this machine has %d, numbered from 0", devices);
     return nullptr;
   }
-  auto* device = new CudaDevice(index, precision);
-  if (device->failure() == nullptr) return device;
-  std::snprintf(reason, reasonBytes, "%s", device->failure());
-  delete device;
+  if (CudaInfo info{}; describe(index, info) && info.major < 8) {
+    std::snprintf(reason, reasonBytes, "it has compute capability %d.%d; 8.0 or newer is needed", info.major, info.minor);
+    return nullptr;
+  }
+  // Nothing is thrown across libraries.
+  try {
+    auto device = std::make_unique<CudaDevice>(index, precision);
+    if (device->failure() == nullptr) return device.release();
+    std::snprintf(reason, reasonBytes, "%s", device->failure());
+  } catch (const std::exception& e) {
+    std::snprintf(reason, reasonBytes, "%s", e.what());
+  }
   return nullptr;
 }
 

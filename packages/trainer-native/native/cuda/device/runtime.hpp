@@ -28,14 +28,17 @@ class Runtime {
   // Returns when it is there.
   Status copyOut(void* callers, const void* from, std::size_t bytes);
   Status zero(void* to, std::size_t bytes);
-  Status move(void* to, const void* from, std::size_t bytes);
-  Stream stream() const { return stream_; }
+  // What is launched next is launched on this device, whichever thread asks.
+  Stream stream() const;
+  // Whether the device could be opened.
+  Status opened() const { return opened_; }
   // Of the last call that failed, or of a kernel that failed since.
   const char* reason() const;
 
  private:
   int index_;
   Stream stream_ = nullptr;
+  Status opened_ = Status::Ok;
 };
 
 }  // namespace qt::cuda

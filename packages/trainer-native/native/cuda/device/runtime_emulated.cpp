@@ -18,19 +18,20 @@ bool describe(int index, CudaInfo& info) {
 Runtime::Runtime(int index) : index_(index) {}
 Runtime::~Runtime() = default;
 
+Stream Runtime::stream() const { return stream_; }
+
 void* Runtime::allocate(std::size_t bytes) { return std::calloc(1, bytes == 0 ? 1 : bytes); }
 void Runtime::release(void* p) { std::free(p); }
 
-Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) { return move(to, callers, bytes); }
-Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) { return move(callers, from, bytes); }
-
-Status Runtime::zero(void* to, std::size_t bytes) {
-  std::memset(to, 0, bytes);
+Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(to, callers, bytes);
   return Status::Ok;
 }
 
-Status Runtime::move(void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) std::memcpy(to, from, bytes);
+Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) { return copyIn(callers, from, bytes); }
+
+Status Runtime::zero(void* to, std::size_t bytes) {
+  std::memset(to, 0, bytes);
   return Status::Ok;
 }
 

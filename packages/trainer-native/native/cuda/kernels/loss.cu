@@ -20,8 +20,9 @@ __device__ inline Peak joined(const Peak& a, const Peak& b) {
   return {high, a.sum * expf(a.high - high) + b.sum * expf(b.high - high)};
 }
 
+// Rounded alike wherever it is computed: the target's is compared with the highest.
 template <bool CAP>
-__device__ inline float capped(float z, float cap, float inverse) { return CAP ? cap * hyperbolicTangent(z * inverse) : z; }
+__device__ inline float capped(float z, float cap, float inverse) { return CAP ? __fmul_rn(cap, hyperbolicTangent(__fmul_rn(z, inverse))) : z; }
 
 // Four numbers to a thread where rows begin at borders of 16 bytes.
 template <int V>

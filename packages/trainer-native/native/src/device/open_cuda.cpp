@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #endif
 
+#include <cstdio>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -46,8 +47,12 @@ CudaDevices cudaDevices(const std::string& path) {
   char reason[512] = "";
   CudaDevices found{{}, {}};
   const int count = library.count(reason, sizeof reason);
-  for (int i = 0; i < count; ++i)
-    if (CudaInfo info{}; library.describe(i, &info)) found.devices.push_back(info);
+  for (int i = 0; i < count; ++i) {
+    // Numbers are CUDA's, so one that cannot be asked has its place all the same.
+    CudaInfo info{};
+    if (!library.describe(i, &info)) std::snprintf(info.name, sizeof info.name, "unknown");
+    found.devices.push_back(info);
+  }
   if (found.devices.empty()) found.reason = reason;
   return found;
 }

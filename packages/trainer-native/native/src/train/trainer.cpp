@@ -195,6 +195,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   }
   if (options_.full || options_.trainEmbedding)
     device_->embeddingGradient(at<float>(layout_.dx), gradient(weightOf(-1, Embedding)), spec_.dModel, spec_.embeddingScale);
+  requireDevice();
   return sum;
 }
 
@@ -202,13 +203,16 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
   training_ = options.random;
   micro_ = options.micro;
   prepare(batch);
+  struct Adapters {
+    bool& on;
+    ~Adapters() { on = true; }
+  } const restored{adaptersOn_};
   adaptersOn_ = options.adapters;
   embed();
   LossSum sum{.finished = false, .documents = {}};
   int layer = 0;
   for (; layer < spec_.layers && !abort.load(std::memory_order_relaxed); ++layer) forwardBlock(layer, true);
   if (layer == spec_.layers) sum = lossAndGradient(batch, 0.0f, false, abort);
-  adaptersOn_ = true;
   return sum;
 }
 
@@ -237,6 +241,7 @@ void Trainer::step(const UpdateOptions& o, double norm) {
   }
   scalesStale_ = true;
   zeroGradients();
+  requireDevice();
 }
 
 }  // namespace qt
