@@ -67,6 +67,9 @@ describe.skipIf(!kubectl)('with kubectl and a server that plays the API of Kuber
 
     cluster.setStatus('lab', 'jobs', 'qt-first', { active: 2, failed: 1 })
     expect(await json('submit', 'status', 'runs/first')).toMatchObject({ phase: 'running', restarts: 1 })
+    expect((await qt(['submit', 'status', 'runs/first'], '', here)).stdout).toMatch(
+      /^training +is on its claim; see qt submit log$/m,
+    )
     const labels = { 'batch.kubernetes.io/job-name': 'qt-first' }
     cluster.addPod('lab', 'qt-first-0-abcde', labels, '2026-01-01T00:00:01.5Z one\n2026-01-01T00:00:03.25Z three\n')
     cluster.addPod('lab', 'qt-first-1-fghij', labels, '2026-01-01T00:00:02.123456789Z two\n')
@@ -114,6 +117,37 @@ describe.skipIf(!kubectl)('with kubectl and a server that plays the API of Kuber
     cluster.setStatus('lab', 'jobsets', 'set', { conditions: [{ type: 'Completed', status: 'True' }] })
     expect((await following.ended).code).toBe(0)
     expect(printed.split('\n').filter((line) => line.startsWith('rank'))).toEqual(['rank 0  one', 'rank 0  two'])
+  })
+
+  test('a job that is not over is left alone, and one that is over makes room for the next', async () => {
+    const again = ['submit', 'k8s', ...flags, '--name', 'again', '--output', 'runs/again', '--apply']
+    expect((await qt(again, '', here)).code).toBe(0)
+    cluster.setStatus('lab', 'jobs', 'again', { active: 1 })
+    const changed = await qt([...again, '--gpus', '1'], '', here)
+    expect([changed.code, changed.stderr]).toEqual([
+      2,
+      expect.stringMatching(/Job lab\/again is ACTIVE\.[\s\S]*qt submit cancel runs\/again[\s\S]*--name/),
+    ])
+    expect(await readFile(join(folder, 'runs/again/submit/job.yaml'), 'utf8')).not.toContain('nvidia.com/gpu')
+    cluster.setStatus('lab', 'jobs', 'again', { conditions: [{ type: 'Complete', status: 'True' }] })
+    expect((await qt(again, '', here)).code).toBe(0)
+    expect(cluster.get('lab', 'jobs', 'again')).not.toHaveProperty('status')
+  })
+
+  test('what cannot be remembered here is not applied there', async () => {
+    await writeFile(join(folder, 'file'), '')
+    const submit = ['submit', 'k8s', ...flags, '--name', 'lost', '--output', 'file/lost', '--apply']
+    expect((await qt(submit, '', here)).code).not.toBe(0)
+    expect(cluster.get('lab', 'jobs', 'lost')).toBeUndefined()
+  })
+
+  test('a log that the cluster refuses is an error, and one that has not begun is empty', async () => {
+    const submit = ['submit', 'k8s', ...flags, '--name', 'silent', '--output', 'runs/silent', '--apply']
+    expect((await qt(submit, '', here)).code).toBe(0)
+    expect(await json('submit', 'log', 'runs/silent')).toEqual({ lines: [] })
+    const env = { ...here.env, KUBECONFIG: join(folder, 'nowhere') }
+    const { code, stderr } = await qt(['submit', 'log', 'runs/silent'], '', { ...here, env })
+    expect([code, stderr]).toEqual([1, expect.stringContaining('kubectl refused: ')])
   })
 
   test('what the cluster refuses is told in its words', async () => {

@@ -16,7 +16,7 @@ const own = {
   name: { type: 'text', value: 'NAME', description: 'Name of the job (default that of the run).' },
   requeue: { type: 'boolean', description: 'Queue again at the time limit and go on (default; --no-requeue).' },
   grace: { type: 'number', value: 'SECONDS', description: 'Time kept before the limit to save (default 120).' },
-  mpi: { type: 'text', value: 'NAME', description: 'pmix, pmi2, or none: by RANK and MASTER_ADDR (default pmix for several).' },
+  mpi: { type: 'text', value: 'NAME', description: 'pmix, or none: by RANK and MASTER_ADDR (default pmix for several).' },
   setup: { type: 'text', value: 'LINE', description: 'A shell line that comes first, such as "module load node".', many: true },
   command: { type: 'text', value: 'COMMAND', description: 'What starts qt on the machines (default this one).' },
   resume: { type: 'boolean', description: 'Go on with the run that is in the output folder.' },

@@ -27,7 +27,7 @@ export const submitStatus = defineVerb({
               ...(run.loss === undefined ? [] : [['loss', run.loss.toFixed(4)]]),
               ...(run.checkpoint === undefined ? [] : [['saved', run.checkpoint]]),
             ]
-          : [['training', 'has not begun']]),
+          : [['training', submission.to === 'k8s' ? 'is on its claim; see qt submit log' : 'has not begun']]),
       ]),
     )
     io.document({ submission, ...state, training: run ?? null })

@@ -8,6 +8,9 @@ import { submitFiles } from './submit-files.js'
 
 type K8sSubmission = Extract<Submission, { to: 'k8s' }>
 
+/** What a cluster calls a job. */
+export type K8sJob = Pick<K8sSubmission, 'kind' | 'name' | 'namespace'>
+
 /** Runs kubectl with the user's own settings. */
 export async function kubectl(args: readonly string[], input?: string): Promise<ProgramOutcome> {
   const said = await runProgram('kubectl', args, input)
@@ -30,7 +33,7 @@ const statusSchema = z.object({
 })
 
 /** Where a Job or JobSet stands. */
-export async function k8sJobState({ kind, name, namespace }: K8sSubmission): Promise<JobState> {
+export async function k8sJobState({ kind, name, namespace }: K8sJob): Promise<JobState> {
   const said = await kubectl(['get', kind.toLowerCase(), name, '--namespace', namespace, '--output', 'json'])
   if (said.code !== 0) {
     if (said.stderr.includes('(NotFound)')) return { state: 'GONE', phase: 'cancelled', reason: 'it was deleted' }
@@ -56,6 +59,9 @@ export async function cancelK8sJob({ run }: K8sSubmission): Promise<void> {
 /** `[pod/first-0/train] 2026-11-22T14:00:00.123456789Z text` */
 const logLine = /^\[pod\/(\S+)\/train\] (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z) ?(.*)$/
 
+/** Pods that have not begun, or are gone, have no log. */
+const noLogYet = /waiting to start|ContainerCreating|PodInitializing|not found|No resources/i
+
 /** Makes times of different length comparable as texts. */
 const nanoseconds = (time: string): string => {
   const [whole = '', fraction = ''] = time.replace('Z', '').split('.')
@@ -63,7 +69,7 @@ const nanoseconds = (time: string): string => {
 }
 
 /** What pods have said since the last call, in the order of time. */
-export function k8sLog({ kind, name, namespace }: K8sSubmission): () => Promise<LogLine[]> {
+export function k8sLog({ kind, name, namespace }: K8sJob): () => Promise<LogLine[]> {
   const selector = `${kind === 'Job' ? 'batch.kubernetes.io/job-name' : 'jobset.sigs.k8s.io/jobset-name'}=${name}`
   const last = new Map<string, string>()
   /** Kubelets write at once, but not at the same moment. */
@@ -79,8 +85,10 @@ export function k8sLog({ kind, name, namespace }: K8sSubmission): () => Promise<
       ...['--tail=-1', '--max-log-requests=1000', '--ignore-errors'],
       ...since(),
     ])
-    // Pods that have not begun have no log yet.
-    if (said.code !== 0) return []
+    if (said.code !== 0) {
+      if (noLogYet.test(said.stderr)) return []
+      throw refused('kubectl', said.stderr)
+    }
     const lines = said.stdout.split('\n').flatMap((line): (LogLine & { pod: string })[] => {
       const [, pod, at, text] = logLine.exec(line) ?? []
       if (pod === undefined || at === undefined || text === undefined) return []

@@ -90,6 +90,14 @@ test('processes find each other by the stable name of the first, and know their 
   expect(environment(read(plain)[1]!, 'spec.template.spec')).not.toHaveProperty('WORLD_SIZE')
 })
 
+test('a wrong configuration ends the job; a pod that was told to stop does not count, nor those that stopped with it', () => {
+  expect(withPath(read(full)[3]!, 'spec.podFailurePolicy.rules')).toEqual([
+    { action: 'FailJob', onExitCodes: { containerName: 'train', operator: 'In', values: [2] } },
+    { action: 'Ignore', onExitCodes: { containerName: 'train', operator: 'In', values: [130] } },
+    { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+  ])
+})
+
 test('the configuration goes in whole, and what the run writes is on a claim', () => {
   const [configMap, , , job] = read(full)
   const { data } = configMap as Manifest & { data: Record<string, string> }

@@ -117,6 +117,8 @@ function indexedJob(settings: K8sSettings, backoffLimit: number, leader: string,
       rules: [
         // Exit code 2 is bad input: trying again does not help.
         { action: 'FailJob', onExitCodes: { containerName: 'train', operator: 'In', values: [2] } },
+        // Told to stop, and saved, as all are when one of them is evicted.
+        { action: 'Ignore', onExitCodes: { containerName: 'train', operator: 'In', values: [130] } },
         // A machine that was drained or taken back is not the training's failure.
         { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
       ],

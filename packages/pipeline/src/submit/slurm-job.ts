@@ -41,7 +41,10 @@ export async function slurmJobState({ job, cluster }: SlurmJob): Promise<JobStat
 
 async function fromController(job: string, where: readonly string[]): Promise<JobState | undefined> {
   const shown = await runProgram('scontrol', [...where, 'show', 'job', '--oneliner', job])
-  return shown?.code === 0 ? parseController(shown.stdout) : undefined
+  if (shown?.code === 0) return parseController(shown.stdout)
+  // A controller that does not answer has not forgotten the job.
+  if (shown && /invalid job id/i.test(shown.stderr)) return undefined
+  throw refused('scontrol', shown?.stderr ?? 'there is no such program here.')
 }
 
 async function fromAccounting(job: string, where: readonly string[]): Promise<JobState | undefined> {

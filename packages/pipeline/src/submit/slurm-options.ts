@@ -22,7 +22,7 @@ export interface SlurmOptions {
   readonly requeue?: boolean | undefined
   /** Seconds before the time limit in which the run saves itself. Default 120, or a quarter of a short limit. */
   readonly grace?: number | undefined
-  /** How processes find each other: `pmix` or `pmi2` through MPI, `none` by RANK, WORLD_SIZE, MASTER_ADDR. Default pmix for several. */
+  /** How processes find each other: `pmix` through MPI, `none` by RANK, WORLD_SIZE, MASTER_ADDR. Default pmix for several. */
   readonly mpi?: string | undefined
   /** Shell lines that come first on the first node: `module load …`. */
   readonly setup?: readonly string[] | undefined
@@ -64,6 +64,8 @@ export function slurmSettings(output: string, options: SlurmOptions): SlurmSetti
       `GPUs of a node cannot be "${options.gpusPerNode}".`,
       'Write a number, or type:number: h100:4.',
     )
+  // Processes that srun starts by PMI-2 have a PMI_RANK, which the training does not know.
+  if (options.mpi === 'pmi2') throw badValue('mpi', 'Processes do not find each other through pmi2.', 'Use pmix, or none.')
   for (const line of options.setup ?? [])
     if (/[\r\n]/.test(line))
       throw badValue('setup', 'A line of --setup holds more than one line.', 'Give --setup once for each line.')

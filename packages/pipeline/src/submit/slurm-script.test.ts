@@ -48,6 +48,16 @@ test('several processes share a word that nobody else knows, and that is not in 
   expect(slurmScript(config())).not.toContain('QT_JOB_TOKEN')
 })
 
+test('lines of --setup may use what is not set, and names of the script', () => {
+  const script = slurmScript(config('/w/first'), { folder: '/', setup: ['run=other config=$NOT_SET_ANYWHERE'] })
+  const until = script.slice(0, script.indexOf('# Every line'))
+  expect(spawnSync('bash', ['-c', `${until}\nprintf '%s %s' "$run" "$config"`], { encoding: 'utf8' })).toMatchObject({
+    status: 0,
+    stdout: '/w/first /w/first/submit/config.yaml',
+  })
+  expect(spawnSync('bash', ['-c', `${until}\n: $NOT_SET_ANYWHERE`]).status).not.toBe(0)
+})
+
 test('a short limit keeps a quarter for saving', () => {
   expect(slurmScript(config(), { time: '4' })).toContain('--signal=B:USR1@60')
   expect(() => slurmScript(config(), { time: '4', grace: 240 })).toThrow('Nothing is left of 4')
@@ -74,6 +84,7 @@ test.each([
   [{ account: 'a\n#SBATCH --uid=0' }, 'account'],
   [{ name: '$(id)' }, 'name'],
   [{ mpi: 'pmix; id' }, 'mpi'],
+  [{ mpi: 'pmi2' }, 'mpi'],
   [{ nodes: 0 }, 'nodes'],
   [{ tasksPerNode: 1.5 }, 'tasks-per-node'],
   [{ gpusPerNode: 'many' }, 'gpus-per-node'],

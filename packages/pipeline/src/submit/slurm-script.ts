@@ -23,11 +23,12 @@ export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}):
     '# Written by qt submit slurm. It may be read, changed and submitted again: sbatch job.sh',
     ...directives(settings, files.logs),
     '',
+    `cd -- ${shellWord(settings.folder)} || exit 1`,
+    ...(settings.setup.length > 0 ? ['', ...settings.setup, ''] : []),
+    // After the lines of others, which may use variables that are not set, and names as common as these.
     'set -u',
     `run=${shellWord(files.run)}`,
     `config=${shellWord(files.config)}`,
-    `cd -- ${shellWord(settings.folder)} || exit 1`,
-    ...(settings.setup.length > 0 ? ['', ...settings.setup] : []),
     '',
     ...(several && settings.mpi === 'none' ? meeting : []),
     ...(several
