@@ -42,15 +42,13 @@ export const underMpirun = (size: number, args: readonly string[]): StartedProce
     OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
   })
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago, and is none of those that the system hands out by itself to whoever asks next. */
 export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
+  new Promise((resolve) => {
+    const port = 20_000 + Math.floor(Math.random() * 10_000)
     const server = createServer()
-    server.on('error', reject)
-    server.listen(0, () => {
-      const address = server.address()
-      server.close(() => (typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port'))))
-    })
+    server.on('error', () => resolve(freePort()))
+    server.listen(port, () => server.close(() => resolve(port)))
   })
 
 export interface TcpJob {

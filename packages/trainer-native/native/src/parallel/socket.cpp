@@ -42,6 +42,15 @@ bool ready(int handle, short events, Deadline deadline) {
 }
 
 // One attempt at one address.
+// Where nobody listens yet, the system may give a connection the very port that it goes to, and join its two ends.
+bool meetsItself(const Socket& socket) {
+  sockaddr_in here{}, there{};
+  socklen_t own = sizeof here, other = sizeof there;
+  return getsockname(socket.handle(), reinterpret_cast<sockaddr*>(&here), &own) == 0 &&
+         getpeername(socket.handle(), reinterpret_cast<sockaddr*>(&there), &other) == 0 && here.sin_port == there.sin_port &&
+         here.sin_addr.s_addr == there.sin_addr.s_addr;
+}
+
 Socket attempt(const addrinfo& address, Deadline deadline) {
   Socket socket(::socket(address.ai_family, address.ai_socktype, address.ai_protocol));
   if (!socket.open()) return {};
@@ -52,6 +61,7 @@ Socket attempt(const addrinfo& address, Deadline deadline) {
     socklen_t length = sizeof error;
     if (getsockopt(socket.handle(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error != 0) return {};
   }
+  if (meetsItself(socket)) return {};
   return socket;
 }
 
