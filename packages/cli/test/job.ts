@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
-import type { Outcome } from './qt.js'
+import { heard, type Outcome } from './qt.js'
 
 const bin = fileURLToPath(new URL('../bin/qt.js', import.meta.url))
 
@@ -21,18 +21,7 @@ export interface StartedProcess {
 
 function begin(command: readonly [string, ...string[]], env: Readonly<Record<string, string>> = {}): StartedProcess {
   const child = spawn(command[0], command.slice(1), { env: { ...process.env, NO_COLOR: '1', ...env } })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const ended = new Promise<Outcome>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, stdout, stderr }))
-  })
-  return { pid: () => child.pid, ended, stderr: () => stderr }
+  return { pid: () => child.pid, ...heard(child) }
 }
 
 /** One job of mpirun; what all its processes say comes together. */

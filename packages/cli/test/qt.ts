@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const bin = fileURLToPath(new URL('../bin/qt.js', import.meta.url))
@@ -11,12 +11,8 @@ export interface Outcome {
   readonly stderr: string
 }
 
-/** Starts the built command as a process of its own. */
-export function start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
-  const child = spawn(process.execPath, [bin, ...args], {
-    cwd: options.cwd,
-    env: { ...process.env, NO_COLOR: '1', ...options.env },
-  })
+/** What a process says, and how it ends. */
+export function heard(child: ChildProcessWithoutNullStreams) {
   let [stdout, stderr] = ['', '']
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
@@ -28,7 +24,16 @@ export function start(args: readonly string[], options: { cwd?: string; env?: Re
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, stdout, stderr }))
   })
-  return { child, ended, stderr: () => stderr }
+  return { ended, stderr: () => stderr }
+}
+
+/** Starts the built command as a process of its own. */
+export function start(args: readonly string[], options: { cwd?: string; env?: Record<string, string> } = {}) {
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: '1', ...options.env },
+  })
+  return { child, ...heard(child) }
 }
 
 /** Runs the built command to its end. */
