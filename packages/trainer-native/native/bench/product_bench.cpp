@@ -1,6 +1,6 @@
 // Speed of products at the shapes of a model: GFLOP/s by kernel set, multiplication and storage of the weights.
 // With one thread the time is the processor's, so that other work on the machine matters less.
-// usage: product_bench [THREADS] [KERNELS]   (a name of a set, or "best"; left out: every set)
+// usage: product_bench [THREADS] [KERNELS] [TYPE]   (a name of a set, or "best"; float32 or bfloat16; left out: all)
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,20 +34,21 @@ int main(int argc, char** argv) {
       {2048, 576, 576, true}, {2048, 1536, 576, true}, {2048, 576, 1536, true}, {2048, 192, 576, true}, {2048, 1536, 576, false}, {256, 49152, 576, true},
       {2048, 2048, 2048, true}};
   std::vector<unsigned char> weights(49152ull * 2048 * 4, 0x3c);
-  std::vector<float> out(2048ull * 49152);
-  std::vector<float> left(2048ull * 2048, 0.5f);
+  std::vector<unsigned char> out(2048ull * 49152 * 4 + 64);
+  std::vector<unsigned char> left(2048ull * 2048 * 4 + 64, 0x3f);
   std::vector<unsigned char> packed(2064ull * 2048 * 4 + 64);
   for (int n = 0; n < count; ++n) {
     const KernelTable& k = kernels(names[n]);
     for (const bool bf16 : {false, true}) {
       if (bf16 && !k.bf16Products) continue;
+      if (argc > 3 && std::strcmp(argv[3], bf16 ? "bfloat16" : "float32") != 0) continue;
       for (const TensorType type : {TensorType::F32, TensorType::BF16, TensorType::Q4_1}) {
         std::printf("%-11s %-8s %-5s", k.name, bf16 ? "bfloat16" : "float32", type == TensorType::F32 ? "F32" : type == TensorType::BF16 ? "BF16" : "Q4_1");
         for (const Case& c : cases) {
           Product p;
           p.rows = c.rows;
           p.columns = c.columns;
-          p.out = out.data();
+          p.out = aligned(out);
           p.outType = bf16 ? DType::BF16 : DType::F32;
           p.outStride = c.columns;
           p.termCount = 1;
@@ -62,12 +63,16 @@ int main(int argc, char** argv) {
           const std::size_t scratch = mostProductScratch(c.rows, c.columns, k);
           std::vector<unsigned char> room(scratch * pool.threads() + 64);
           ProductContext context{&k, &pool, bf16, aligned(room), scratch};
-          const MatrixView l = dense(left.data(), bf16 ? DType::BF16 : DType::F32, c.rows, c.depth);
+          const MatrixView l = dense(aligned(left), bf16 ? DType::BF16 : DType::F32, c.rows, c.depth);
           double best = 1e9;
           for (int repeat = 0; repeat < 12; ++repeat) {
             const double begin = now(pool.threads() == 1);
-            packLeft(context, l, false, c.rows, c.depth, aligned(packed));
-            t.packedLeft = aligned(packed);
+            if (k.readsLeft[bf16](l, false, c.rows, c.depth)) {
+              t.left = l;
+            } else {
+              packLeft(context, l, false, c.rows, c.depth, aligned(packed));
+              t.packedLeft = aligned(packed);
+            }
             multiply(context, p);
             const double seconds = now(pool.threads() == 1) - begin;
             best = seconds < best ? seconds : best;

@@ -9,14 +9,13 @@ namespace {
 // Rows of a tile are many, so that a decoded weight is used often; the sums of a tile stay in the second-level cache.
 constexpr std::int32_t mostTileRows = 1024;
 constexpr std::int32_t fewTileRows = 256;    // where there would be too few tiles to share out, or tiles are wide
-constexpr std::int32_t tilesToShare = 6;
 constexpr std::int32_t wideColumns = 256;    // whole blocks of 256, when rows of the stored matrix run along depth
 
 std::int32_t roundUp(std::int32_t value, std::int32_t to) { return (value + to - 1) / to * to; }
 
 }  // namespace
 
-void planTiles(Product& p, const KernelTable& kernels, bool bf16) {
+void planTiles(Product& p, const KernelTable& kernels, bool bf16, int threads) {
   bool wide = false;
   for (int t = 0; t < p.termCount; ++t)
     wide = wide || (!p.terms[t].rightTransposed && blockTraits(p.terms[t].right.type).size > 32);
@@ -24,7 +23,7 @@ void planTiles(Product& p, const KernelTable& kernels, bool bf16) {
   p.tileColumns = std::min(wide ? wideColumns : narrow, roundUp(p.columns, 16));
   const std::int32_t columnTiles = (p.columns + p.tileColumns - 1) / p.tileColumns;
   std::int32_t most = wide ? fewTileRows : mostTileRows;
-  while (most > fewTileRows && (p.rows + most - 1) / most * columnTiles < tilesToShare) most /= 2;
+  while (most > fewTileRows && (p.rows + most - 1) / most * columnTiles < 2 * threads) most /= 2;
   const std::int32_t rowTiles = std::max(1, (p.rows + most - 1) / most);
   p.tileRows = roundUp((p.rows + rowTiles - 1) / rowTiles, kernels.panelRows[bf16]);
 }
@@ -59,7 +58,7 @@ void multiply(const ProductContext& context, std::span<Product> products) {
   const auto tilesOf = [&](const Product& p) { return (p.rows + p.tileRows - 1) / p.tileRows * columnsOf(p); };
   std::int64_t tiles = 0;
   for (Product& p : products) {
-    planTiles(p, *context.kernels, context.bf16);
+    planTiles(p, *context.kernels, context.bf16, context.pool->threads());
     if (context.kernels->productScratch(p) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
     tiles += tilesOf(p);
   }
@@ -79,7 +78,7 @@ void multiplyGated(const ProductContext& context, GatedProduct& p) {
   Product both;  // its tiles hold as many columns of each
   both.rows = p.rows;
   both.columns = 2 * p.columns;
-  planTiles(both, *context.kernels, context.bf16);
+  planTiles(both, *context.kernels, context.bf16, context.pool->threads());
   if (context.kernels->productScratch(both) > context.scratchBytes) throw std::logic_error("a product is larger than its scratch was planned for");
   p.tileRows = both.tileRows;
   p.tileColumns = both.tileColumns / 2;

@@ -23,8 +23,8 @@ struct ProductContext {
   std::size_t scratchBytes;     // of one thread
 };
 
-// Chooses tile sizes from the shape alone, so that the result does not depend on the machine's threads.
-void planTiles(Product& product, const KernelTable& kernels, bool bf16);
+// Chooses tile sizes. How rows are cut changes no sum, so that it may depend on the threads.
+void planTiles(Product& product, const KernelTable& kernels, bool bf16, int threads);
 
 // The most scratch that any product of up to `rows` × `columns` asks of one thread.
 std::size_t mostProductScratch(std::int64_t rows, std::int64_t columns, const KernelTable& kernels);

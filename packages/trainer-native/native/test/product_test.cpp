@@ -11,7 +11,7 @@ using namespace qt::test;
 namespace {
 
 constexpr int sizes[] = {1, 2, 7, 8, 16, 31, 33, 96, 100, 257, 300};
-constexpr int depths[] = {1, 2, 7, 8, 16, 33, 100, 257, 300, 650, 1160};  // up to several stretches of what is packed at once
+constexpr int depths[] = {1, 2, 7, 8, 16, 33, 100, 257, 300, 650, 1160, 2100};  // up to several stretches of what is packed at once
 constexpr float untouched = -12345.0f;
 constexpr std::int64_t gap = 5;  // between rows of the output: nothing may be written there
 
@@ -182,6 +182,46 @@ Term makeTerm(int rows, int columns, int depth, TensorType leftType, TensorType 
           leftTransposed, rightTransposed, packed, depth};
 }
 
+// Left sides that a set reads as they lie give the same bytes as packed. How many such products there were.
+int sameAsPacked(const Kernels& set, ThreadPool& pool) {
+  int found = 0;
+  for (const int rows : {16, 48, 272})
+    for (const int columns : {1, 16, 40, 200})
+      for (const int depth : {32, 96, 608, 2080}) {
+        Term terms[] = {makeTerm(rows, columns, depth, TensorType::BF16, TensorType::BF16, false, rows == 48, true, 7000),
+                        makeTerm(rows, columns, 32, TensorType::BF16, TensorType::F32, false, true, true, 7004)};
+        std::vector<std::shared_ptr<unsigned char>> lefts, packed;
+        for (Term& t : terms) {
+          lefts.push_back(alignedBytes(t.left.bytes.size()));
+          std::memcpy(lefts.back().get(), t.left.bytes.data(), t.left.bytes.size());
+          t.left.view.data = lefts.back().get();
+        }
+        if (!set.table->readsLeft[set.bf16](terms[0].left.view, false, rows, depth)) continue;
+        ++found;
+        const std::size_t scratchBytes = roundUpBytes(mostProductScratch(rows, columns, *set.table));
+        const auto scratch = alignedBytes(scratchBytes * pool.threads());
+        const ProductContext context{set.table, &pool, set.bf16, scratch.get(), scratchBytes};
+        std::vector<float> out[2];
+        for (const bool ahead : {false, true}) {
+          out[ahead].resize(static_cast<std::size_t>(rows) * columns);
+          Product p;
+          p.rows = rows;
+          p.columns = columns;
+          p.out = out[ahead].data();
+          p.outStride = columns;
+          for (const Term& t : terms) {
+            packed.push_back(alignedBytes(set.table->packedLeftBytes[set.bf16](rows, t.depth)));
+            packLeft(context, t.left.view, false, rows, t.depth, packed.back().get());
+            if (ahead) p.add(packed.back().get(), t.right.view, t.rightTransposed, t.depth);
+            else p.addPlain(t.left.view, false, t.right.view, t.rightTransposed, t.depth);
+          }
+          multiply(context, p);
+        }
+        CHECK(std::memcmp(out[0].data(), out[1].data(), out[0].size() * sizeof(float)) == 0);
+      }
+  return found;
+}
+
 }  // namespace
 
 int main() {
@@ -235,5 +275,7 @@ int main() {
         }
   }
   CHECK(types == 27);
+
+  for (const Kernels& set : sets) CHECK(sameAsPacked(set, pool) == (set.bf16 && std::strcmp(set.table->name, "amx") == 0 ? 48 : 0));
   return report("product_test");
 }

@@ -123,6 +123,7 @@ void HostDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
 }
 
 LeftSide HostDevice::pack(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, void* room) {
+  if (kernels_.readsLeft[products_.bf16](left, transposed, rows, depth)) return {left, transposed, nullptr};
   packLeft(products_, left, transposed, rows, depth, room);
   return {left, transposed, room};
 }

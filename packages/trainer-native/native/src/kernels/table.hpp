@@ -33,7 +33,7 @@ struct LeftSide {
 //   L is [rows, depth], or stored [depth, rows] when leftTransposed.
 //   R is [depth, columns], or stored [columns, depth] when rightTransposed (as weights are for y = x·Wᵀ).
 struct ProductTerm {
-  const void* packedLeft = nullptr;  // from packLeft; null: `left` is packed tile by tile
+  const void* packedLeft = nullptr;  // from packLeft; null: `left` is read as it lies, or packed tile by tile
   MatrixView left;                   // F32 or BF16
   bool leftTransposed = false;
   MatrixView right;
@@ -227,6 +227,8 @@ struct KernelTable {
   bool bf16Products;            // products of bfloat16 activations multiply bfloat16 (else they widen to float32)
 
   // Products; the index is whether bfloat16 multiplication is wanted.
+  // Whether a left side is read as it lies, as fast as packed.
+  bool (*readsLeft[2])(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth);
   std::size_t (*packedLeftBytes[2])(std::int64_t rows, std::int64_t depth);
   void (*packLeft[2])(const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth, std::int64_t panelBegin,
                       std::int64_t panelEnd, void* out);

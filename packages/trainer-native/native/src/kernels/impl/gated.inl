@@ -5,36 +5,6 @@
 namespace qt {
 namespace {
 
-// The last of all sums of rows by pairs of panels: `finish(block, sums, stride, from, to)` takes rows [from, to) of a block while the next block is
-// multiplied. `sums` are those of earlier strips, `stride` apart, or else room that blocks use by turns.
-template <class Finish>
-QT_INLINE void multiplyLast(int rows, int panels, const Strip<MultiplyBF16>& strip, float* sums, int stride, bool begun, const Finish& finish) {
-  using M = MultiplyBF16;
-  const int blockStride = begun ? stride : M::blockPanels * lanes;
-  const int atOnce = (M::blockRows + strip.steps - 1) / strip.steps, places = rows > M::panelRows ? M::blockRows : M::panelRows;
-  Block before{0, 0, 0, 0};
-  float* summed = sums;
-  int done = 0, number = 0;
-  const auto finishSome = [&](int more) __attribute__((always_inline)) {
-    const int end = done + more < before.height ? done + more : before.height;
-    finish(before, summed, blockStride, done, end);
-    done = end;
-  };
-  forBlocks<M>(rows, panels, [&](const Block& b) {
-    float* to = begun ? sums + b.row * stride + b.panel * lanes : sums + number++ % 2 * places * blockStride;
-    const auto multiply = [&](auto height) __attribute__((always_inline)) {
-      multiplyTiles<height, 2>(&strip, 1, b.row / M::panelRows, b.panel, to, blockStride, begun, [&] { finishSome(atOnce); });
-    };
-    if (b.height > M::panelRows) multiply(std::integral_constant<int, 2>{});
-    else multiply(std::integral_constant<int, 1>{});
-    finishSome(M::blockRows);
-    before = b;
-    summed = to;
-    done = 0;
-  });
-  finishSome(M::blockRows);
-}
-
 static void gatedTile(const GatedProduct& p, std::int64_t tileRow, std::int64_t tileColumn, void* scratch) {
   using M = MultiplyBF16;
   static_assert(M::blockPanels == 2 && M::perStep % lanes == 0);
@@ -58,7 +28,7 @@ static void gatedTile(const GatedProduct& p, std::int64_t tileRow, std::int64_t 
     }
   };
   for (int begin = 0, depth; begin < p.depth; begin += depth) {
-    depth = p.depth - begin <= mostDepth ? p.depth - begin : mostDepth / depthChunk * depthChunk;
+    depth = p.depth - begin <= mostDepth<M> ? p.depth - begin : mostDepth<M> / depthChunk * depthChunk;
     const int steps = stepsOf<M>(depth);
     const std::size_t panel = static_cast<std::size_t>(steps) * lanes * M::perStep;
     auto* right = static_cast<bf16*>(s.right);
@@ -70,7 +40,7 @@ static void gatedTile(const GatedProduct& p, std::int64_t tileRow, std::int64_t 
       right += panel;
     }
     const Strip<M> strip{left + static_cast<std::size_t>(begin) * M::panelRows, leftPanel, static_cast<const bf16*>(s.right), panel, steps};
-    if (begin + depth == p.depth) multiplyLast(rows, panels, strip, s.sums, stride, begin > 0, finish);
+    if (begin + depth == p.depth) multiplyLast<M>(rows, panels, &strip, 1, s.sums, stride, begin > 0, finish);
     else forBlocks<M>(rows, panels, [&](const Block& b) { multiplyOne(b, &strip, 1, s.sums + b.row * stride + b.panel * lanes, stride, begin > 0); });
   }
 }

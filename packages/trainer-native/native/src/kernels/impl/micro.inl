@@ -120,6 +120,9 @@ struct Strip {
   const typename M::Element* right;
   std::size_t rightPanel;
   int steps;
+  // Tiles load their rows from anywhere, so that a left side of whole tiles can be read as it lies.
+  int leftRow = M::perStep;                 // elements from one row of a panel to the next
+  int leftStep = M::panelRows * M::perStep; // and from one step to the next
 };
 
 // Of the given panels. The sums stay in registers from strip to strip: reading and writing them is what short strips would cost.
@@ -185,7 +188,7 @@ template <int R, int P, class Meanwhile = Nothing>
 static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int leftIndex, int rightIndex, float* out, std::int64_t outStride,
                           bool accumulate, const Meanwhile& meanwhile) {
   using M = MultiplyBF16;
-  constexpr int tile = M::panelRows * M::perStep;  // elements, of either side
+  constexpr int tile = M::panelRows * M::perStep;  // elements
   const std::int64_t outBytes = outStride * static_cast<std::int64_t>(sizeof(float));
   float* const below = out + M::panelRows * outStride;
   asm volatile("" ::: "memory");  // GCC's loads of tiles do not say that they read
@@ -204,16 +207,18 @@ static void multiplyTiles(const Strip<MultiplyBF16>* strips, int count, int left
     const auto* left = strips[i].left + leftIndex * strips[i].leftPanel;
     const auto* right = strips[i].right + rightIndex * strips[i].rightPanel;
     const std::size_t leftPanel = strips[i].leftPanel, rightPanel = strips[i].rightPanel;
-    for (int s = 0; s < strips[i].steps; ++s, left += tile, right += tile) {
+    const int leftStep = strips[i].leftStep;
+    const std::int64_t leftRowBytes = strips[i].leftRow * static_cast<std::int64_t>(sizeof(bf16));
+    for (int s = 0; s < strips[i].steps; ++s, left += leftStep, right += tile) {
       _tile_stream_loadd(6, right, 64);
-      _tile_loadd(4, left, 64);
+      _tile_loadd(4, left, leftRowBytes);
       _tile_dpbf16ps(0, 4, 6);
       if constexpr (P == 2) {
         _tile_stream_loadd(7, right + rightPanel, 64);
         _tile_dpbf16ps(1, 4, 7);
       }
       if constexpr (R == 2) {
-        _tile_loadd(5, left + leftPanel, 64);
+        _tile_loadd(5, left + leftPanel, leftRowBytes);
         _tile_dpbf16ps(2, 5, 6);
         if constexpr (P == 2) _tile_dpbf16ps(3, 5, 7);
       }
@@ -266,6 +271,60 @@ QT_INLINE void forBlocks(int rows, int panels, const Each& each) {
     for (int p = 0; p < panels; p += M::blockPanels)
       for (int r = 0; r < rows; r += M::blockRows) block(r, p);
   }
+}
+
+// The last of all sums of rows by panels: `finish(block, sums, stride, from, to)` takes rows [from, to) of a block when they are there. `sums` are
+// those of earlier strips, `stride` apart; where there were none (not `begun`), room of roomOfBlocks that blocks use by turns.
+#if defined(__AMX_BF16__)
+constexpr int roomOfBlocks(int stride) { return 2 * MultiplyBF16::blockRows * (stride < 2 * lanes ? stride : 2 * lanes); }
+
+// A block is finished while the next one is multiplied: tiles leave the processor's other units idle.
+template <class M, class Finish>
+QT_INLINE void multiplyLast(int rows, int panels, const Strip<M>* strips, int count, float* sums, int stride, bool begun, const Finish& finish)
+  requires(std::is_same_v<M, MultiplyBF16>)
+{
+  const int blockStride = begun || stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
+  int steps = 0;
+  for (int i = 0; i < count; ++i) steps += strips[i].steps;
+  const int atOnce = (M::blockRows + steps - 1) / steps;
+  Block before{0, 0, 0, 0};
+  float* summed = sums;
+  int done = 0, number = 0;
+  const auto finishSome = [&](int more) __attribute__((always_inline)) {
+    const int end = done + more < before.height ? done + more : before.height;
+    if (done < end) finish(before, summed, blockStride, done, end);
+    done = end;
+  };
+  forBlocks<M>(rows, panels, [&](const Block& b) {
+    float* to = begun ? sums + b.row * stride + b.panel * lanes : sums + number++ % 2 * M::blockRows * blockStride;
+    const auto multiply = [&](auto height, auto width) __attribute__((always_inline)) {
+      multiplyTiles<height, width>(strips, count, b.row / M::panelRows, b.panel, to, blockStride, begun, [&] { finishSome(atOnce); });
+    };
+    constexpr std::integral_constant<int, 1> one;
+    constexpr std::integral_constant<int, 2> two;
+    if (b.height > M::panelRows && b.width == 2) multiply(two, two);
+    else if (b.height > M::panelRows) multiply(two, one);
+    else if (b.width == 2) multiply(one, two);
+    else multiply(one, one);
+    finishSome(M::blockRows);
+    before = b;
+    summed = to;
+    done = 0;
+  });
+  finishSome(M::blockRows);
+}
+#else
+constexpr int roomOfBlocks(int) { return 0; }
+#endif
+
+template <class M, class Finish>
+QT_INLINE void multiplyLast(int rows, int panels, const Strip<M>* strips, int count, float* sums, int stride, bool begun, const Finish& finish) {
+  const int blockStride = begun || stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
+  forBlocks<M>(rows, panels, [&](const Block& b) {
+    float* to = begun ? sums + b.row * stride + b.panel * lanes : sums;
+    multiplyOne(b, strips, count, to, blockStride, begun);
+    finish(b, to, blockStride, 0, b.height);
+  });
 }
 
 // out[rows, 16·panels] (+)= left·right.
@@ -322,9 +381,33 @@ QT_INLINE u32x16 wordsOf(const T* p, int count) {
   }
 }
 
+#if defined(__AVX512F__)
+// The same of sixteen whole rows that are words already, `rowBytes` apart: four words of a row at a time into the quarter where they end up,
+// which ports for loads do, so that only quarters are left to transpose.
+QT_INLINE void loadWholeSquare(const unsigned char* data, std::int64_t rowBytes, u32x16 words[16]) {
+  constexpr __mmask16 all = 0xffff;
+  for (int w = 0; w < 16; w += 4, data += 16) {
+    u32x16 x[4];  // rows i, 4 + i, 8 + i and 12 + i
+    for (int i = 0; i < 4; ++i) {
+      const auto part = [&](int r) __attribute__((always_inline)) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + r * rowBytes)); };
+      __m512i v = _mm512_zextsi128_si512(part(i));
+      v = _mm512_maskz_inserti32x4(all, v, part(4 + i), 1);
+      v = _mm512_maskz_inserti32x4(all, v, part(8 + i), 2);
+      x[i] = (u32x16)_mm512_maskz_inserti32x4(all, v, part(12 + i), 3);
+    }
+    transposeQuarters(x, words + w);
+  }
+}
+#endif
+
 // A square of sixteen rows and sixteen words, transposed: word s of row r becomes word r of words[s].
 template <class M, class T>
 QT_INLINE void loadSquare(const T* data, std::int64_t stride, int rows, int count, u32x16 words[16]) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) * M::perWord == 4)
+    if (rows >= 16 && count >= valuesAtOnce<M>)
+      return loadWholeSquare(reinterpret_cast<const unsigned char*>(data), stride * static_cast<std::int64_t>(sizeof(T)), words);
+#endif
   for (int r = 0; r < 16; ++r) words[r] = r < rows ? wordsOf<M>(data + r * stride, count) : u32x16{};
   transpose(words);
 }
@@ -451,7 +534,9 @@ static void packRightRows(const T* data, std::int64_t stride, int columns, int d
     const int width = columns - c0 < lanes ? columns - c0 : lanes;
     for (int w0 = 0; w0 < words; w0 += wordsAtOnce) {
       u32x16 square[16];
-      loadSquare<M>(data + c0 * stride + w0 * M::perWord, stride, width, depth - w0 * M::perWord, square);
+      const T* corner = data + c0 * stride + w0 * M::perWord;
+      for (int c = lanes; c < 2 * lanes; ++c) __builtin_prefetch(corner + c * stride);  // of the next panel: rows apart are not foreseen
+      loadSquare<M>(corner, stride, width, depth - w0 * M::perWord, square);
       const int count = words - w0 < wordsAtOnce ? words - w0 : wordsAtOnce;
       for (int w = 0; w < count; ++w) std::memcpy(out + (w0 + w) * lanes * M::perWord, &square[w], 64);
     }

@@ -7,7 +7,11 @@ namespace qt {
 namespace {
 
 constexpr int depthChunk = 256;  // a multiple of every block size: where depth is cut, and most of a left side that is not packed ahead
-constexpr int mostDepth = 640;   // of what lies packed at once
+template <class M>
+constexpr int mostDepth = M::leftOnce ? 2048 : 640;  // of what lies packed at once
+constexpr int widestDepth = mostDepth<MultiplyBF16> > mostDepth<MultiplyF32> ? mostDepth<MultiplyBF16> : mostDepth<MultiplyF32>;
+constexpr std::size_t packedDepthBytes = mostDepth<MultiplyBF16> * sizeof(MultiplyBF16::Element) > mostDepth<MultiplyF32> * sizeof(float)
+                                             ? mostDepth<MultiplyBF16> * sizeof(MultiplyBF16::Element) : mostDepth<MultiplyF32> * sizeof(float);
 
 // Panels of every multiplication fill whole rows of this many.
 constexpr int mostPanelRows = MultiplyBF16::panelRows > MultiplyF32::panelRows ? MultiplyBF16::panelRows : MultiplyF32::panelRows;
@@ -16,6 +20,18 @@ template <class M>
 static std::size_t packedLeftBytes(std::int64_t rows, std::int64_t depth) {
   const std::int64_t panels = (rows + M::panelRows - 1) / M::panelRows;
   return static_cast<std::size_t>(panels) * M::panelRows * stepsOf<M>(static_cast<int>(depth)) * M::perStep * sizeof(typename M::Element);
+}
+
+// Whether a left side is read where it lies and needs no packing: whole tiles on borders of cache lines.
+template <class M>
+static bool readsLeft([[maybe_unused]] const MatrixView& left, [[maybe_unused]] bool transposed, [[maybe_unused]] std::int64_t rows,
+                      [[maybe_unused]] std::int64_t depth) {
+#if defined(__AMX_BF16__)
+  if constexpr (std::is_same_v<M, MultiplyBF16>)
+    return left.type == TensorType::BF16 && !transposed && rows % M::panelRows == 0 && depth % M::perStep == 0 && left.rowBytes % 64 == 0 &&
+           reinterpret_cast<std::uintptr_t>(left.data) % 64 == 0;
+#endif
+  return false;
 }
 
 template <class M>
@@ -46,11 +62,17 @@ static int paddedColumns(int columns) { return (columns + lanes - 1) / lanes * l
 
 static std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+// Of all sums of a tile, or of the blocks that take turns.
+static std::size_t sumsBytes(int rows, int columns) {
+  const int room = roomOfBlocks(columns);
+  return align64(sizeof(float) * (rows * columns > room ? rows * columns : room));
+}
+
 static std::size_t productScratch(const Product& p) {
   const int columns = paddedColumns(p.tileColumns);
   const int rows = (p.tileRows + mostPanelRows - 1) / mostPanelRows * mostPanelRows;
-  const int wide = columns > mostDepth ? columns : mostDepth;
-  return align64(sizeof(float) * rows * columns) + align64(sizeof(float) * mostDepth * columns) + align64(sizeof(float) * depthChunk * rows) +
+  const int wide = columns > widestDepth ? columns : widestDepth;
+  return sumsBytes(rows, columns) + align64(packedDepthBytes * columns) + align64(sizeof(float) * depthChunk * rows) +
          align64(sizeof(float) * lanes * wide);
 }
 
@@ -60,9 +82,9 @@ static TileScratch layTile(const Product& p, void* scratch) {
   auto* at = static_cast<unsigned char*>(scratch);
   TileScratch s{};
   s.sums = reinterpret_cast<float*>(at);
-  at += align64(sizeof(float) * rows * columns);
+  at += sumsBytes(rows, columns);
   s.right = at;
-  at += align64(sizeof(float) * mostDepth * columns);
+  at += align64(packedDepthBytes * columns);
   s.left = at;
   at += align64(sizeof(float) * depthChunk * rows);
   s.decoded = reinterpret_cast<float*>(at);
@@ -100,8 +122,8 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
                          out + c0 / lanes * panel, panel);
         continue;
       }
-      for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * mostDepth);
-      packRightRows<M, float>(buffer, mostDepth, width, depth, out + c0 / lanes * panel, panel);
+      for (int c = 0; c < width; ++c) decodePart(term.right, column + c0 + c, depthBegin, depth, buffer + c * mostDepth<M>);
+      packRightRows<M, float>(buffer, mostDepth<M>, width, depth, out + c0 / lanes * panel, panel);
     }
     return;
   }
@@ -120,6 +142,20 @@ static void packRight(const ProductTerm& term, int column, int columns, int dept
   padRight<M>(columns, depth, out, panel);
 }
 
+// Rows of sums that are the outcome as they are.
+template <class Out>
+QT_INLINE void finishPlain(const float* sums, int stride, Out* out, std::int64_t outStride, int rows, int columns) {
+  for (int r = 0; r < rows; ++r, sums += stride, out += outStride) {
+    int c = 0;
+#if defined(__AVX512BF16__)
+    if constexpr (sizeof(Out) == 2)
+      for (; c + 2 * lanes <= columns; c += 2 * lanes)
+        _mm512_storeu_si512(out + c, (__m512i)_mm512_cvtne2ps_pbh((__m512)load(sums + c + lanes), (__m512)load(sums + c)));
+#endif
+    for (; c < columns; c += lanes) storeSome(out + c, load(sums + c), columns - c);
+  }
+}
+
 template <class Out>
 static void finishTile(const Product& p, const float* sums, int stride, int row, int rows, int column, int columns) {
   Out* out = static_cast<Out*>(p.out);
@@ -132,6 +168,8 @@ static void finishTile(const Product& p, const float* sums, int stride, int row,
       }
     return;
   }
+  if (p.scale == 1.0f && p.columnScale == nullptr && p.branch == nullptr && p.bias == nullptr && p.residual == nullptr && !p.accumulate)
+    return finishPlain(sums, stride, out + row * p.outStride + column, p.outStride, rows, columns);
   for (int r = 0; r < rows; ++r) {
     Out* to = out + (row + r) * p.outStride + column;
     const std::int64_t at = static_cast<std::int64_t>(row + r) * p.outStride + column;
@@ -170,34 +208,32 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   bool begun = false;
   Strip<M> strips[maxTerms];
   int stripCount = 0, used = 0;  // depth that lies packed
-  const auto finish = [&](const Block& b, const float* sums, int sumsStride) {
+  const auto finish = [&](const Block& b, const float* sums, int sumsStride, int from, int to) {
     const int c = b.panel * lanes, width = columns - c < b.width * lanes ? columns - c : b.width * lanes;
-    if (p.outType == DType::F32) finishTile<float>(p, sums, sumsStride, row + b.row, b.height, column + c, width);
-    else finishTile<bf16>(p, sums, sumsStride, row + b.row, b.height, column + c, width);
+    sums += from * sumsStride;
+    if (p.outType == DType::F32) finishTile<float>(p, sums, sumsStride, row + b.row + from, to - from, column + c, width);
+    else finishTile<bf16>(p, sums, sumsStride, row + b.row + from, to - from, column + c, width);
   };
-  // Adds what lies packed to the sums. The last time each block of them is finished at once, and where it is also the first, all blocks
-  // use the same few sums.
-  const int blockStride = stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
+  // Adds what lies packed to the sums. The last time each block of them is finished at once, while it is in the first-level cache.
   const auto flush = [&](bool last = false) {
-    if (stripCount > 0)
-      forBlocks<M>(rows, panels, [&](const Block& b) {
-        const int sumsStride = last && !begun ? blockStride : stride;
-        float* sums = last && !begun ? s.sums : s.sums + b.row * stride + b.panel * lanes;
-        multiplyOne(b, strips, stripCount, sums, sumsStride, begun);
-        if (last) finish(b, sums, sumsStride);
-      });
+    if (stripCount > 0 && last)
+      multiplyLast<M>(rows, panels, strips, stripCount, s.sums, stride, begun, finish);
+    else if (stripCount > 0)
+      forBlocks<M>(rows, panels,
+                   [&](const Block& b) { multiplyOne(b, strips, stripCount, s.sums + b.row * stride + b.panel * lanes, stride, begun); });
     else if (last)
-      finish({0, rows, 0, panels}, s.sums, stride);
+      finish({0, rows, 0, panels}, s.sums, stride, 0, rows);
     begun = begun || stripCount > 0;
     stripCount = used = 0;
   };
   for (int t = 0; t < p.termCount; ++t) {
     const ProductTerm& term = p.terms[t];
     const std::size_t wholePanel = static_cast<std::size_t>(stepsOf<M>(term.depth)) * M::panelRows * M::perStep;
-    const bool packedAhead = term.packedLeft != nullptr;
+    const bool asItLies = term.packedLeft == nullptr && readsLeft<M>(term.left, term.leftTransposed, p.rows, term.depth);
+    const bool packedAhead = term.packedLeft != nullptr || asItLies;
     for (int depthBegin = 0, depth; depthBegin < term.depth; depthBegin += depth) {
       depth = term.depth - depthBegin;
-      const int most = packedAhead ? mostDepth : depthChunk;
+      const int most = packedAhead ? mostDepth<M> : depthChunk;
       if (used > 0 && (!packedAhead || (depth > most - used && most - used < depthChunk))) flush();
       if (depth > most - used) depth = (most - used) / depthChunk * depthChunk;
       const int steps = stepsOf<M>(depth);
@@ -207,7 +243,12 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
       Strip<M>& strip = strips[stripCount++];
       strip = {nullptr, wholePanel, right, rightPanel, steps};
       used += steps * M::perStep;
-      if (packedAhead) {
+      if (asItLies) {
+        strip.leftRow = static_cast<int>(term.left.rowBytes / sizeof(Element));
+        strip.leftPanel = static_cast<std::size_t>(M::panelRows) * strip.leftRow;
+        strip.leftStep = M::perStep;
+        strip.left = static_cast<const Element*>(term.left.data) + static_cast<std::size_t>(row) * strip.leftRow + depthBegin;
+      } else if (packedAhead) {
         strip.left = static_cast<const Element*>(term.packedLeft) + row / M::panelRows * wholePanel + static_cast<std::size_t>(depthBegin) * M::panelRows;
       } else {
         MatrixView part = term.left;

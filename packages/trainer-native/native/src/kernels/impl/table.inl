@@ -46,6 +46,7 @@ static KernelTable makeTable(const char* name) {
       .panelRows = {MultiplyF32::panelRows, MultiplyBF16::panelRows},
       .tileColumns = {MultiplyF32::tileColumns, MultiplyBF16::tileColumns},
       .bf16Products = MultiplyBF16::perWord == 2,
+      .readsLeft = {readsLeft<MultiplyF32>, readsLeft<MultiplyBF16>},
       .packedLeftBytes = {packedLeftBytes<MultiplyF32>, packedLeftBytes<MultiplyBF16>},
       .packLeft = {packLeft<MultiplyF32>, packLeft<MultiplyBF16>},
       .productTile = {productTile<MultiplyF32>, productTile<MultiplyBF16>},

@@ -89,30 +89,34 @@ QT_INLINE float highest(f32x16 v) {
   return b[0] > b[1] ? b[0] : b[1];
 }
 
+// Word i of register r becomes word r of register i, in each quarter for itself.
+QT_INLINE void transposeQuarters(const u32x16 x[4], u32x16 out[4]) {
+  u32x16 t[4];
+  for (int i = 0; i < 4; i += 2) {
+    t[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    t[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+  for (int j = 0; j < 2; ++j) {
+    out[2 * j] = __builtin_shufflevector(t[j], t[j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
+    out[2 * j + 1] = __builtin_shufflevector(t[j], t[j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
+  }
+}
+
 // Transposes a 16×16 square of 32-bit words held in registers: words, pairs, then 128-bit quarters change places.
 QT_INLINE void transpose(u32x16 m[16]) {
   u32x16 t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = __builtin_shufflevector(m[i], m[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-    t[i + 1] = __builtin_shufflevector(m[i], m[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-  }
-  for (int i = 0; i < 16; i += 4)
-    for (int j = 0; j < 2; ++j) {
-      m[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-      m[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    }
-  // m[4g + c] holds columns c, c+4, c+8, c+12 of rows 4g … 4g+3, one in each quarter.
+  for (int i = 0; i < 16; i += 4) transposeQuarters(m + i, t + i);
+  // t[4g + c] holds columns c, c+4, c+8, c+12 of rows 4g … 4g+3, one in each quarter.
   for (int c = 0; c < 4; ++c) {
-    const u32x16 a = __builtin_shufflevector(m[c], m[4 + c], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    const u32x16 b = __builtin_shufflevector(m[c], m[4 + c], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    const u32x16 e = __builtin_shufflevector(m[8 + c], m[12 + c], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    const u32x16 f = __builtin_shufflevector(m[8 + c], m[12 + c], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    t[c] = __builtin_shufflevector(a, e, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    t[8 + c] = __builtin_shufflevector(a, e, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
-    t[4 + c] = __builtin_shufflevector(b, f, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    t[12 + c] = __builtin_shufflevector(b, f, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const u32x16 a = __builtin_shufflevector(t[c], t[4 + c], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const u32x16 b = __builtin_shufflevector(t[c], t[4 + c], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    const u32x16 e = __builtin_shufflevector(t[8 + c], t[12 + c], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    const u32x16 f = __builtin_shufflevector(t[8 + c], t[12 + c], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    m[c] = __builtin_shufflevector(a, e, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    m[8 + c] = __builtin_shufflevector(a, e, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    m[4 + c] = __builtin_shufflevector(b, f, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    m[12 + c] = __builtin_shufflevector(b, f, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
   }
-  for (int i = 0; i < 16; ++i) m[i] = t[i];
 }
 
 #if defined(__AVX512F__)

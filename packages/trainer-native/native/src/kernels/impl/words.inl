@@ -94,15 +94,8 @@ static void packNibbles(const std::uint8_t* data, std::size_t rowBytes, int grou
       v = _mm512_maskz_inserti32x4(all, v, bytes(8 + i), 2);
       x[i] = (u32x16)_mm512_maskz_inserti32x4(all, v, bytes(12 + i), 3);
     }
-    u32x16 t[4], z[4];  // z[i]: bytes 4i … 4i + 3 of each column
-    for (int i = 0; i < 4; i += 2) {
-      t[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
-      t[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
-    }
-    for (int i = 0; i < 2; ++i) {
-      z[2 * i] = __builtin_shufflevector(t[i], t[i + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29);
-      z[2 * i + 1] = __builtin_shufflevector(t[i], t[i + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31);
-    }
+    u32x16 z[4];  // z[i]: bytes 4i … 4i + 3 of each column
+    transposeQuarters(x, z);
     const auto number = [&](u32x16 nibbles) __attribute__((always_inline)) {
       f32x16 v = (f32x16)_mm512_maskz_permutexvar_ps(all, (__m512i)nibbles, (__m512)numbers) * columns.scale;
       if constexpr (N::offset) v += columns.offset;
