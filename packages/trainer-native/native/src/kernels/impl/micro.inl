@@ -36,6 +36,7 @@ struct InRegisters {
   static constexpr int blockPanels = registerPanels;
   static constexpr int tileColumns = 96;  // of a tile of a product: whole blocks of 32, and whole blocks of panels
   static constexpr bool leftOnce = false;
+  static constexpr int deepSteps = 640;
   struct Scope {};
 };
 
@@ -68,6 +69,7 @@ struct MultiplyBF16 {
   static constexpr int blockPanels = 2;
   static constexpr int tileColumns = 192;
   static constexpr bool leftOnce = true;
+  static constexpr int deepSteps = 20;  // of which a block's left side, and what of the right side streams by, are in the first-level cache
   static void put(Element* slot, float v) { *slot = narrow(v); }
 
   // Tiles have a shape only between these: another library on this thread may shape them its own way.
@@ -124,6 +126,8 @@ struct Strip {
   int leftRow = M::perStep;                 // elements from one row of a panel to the next
   int leftStep = M::panelRows * M::perStep; // and from one step to the next
 };
+
+constexpr int mostStrips = maxTerms + 8;
 
 // Of the given panels. The sums stay in registers from strip to strip: reading and writing them is what short strips would cost.
 template <class M, int R, int P>
@@ -276,17 +280,25 @@ QT_INLINE void forBlocks(int rows, int panels, const Each& each) {
 // The last of all sums of rows by panels: `finish(block, sums, stride, from, to)` takes rows [from, to) of a block when they are there. `sums` are
 // those of earlier strips, `stride` apart; where there were none (not `begun`), room of roomOfBlocks that blocks use by turns.
 #if defined(__AMX_BF16__)
-constexpr int roomOfBlocks(int stride) { return 2 * MultiplyBF16::blockRows * (stride < 2 * lanes ? stride : 2 * lanes); }
+constexpr int roomOfBlocks(int stride) { return 2 * MultiplyBF16::blockRows * stride; }
 
-// A block is finished while the next one is multiplied: tiles leave the processor's other units idle.
+// A block is finished while the next one is multiplied: tiles leave the processor's other units idle. Deep sums are taken in parts of which a
+// block's left side stays in the first-level cache.
 template <class M, class Finish>
 QT_INLINE void multiplyLast(int rows, int panels, const Strip<M>* strips, int count, float* sums, int stride, bool begun, const Finish& finish)
   requires(std::is_same_v<M, MultiplyBF16>)
 {
-  const int blockStride = begun || stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
-  int steps = 0;
-  for (int i = 0; i < count; ++i) steps += strips[i].steps;
-  const int atOnce = (M::blockRows + steps - 1) / steps;
+  int parts = 0, ends[mostStrips], steps = 0;  // strips up to ends[i] are part i
+  for (int i = 0; i < count; ++i) {
+    if (parts == 0 || steps + strips[i].steps > M::deepSteps) {
+      ++parts;
+      steps = 0;
+    }
+    steps += strips[i].steps;
+    ends[parts - 1] = i + 1;
+  }
+  const int atOnce = (M::blockRows + steps - 1) / steps;  // in the last part
+  const int blockStride = begun || parts > 1 || stride < M::blockPanels * lanes ? stride : M::blockPanels * lanes;
   Block before{0, 0, 0, 0};
   float* summed = sums;
   int done = 0, number = 0;
@@ -295,22 +307,35 @@ QT_INLINE void multiplyLast(int rows, int panels, const Strip<M>* strips, int co
     if (done < end) finish(before, summed, blockStride, done, end);
     done = end;
   };
-  forBlocks<M>(rows, panels, [&](const Block& b) {
-    float* to = begun ? sums + b.row * stride + b.panel * lanes : sums + number++ % 2 * M::blockRows * blockStride;
-    const auto multiply = [&](auto height, auto width) __attribute__((always_inline)) {
-      multiplyTiles<height, width>(strips, count, b.row / M::panelRows, b.panel, to, blockStride, begun, [&] { finishSome(atOnce); });
-    };
-    constexpr std::integral_constant<int, 1> one;
-    constexpr std::integral_constant<int, 2> two;
-    if (b.height > M::panelRows && b.width == 2) multiply(two, two);
-    else if (b.height > M::panelRows) multiply(two, one);
-    else if (b.width == 2) multiply(one, two);
-    else multiply(one, one);
-    finishSome(M::blockRows);
-    before = b;
-    summed = to;
-    done = 0;
-  });
+  const auto place = [&](const Block& b) __attribute__((always_inline)) {
+    if (begun) return sums + b.row * stride + b.panel * lanes;
+    if (parts > 1) return sums + b.row / M::blockRows % 2 * M::blockRows * stride + b.panel * lanes;
+    return sums + number++ % 2 * M::blockRows * blockStride;
+  };
+  for (int row = 0; row < rows; row += M::blockRows)
+    for (int part = 0; part < parts; ++part) {
+      const int first = part == 0 ? 0 : ends[part - 1];
+      const bool accumulate = begun || part > 0, last = part == parts - 1;
+      forBlocks<M>(rows - row < M::blockRows ? rows - row : M::blockRows, panels, [&](const Block& below) {
+        const Block b{row, below.height, below.panel, below.width};
+        float* to = place(b);
+        const auto multiply = [&](auto height, auto width) __attribute__((always_inline)) {
+          multiplyTiles<height, width>(strips + first, ends[part] - first, b.row / M::panelRows, b.panel, to, blockStride, accumulate,
+                                       [&] { finishSome(atOnce); });
+        };
+        constexpr std::integral_constant<int, 1> one;
+        constexpr std::integral_constant<int, 2> two;
+        if (b.height > M::panelRows && b.width == 2) multiply(two, two);
+        else if (b.height > M::panelRows) multiply(two, one);
+        else if (b.width == 2) multiply(one, two);
+        else multiply(one, one);
+        finishSome(M::blockRows);
+        if (!last) return;
+        before = b;
+        summed = to;
+        done = 0;
+      });
+    }
   finishSome(M::blockRows);
 }
 #else

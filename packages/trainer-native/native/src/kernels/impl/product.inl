@@ -206,7 +206,7 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
   const int stride = panels * lanes;
   [[maybe_unused]] const typename M::Scope scope;
   bool begun = false;
-  Strip<M> strips[maxTerms];
+  Strip<M> strips[mostStrips];
   int stripCount = 0, used = 0;  // depth that lies packed
   const auto finish = [&](const Block& b, const float* sums, int sumsStride, int from, int to) {
     const int c = b.panel * lanes, width = columns - c < b.width * lanes ? columns - c : b.width * lanes;
@@ -240,8 +240,7 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
       const std::size_t rightPanel = static_cast<std::size_t>(steps) * lanes * M::perStep;
       auto* right = static_cast<Element*>(s.right) + static_cast<std::size_t>(used) * stride;
       packRight<M>(term, column, columns, depthBegin, depth, right, rightPanel, s.decoded);
-      Strip<M>& strip = strips[stripCount++];
-      strip = {nullptr, wholePanel, right, rightPanel, steps};
+      Strip<M> strip{nullptr, wholePanel, right, rightPanel, steps};
       used += steps * M::perStep;
       if (asItLies) {
         strip.leftRow = static_cast<int>(term.left.rowBytes / sizeof(Element));
@@ -258,8 +257,16 @@ static void productTile(const Product& p, std::int64_t tileRow, std::int64_t til
         packLeft<M>(part, term.leftTransposed, rows, depth, 0, (rows + M::panelRows - 1) / M::panelRows, s.left);
         strip.left = static_cast<const Element*>(s.left);
         strip.leftPanel = static_cast<std::size_t>(steps) * M::panelRows * M::perStep;
-        flush();
       }
+      const int parts = (steps + M::deepSteps - 1) / M::deepSteps, stepsOfPart = (steps + parts - 1) / parts;
+      for (int done = 0; done < steps; done += stepsOfPart) {
+        Strip<M>& part = strips[stripCount++];
+        part = strip;
+        part.left += static_cast<std::size_t>(done) * strip.leftStep;
+        part.right += static_cast<std::size_t>(done) * lanes * M::perStep;
+        part.steps = steps - done < stepsOfPart ? steps - done : stepsOfPart;
+      }
+      if (!packedAhead) flush();
     }
   }
   flush(true);
