@@ -313,7 +313,7 @@ test('--plan tells the memory of each process: less than that of one', async () 
   }
   const [one, four] = [await plan(1), await plan(4)]
   expect(four.get('optimiser state')! / one.get('optimiser state')!).toBeLessThan(0.35)
-  expect(four.get('gradients')).toBe(one.get('gradients'))
+  expect(four.get('gradients')! / one.get('gradients')!).toBeLessThan(0.35)
 })
 
 describe('two machines', () => {

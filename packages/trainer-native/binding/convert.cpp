@@ -128,6 +128,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   const Share share = toShare(o);
   t.rank = share.rank;
   t.processes = share.processes;
+  // The order of sums does not matter where there is one.
+  t.apart = share.processes > 1 || (share.strict && share.microBatches > 1);
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);

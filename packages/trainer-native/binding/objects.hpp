@@ -88,7 +88,6 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<DataParallel> shared_;  // where several processes take a step, or its sums are in the strict order
-  bool strict_ = false;
   std::atomic<bool> abort_{false};
   std::unique_ptr<Driver> driver_;
 };

@@ -69,11 +69,13 @@ export interface AdapterPlace {
 export interface StepPlan {
   /** Bytes of the one arena a step works in. */
   readonly arena: number
-  /** Bytes of the trained numbers; gradients take as much again. */
+  /** Bytes of the trained numbers. */
   readonly trained: number
+  /** Bytes of the gradients that this process keeps. */
+  readonly gradients: number
   /** Bytes of the optimiser's state. */
   readonly state: number
-  /** Bytes of the gradients of other processes, and of those that wait for their neighbours in the strict order. */
+  /** Bytes of gradients on their way to the sum of all micro-batches. */
   readonly exchange: number
   /** Bytes of what PiSSA's adapters began as. */
   readonly origins: number
@@ -93,8 +95,10 @@ export interface TrainedTensor {
   readonly module: string
   readonly rows: number
   readonly columns: number
-  /** In numbers, alike in parameters and gradients. */
+  /** In numbers, among the parameters. */
   readonly offset: number
+  /** This process's piece, in numbers of the region `gradients`. */
+  readonly gradient: { readonly offset: number; readonly count: number }
   /** What the optimiser keeps of it; offsets in bytes. */
   readonly state: readonly StateArray[]
 }
@@ -166,8 +170,8 @@ export interface NativeTrainer {
   forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
   /** `adapters: false` looks through the model as it was; with `micro` dropout and noise are as in that micro-batch. */
   evaluate(batch: Batch, options?: { adapters: boolean; micro?: number }): Promise<LossSum>
-  /** A step of micro-batches begins, those of process r [borders[r], borders[r + 1]). */
-  begin(borders: Int32Array): void
+  /** A step of micro-batches begins, of which process r has r, r + processes, r + 2 · processes … */
+  begin(microBatches: number): void
   /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
   exchange(): Promise<void>
   /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */

@@ -69,10 +69,10 @@ function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolea
   const parts = [
     { part: 'base weights (mapped file)', bytes: weightBytes },
     { part: 'trained parameters', bytes: native.trained },
-    { part: 'gradients', bytes: native.trained },
+    { part: 'gradients', bytes: native.gradients },
     { part: 'what the adapter began as', bytes: native.origins },
     { part: 'optimiser state', bytes: native.state },
-    { part: 'gradients of other micro-batches', bytes: native.exchange },
+    { part: 'gradients on their way', bytes: native.exchange },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)
   return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }

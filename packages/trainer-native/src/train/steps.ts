@@ -41,18 +41,22 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   const { trainer, plan, step, learningRate, config, frozen, team, signal } = input
   const { beta1, beta2, epsilon, gradClip, averageDecay } = config.training
   const batches = plan.window(step, team)
-  const borders = plan.borders(step, team.size)
-  const counted = batches.flatMap((batch) => countsOf(batch, config))
-  const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted])
+  const counted = batches.map((batch) => countsOf(batch, config))
+  const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted.flat()])
   if (everybody.some(([stopped]) => stopped !== 0)) return undefined
-  const totals = sumsOf(everybody.flatMap((counts) => counts.slice(1)))
+  const totals = sumsOf(
+    inTurns(
+      everybody.map((counts) => counts.slice(1)),
+      5,
+    ),
+  )
   const { trainable, tokens } = totals
   const pass = passOf(trainer, totals, config)
   const losses: number[] = []
-  trainer.begin(borders)
+  trainer.begin(plan.count(step))
   let stopped = false
   for (const [index, batch] of batches.entries()) {
-    const share = await pass(batch, (step - 1) * plan.microBatches + borders[team.rank]! + index)
+    const share = await pass(batch, (step - 1) * plan.microBatches + team.rank + index * team.size)
     stopped = share === undefined
     if (share === undefined) break
     losses.push(share)
@@ -64,7 +68,11 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
     return undefined
   }
   // By the numbers of micro-batches: the same sum whoever took them.
-  const mean = done.flatMap((one) => one.slice(2)).reduce((sum, share) => sum + share, 0)
+  const shares = inTurns(
+    done.map((one) => one.slice(2)),
+    1,
+  )
+  const mean = shares.reduce((sum, share) => sum + share, 0)
   const memory = Math.max(...done.map((one) => one[1]!))
   const brokenStep = async (what: 'loss' | 'gradient', gradNorm: number): Promise<StepResult> => {
     const reasons = await team.gatherText(JSON.stringify(whyNotFinite(trainer, what)))
@@ -86,6 +94,14 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   })
   frozen?.restore()
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
+}
+
+/** What each process has of its micro-batches, `each` numbers for one, in the order of all micro-batches. */
+function inTurns(everybody: readonly (readonly number[])[], each: number): number[] {
+  const rounds = Math.max(...everybody.map(({ length }) => length / each))
+  return Array.from({ length: rounds }, (_, round) =>
+    everybody.flatMap((own) => own.slice(round * each, (round + 1) * each)),
+  ).flat()
 }
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */

@@ -53,9 +53,11 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
       arena_(taken(*device_, layout_.plan.size())),
       weights_(model.blocks),
       rotary_(rotaryTables(*device_, spec_, options_.maxPositions)) {
-  parameters_ = reinterpret_cast<float*>(taken(*device_, (trained_.count * 2 + trained_.originCount) * sizeof(float) + trained_.stateBytes));
+  const std::size_t floats = trained_.count + trained_.sums + trained_.rooms + trained_.originCount;
+  parameters_ = reinterpret_cast<float*>(taken(*device_, floats * sizeof(float) + trained_.stateBytes));
   gradients_ = parameters_ + trained_.count;
-  origins_ = gradients_ + trained_.count;
+  rooms_ = trained_.apart ? gradients_ + trained_.sums : gradients_;
+  origins_ = gradients_ + trained_.sums + trained_.rooms;
   optimizerState_ = reinterpret_cast<unsigned char*>(origins_ + trained_.originCount);
   device_->useScratch(at<unsigned char>(layout_.scratch), layout_.plan.bytes(layout_.scratch));
   takeWeights();
@@ -126,7 +128,7 @@ void Trainer::ownWeights() {
 
 float* Trainer::gradient(const TensorId& id) {
   const TrainedTensor* t = trained_.find(id);
-  return t == nullptr ? nullptr : gradients_ + t->offset;
+  return t == nullptr ? nullptr : rooms_ + t->room;
 }
 
 MatrixView Trainer::parameter(const TensorId& id) {
@@ -185,17 +187,25 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (abort.load(std::memory_order_relaxed)) return stopped;
     forwardBlock(l, true);
   }
+  const auto call = [](const std::function<void(int)>& of, int layer) {
+    if (of) of(layer);
+  };
+  call(calls_.before, spec_.layers);
   const LossSum sum = lossAndGradient(batch, weight, true, abort);
   if (!sum.finished) return stopped;
+  call(calls_.done, spec_.layers);
   for (int l = spec_.layers - 1; l >= 0; --l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     if (options_.checkpointing) forwardBlock(l, false);
+    call(calls_.before, l);
     backwardBlock(l);
-    if (layerDone_) layerDone_(l);
+    call(calls_.done, l);
   }
+  call(calls_.before, -1);
   if (options_.full || options_.trainEmbedding)
     device_->embeddingGradient(at<float>(layout_.dx), gradient(weightOf(-1, Embedding)), spec_.dModel, spec_.embeddingScale);
   requireDevice();
+  call(calls_.done, -1);
   return sum;
 }
 
@@ -216,10 +226,10 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
   return sum;
 }
 
-void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.count); }
+void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.sums); }
 
 double Trainer::update(const UpdateOptions& o) {
-  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.count)));
+  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.sums)));
   requireDevice();
   if (std::isfinite(norm)) step(o, norm);
   return norm;
@@ -233,7 +243,7 @@ void Trainer::step(const UpdateOptions& o, double norm) {
     const TensorShape shape = count == t.size() ? t.shape() : TensorShape{1, count, false};
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
     float* parameter = parameters_ + t.offset + first;
-    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.offset + first, &t.state, optimizerState_},
+    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.sums, &t.state, optimizerState_},
                       {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                       layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer));
     if (options_.average)

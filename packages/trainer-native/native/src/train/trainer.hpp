@@ -63,8 +63,12 @@ class Trainer {
   // The same for this process's shard, with gradients of that norm.
   void step(const UpdateOptions& options, double norm);
   void zeroGradients();
-  // Called in the backward pass when the gradients of a block are complete; null: not at all.
-  void onLayerDone(std::function<void(int)> call) { layerDone_ = std::move(call); }
+  // Called in a pass before the gradients of a block are written, and when they are complete. The loss counts as the block above the
+  // last one, and the embedding as −1.
+  struct PassCalls {
+    std::function<void(int)> before, done;
+  };
+  void onPass(PassCalls calls) { calls_ = std::move(calls); }
 
   const TrainedLayout& trained() const { return trained_; }
   Device& device() { return *device_; }
@@ -79,7 +83,10 @@ class Trainer {
   bool startPrincipal(const std::atomic<bool>& abort);
   // What PiSSA's adapters began as; TrainedLayout::origins says where.
   std::span<float> origins() { return {origins_, trained_.originCount}; }
-  std::span<float> gradients() { return {gradients_, trained_.count}; }
+  // Sums of gradients, of this process's pieces: TrainedTensor::sums.
+  std::span<float> gradients() { return {gradients_, trained_.sums}; }
+  // Where a pass writes them: TrainedTensor::room.
+  std::span<float> rooms() { return {rooms_, trained_.apart ? trained_.rooms : trained_.sums}; }
   // The optimiser's memory; a tensor's arrays in it are TrainedTensor::state.
   std::span<unsigned char> state() { return {optimizerState_, trained_.stateBytes}; }
   const StepLayout& layout() const { return layout_; }
@@ -144,7 +151,7 @@ class Trainer {
   StepLayout layout_;
   TrainedLayout trained_;
   unsigned char* arena_;
-  float *parameters_, *gradients_, *origins_;
+  float *parameters_, *gradients_, *rooms_, *origins_;
   unsigned char* optimizerState_;
 
   // Views of the weights that the step uses, where the device has them: the model's, or of the parameters in full training.
@@ -158,7 +165,7 @@ class Trainer {
   std::uint32_t micro_ = 0;
   bool training_ = false;
   bool scalesStale_ = true;
-  std::function<void(int)> layerDone_;
+  PassCalls calls_;
   bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;
 };
