@@ -162,6 +162,38 @@ test.each([
   expect(await result(two)).toEqual(await result(one))
 })
 
+test.each([
+  ['LoRA', adapter],
+  ['DoRA', { ...adapter, adapter: 'dora' }],
+  ['PiSSA', { ...adapter, adapter: 'pissa', dropout: '0' }],
+  ['DPO', { ...adapter, ...preference('dpo'), base: engineFixture('tiny-untied'), 'sequence-length': '64' }],
+  ['LoRA on NF4', { ...tokens, ...adapter, base: engineFixture('tiny-untied'), quantization: 'nf4', 'sequence-length': '64' }],
+] as const)('a base of which each process holds its share gives the bytes of a whole one: %s', async (name, more) => {
+  const settings = { ...more, ...strict, steps: '6' }
+  const whole = join(folder, `whole-base-${name}`)
+  await run(1, trained(whole, 4, settings), 'variables')
+  for (const size of [2, 3, 4]) {
+    const shared = join(folder, `shared-base-${name}-${size}`)
+    // Three processes have steps of their own size: six micro-batches, of which the last of an epoch has fewer.
+    const steps = size === 3 ? 2 : 4 / size
+    if (size === 3) await run(1, trained(`${shared}-alone`, 6, settings), 'variables')
+    await run(size, trained(shared, steps, { ...settings, 'shard-base': 'true' }), 'variables')
+    expect(await result(shared)).toEqual(await result(size === 3 ? `${shared}-alone` : whole))
+  }
+})
+
+test('a paused run with a shared base goes on in one process', async () => {
+  const [whole, moved] = [join(folder, 'base-unmoved'), join(folder, 'base-moved')]
+  const more = { ...adapter, ...strict, steps: '400', 'save-every': '100', 'learning-rate': '1e-4' }
+  await run(1, trained(whole, 2, more), 'variables')
+  const two = await byVariables(2, trained(moved, 1, { ...more, 'shard-base': 'true' }))
+  await until(async () => (await stepsIn(moved)) > 30)
+  process.kill(two[1]!.pid()!, 'SIGINT')
+  expect((await Promise.all(two.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([130, 130])
+  await run(1, [...trained(moved, 1, more), '--resume'], 'variables')
+  expect(await result(moved)).toEqual(await result(whole))
+})
+
 const until = async (condition: () => Promise<boolean>) => {
   const deadline = performance.now() + 60_000
   while (!(await condition().catch(() => false))) {

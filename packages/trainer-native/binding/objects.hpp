@@ -63,6 +63,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
   void begin(const Napi::CallbackInfo& info);
+  Napi::Value attend(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);

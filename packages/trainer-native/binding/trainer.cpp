@@ -12,7 +12,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
-                      InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::exchange>("exchange"),
+                      InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
                       InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
@@ -165,6 +165,18 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
 void TrainerObject::begin(const Napi::CallbackInfo& info) {
   open(info.Env());
   if (shared_) guarded(info.Env(), [&] { shared_->begin(info[0].ToNumber().Int32Value()); });
+}
+
+// (gradients): a pass of others over a base that is shared out
+Napi::Value TrainerObject::attend(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  const bool gradients = info[0].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, gradients] {
+        if (shared_) shared_->attend(gradients);
+      },
+      [](Napi::Env env) { return env.Undefined(); });
 }
 
 // Waits until the gradients of all processes are added.

@@ -52,6 +52,8 @@ export interface StepShare {
   readonly microBatches: number
   /** Gradients are added in one order, whatever the number of processes. */
   readonly strict: boolean
+  /** Of a frozen base each process holds its share. */
+  readonly base: boolean
 }
 
 /** An adapter to be trained on one projection. */
@@ -172,6 +174,8 @@ export interface NativeTrainer {
   evaluate(batch: Batch, options?: { adapters: boolean; micro?: number }): Promise<LossSum>
   /** A step of micro-batches begins, of which process r has r, r + processes, r + 2 · processes … */
   begin(microBatches: number): void
+  /** Where the base is shared out: a pass of others, with gradients or without, for which this process has no batch. */
+  attend(gradients: boolean): Promise<void>
   /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
   exchange(): Promise<void>
   /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
@@ -331,7 +335,13 @@ export interface Binding {
   /** What the library for GPUs finds; throws where it cannot be opened. */
   gpus(library: string): Gpus
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
-  readonly Model: new (spec: ModelSpec, tensors: readonly TensorSource[], storage: Storage) => NativeModelHandle
+  /** `apart`: for trainers that hold a share of it only, whose projections are opened block by block. */
+  readonly Model: new (
+    spec: ModelSpec,
+    tensors: readonly TensorSource[],
+    storage: Storage,
+    apart?: boolean,
+  ) => NativeModelHandle
   readonly Trainer: new (
     model: NativeModelHandle,
     options: StepOptions,

@@ -18,7 +18,7 @@ constexpr int microBatches = 6, steps = 3;
 struct Result {
   std::vector<float> parameters;
   std::vector<unsigned char> state;
-  double norm = 0;
+  double norm = 0, loss = 0;
 };
 
 Tiny largeTiny(bool full) {
@@ -38,6 +38,7 @@ Result train(const Tiny& tiny, TrainerOptions options, std::shared_ptr<Communica
   Trainer trainer(tiny.model, options, pool, kernels());
   loadParameters(tiny, trainer);
   Result out;
+  CHECK((trainer.shardedBase() != nullptr) == (options.shardBase && options.processes > 1));
   DataParallel step(trainer, all, pool, kernels());
   for (int s = 1; s <= steps; ++s) {
     // The last step has fewer micro-batches, so that some process may have none.
@@ -52,9 +53,14 @@ Result train(const Tiny& tiny, TrainerOptions options, std::shared_ptr<Communica
       batch.ids = ids.data();
       step.forwardBackward(batch, 0.01f, static_cast<std::uint32_t>(s * microBatches + micro), abort);
     }
+    const bool idle = there % options.processes != 0 && options.rank >= there % options.processes;
+    if (idle && options.shardBase) step.attend(true);
     step.exchange();
     out.norm = step.update(updateOptions(1e-2f, 0.9f, 0.999f, 1e-8f, 0.1f, 0.5f, s));
   }
+  // The model without its adapters, which one process asks for.
+  if (options.rank == 0) out.loss = trainer.evaluate(tiny.batch(), abort, {.adapters = false}).loss;
+  else if (options.shardBase) step.attend(false);
   out.parameters.assign(trainer.parameters().begin(), trainer.parameters().end());
   for (std::size_t t = 0; t < trainer.trained().tensors.size(); ++t)
     for (std::size_t a = 0; a < trainer.trained().tensors[t].state.size(); ++a) {
@@ -102,12 +108,14 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
   const auto bytes = sharedBytes(std::size_t{1} << 26);
   struct Header {
     std::size_t parameters, state;
-    double norm;
+    double norm, loss;
   };
-  const auto run = [&](int size, bool apart) {
+  const auto run = [&](int size, bool apart, bool shardBase = false) {
     const auto statuses = inProcesses(size, [&](int rank, std::uint16_t port) {
       const auto all = size == 1 ? nullptr : std::make_shared<Communicator>(tcpJob(rank, size, port));
-      const Result result = train(tiny, options, all, apart);
+      TrainerOptions chosen = options;
+      chosen.shardBase = shardBase;
+      const Result result = train(tiny, chosen, all, apart);
       if (all) {
         // Everybody has the same parameters.
         all->run([&] {
@@ -117,7 +125,7 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
         all->leave();
       }
       if (rank != 0) return failures;
-      const Header header{result.parameters.size(), result.state.size(), result.norm};
+      const Header header{result.parameters.size(), result.state.size(), result.norm, result.loss};
       unsigned char* to = bytes.get();
       std::memcpy(to, &header, sizeof header);
       std::memcpy(to + sizeof header, result.parameters.data(), result.parameters.size() * 4);
@@ -127,7 +135,7 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
     for (const int status : statuses) CHECK(status == 0);
     Header header;
     std::memcpy(&header, bytes.get(), sizeof header);
-    Result result{std::vector<float>(header.parameters), std::vector<unsigned char>(header.state), header.norm};
+    Result result{std::vector<float>(header.parameters), std::vector<unsigned char>(header.state), header.norm, header.loss};
     std::memcpy(result.parameters.data(), bytes.get() + sizeof header, header.parameters * 4);
     std::memcpy(result.state.data(), bytes.get() + sizeof header + header.parameters * 4, header.state);
     return result;
@@ -136,12 +144,15 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
   CHECK(alone.norm > 0 && std::isfinite(alone.norm) && !alone.state.empty());
   for (const int size : {2, 3, 4}) {
     checkShards(tiny, options, size);
-    const Result several = run(size, true);
-    if (several.parameters != alone.parameters || several.state != alone.state || several.norm != alone.norm) {
-      std::printf("%s: %d processes give other bits than one\n", name, size);
-      ++failures;
+    for (const bool shardBase : {false, true}) {
+      if (shardBase && options.full) continue;
+      const Result several = run(size, true, shardBase);
+      if (several.parameters != alone.parameters || several.state != alone.state || several.norm != alone.norm || several.loss != alone.loss) {
+        std::printf("%s: %d processes give other bits than one%s\n", name, size, shardBase ? ", each with its share of the base" : "");
+        ++failures;
+      }
+      CHECK_NEAR(several.norm, usual.norm, 1e-4 * usual.norm);
     }
-    CHECK_NEAR(several.norm, usual.norm, 1e-4 * usual.norm);
   }
 }
 
@@ -165,6 +176,8 @@ int main() {
     options.processes = 1;
     compare("deep", deep, options);
   }
+  const Tiny scaled = makeTiny(false, everySpec(true, RopeLayout::Interleaved), true);
+  compare("DoRA", scaled, scaled.options);
   for (const bool full : {false, true}) {
     const Tiny tiny = largeTiny(full);
     for (const auto& [name, kind] : optimizers) {
@@ -172,6 +185,7 @@ int main() {
       TrainerOptions options = tiny.options;
       options.optimizer = kind;
       options.average = kind == OptimizerKind::AdamW;
+      options.checkpointing = kind == OptimizerKind::Sgd;
       compare(name, tiny, options);
     }
   }

@@ -4,7 +4,7 @@ import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
-import { pairLosses, preferencePass, tokensOf } from './preference.js'
+import { looksOf, pairLosses, preferencePass, tokensOf } from './preference.js'
 import type { Prepared } from './prepare.js'
 import { batchesOf, type MicroBatch, type Windows } from './windows.js'
 
@@ -61,6 +61,8 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
     if (share === undefined) break
     losses.push(share)
   }
+  const rounds = Math.ceil(plan.count(step) / team.size)
+  if (sharesBase(config, team) && batches.length < rounds) await attend(trainer, config, true)
   await trainer.exchange()
   const done = await team.gather([stopped ? 1 : 0, process.resourceUsage().maxRSS * 1024, ...losses])
   if (done.some(([one]) => one !== 0)) {
@@ -94,6 +96,14 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   })
   frozen?.restore()
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
+}
+
+const sharesBase = ({ training: { shardBase } }: TrainingConfig, { size }: Pick<Team, 'size'>): boolean => shardBase && size > 1
+
+/** The passes of a micro-batch that others have: their blocks of the base need this process's pieces. */
+async function attend(trainer: NativeTrainer, { training: { objective } }: TrainingConfig, gradients: boolean): Promise<void> {
+  for (let look = objective === 'next-token' ? 0 : looksOf(objective); look > 0; look--) await trainer.attend(false)
+  await trainer.attend(gradients)
 }
 
 /** What each process has of its micro-batches, `each` numbers for one, in the order of all micro-batches. */
@@ -154,6 +164,8 @@ export async function validate(
     stopped = !sum?.finished
     if (sum?.finished) own.push(sum.loss, sum.weight, sum.tokens, sum.correct)
   }
+  const most = Math.max(...Array.from({ length: team.size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
+  if (sharesBase(config, team)) for (let done = own.length / 4; done < most; done++) await attend(trainer, config, false)
   const everybody = await team.gather([stopped ? 1 : 0, ...own])
   if (everybody.some(([one]) => one !== 0)) return undefined
   const all = everybody.flatMap((one) => one.slice(1))

@@ -17,6 +17,7 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
     : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1) {
   const TrainedLayout& layout = trainer_.trained();
   if (layout.processes != size_ || layout.rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
+  if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_);
   if (!layout.apart) return;
   stages_ = static_cast<int>(layout.buckets.size());
   tickets_.resize(stages_);
@@ -53,6 +54,11 @@ LossSum DataParallel::forwardBackward(const Batch& batch, float weight, std::uin
   const LossSum sum = trainer_.forwardBackward(batch, weight, micro, abort);
   endRound();
   return sum;
+}
+
+void DataParallel::attend(bool gradients) {
+  trainer_.attend(gradients);
+  if (gradients) endRound();
 }
 
 // The room of a bucket is that of earlier ones, which must have been sent.

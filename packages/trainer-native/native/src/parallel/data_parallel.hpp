@@ -20,6 +20,8 @@ class DataParallel {
   void begin(std::int32_t microBatches);
   // The next micro-batch of this process.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
+  // Where the base is shared out and others have a batch, and this process none: a pass as theirs.
+  void attend(bool gradients);
   // Takes part in what is still to be exchanged, and waits for all sums. Also after a pass that was stopped: the others count on it,
   // and throw its result away with everybody.
   void exchange();

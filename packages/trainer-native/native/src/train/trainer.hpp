@@ -10,6 +10,7 @@
 #include "../device/host_device.hpp"
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
+#include "../parallel/sharded_base.hpp"
 #include "layout.hpp"
 #include "tensors.hpp"
 
@@ -56,6 +57,10 @@ class Trainer {
   // Adds the gradients of Σ loss·weight over the batch. `micro` numbers the batch within its run, for dropout.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
   LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options = {});
+  // Takes part in a pass of the other processes, whose blocks of the base are brought together, without a batch of its own.
+  void attend(bool gradients);
+  // Null where each process has all of it. Passes over it are not stopped: the others need everybody's pieces.
+  ShardedBase* shardedBase() { return base_.get(); }
 
   // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
@@ -74,7 +79,7 @@ class Trainer {
   Device& device() { return *device_; }
   // These lie where the device has them: read and written through it, or directly on the processor.
   std::span<float> parameters() {
-    scalesStale_ = true;
+    staleScales();
     return {parameters_, trained_.count};
   }
   // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
@@ -116,7 +121,13 @@ class Trainer {
   float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
   const float* bias(int layer, int projection) const { return spec_.attentionBias && projection <= Value ? weights_[layer].biases[projection] : nullptr; }
   void adaptedRowNorms(int layer, int projection, float* norms);
-  void refreshScales();
+  void staleScales() { scalesStale_.assign(scalesStale_.size(), true); }
+  void refreshScales(int layer);
+  void visit(int layer, int next);
+  void load(int layer);
+  void takeProjections(int layer);
+  int above(int layer) const { return layer + 1 < spec_.layers ? layer + 1 : -1; }
+  bool stops(const std::atomic<bool>& abort) const { return !base_ && abort.load(std::memory_order_relaxed); }
   MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
@@ -164,7 +175,8 @@ class Trainer {
   std::int32_t tokens_ = 0;
   std::uint32_t micro_ = 0;
   bool training_ = false;
-  bool scalesStale_ = true;
+  std::vector<bool> scalesStale_;  // of each block
+  std::unique_ptr<ShardedBase> base_;
   PassCalls calls_;
   bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;
