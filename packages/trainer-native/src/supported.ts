@@ -60,7 +60,10 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   if (training.shardBase && !adapter)
     throw usageError('CONFIG_CONTRADICTION', 'A whole model is trained: there is no frozen base to share out.', {
       where: { field: 'training.shardBase' },
-      actions: ['Add "adapter": { kind: lora }.', 'Or remove "shardBase": gradients and optimiser state are shared out in any case.'],
+      actions: [
+        'Add "adapter": { kind: lora }.',
+        'Or remove "shardBase": gradients and optimiser state are shared out in any case.',
+      ],
     })
   if (quantization === '8bit') refuse('quantization', quantization, 'nf4, or a GGUF base in Q8_0 with quantization: none')
   const contradiction = (message: string, action: string): never => {
