@@ -303,6 +303,12 @@ export interface GpuPlace {
   readonly index: number
 }
 
+/** Where a session is, and what its memory is planned for: so many sequences at the same time, whose caches are of one type. */
+export interface GpuSessionPlace extends GpuPlace {
+  readonly sequences: number
+  readonly cache: CacheType
+}
+
 export interface Gpus {
   readonly devices: readonly {
     name: string
@@ -342,6 +348,7 @@ export interface Binding {
     options: { contextLength: number; bf16: boolean; dots: boolean },
     threads: number,
     kernels?: string,
+    gpu?: GpuSessionPlace,
   ) => NativeSession
 }
 
