@@ -17,6 +17,7 @@ export const modelFlags = {
   stop: { type: 'text', many: true, description: 'End the answer before this text; may be repeated.' },
   seed: { type: 'number', description: 'The same seed gives the same answer.' },
   threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
+  device: { type: 'text', value: 'NAME', description: 'cpu, or an NVIDIA GPU by its number: cuda, cuda:1 (default cpu).' },
   'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
   precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16; left out: fast answers, exact scores.' },
   'kv-cache': { type: 'text', value: 'NAME', description: 'Keys and values as float32, float16 or int8 (default float16).' },
@@ -27,11 +28,12 @@ export const modelFlags = {
 type ModelValues = Values<typeof modelFlags>
 
 /** Which model it is, not how it answers: all that a verb that measures needs. */
-const { model, adapter, threads, 'context-length': contextLength, precision, 'kv-cache': kvCache } = modelFlags
+const { model, adapter, threads, device, 'context-length': contextLength, precision, 'kv-cache': kvCache } = modelFlags
 export const loadFlags = {
   model,
   adapter,
   threads,
+  device,
   'context-length': contextLength,
   precision,
   'kv-cache': kvCache,
@@ -61,6 +63,7 @@ export async function loadModel(
   return load(path, {
     ...(adapter ? { adapters: [...adapter] } : {}),
     ...(threads === undefined ? {} : { threads }),
+    ...(flags.device === undefined ? {} : { device: flags.device }),
     ...(flags['context-length'] === undefined ? {} : { contextLength: flags['context-length'] }),
     ...(precision === undefined ? {} : { precision }),
     ...(cache === undefined ? {} : { cache }),

@@ -1,9 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseEvent, type RunEvent, uniform } from '@qt/core'
+import { readSafetensors } from '@qt/weights'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { byVariables, mpirunHere, type StartedProcess, underMpirun } from './job.js'
 import { fixture, type Outcome, qt } from './qt.js'
@@ -73,6 +74,18 @@ const numbers = async (output: string) =>
     return event.type === 'validation' ? [{ step: event.step, loss: event.loss }] : []
   })
 
+/** The arrays of a checkpoint, whole, whatever files they lie in. */
+async function arraysOf(checkpoint: string): Promise<Map<string, string>> {
+  const files = (await readdir(checkpoint)).filter((name) => name.endsWith('.safetensors')).sort()
+  const pieces = new Map<string, Buffer[]>()
+  for (const name of files) {
+    const file = await readSafetensors(join(checkpoint, name))
+    for (const tensor of file.tensors.keys())
+      pieces.set(tensor, [...(pieces.get(tensor) ?? []), Buffer.from(await file.read(tensor))])
+  }
+  return new Map([...pieces].map(([name, all]): [string, string] => [name, Buffer.concat(all).toString('base64')]).sort())
+}
+
 /** What a run left: the newest checkpoint and what it was for, as bytes; and its numbers. */
 async function result(output: string) {
   const newest = (await readdir(join(output, 'checkpoints'))).sort().at(-1)!
@@ -82,8 +95,7 @@ async function result(output: string) {
   return {
     newest,
     made: await bytes(...made),
-    parameters: await bytes('checkpoints', newest, 'parameters.safetensors'),
-    optimizer: await bytes('checkpoints', newest, 'optimizer.safetensors'),
+    arrays: await arraysOf(join(output, 'checkpoints', newest)),
     numbers: await numbers(output),
   }
 }
@@ -160,6 +172,38 @@ test.each([
   await run(1, trained(one, 2, settings), 'variables')
   await run(2, trained(two, 1, settings), 'variables')
   expect(await result(two)).toEqual(await result(one))
+})
+
+test.each([
+  ['LoRA', adapter],
+  ['DoRA', { ...adapter, adapter: 'dora' }],
+  ['PiSSA', { ...adapter, adapter: 'pissa', dropout: '0' }],
+  ['DPO', { ...adapter, ...preference('dpo'), base: engineFixture('tiny-untied'), 'sequence-length': '64' }],
+  ['LoRA on NF4', { ...tokens, ...adapter, base: engineFixture('tiny-untied'), quantization: 'nf4', 'sequence-length': '64' }],
+] as const)('a base of which each process holds its share gives the bytes of a whole one: %s', async (name, more) => {
+  const settings = { ...more, ...strict, steps: '6' }
+  const whole = join(folder, `whole-base-${name}`)
+  await run(1, trained(whole, 4, settings), 'variables')
+  for (const size of [2, 3, 4]) {
+    const shared = join(folder, `shared-base-${name}-${size}`)
+    // Three processes have steps of their own size: six micro-batches, of which the last of an epoch has fewer.
+    const steps = size === 3 ? 2 : 4 / size
+    if (size === 3) await run(1, trained(`${shared}-alone`, 6, settings), 'variables')
+    await run(size, trained(shared, steps, { ...settings, 'shard-base': 'true' }), 'variables')
+    expect(await result(shared)).toEqual(await result(size === 3 ? `${shared}-alone` : whole))
+  }
+})
+
+test('a paused run with a shared base goes on in one process', async () => {
+  const [whole, moved] = [join(folder, 'base-unmoved'), join(folder, 'base-moved')]
+  const more = { ...adapter, ...strict, steps: '400', 'save-every': '100', 'learning-rate': '1e-4' }
+  await run(1, trained(whole, 2, more), 'variables')
+  const two = await byVariables(2, trained(moved, 1, { ...more, 'shard-base': 'true' }))
+  await until(async () => (await stepsIn(moved)) > 30)
+  process.kill(two[1]!.pid()!, 'SIGINT')
+  expect((await Promise.all(two.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([130, 130])
+  await run(1, [...trained(moved, 1, more), '--resume'], 'variables')
+  expect(await result(moved)).toEqual(await result(whole))
 })
 
 const until = async (condition: () => Promise<boolean>) => {
@@ -263,6 +307,63 @@ describe('a process that dies', () => {
   })
 })
 
+describe('a checkpoint of several processes', () => {
+  const filesOf = async (output: string) => {
+    const newest = (await readdir(join(output, 'checkpoints'))).sort().at(-1)!
+    return (await readdir(join(output, 'checkpoints', newest))).sort()
+  }
+  const more = {
+    ...strict,
+    steps: '60',
+    'save-every': '1',
+    optimizer: 'adamw8bit',
+    'average-decay': '0.9',
+    'learning-rate': '1e-3',
+  }
+
+  test('is written by all of them, and outlives kill -9 of any of them at any moment', async () => {
+    const [whole, output] = [join(folder, 'saved-whole'), join(folder, 'saved-together')]
+    await run(1, trained(whole, 3, more), 'variables')
+    let kills = 0
+    for (let i = 0; i < 8; i++) {
+      const job = await byVariables(3, [...trained(output, 1, more), '--resume'])
+      const before = await stepsIn(output).catch(() => 0)
+      // Almost all the time goes into writing.
+      await until(async () => (await stepsIn(output)) > Math.min(55, before + 3 * uniform(9, 'shuffle', 2, i)))
+      await new Promise((resolve) => setTimeout(resolve, 40 * uniform(9, 'shuffle', 3, i)))
+      process.kill(job[i % 3]!.pid()!, 'SIGKILL')
+      const codes = (await Promise.all(job.map(({ ended }) => ended))).map(({ code }) => code)
+      if (codes[i % 3] === null) kills++
+    }
+    expect(kills).toBeGreaterThan(4)
+    await run(3, [...trained(output, 1, more), '--resume'], 'variables')
+    const names = (kind: string) => [1, 2, 3].map((shard) => `${kind}-0000${shard}-of-00003.safetensors`)
+    expect(await filesOf(output)).toEqual([...names('optimizer'), ...names('parameters'), 'state.json'])
+    expect(await result(output)).toEqual(await result(whole))
+
+    // One that is not whole is passed over for the one before it.
+    await truncate(join(output, 'checkpoints', 'step-000060', names('optimizer')[1]!), 100)
+    await run(1, [...trained(output, 3, more), '--resume'], 'variables')
+    expect(await result(output)).toEqual(await result(whole))
+  })
+
+  test('is written by the first where others do not see its folder, and read by it for all', async () => {
+    const [whole, output] = [join(folder, 'saved-by-one'), join(folder, 'saved-apart')]
+    await run(1, trained(whole, 2, more), 'variables')
+    const args = trained(output, 1, more)
+    const elsewhere = (rank: number, given: readonly string[]) =>
+      given.map((arg) => (arg === output && rank > 0 ? `${arg}-${rank}` : arg))
+    const job = await byVariables(2, args, { change: elsewhere })
+    await until(async () => (await stepsIn(output)) > 3)
+    process.kill(job[1]!.pid()!, 'SIGKILL')
+    expect((await Promise.all(job.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([1, null])
+    expect(await filesOf(output)).toEqual(['optimizer.safetensors', 'parameters.safetensors', 'state.json'])
+    const again = await byVariables(2, [...args, '--resume'], { change: elsewhere })
+    for (const { ended } of again) good(await ended)
+    expect(await result(output)).toEqual(await result(whole))
+  })
+})
+
 test('a run goes on in another number of processes, and ends with the bytes of one that never stopped', async () => {
   const [whole, moved] = [join(folder, 'unmoved'), join(folder, 'moved')]
   const more = { ...adapter, ...strict, steps: '900', 'save-every': '40', 'validate-every': '100', 'learning-rate': '1e-4' }
@@ -313,7 +414,7 @@ test('--plan tells the memory of each process: less than that of one', async () 
   }
   const [one, four] = [await plan(1), await plan(4)]
   expect(four.get('optimiser state')! / one.get('optimiser state')!).toBeLessThan(0.35)
-  expect(four.get('gradients')).toBe(one.get('gradients'))
+  expect(four.get('gradients')! / one.get('gradients')!).toBeLessThan(0.35)
 })
 
 describe('two machines', () => {

@@ -21,7 +21,7 @@ Napi::Value listKernels(const Napi::CallbackInfo& info) {
 
 Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
 
-// (spec, options, threads, kernels?, gpu?) → { arena, trained, state, exchange, origins, parts: [{ part, bytes }] }
+// (spec, options, threads, kernels?, gpu?) → { arena, trained, gradients, state, exchange, origins, parts: [{ part, bytes }] }
 Napi::Value planStep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
@@ -34,8 +34,8 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
     out.Set("arena", static_cast<double>(layout.plan.size()));
     out.Set("trained", static_cast<double>(trained.count * sizeof(float)));
     out.Set("state", static_cast<double>(trained.stateBytes));
-    const Share share = toShare(info[1].As<Napi::Object>());
-    out.Set("exchange", static_cast<double>(DataParallel::bytes(trained, share.microBatches, share.strict)));
+    out.Set("gradients", static_cast<double>(trained.sums * sizeof(float)));
+    out.Set("exchange", static_cast<double>(trained.rooms * sizeof(float) + DataParallel::bytes(trained)));
     out.Set("origins", static_cast<double>(trained.originCount * sizeof(float)));
     Napi::Array parts = Napi::Array::New(info.Env());
     for (const ArenaPlan::Part& part : layout.plan.fullest()) {

@@ -68,6 +68,7 @@ std::vector<TensorSource> toTensors(const Napi::Array& list);
 struct Share {
   std::int32_t rank = 0, processes = 1, microBatches = 1;
   bool strict = false;
+  bool base = false;
 };
 Share toShare(const Napi::Object& options);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);

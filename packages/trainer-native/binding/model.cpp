@@ -7,7 +7,7 @@ Napi::Function ModelObject::define(Napi::Env env) {
   return DefineClass(env, "Model", {InstanceAccessor<&ModelObject::weightBytes>("weightBytes")});
 }
 
-// new Model(spec, tensors, storage)
+// new Model(spec, tensors, storage, apart?)
 ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ModelObject>(info) {
   guarded(info.Env(), [&] {
     const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
@@ -23,7 +23,8 @@ ModelObject::ModelObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Mode
           spec, tensors, storage == "float32"    ? BaseStorage::Float32
                          : storage == "bfloat16" ? BaseStorage::BFloat16
                          : storage == "nf4"      ? BaseStorage::Nf4
-                                                 : BaseStorage::Packed));
+                                                 : BaseStorage::Packed,
+          info[3].ToBoolean()));
     }
   });
 }

@@ -63,6 +63,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value evaluate(const Napi::CallbackInfo& info);
   Napi::Value update(const Napi::CallbackInfo& info);
   void begin(const Napi::CallbackInfo& info);
+  Napi::Value attend(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);
@@ -88,7 +89,6 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<DataParallel> shared_;  // where several processes take a step, or its sums are in the strict order
-  bool strict_ = false;
   std::atomic<bool> abort_{false};
   std::unique_ptr<Driver> driver_;
 };

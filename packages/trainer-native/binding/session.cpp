@@ -1,4 +1,5 @@
 #include "convert.hpp"
+#include "device/open_cuda.hpp"
 #include "objects.hpp"
 
 namespace qt {
@@ -14,16 +15,33 @@ Napi::Function SessionObject::define(Napi::Env env) {
                       InstanceMethod<&SessionObject::setAbort>("setAbort"), InstanceMethod<&SessionObject::close>("close")});
 }
 
-// new Session(model, { contextLength, bf16, dots }, threads, kernels?)
+namespace {
+
+CacheType toCacheType(const Napi::Value& name) {
+  const std::string type = name.ToString().Utf8Value();
+  return type == "float32" ? CacheType::F32 : type == "int8" ? CacheType::I8 : CacheType::F16;
+}
+
+}  // namespace
+
+// new Session(model, { contextLength, bf16, dots }, threads, kernels?, { library, index, sequences, cache }?)
 SessionObject::SessionObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<SessionObject>(info) {
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
     const Napi::Object o = info[1].As<Napi::Object>();
     const std::int32_t context = integer(o, "contextLength");
     if (context < 1) throw Napi::RangeError::New(info.Env(), "contextLength must be at least 1");
-    pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
     const KernelTable& table = toKernels(info[3]);
-    session_ = std::make_unique<Session>(*model_, SessionOptions{context, boolean(o, "bf16") && table.bf16Products, boolean(o, "dots")}, *pool_, table);
+    const int threads = toThreads(info[2]);
+    if (const std::optional<GpuPlace> gpu = toGpu(info[4])) {
+      const Napi::Object place = info[4].As<Napi::Object>();
+      const SessionOptions options{context, boolean(o, "bf16"), false};
+      const GenerationOptions planned = Session::planned(*model_, options, integer(place, "sequences"), toCacheType(place.Get("cache")));
+      session_ = std::make_unique<Session>(*model_, options, openCudaGeneration(gpu->library, gpu->index, model_->spec, planned));
+    } else {
+      pool_ = std::make_unique<ThreadPool>(threads);
+      session_ = std::make_unique<Session>(*model_, SessionOptions{context, boolean(o, "bf16") && table.bf16Products, boolean(o, "dots")}, *pool_, table);
+    }
     adapters_.push_back(std::make_shared<const AdapterSet>());
     driver_ = std::make_unique<Driver>(info.Env(), "qt session");
   });
@@ -50,11 +68,9 @@ SessionObject::Sequence SessionObject::sequence(Napi::Env env, std::int32_t cach
 
 // ('float32' | 'float16' | 'int8') → number
 Napi::Value SessionObject::addCache(const Napi::CallbackInfo& info) {
-  const Session& session = open(info.Env());
-  const std::string type = info[0].ToString().Utf8Value();
+  Session& session = open(info.Env());
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const CacheType stored = type == "float32" ? CacheType::F32 : type == "int8" ? CacheType::I8 : CacheType::F16;
-    auto made = std::make_shared<KvCache>(model_->spec, stored, session.options().contextLength);
+    std::shared_ptr<KvCache> made = session.makeCache(toCacheType(info[0]));
     const auto free = std::find(caches_.begin(), caches_.end(), nullptr);
     const auto id = free - caches_.begin();
     if (free == caches_.end()) caches_.push_back(std::move(made));

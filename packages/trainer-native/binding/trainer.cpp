@@ -12,7 +12,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
   return DefineClass(env, "Trainer",
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
-                      InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::exchange>("exchange"),
+                      InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
                       InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
@@ -34,9 +34,9 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
                    : std::make_unique<Trainer>(*model_, options, *pool_, chosen);
     const std::shared_ptr<Communicator> communicator =
         info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
-    strict_ = toShare(info[1].As<Napi::Object>()).strict;
-    if (gpu && (communicator || strict_)) throw std::runtime_error("several processes, and sums in the strict order, are for the processor");
-    if (communicator || strict_) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
+    const bool strict = toShare(info[1].As<Napi::Object>()).strict;
+    if (gpu && (communicator || strict)) throw std::runtime_error("several processes, and sums in the strict order, are for the processor");
+    if (communicator || strict) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }
@@ -82,6 +82,10 @@ Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
     o.Set("rows", static_cast<double>(t.rows));
     o.Set("columns", static_cast<double>(t.columns));
     o.Set("offset", static_cast<double>(t.offset));
+    Napi::Object gradient = Napi::Object::New(info.Env());
+    gradient.Set("offset", static_cast<double>(t.sums));
+    gradient.Set("count", static_cast<double>(layout.last(t) - layout.first(t)));
+    o.Set("gradient", gradient);
     o.Set("state", toStateArrays(info.Env(), layout, index));
     list.Set(list.Length(), o);
   }
@@ -157,11 +161,22 @@ Napi::Value TrainerObject::update(const Napi::CallbackInfo& info) {
       info.This().As<Napi::Object>(), [this, &trainer, options, norm] { *norm = shared_ ? shared_->update(options) : trainer.update(options); }, [norm](Napi::Env env) { return Napi::Number::New(env, *norm); });
 }
 
-// (borders): a step of micro-batches, those of process r [borders[r], borders[r + 1])
+// (microBatches): a step of so many, micro-batch m that of process m % processes
 void TrainerObject::begin(const Napi::CallbackInfo& info) {
   open(info.Env());
-  const std::vector<std::int32_t> borders = integers(info[0]);
-  if (shared_) guarded(info.Env(), [&] { shared_->begin(borders, strict_); });
+  if (shared_) guarded(info.Env(), [&] { shared_->begin(info[0].ToNumber().Int32Value()); });
+}
+
+// (gradients): a pass of others over a base that is shared out
+Napi::Value TrainerObject::attend(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  const bool gradients = info[0].ToBoolean();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, gradients] {
+        if (shared_) shared_->attend(gradients);
+      },
+      [](Napi::Env env) { return env.Undefined(); });
 }
 
 // Waits until the gradients of all processes are added.

@@ -52,6 +52,8 @@ export interface StepShare {
   readonly microBatches: number
   /** Gradients are added in one order, whatever the number of processes. */
   readonly strict: boolean
+  /** Of a frozen base each process holds its share. */
+  readonly base: boolean
 }
 
 /** An adapter to be trained on one projection. */
@@ -69,11 +71,13 @@ export interface AdapterPlace {
 export interface StepPlan {
   /** Bytes of the one arena a step works in. */
   readonly arena: number
-  /** Bytes of the trained numbers; gradients take as much again. */
+  /** Bytes of the trained numbers. */
   readonly trained: number
+  /** Bytes of the gradients that this process keeps. */
+  readonly gradients: number
   /** Bytes of the optimiser's state. */
   readonly state: number
-  /** Bytes of the gradients of other processes, and of those that wait for their neighbours in the strict order. */
+  /** Bytes of gradients on their way to the sum of all micro-batches. */
   readonly exchange: number
   /** Bytes of what PiSSA's adapters began as. */
   readonly origins: number
@@ -93,8 +97,10 @@ export interface TrainedTensor {
   readonly module: string
   readonly rows: number
   readonly columns: number
-  /** In numbers, alike in parameters and gradients. */
+  /** In numbers, among the parameters. */
   readonly offset: number
+  /** This process's piece, in numbers of the region `gradients`. */
+  readonly gradient: { readonly offset: number; readonly count: number }
   /** What the optimiser keeps of it; offsets in bytes. */
   readonly state: readonly StateArray[]
 }
@@ -166,8 +172,10 @@ export interface NativeTrainer {
   forwardBackward(batch: Batch, options: { weight: number; micro: number }): Promise<LossSum>
   /** `adapters: false` looks through the model as it was; with `micro` dropout and noise are as in that micro-batch. */
   evaluate(batch: Batch, options?: { adapters: boolean; micro?: number }): Promise<LossSum>
-  /** A step of micro-batches begins, those of process r [borders[r], borders[r + 1]). */
-  begin(borders: Int32Array): void
+  /** A step of micro-batches begins, of which process r has r, r + processes, r + 2 · processes … */
+  begin(microBatches: number): void
+  /** Where the base is shared out: a pass of others, with gradients or without, for which this process has no batch. */
+  attend(gradients: boolean): Promise<void>
   /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
   exchange(): Promise<void>
   /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
@@ -303,6 +311,12 @@ export interface GpuPlace {
   readonly index: number
 }
 
+/** Where a session is, and what its memory is planned for: so many sequences at the same time, whose caches are of one type. */
+export interface GpuSessionPlace extends GpuPlace {
+  readonly sequences: number
+  readonly cache: CacheType
+}
+
 export interface Gpus {
   readonly devices: readonly {
     name: string
@@ -327,7 +341,13 @@ export interface Binding {
   /** What the library for GPUs finds; throws where it cannot be opened. */
   gpus(library: string): Gpus
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
-  readonly Model: new (spec: ModelSpec, tensors: readonly TensorSource[], storage: Storage) => NativeModelHandle
+  /** `apart`: for trainers that hold a share of it only, whose projections are opened block by block. */
+  readonly Model: new (
+    spec: ModelSpec,
+    tensors: readonly TensorSource[],
+    storage: Storage,
+    apart?: boolean,
+  ) => NativeModelHandle
   readonly Trainer: new (
     model: NativeModelHandle,
     options: StepOptions,
@@ -342,6 +362,7 @@ export interface Binding {
     options: { contextLength: number; bf16: boolean; dots: boolean },
     threads: number,
     kernels?: string,
+    gpu?: GpuSessionPlace,
   ) => NativeSession
 }
 

@@ -64,3 +64,10 @@ test('documents beyond the context of the base are said, and those within are no
   expect(beyondContext(spec.contextLength, spec)).toEqual([])
   expect(beyondContext(spec.contextLength + 1, spec)).toEqual([expect.stringContaining(`knows ${spec.contextLength} positions`)])
 })
+
+test('there is no frozen base to share out where all of it is trained', () => {
+  const shared = { base: 'x', data: { path: 'y' }, training: { shardBase: true } }
+  const error = refusal(() => requireSupportedTraining(parseConfig(shared)))
+  expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.shardBase' } })
+  expect(() => requireSupportedTraining(parseConfig({ ...shared, adapter: {} }))).not.toThrow()
+})

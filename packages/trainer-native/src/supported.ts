@@ -57,6 +57,14 @@ export function requireSupportedTraining({ training, adapter, quantization, base
       where: { field: 'training.objective' },
       actions: ['Add "adapter": { kind: lora }.', 'Or use training.objective: orpo, which needs no reference.'],
     })
+  if (training.shardBase && !adapter)
+    throw usageError('CONFIG_CONTRADICTION', 'A whole model is trained: there is no frozen base to share out.', {
+      where: { field: 'training.shardBase' },
+      actions: [
+        'Add "adapter": { kind: lora }.',
+        'Or remove "shardBase": gradients and optimiser state are shared out in any case.',
+      ],
+    })
   if (quantization === '8bit') refuse('quantization', quantization, 'nf4, or a GGUF base in Q8_0 with quantization: none')
   const contradiction = (message: string, action: string): never => {
     throw usageError('CONFIG_CONTRADICTION', message, { where: { field: 'quantization' }, actions: [action] })

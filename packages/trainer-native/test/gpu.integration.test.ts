@@ -1,18 +1,15 @@
-import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import type { StepEvent, TrainingConfigInput } from '@qt/core'
-import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { gpus, planMemory, train } from '../src/index.js'
+import { emulatedGpu, useEmulatedGpu } from './emulated-gpu.js'
 import { fixture, numbersOf, temporaryFolder } from './support.js'
 
 /*
- * The whole way of a run on a GPU, whose place the emulator takes: the same library, found and opened in the same way. ctest builds it.
+ * The whole way of a run on a GPU, whose place the emulator takes: the same library, found and opened in the same way.
  */
-const library = fileURLToPath(new URL('../native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url))
-const there = existsSync(library)
-if (!there) console.log('Runs on the emulated GPU are not tried: ctest of trainer-native has not built it.')
+const there = emulatedGpu('training') !== undefined
 
 const folder = await temporaryFolder()
 const rows = join(folder, 'rows.jsonl')
@@ -49,10 +46,7 @@ async function losses(run: ReturnType<typeof train>): Promise<number[]> {
 }
 
 describe.skipIf(!there)('on an emulated GPU', () => {
-  beforeAll(() => {
-    vi.stubEnv('QT_CUDA_LIBRARY', library)
-    return () => vi.unstubAllEnvs()
-  })
+  useEmulatedGpu()
 
   test('it is found, with its memory', () => {
     const found = gpus()

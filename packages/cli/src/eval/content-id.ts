@@ -22,7 +22,7 @@ export async function modelId(
   return [await contentId(files, signal), ...answering(flags), `qt ${version()}`].join(' ')
 }
 
-const decisive = ['precision', 'kv-cache', 'context-length'] as const
+const decisive = ['device', 'precision', 'kv-cache', 'context-length'] as const
 
 /** What decides about an answer besides the model and its adapters, each by its name. */
 const answering = (flags: Loading): string[] =>

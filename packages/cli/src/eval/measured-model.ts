@@ -29,7 +29,7 @@ export interface MeasuredModel {
 }
 
 /** What a server decides for itself. */
-const ofTheEngine = ['adapter', 'threads', 'context-length', 'precision', 'kv-cache'] as const
+const ofTheEngine = ['adapter', 'threads', 'device', 'context-length', 'precision', 'kv-cache'] as const
 
 /** Refuses flags that do not go together, before anything is read. */
 export function checkMeasured(flags: Values<typeof measuredFlags>, positionals: readonly string[]): void {
@@ -43,9 +43,12 @@ export function checkMeasured(flags: Values<typeof measuredFlags>, positionals: 
     throw usageError('USAGE_BAD_VALUE', `--${local} is for a model that is loaded here, not for one behind a server.`, {
       actions: [`Leave --${local} out, or start the server with it.`],
     })
-  if (flags['llama-cpp'] && (remote || (['adapter', 'precision', 'kv-cache'] as const).some((flag) => flags[flag] !== undefined)))
+  if (
+    flags['llama-cpp'] &&
+    (remote || (['adapter', 'device', 'precision', 'kv-cache'] as const).some((flag) => flags[flag] !== undefined))
+  )
     throw usageError('USAGE_BAD_VALUE', '--llama-cpp goes with a GGUF file alone.', {
-      actions: ['Leave --server, --ollama, --adapter, --precision and --kv-cache out.'],
+      actions: ['Leave --server, --ollama, --adapter, --device, --precision and --kv-cache out.'],
     })
 }
 

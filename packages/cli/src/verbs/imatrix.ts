@@ -9,7 +9,17 @@ import { status } from '../print/status.js'
 import { durationText } from '../print/units.js'
 
 /** Flags of no effect where nothing is read. */
-const ofReading = ['row-size', 'rows', 'process-output', 'adapter', 'threads', 'context-length', 'precision', 'kv-cache'] as const
+const ofReading = [
+  'row-size',
+  'rows',
+  'process-output',
+  'adapter',
+  'threads',
+  'device',
+  'context-length',
+  'precision',
+  'kv-cache',
+] as const
 
 export const imatrix = defineVerb({
   name: 'imatrix',

@@ -149,6 +149,8 @@ export const trainingSchema = z.strictObject({
   averageDecay: z.number().min(0).lt(1).nullable().default(null),
   gradClip: z.number().positive().nullable().default(1),
   checkpointing: z.union([z.literal('auto'), z.boolean()]).default('auto'),
+  /** In several processes: each holds a share of the frozen base, and blocks are brought together as they are needed. */
+  shardBase: z.boolean().default(false),
   packing: z.boolean().optional(),
   shuffle: z.boolean().optional(),
   seed: count.max(Number.MAX_SAFE_INTEGER).default(1),

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <vector>
 
+#include "generate/host_cache.hpp"
 #include "generate/session.hpp"
 #include "random_model.hpp"
 
@@ -18,7 +19,7 @@ int main(int argc, char** argv) {
   Session session(model, {context + 200, true, true}, pool, kernels());
   const std::atomic<bool> abort{false};
   const AdapterSet none;
-  std::vector<std::unique_ptr<KvCache>> caches;
+  std::vector<std::unique_ptr<HostCache>> caches;
   std::vector<std::int32_t> prompt(context, 7);
   std::vector<float> logits(static_cast<std::size_t>(sequences) * s.vocabulary);
   const auto seconds = [](auto&& body) {
@@ -29,7 +30,7 @@ int main(int argc, char** argv) {
   std::vector<DecodeItem> items;
   double promptTime = 1e9;
   for (int i = 0; i < sequences; ++i) {
-    caches.push_back(std::make_unique<KvCache>(s, CacheType::F16, context + 200));
+    caches.push_back(std::make_unique<HostCache>(s, CacheType::F16, context + 200));
     promptTime = std::min(promptTime, seconds([&] { session.append(*caches[i], none, prompt.data(), context, 1, logits.data(), false, abort); }));
     items.push_back({caches[i].get(), &none, 7});
   }

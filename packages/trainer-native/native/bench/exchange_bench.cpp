@@ -40,9 +40,8 @@ int main(int argc, char** argv) {
   o.full = true;
   o.optimizer = OptimizerKind::Sgd;
   o.maxTokens = o.maxPositions = tokens;
-  std::vector<std::int32_t> ids(tokens), borders{0, tokens}, shares;
+  std::vector<std::int32_t> ids(tokens), borders{0, tokens};
   for (int i = 0; i < tokens; ++i) ids[i] = (i * 7919 + 13 * all->rank()) % model.spec.vocabulary;
-  for (int r = 0; r <= size; ++r) shares.push_back(r);
   const Batch batch{ids.data(), ids.data(), borders.data(), tokens, 1, nullptr};
   UpdateOptions update{{}, 0.9f, 0.999f, 1e-8f, 1.0f, 1};
   update.groups.fill({1e-5f, 0.0f});
@@ -68,13 +67,13 @@ int main(int argc, char** argv) {
   for (int step = 0; step < steps + 2; ++step) {
     all->run([&] { all->barrier(); });
     const double begin = now();
-    shared.begin(shares, false);
+    shared.begin(size);
     shared.exchange();
     all->run([&] {
       for (const Bucket& bucket : trainer.trained().buckets) {
         Cuts bytes;
         for (const std::size_t cut : bucket.cuts) bytes.push_back(cut * sizeof(float));
-        all->allGather(trainer.gradients().data(), bytes);
+        all->allGather(trainer.parameters().data(), bytes);
       }
     });
     alone = std::min(alone, now() - begin);
@@ -83,7 +82,7 @@ int main(int argc, char** argv) {
   for (int step = 0; step < steps; ++step) {
     all->run([&] { all->barrier(); });
     const double begin = now();
-    shared.begin(shares, false);
+    shared.begin(size);
     shared.forwardBackward(batch, 1.0f / (tokens * size), step, abort);
     const double passed = now();
     shared.exchange();

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <vector>
 
+#include "generate/host_cache.hpp"
 #include "generate/session.hpp"
 #include "random_model.hpp"
 
@@ -27,7 +28,7 @@ int main(int argc, char** argv) {
   ThreadPool pool(threads);
   const KernelTable& table = kernels(std::getenv("QT_KERNELS"));
   Session session(model, {tokens, true, true}, pool, table);
-  KvCache cache(model.spec, CacheType::F16, tokens);
+  HostCache cache(model.spec, CacheType::F16, tokens);
   const std::vector<std::int32_t> prompt(tokens, 7);
   std::vector<float> logits(model.spec.vocabulary);
   double best = 1e9, leastWork = 1e9;

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "check.hpp"
+#include "generate/host_cache.hpp"
 #include "generate/session.hpp"
 #include "tiny.hpp"
 
@@ -31,7 +32,7 @@ AdapterSet adaptersOf(const Tiny& tiny) {
     for (int p = 0; p < projectionCount; ++p) {
       const AdapterModule& m = tiny.options.adapters[l][p];
       if (m.rank == 0) continue;
-      AppliedAdapter a{l, p, m.rank, m.scale, {}, {}, {}, {}};
+      AppliedAdapter a{l, p, m.rank, m.scale, {}, {}, {}};
       const reference::Values& low = tiny.decoder.weights.at(loraA(l, p));
       const reference::Values& high = tiny.decoder.weights.at(loraB(l, p));
       a.a.assign(low.begin(), low.end());
@@ -100,7 +101,7 @@ void compare(const KernelTable& k, const ModelSpec& spec, bool whole) {
   std::vector<float> logits(static_cast<std::size_t>(count) * vocabulary), step(vocabulary);
   const auto loss = [&] { return lossOf(logits, tiny.ids, compared, vocabulary) / expected.loss; };
 
-  KvCache cache(tiny.model.spec, CacheType::F32, 160);
+  HostCache cache(tiny.model.spec, CacheType::F32, 160);
   CHECK(session.append(cache, adapters, ids, count, count, logits.data(), true, abortFlag));
   CHECK_NEAR(loss(), 1.0, 1e-5);
   cache.truncate(5);
@@ -123,7 +124,7 @@ void compare(const KernelTable& k, const ModelSpec& spec, bool whole) {
 
   // Coarser caches.
   for (const CacheType type : {CacheType::F16, CacheType::I8}) {
-    KvCache coarse(tiny.model.spec, type, 160);
+    HostCache coarse(tiny.model.spec, type, 160);
     CHECK(session.append(coarse, adapters, ids, 40, 40, logits.data(), true, abortFlag));
     for (int i = 40; i < count; ++i) {
       const DecodeItem item{&coarse, &adapters, ids[i]};
@@ -137,7 +138,8 @@ void compare(const KernelTable& k, const ModelSpec& spec, bool whole) {
   for (const int threads : {1, 3}) {
     ThreadPool other(threads);
     Session many(tiny.model, {160, false, true}, other, k);
-    KvCache caches[3] = {{tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::I8, 160}};
+    many.prepare(adapters);
+    HostCache caches[3] = {{tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::F16, 160}, {tiny.model.spec, CacheType::I8, 160}};
     const AdapterSet* sets3[3] = {&adapters, &none, &adapters};
     std::vector<DecodeItem> items;
     for (int i = 0; i < 3; ++i) {
@@ -161,7 +163,7 @@ void compare(const KernelTable& k, const ModelSpec& spec, bool whole) {
   std::vector<float> exact(static_cast<std::size_t>(count) * vocabulary);
   for (const bool dots : {false, true}) {
     Session eight(blocks.model, {160, false, dots}, pool, k);
-    KvCache own(wide.model.spec, CacheType::F32, 160);
+    HostCache own(wide.model.spec, CacheType::F32, 160);
     for (int i = 0; i < 60; ++i) {
       const DecodeItem item{&own, &none, ids[i]};
       eight.decode(&item, 1, (dots ? logits : exact).data() + static_cast<std::size_t>(i) * vocabulary, abortFlag);
@@ -227,9 +229,10 @@ void givesTheSameStraight(const KernelTable& k) {
     for (const bool bf16 : {false, true})
       for (const int count : {9, 33, 48, 150}) {
         Session session(blocks.model, {160, bf16, true}, pool, k);
+        session.prepare(idle);
         std::vector<float> straight(static_cast<std::size_t>(count) * spec.vocabulary), stepwise(straight.size());
         for (const AdapterSet* set : {&none, &idle}) {
-          KvCache cache(spec, CacheType::F16, 160);
+          HostCache cache(spec, CacheType::F16, 160);
           session.append(cache, *set, tiny.ids.data(), count, count, (set == &none ? straight : stepwise).data(), false, abort);
         }
         CHECK(std::memcmp(straight.data(), stepwise.data(), sizeof(float) * straight.size()) == 0);

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "check.hpp"
+#include "generate/host_cache.hpp"
 #include "generate/session.hpp"
 #include "tiny.hpp"
 
@@ -20,7 +21,7 @@ void collects(const KernelTable& k, const ModelSpec& spec) {
   const auto collect = [&](int threads, std::initializer_list<int> pieces) {
     ThreadPool pool(threads);
     Session session(tiny.model, {160, false, false}, pool, k);
-    KvCache cache(spec, CacheType::F32, 160);
+    HostCache cache(spec, CacheType::F32, 160);
     Statistics statistics(spec, true);
     for (const int piece : pieces) CHECK(session.collect(cache, none, tiny.ids.data() + cache.length(), piece, statistics, true, abortFlag));
     CHECK(cache.length() == count);
@@ -46,7 +47,7 @@ void collects(const KernelTable& k, const ModelSpec& spec) {
   // A session that collected once computes on without.
   ThreadPool pool(1);
   Session session(tiny.model, {160, false, false}, pool, k);
-  KvCache cache(spec, CacheType::F32, 160);
+  HostCache cache(spec, CacheType::F32, 160);
   Statistics statistics(spec, false);
   abortFlag = true;
   CHECK(!session.collect(cache, none, tiny.ids.data(), count, statistics, true, abortFlag));

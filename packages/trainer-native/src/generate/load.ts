@@ -1,18 +1,20 @@
-import { specForLength, usageError } from '@qt/core'
+import { usageError } from '@qt/core'
 import { Tokenizer } from '@qt/tokenizer'
 import { type Adapter, openModel, readAdapter, resolve } from '@qt/weights'
-import { binding, type CacheType, forcedKernels, threadCount } from '../binding.js'
+import type { CacheType } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
-import { tensorSources } from '../train/base.js'
 import { adapterSet } from './adapter-set.js'
 import { lanes } from './lanes.js'
 import { type NativeModel, nativeModel } from './native-model.js'
+import { openSession } from './open-session.js'
 import { scheduler } from './scheduler.js'
 
 export interface LoadOptions {
   /** PEFT folders, laid over the model together. */
   readonly adapters?: readonly string[]
   readonly threads?: number
+  /** Where it computes: cpu, or an NVIDIA GPU by its number: cuda, cuda:1. Left out: cpu. */
+  readonly device?: string
   /**
    * Left out: answers are computed fast (prompts in bfloat16, single tokens with 8-bit activations where weights are stored in
    * blocks), scores exactly. float32: both exactly. bfloat16: both fast.
@@ -60,17 +62,12 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
     })
   const tokenizer = await Tokenizer.load(model.tokenizerFile)
   signal?.throwIfAborted()
-  const { Model, Session } = binding()
   const contextLength = options.contextLength ?? Math.min(model.spec.contextLength, usualContext)
   const fast = precision !== 'float32'
-  const session = new Session(
-    new Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed'),
-    { contextLength, bf16: fast, dots: fast },
-    threadCount(threads),
-    forcedKernels(),
-  )
+  const cache = options.cache ?? (fast ? 'float16' : 'float32')
+  const { session, ownCaches } = openSession(model, { contextLength, fast, cache, parallel, threads, device: options.device })
   const exact = { answers: !fast, scores: precision !== 'bfloat16' }
-  const shared = scheduler(session, model.name, exact.scores)
+  const shared = scheduler(session, model.name, exact.scores, ownCaches)
   const adapters = async (paths: readonly string[]): Promise<number> => {
     const list: Adapter[] = []
     for (const folder of paths) list.push(await readAdapter(folder, model.spec))
@@ -89,7 +86,7 @@ export async function load(path: string, options: LoadOptions = {}): Promise<Nat
         lanes: lanes({
           session,
           scheduler: shared,
-          type: options.cache ?? (fast ? 'float16' : 'float32'),
+          type: cache,
           most: parallel,
           reuse: options.reusePrompts ?? false,
         }),

@@ -11,6 +11,8 @@ export interface Scheduler {
   judge(question: NativeQuestion, signal?: AbortSignal): Promise<Judgement>
   /** One token of one sequence, together with those of others that ask at the same time. */
   next(cache: number, adapters: number, id: number, signal?: AbortSignal): Promise<Float32Array>
+  /** Runs work that has a cache of its own when there is room for one more. */
+  withRoom<T>(work: () => Promise<T>): Promise<T>
   /** Says that a sequence begins to ask for tokens, until the returned function is called. */
   enter(): () => void
   readonly closed: boolean
@@ -48,14 +50,16 @@ export const tokensRead = ({ context, continuations }: NativeQuestion): number =
 /**
  * Shares one session among requests: passes run one at a time; the single tokens that sequences ask for while one runs go into the
  * next one together (continuous batching), as do questions, so that weights are read once for all of them. `exact` questions are
- * judged in float32 throughout.
+ * judged in float32 throughout; `ownCaches`: beside those of requests there may be so many.
  */
-export function scheduler(session: NativeSession, name: string, exact: boolean): Scheduler {
+export function scheduler(session: NativeSession, name: string, exact: boolean, ownCaches = Number.POSITIVE_INFINITY): Scheduler {
   const tokensTogether = session.mostTogether()
   const passes: Alone[] = []
   let questions: Asked[] = []
   let tokens: Token[] = []
   let asking = 0
+  let room = ownCaches
+  const forRoom: (() => void)[] = []
   let running: Promise<void> | undefined
   let closed = false
   let shut = () => {}
@@ -73,13 +77,24 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
   /** What a stopped pass means to the one who asked. */
   const stopped = (signal: AbortSignal | undefined) => (!closed && signal?.aborted ? signal.reason : wasClosed())
 
+  /** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
+  const failed = (cause: unknown): unknown =>
+    !(cause instanceof Error) || QtError.isInstance(cause) || 'code' in cause
+      ? cause
+      : new QtError({
+          code: 'GENERATION_FAILED',
+          message: `The engine stopped: ${cause.message}.`,
+          actions: ['Ask for fewer answers at the same time, or load with a shorter contextLength.'],
+          cause,
+        })
+
   async function runAlone({ run, signal, reject }: Alone): Promise<void> {
     const stop = () => session.setAbort(true)
     signal?.addEventListener('abort', stop, { once: true })
     try {
       if (!(await run())) reject(stopped(signal))
     } catch (error) {
-      reject(error)
+      reject(failed(error))
     } finally {
       signal?.removeEventListener('abort', stop)
     }
@@ -99,7 +114,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
         else resolve(logits.subarray(i * vocabulary, (i + 1) * vocabulary))
       })
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      for (const { reject } of batch) reject(failed(error))
     }
   }
 
@@ -130,7 +145,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
         else resolve({ logs: judged.logs.slice(from, to), likeliest: judged.likeliest.slice(from, to) })
       }
     } catch (error) {
-      for (const { reject } of batch) reject(error)
+      for (const { reject } of batch) reject(failed(error))
     } finally {
       for (const { signal } of batch) signal?.removeEventListener('abort', leave)
     }
@@ -201,6 +216,17 @@ export function scheduler(session: NativeSession, name: string, exact: boolean):
         tokens.push({ cache, adapters, id, signal, resolve, reject })
         wake()
       }),
+    async withRoom(work) {
+      if (room > 0) room--
+      else await new Promise<void>((resolve) => forRoom.push(resolve))
+      try {
+        return await work()
+      } finally {
+        const next = forRoom.shift()
+        if (next) next()
+        else room++
+      }
+    },
     enter() {
       asking++
       return () => {

@@ -108,8 +108,8 @@ function measuring(trainer: NativeTrainer, totalWeight: number) {
   return {
     add(batch: MicroBatch) {
       const share = batch.weight / totalWeight
-      for (const { module, role, rows, columns, offset, values, mean } of factors) {
-        const gradient = trainer.read('gradients', offset, rows * columns)
+      for (const { module, role, rows, columns, gradient: piece, values, mean } of factors) {
+        const gradient = trainer.read('gradients', piece.offset, piece.count)
         const along = new Float64Array(role === 'lora_a' ? rows : columns)
         for (let i = 0; i < gradient.length; i++) {
           mean[i]! += share * gradient[i]!

@@ -3,6 +3,7 @@ import { type Config, type Model, type ModelDescription, openModel, resolve, spe
 import type { Storage, TensorSource } from '../binding.js'
 import { requireSupportedModel } from '../supported.js'
 import { architectureConfig, architectureSettings } from './presets.js'
+import type { Share } from './windows.js'
 
 /** What training starts from: a model on disk, or a description of a new one. */
 export interface Base {
@@ -56,13 +57,35 @@ function ownArchitecture(config: Config): ModelDescription {
 /** Bytes of the frozen base in memory: as it lies in its file, or decoded. */
 export function baseBytes({ model }: Base, storage: Storage): number {
   let sum = 0
-  for (const { name, type, shape, bytes } of model?.tensors.values() ?? []) {
-    const count = shape.reduce((product, size) => product * size, 1)
-    // Norms and biases are brought to float32.
-    if (shape.length === 1) sum += 4 * count
-    else sum += storage === 'nf4' ? nf4Bytes(name, type, count, bytes) : storageBytes(type, count, bytes, storage)
-  }
+  for (const tensor of model?.tensors.values() ?? []) sum += tensorBytes(tensor, storage)
   return sum
+}
+
+/**
+ * Bytes where each process of a job holds its share of each block's projections and two whole blocks in passing: as the engine's
+ * ShardedBase cuts them, at multiples of 64.
+ */
+export function sharedBaseBytes({ model, spec }: Base, storage: Storage, { rank, size }: Share): number {
+  const blocks = new Array<number>(spec.layers).fill(0)
+  let sum = 0
+  for (const tensor of model?.tensors.values() ?? []) {
+    const block = isProjection(tensor.name) ? /^blk\.(\d+)\./.exec(tensor.name)?.[1] : undefined
+    const bytes = tensorBytes(tensor, storage)
+    if (block === undefined) sum += bytes
+    else blocks[Number(block)]! += Math.ceil(bytes / 64) * 64
+  }
+  const cut = (bytes: number, process: number) => (process === size ? bytes : Math.floor((bytes * process) / size / 64) * 64)
+  for (const bytes of blocks) sum += cut(bytes, rank + 1) - cut(bytes, rank)
+  return sum + 2 * Math.max(...blocks)
+}
+
+type BaseTensor = Model['tensors'] extends ReadonlyMap<string, infer Tensor> ? Tensor : never
+
+function tensorBytes({ name, type, shape, bytes }: BaseTensor, storage: Storage): number {
+  const count = shape.reduce((product, size) => product * size, 1)
+  // Norms and biases are brought to float32.
+  if (shape.length === 1) return 4 * count
+  return storage === 'nf4' ? nf4Bytes(name, type, count, bytes) : storageBytes(type, count, bytes, storage)
 }
 
 const isProjection = (name: string) => projections.some((projection) => name.endsWith(`.${projection}.weight`))

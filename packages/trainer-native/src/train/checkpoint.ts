@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf, QtError } from '@qt/core'
 import { syncFolder, writeFileAtomic } from '@qt/core/node'
-import { readSafetensors, writeSafetensors } from '@qt/weights'
 import { z } from 'zod'
 import type { NativeTrainer } from '../binding.js'
 import { alone, type Team } from '../parallel/team.js'
-import { trainedName } from './trained-name.js'
+import { checkpointFiles, shardReader, writeShard, writeWhole } from './checkpoint-shards.js'
+import { storedArrays } from './stored-arrays.js'
 
 const stateSchema = z.object({
   version: z.literal(1),
@@ -23,6 +23,9 @@ const stateSchema = z.object({
   logLength: z.number().int().nonnegative(),
   /** SHA-256 of each file beside this one. */
   files: z.record(z.string(), z.string()),
+  /** How many processes wrote them, where there were several, and how long each file is. */
+  shards: z.number().int().positive().optional(),
+  lengths: z.record(z.string(), z.number().int().nonnegative()).optional(),
   earlyStopping: z.object({ best: z.number().nullable(), since: z.number().int() }),
   /** As configured, and of a whole step of all processes: a run that goes on in another number of them keeps its steps. */
   gradAccumulation: z.number().int().positive().optional(),
@@ -30,70 +33,7 @@ const stateSchema = z.object({
 })
 
 type StoredState = z.infer<typeof stateSchema>
-export type CheckpointState = Omit<StoredState, 'files'>
-
-/** One array of numbers in a checkpoint: where it lies in the trainer, and under which name in which file. */
-interface StoredArray {
-  readonly file: (typeof fileNames)[number]
-  readonly name: string
-  readonly dtype: 'F32' | 'U8'
-  readonly shape: readonly number[]
-  readonly bytes: number
-  /** Its parts lie in several processes, all of which must read it. */
-  readonly shared: boolean
-  /** The whole array, in process 0. */
-  read(): Promise<Uint8Array<ArrayBuffer>>
-  write(whole: Uint8Array<ArrayBuffer>): void
-}
-
-const fileNames = ['parameters.safetensors', 'optimizer.safetensors'] as const
-
-/** Everything that a trainer remembers between steps. */
-function storedArrays(trainer: NativeTrainer): StoredArray[] {
-  const origins = trainer.origins().map(
-    (tensor): StoredArray => ({
-      file: 'parameters.safetensors',
-      name: `${trainedName(tensor)}.origin`,
-      dtype: 'F32',
-      shape: [tensor.rows, tensor.columns],
-      bytes: tensor.rows * tensor.columns * 4,
-      shared: false,
-      read: async () => new Uint8Array(trainer.read('origins', tensor.offset, tensor.rows * tensor.columns).buffer),
-      write: (bytes) => trainer.write('origins', tensor.offset, new Float32Array(bytes.buffer)),
-    }),
-  )
-  const trained = trainer.tensors().flatMap((tensor, index): StoredArray[] => {
-    const { rows, columns, offset } = tensor
-    const name = trainedName(tensor)
-    const shape = rows === 1 ? [columns] : [rows, columns]
-    return [
-      {
-        file: 'parameters.safetensors',
-        name,
-        dtype: 'F32',
-        shape,
-        bytes: rows * columns * 4,
-        shared: false,
-        read: async () => new Uint8Array(trainer.read('parameters', offset, rows * columns).buffer),
-        write: (bytes) => trainer.write('parameters', offset, new Float32Array(bytes.buffer)),
-      },
-      ...tensor.state.map(
-        (array, at): StoredArray => ({
-          file: 'optimizer.safetensors',
-          name: `${name}.${array.name}`,
-          dtype: array.dtype,
-          shape:
-            array.wholeBytes === rows * columns * 4 ? shape : [array.dtype === 'F32' ? array.wholeBytes / 4 : array.wholeBytes],
-          bytes: array.wholeBytes,
-          shared: true,
-          read: () => trainer.gatherState(index, at),
-          write: (whole) => trainer.writeState(array.offset, whole.subarray(array.from, array.from + array.bytes)),
-        }),
-      ),
-    ]
-  })
-  return [...trained, ...origins]
-}
+export type CheckpointState = Omit<StoredState, 'files' | 'shards' | 'lengths'>
 
 const kept = 2
 
@@ -104,41 +44,40 @@ export const checkpointPath = (folder: string, step: number): string => join(fol
 
 /**
  * Writes parameters, optimiser state and position as public files, whole or not at all: temporary folder, fsync, rename.
- * The two newest checkpoints are kept. Process 0 writes; the others hand it what they have.
+ * The two newest checkpoints are kept. Where all processes see the folder of process 0, each writes what it has, and process 0 at the
+ * end the manifest that names all files with their lengths and hashes; else they hand it what they have.
  */
 export async function writeCheckpoint(
   folder: string,
   trainer: NativeTrainer,
   state: CheckpointState,
-  { rank }: Pick<Team, 'rank'> = alone,
+  team: Pick<Team, 'rank' | 'size' | 'gatherText'> = alone,
 ): Promise<string> {
+  const { rank } = team
   const path = checkpointPath(folder, state.step)
-  if (rank > 0) {
-    for (const array of storedArrays(trainer)) if (array.shared) await array.read()
-    return path
-  }
   const temporary = join(folder, `.${folderName(state.step)}.tmp`)
-  await rm(temporary, { recursive: true, force: true })
-  await mkdir(temporary, { recursive: true })
+  if (rank === 0) {
+    await rm(temporary, { recursive: true, force: true })
+    await mkdir(temporary, { recursive: true })
+  }
   const arrays = storedArrays(trainer)
-  for (const file of fileNames)
-    await writeSafetensors(
-      join(temporary, file),
-      arrays
-        .filter((array) => array.file === file)
-        .map(({ name, dtype, shape, read }) => ({
-          name,
-          dtype,
-          shape,
-          // Read when it is written: one tensor at a time in memory, however large the model.
-          data: async function* () {
-            yield await read()
-          },
-        })),
-    )
+  const together = team.size > 1 && (await allSee(temporary, team))
+  const own: Record<string, WrittenFile> = {}
+  if (together) for (const file of await writeShard(temporary, arrays, team)) own[file] = await written(join(temporary, file))
+  else if (rank === 0) for (const file of await writeWhole(temporary, arrays)) own[file] = await written(join(temporary, file))
+  else for (const array of arrays) if (array.shared) await array.read()
+  const everybodys = await team.gatherText(JSON.stringify(own))
+  if (rank > 0) return path
   const files: Record<string, string> = {}
-  for (const file of fileNames) files[file] = await digest(join(temporary, file))
-  const stored: StoredState = { ...state, files }
+  const lengths: Record<string, number> = {}
+  for (const text of everybodys) {
+    const theirs: Record<string, WrittenFile> = JSON.parse(text)
+    for (const [file, { hash, length }] of Object.entries(theirs)) {
+      files[file] = hash
+      lengths[file] = length
+    }
+  }
+  const stored: StoredState = { ...state, files, ...(together ? { shards: team.size, lengths } : {}) }
   await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(stored, null, 2)}\n`)
   await syncFolder(temporary)
   // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted.
@@ -152,6 +91,25 @@ export async function writeCheckpoint(
   return path
 }
 
+/** Whether a folder of process 0 is that of all processes: each finds there what process 0 has just written. */
+async function allSee(folder: string, { rank, gatherText }: Pick<Team, 'rank' | 'gatherText'>): Promise<boolean> {
+  const mark = join(folder, 'mark')
+  const token = rank === 0 ? randomUUID() : ''
+  if (rank === 0) await writeFile(mark, token)
+  const [expected] = await gatherText(token)
+  const seen = await readFile(mark, 'utf8').catch(() => '')
+  const all = await gatherText(seen === expected ? 'seen' : '')
+  if (rank === 0) await rm(mark)
+  return all.every((one) => one === 'seen')
+}
+
+interface WrittenFile {
+  readonly hash: string
+  readonly length: number
+}
+
+const written = async (file: string): Promise<WrittenFile> => ({ hash: await digest(file), length: (await stat(file)).size })
+
 async function digest(file: string): Promise<string> {
   const hash = createHash('sha256')
   for await (const piece of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(piece)
@@ -163,6 +121,14 @@ async function requireWhole(file: string, expected: string | undefined): Promise
     throw damaged(file, cause)
   })
   if (found !== expected) throw damaged(file, new Error('its content is not what was written'))
+}
+
+/** Asked first: what was cut off is found without reading all of it. */
+async function requireLength(file: string, expected: number): Promise<void> {
+  const found = await stat(file).catch((cause: unknown) => {
+    throw damaged(file, cause)
+  })
+  if (found.size !== expected) throw damaged(file, new Error(`it has ${found.size} bytes instead of ${expected}`))
 }
 
 /** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
@@ -181,7 +147,7 @@ async function steps(folder: string): Promise<number[]> {
 
 export interface FoundCheckpoint {
   readonly path: string
-  readonly state: CheckpointState
+  readonly state: CheckpointState & Pick<StoredState, 'shards'>
 }
 
 /** The newest whole checkpoint of a run, or undefined when it has none; an error when it has only damaged ones. */
@@ -192,7 +158,8 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
     const file = join(path, 'state.json')
     try {
       const state = stateSchema.parse(JSON.parse(await readFile(file, 'utf8')))
-      for (const name of fileNames) await requireWhole(join(path, name), state.files[name])
+      for (const [name, length] of Object.entries(state.lengths ?? {})) await requireLength(join(path, name), length)
+      for (const name of checkpointFiles(state.shards ?? 1)) await requireWhole(join(path, name), state.files[name])
       return { path, state }
     } catch (cause) {
       error ??= QtError.isInstance(cause) ? cause : damaged(file, cause)
@@ -211,29 +178,29 @@ const damaged = (file: string, cause: unknown) =>
     cause,
   })
 
-/** Puts a checkpoint's numbers back into the trainer: process 0 reads them, and each takes its share. */
+/**
+ * Puts a checkpoint's numbers back into the trainer, whatever the number of processes that wrote it. Where all processes see it, each
+ * reads what it needs; else process 0 reads everything for all.
+ */
 export async function restoreCheckpoint(
-  { path }: FoundCheckpoint,
+  { path, state }: FoundCheckpoint,
   trainer: NativeTrainer,
-  team: Pick<Team, 'rank' | 'broadcast'> = alone,
+  team: Pick<Team, 'rank' | 'size' | 'broadcast' | 'gatherText'> = alone,
 ): Promise<void> {
   const arrays = storedArrays(trainer)
-  if (team.rank > 0) {
-    for (const name of fileNames)
-      for (const array of arrays) if (array.file === name) array.write(await team.broadcast(new Uint8Array()))
-    return
-  }
-  for (const name of fileNames) {
-    const file = join(path, name)
+  const reader = shardReader(path, state.shards ?? 1)
+  const manifests = await team.gatherText(await digest(join(path, 'state.json')).catch(() => ''))
+  const together = manifests.every((one) => one === manifests[0])
+  for (const array of arrays)
     try {
-      const tensors = await readSafetensors(file)
-      for (const array of arrays.filter((one) => one.file === name)) {
-        const bytes = await tensors.read(array.name)
-        if (bytes.byteLength !== array.bytes) throw new Error(`${array.name} has another size than the model's`)
-        array.write(await team.broadcast(bytes))
+      const { from, bytes } = array.own
+      if (together) {
+        array.writeOwn(await reader.read(array, from, bytes))
+      } else {
+        const mine = team.rank === 0 ? await reader.read(array, 0, array.bytes) : new Uint8Array()
+        array.writeOwn((await team.broadcast(mine)).slice(from, from + bytes))
       }
     } catch (cause) {
-      throw damaged(file, cause)
+      throw damaged(path, cause)
     }
-  }
 }

@@ -16,14 +16,14 @@ export function frozenModules(trainer: NativeTrainer, plan: AdapterPlan | undefi
   const held = trainer
     .tensors()
     .filter(({ module }) => names.has(module))
-    .map(({ offset, rows, columns }) => ({
+    .map(({ offset, rows, columns, gradient }) => ({
       offset,
       values: trainer.read('parameters', offset, rows * columns),
-      nothing: new Float32Array(rows * columns),
+      gradient,
     }))
   return {
     withoutGradients() {
-      for (const { offset, nothing } of held) trainer.write('gradients', offset, nothing)
+      for (const { gradient } of held) trainer.write('gradients', gradient.offset, new Float32Array(gradient.count))
     },
     restore() {
       for (const { offset, values } of held) trainer.write('parameters', offset, values)

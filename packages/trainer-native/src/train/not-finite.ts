@@ -17,9 +17,8 @@ const precision = 'Try training.precision: float32.'
 
 /** Why a step's numbers are not finite, as far as what is trained tells; called before the gradients are zeroed. */
 export function whyNotFinite(trainer: NativeTrainer, what: 'loss' | 'gradient'): NotFinite {
-  const first = (region: 'parameters' | 'gradients') =>
-    trainer.tensors().find(({ offset, rows, columns }) => bad(trainer.read(region, offset, rows * columns)))
-  const parameter = first('parameters')
+  const tensors = trainer.tensors()
+  const parameter = tensors.find(({ offset, rows, columns }) => bad(trainer.read('parameters', offset, rows * columns)))
   if (parameter)
     return {
       found: true,
@@ -32,7 +31,7 @@ export function whyNotFinite(trainer: NativeTrainer, what: 'loss' | 'gradient'):
       cause: 'the loss is not a finite number, though everything that is trained is',
       actions: ['Look for broken weights in the base: download or export it again.', precision, data],
     }
-  const gradient = first('gradients')
+  const gradient = tensors.find(({ gradient: { offset, count } }) => bad(trainer.read('gradients', offset, count)))
   return {
     found: gradient !== undefined,
     cause: gradient

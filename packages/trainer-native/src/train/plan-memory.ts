@@ -21,7 +21,8 @@ export interface PlanInput {
   /** Matrices trained whole beside the adapter. */
   readonly saved: readonly SavedModule[]
   readonly dropout: number
-  readonly weightBytes: number
+  /** How the frozen base lies in memory. */
+  readonly base: { readonly part: string; readonly bytes: number }
   readonly threads: number
   readonly share: StepShare
   /** Memory that may be used before `checkpointing: auto` turns it on. */
@@ -58,21 +59,21 @@ export function planStep(input: PlanInput): PlannedStep {
   const planned = (recompute: boolean): PlannedStep => {
     const chosen = options(recompute)
     const native = binding().planStep(input.spec, chosen, input.threads, forcedKernels(), gpu)
-    return { options: chosen, plan: memoryPlan(native, input.weightBytes, recompute) }
+    return { options: chosen, plan: memoryPlan(native, input.base, recompute) }
   }
   if (checkpointing !== 'auto') return planned(checkpointing)
   const without = planned(false)
   return without.plan.total <= input.available ? without : planned(true)
 }
 
-function memoryPlan(native: StepPlan, weightBytes: number, checkpointing: boolean): MemoryPlan {
+function memoryPlan(native: StepPlan, base: PlanInput['base'], checkpointing: boolean): MemoryPlan {
   const parts = [
-    { part: 'base weights (mapped file)', bytes: weightBytes },
+    base,
     { part: 'trained parameters', bytes: native.trained },
-    { part: 'gradients', bytes: native.trained },
+    { part: 'gradients', bytes: native.gradients },
     { part: 'what the adapter began as', bytes: native.origins },
     { part: 'optimiser state', bytes: native.state },
-    { part: 'gradients of other micro-batches', bytes: native.exchange },
+    { part: 'gradients on their way', bytes: native.exchange },
     ...native.parts,
   ].filter(({ bytes }) => bytes > 0)
   return { parts, total: parts.reduce((sum, { bytes }) => sum + bytes, 0), checkpointing }

@@ -76,6 +76,9 @@ export async function pairLosses(
   return { pairs, chosenLoss: policy.documents.reduce((sum, loss, d) => (d % 2 === 0 ? sum + loss : sum), 0) }
 }
 
+/** How often `pairLosses` looks through a batch. */
+export const looksOf = (objective: PreferenceOptions['objective']): number => (objective === 'dpo' ? 2 : 1)
+
 /** Adds the gradients of a micro-batch's pairs; returns its share of the window's loss, or undefined when stopped. */
 export async function preferencePass(
   trainer: NativeTrainer,

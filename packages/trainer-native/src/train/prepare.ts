@@ -5,7 +5,7 @@ import { binding, threadCount } from '../binding.js'
 import { type Launch, threadsOf } from '../parallel/launch.js'
 import { requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
-import { type Base, baseBytes, openBase, requireQuantisable } from './base.js'
+import { type Base, baseBytes, openBase, requireQuantisable, sharedBaseBytes } from './base.js'
 import { type PlannedStep, planStep } from './plan-memory.js'
 import { extent } from './windows.js'
 
@@ -65,7 +65,8 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   signal?.throwIfAborted()
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
-  const { deterministic, gradAccumulation } = config.training
+  const { deterministic, gradAccumulation, shardBase } = config.training
+  const baseShare = shardBase && size > 1
   const planned = ({
     quantization = config.quantization,
     microBatches = gradAccumulation * size,
@@ -79,9 +80,11 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       adapters: adapter?.modules ?? [],
       saved: adapter?.saved ?? [],
       dropout: adapter?.dropout ?? 0,
-      weightBytes: baseBytes(base, storageOf(changed)),
+      base: baseShare
+        ? { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storageOf(changed), { rank, size }) }
+        : { part: 'base weights (mapped file)', bytes: baseBytes(base, storageOf(changed)) },
       threads,
-      share: { rank, processes: size, microBatches, strict: deterministic === 'strict' },
+      share: { rank, processes: size, microBatches, strict: deterministic === 'strict', base: baseShare },
       available: (process.availableMemory() / localSize) * usableShare,
     })
   }

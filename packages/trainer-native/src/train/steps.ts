@@ -4,7 +4,7 @@ import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
-import { pairLosses, preferencePass, tokensOf } from './preference.js'
+import { looksOf, pairLosses, preferencePass, tokensOf } from './preference.js'
 import type { Prepared } from './prepare.js'
 import { batchesOf, type MicroBatch, type Windows } from './windows.js'
 
@@ -41,22 +41,28 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   const { trainer, plan, step, learningRate, config, frozen, team, signal } = input
   const { beta1, beta2, epsilon, gradClip, averageDecay } = config.training
   const batches = plan.window(step, team)
-  const borders = plan.borders(step, team.size)
-  const counted = batches.flatMap((batch) => countsOf(batch, config))
-  const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted])
+  const counted = batches.map((batch) => countsOf(batch, config))
+  const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted.flat()])
   if (everybody.some(([stopped]) => stopped !== 0)) return undefined
-  const totals = sumsOf(everybody.flatMap((counts) => counts.slice(1)))
+  const totals = sumsOf(
+    inTurns(
+      everybody.map((counts) => counts.slice(1)),
+      5,
+    ),
+  )
   const { trainable, tokens } = totals
   const pass = passOf(trainer, totals, config)
   const losses: number[] = []
-  trainer.begin(borders)
+  trainer.begin(plan.count(step))
   let stopped = false
   for (const [index, batch] of batches.entries()) {
-    const share = await pass(batch, (step - 1) * plan.microBatches + borders[team.rank]! + index)
+    const share = await pass(batch, (step - 1) * plan.microBatches + team.rank + index * team.size)
     stopped = share === undefined
     if (share === undefined) break
     losses.push(share)
   }
+  const rounds = Math.ceil(plan.count(step) / team.size)
+  if (sharesBase(config, team) && batches.length < rounds) await attend(trainer, config, true)
   await trainer.exchange()
   const done = await team.gather([stopped ? 1 : 0, process.resourceUsage().maxRSS * 1024, ...losses])
   if (done.some(([one]) => one !== 0)) {
@@ -64,7 +70,11 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
     return undefined
   }
   // By the numbers of micro-batches: the same sum whoever took them.
-  const mean = done.flatMap((one) => one.slice(2)).reduce((sum, share) => sum + share, 0)
+  const shares = inTurns(
+    done.map((one) => one.slice(2)),
+    1,
+  )
+  const mean = shares.reduce((sum, share) => sum + share, 0)
   const memory = Math.max(...done.map((one) => one[1]!))
   const brokenStep = async (what: 'loss' | 'gradient', gradNorm: number): Promise<StepResult> => {
     const reasons = await team.gatherText(JSON.stringify(whyNotFinite(trainer, what)))
@@ -86,6 +96,22 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   })
   frozen?.restore()
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
+}
+
+const sharesBase = ({ training: { shardBase } }: TrainingConfig, { size }: Pick<Team, 'size'>): boolean => shardBase && size > 1
+
+/** The passes of a micro-batch that others have: their blocks of the base need this process's pieces. */
+async function attend(trainer: NativeTrainer, { training: { objective } }: TrainingConfig, gradients: boolean): Promise<void> {
+  for (let look = objective === 'next-token' ? 0 : looksOf(objective); look > 0; look--) await trainer.attend(false)
+  await trainer.attend(gradients)
+}
+
+/** What each process has of its micro-batches, `each` numbers for one, in the order of all micro-batches. */
+function inTurns(everybody: readonly (readonly number[])[], each: number): number[] {
+  const rounds = Math.max(...everybody.map(({ length }) => length / each))
+  return Array.from({ length: rounds }, (_, round) =>
+    everybody.flatMap((own) => own.slice(round * each, (round + 1) * each)),
+  ).flat()
 }
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */
@@ -138,6 +164,8 @@ export async function validate(
     stopped = !sum?.finished
     if (sum?.finished) own.push(sum.loss, sum.weight, sum.tokens, sum.correct)
   }
+  const most = Math.max(...Array.from({ length: team.size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
+  if (sharesBase(config, team)) for (let done = own.length / 4; done < most; done++) await attend(trainer, config, false)
   const everybody = await team.gather([stopped ? 1 : 0, ...own])
   if (everybody.some(([one]) => one !== 0)) return undefined
   const all = everybody.flatMap((one) => one.slice(1))

@@ -108,6 +108,7 @@ export function openTrainer(
     specForLength(base.spec, step.options.maxPositions),
     base.model ? tensorSources(base.model) : [],
     storageOf(config),
+    step.options.share?.base ?? false,
   )
   return new Trainer(model, step.options, threads, forcedKernels(), communicator, gpuPlace(config.device))
 }

@@ -16,10 +16,10 @@ export interface Windows {
   readonly totalSteps: number
   /** Micro-batches of a whole step, of all processes together. */
   readonly microBatches: number
-  /** The micro-batches of one optimiser step (from 1), in order; of a process only those that are its own. */
+  /** The micro-batches of one optimiser step (from 1), in order; of process r of N only r, r + N, r + 2N … */
   window(step: number, share?: Share): MicroBatch[]
-  /** Those of process r are [borders[r], borders[r + 1]); the last step of an epoch may have fewer. */
-  borders(step: number, processes: number): Int32Array
+  /** How many a step has: the last of an epoch may have fewer. */
+  count(step: number): number
   /** Of a whole step. */
   rows(step: number): number
   /** Epochs done after a step. */
@@ -56,26 +56,21 @@ export function windows(
     return known.order
   }
   const firstRow = (step: number) => ((step - 1) % stepsPerEpoch) * perStep
-  const borders = (step: number, processes: number): Int32Array => {
-    const there = Math.ceil(Math.min(perStep, rows.length - firstRow(step)) / batchSize)
-    return Int32Array.from({ length: processes + 1 }, (_, r) => Math.min(there, Math.floor((microBatches * r) / processes)))
-  }
+  const rowsOf = (step: number) => Math.min(perStep, rows.length - firstRow(step))
   return {
     stepsPerEpoch,
     totalSteps,
     microBatches,
-    borders,
+    count: (step) => Math.ceil(rowsOf(step) / batchSize),
     window(step, { rank, size } = { rank: 0, size: 1 }) {
-      const order = orderOf(Math.floor((step - 1) / stepsPerEpoch))
       const first = firstRow(step)
-      const [from, to] = borders(step, size).subarray(rank, rank + 2)
-      const end = Math.min(first + perStep, first + to! * batchSize)
-      return batchesOf(
-        [...order.subarray(first + from! * batchSize, end)].map((index) => rows.row(index)),
-        batchSize,
-      )
+      const order = orderOf(Math.floor((step - 1) / stepsPerEpoch)).subarray(first, first + rowsOf(step))
+      const batches: MicroBatch[] = []
+      for (let at = rank * batchSize; at < order.length; at += size * batchSize)
+        batches.push(sideBySide([...order.subarray(at, at + batchSize)].map((index) => rows.row(index))))
+      return batches
     },
-    rows: (step) => Math.min(perStep, rows.length - firstRow(step)),
+    rows: rowsOf,
     epoch: (step) => step / stepsPerEpoch,
   }
 }

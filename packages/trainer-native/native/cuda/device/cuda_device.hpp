@@ -32,6 +32,17 @@ class CudaDevice final : public Device {
   const DeviceNeeds& needs() const override { return needs_; }
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
 
+  // For what generation asks of a GPU beside this (cuda_generation.hpp).
+  Runtime& runtime() { return runtime_; }
+  Stream stream() const { return runtime_.stream(); }
+  void multiply(Product& product, Precision precision);
+  void check(const char* what, Status status);
+  // Nothing is asked of a device that has failed: what it would work on may not be there.
+  template <std::invocable Call>
+  void check(const char* what, const Call& call) {
+    if (failure_.empty()) check(what, call());
+  }
+
   unsigned char* allocate(std::size_t bytes) override;
   void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
   void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
@@ -96,16 +107,9 @@ class CudaDevice final : public Device {
     bool planned = false;
   };
 
-  void check(const char* what, Status status);
-  // Nothing is asked of a device that has failed: what it would work on may not be there.
-  template <std::invocable Call>
-  void check(const char* what, const Call& call) {
-    if (failure_.empty()) check(what, call());
-  }
   const GradientNorm* normFor(float gradScale);
   template <class T>
   const T* upload(Buffer& buffer, std::span<const T> callers);
-  void multiply(Product& product, Precision precision);
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
   unsigned char* decodeRoom() const { return scratch_ + mostProductWorkspace; }
   std::int64_t rowsThatFit(const MatrixView& weight) const;

@@ -2,7 +2,7 @@
 #include <exception>
 #include <memory>
 
-#include "cuda_device.hpp"
+#include "cuda_generation.hpp"
 
 namespace qt::cuda {
 namespace {
@@ -10,26 +10,41 @@ namespace {
 int count(char* reason, std::size_t reasonBytes) { return countDevices(reason, reasonBytes); }
 bool describeOne(int index, CudaInfo* info) { return describe(index, *info); }
 
-Device* open(int index, DType precision, char* reason, std::size_t reasonBytes) {
+// Whether there is such a device, and it can be used.
+bool usable(int index, char* reason, std::size_t reasonBytes) {
   const int devices = countDevices(reason, reasonBytes);
-  if (devices == 0) return nullptr;
+  if (devices == 0) return false;
   if (index < 0 || index >= devices) {
     std::snprintf(reason, reasonBytes, "this machine has %d, numbered from 0", devices);
-    return nullptr;
+    return false;
   }
   if (CudaInfo info{}; describe(index, info) && info.major < 8) {
     std::snprintf(reason, reasonBytes, "it has compute capability %d.%d; 8.0 or newer is needed", info.major, info.minor);
-    return nullptr;
+    return false;
   }
-  // Nothing is thrown across libraries.
+  return true;
+}
+
+// What make() makes. Nothing is thrown across libraries.
+template <class Made>
+auto opened(int index, char* reason, std::size_t reasonBytes, const Made& make) -> decltype(make().release()) {
+  if (!usable(index, reason, reasonBytes)) return nullptr;
   try {
-    auto device = std::make_unique<CudaDevice>(index, precision);
+    auto device = make();
     if (device->failure() == nullptr) return device.release();
     std::snprintf(reason, reasonBytes, "%s", device->failure());
   } catch (const std::exception& e) {
     std::snprintf(reason, reasonBytes, "%s", e.what());
   }
   return nullptr;
+}
+
+Device* open(int index, DType precision, char* reason, std::size_t reasonBytes) {
+  return opened(index, reason, reasonBytes, [&] { return std::make_unique<CudaDevice>(index, precision); });
+}
+
+GenerationDevice* openGeneration(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes) {
+  return opened(index, reason, reasonBytes, [&] { return std::make_unique<CudaGeneration>(index, spec, options); });
 }
 
 const DeviceNeeds* needs(DType precision) {
@@ -41,6 +56,6 @@ const DeviceNeeds* needs(DType precision) {
 }  // namespace qt::cuda
 
 extern "C" __attribute__((visibility("default"))) const qt::CudaLibrary* qt_cuda_library() {
-  static const qt::CudaLibrary library{qt::cudaInterface, qt::cuda::count, qt::cuda::describeOne, qt::cuda::open, qt::cuda::needs};
+  static const qt::CudaLibrary library{qt::cudaInterface, qt::cuda::count, qt::cuda::describeOne, qt::cuda::open, qt::cuda::needs, qt::cuda::openGeneration};
   return &library;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "device.hpp"
+#include "generation.hpp"
 
 namespace qt {
 
@@ -15,8 +16,8 @@ struct CudaInfo {
   int driver, runtime;             // as CUDA numbers its versions: 13000
 };
 
-// Grows whenever Device or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 1;
+// Grows whenever Device, GenerationDevice or what follows changes.
+inline constexpr std::uint32_t cudaInterface = 2;
 
 struct CudaLibrary {
   std::uint32_t interface;
@@ -26,6 +27,7 @@ struct CudaLibrary {
   // Null when it cannot be opened.
   Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes);
   const DeviceNeeds* (*needs)(DType precision);
+  GenerationDevice* (*openGeneration)(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes);
 };
 
 inline constexpr const char* cudaLibrarySymbol = "qt_cuda_library";

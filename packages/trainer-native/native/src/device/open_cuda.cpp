@@ -35,11 +35,25 @@ const CudaLibrary& cudaLibrary(const std::string& path) {
 
 #endif
 
-std::unique_ptr<Device> openCuda(const std::string& path, int index, DType precision) {
+namespace {
+
+// What open(reason, its bytes) opens.
+template <class Opened, class Open>
+std::unique_ptr<Opened> orRefused(int index, const Open& open) {
   char reason[512] = "";
-  std::unique_ptr<Device> device(cudaLibrary(path).open(index, precision, reason, sizeof reason));
+  std::unique_ptr<Opened> device(open(reason, sizeof reason));
   if (!device) throw std::runtime_error("GPU " + std::to_string(index) + " cannot be used: " + reason);
   return device;
+}
+
+}  // namespace
+
+std::unique_ptr<Device> openCuda(const std::string& path, int index, DType precision) {
+  return orRefused<Device>(index, [&](char* reason, std::size_t bytes) { return cudaLibrary(path).open(index, precision, reason, bytes); });
+}
+
+std::unique_ptr<GenerationDevice> openCudaGeneration(const std::string& path, int index, const ModelSpec& spec, const GenerationOptions& options) {
+  return orRefused<GenerationDevice>(index, [&](char* reason, std::size_t bytes) { return cudaLibrary(path).openGeneration(index, spec, options, reason, bytes); });
 }
 
 CudaDevices cudaDevices(const std::string& path) {

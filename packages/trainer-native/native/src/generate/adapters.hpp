@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "../kernels/table.hpp"
+
 namespace qt {
 
 // One adapter on one projection; several may sit on the same. A DoRA adapter stretches the rows of its weight:
@@ -16,13 +18,18 @@ struct AppliedAdapter {
   std::vector<float> a;          // [rank, inputs]
   std::vector<float> b;          // [outputs, rank]
   std::vector<float> magnitude;  // [outputs] of DoRA, or empty
-  std::vector<float> stretch;    // c = magnitude / ‖W + scale·B·A‖: Session::prepare
+
+  // The same where the session's device has it: Session::prepare.
+  MatrixView low{}, high{};
+  std::vector<float> stretches{};  // c = magnitude / ‖W + scale·B·A‖
+  const float* stretch = nullptr;
 };
 
 struct AdapterSet {
   std::vector<AppliedAdapter> modules;
   // Matrices that stand in for the model's own, [vocabulary, dModel], or empty.
   std::vector<float> embedding, output;
+  MatrixView embeddingView{}, outputView{};  // Session::prepare
 };
 
 }  // namespace qt

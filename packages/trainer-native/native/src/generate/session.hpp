@@ -2,6 +2,7 @@
 //   append   many tokens of one sequence: products in tiles, as in training
 //   decode   one token of each of several sequences: every weight is read once for all of them
 // What comes out for a sequence is the same bytes whatever else is computed beside it and however many threads there are.
+// The session knows the model and asks a device (device/generation.hpp) for each operation.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -9,11 +10,9 @@
 #include <memory>
 #include <vector>
 
-#include "../kernels/dots.hpp"
-#include "../memory.hpp"
+#include "../device/generation.hpp"
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
-#include "../product.hpp"
 #include "../threads.hpp"
 #include "adapters.hpp"
 #include "cache.hpp"
@@ -51,11 +50,17 @@ class Session {
  public:
   static constexpr std::int32_t mostSequences = 64;  // in one decode
 
+  // On the processor.
   Session(const Model& model, const SessionOptions& options, ThreadPool& pool, const KernelTable& kernels);
+  Session(const Model& model, const SessionOptions& options, std::unique_ptr<GenerationDevice> device);
+
+  // What a device must be made for.
+  static GenerationOptions planned(const Model& model, const SessionOptions& options, std::int32_t sequences, CacheType type);
 
   const SessionOptions& options() const { return options_; }
 
-  // Finds the stretches of DoRA's adapters; once, before the set is used.
+  std::unique_ptr<KvCache> makeCache(CacheType type) { return device_->makeCache(type, options_.contextLength, false); }
+  // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used.
   void prepare(AdapterSet& adapters);
 
   // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. `exact` multiplies float32 throughout.
@@ -83,87 +88,86 @@ class Session {
                const std::atomic<bool>& abort);
 
  private:
-  // Consecutive rows of activations that belong to one sequence.
-  struct Segment {
-    KvCache* cache;
-    const AdapterSet* adapters;
-    std::int32_t begin, count;
-    const std::vector<std::unique_ptr<KvCache>>* heirs = nullptr;  // of those that go on from here: they get its keys and values, too
-  };
   // One of several products with the same input.
   struct Target {
     int projection;
     float* out;
     bool accumulate;
   };
+  // Memory of the device that is taken when it is first known how much is needed.
+  struct Room {
+    float* data = nullptr;
+    std::size_t size = 0;
+  };
 
   // Chunk by chunk; use(first, rows) is called after each, while its activations are there.
   using Use = std::function<void(std::int32_t first, std::int32_t rows)>;
   bool pass(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, bool exact, const std::atomic<bool>& abort, const Use& use);
   void requireRoom(const KvCache& cache, std::int32_t count) const;
-  void embed(std::int32_t row, std::int32_t id, std::int32_t position, const AdapterSet& adapters);
-  MatrixView embeddingOf(const AdapterSet& adapters) const { return adapters.embedding.empty() ? model_.embedding : vocabularyMatrix(adapters.embedding); }
-  MatrixView outputOf(const AdapterSet& adapters) const { return adapters.output.empty() ? model_.output : vocabularyMatrix(adapters.output); }
-  MatrixView vocabularyMatrix(const std::vector<float>& values) const { return dense(values.data(), DType::F32, spec_.vocabulary, spec_.dModel); }
-  const AdapterSet& adaptersAt(std::int32_t row) const;
-  bool layers(const std::atomic<bool>& abort);
-  void block(int layer);
-  void finalStates(std::int32_t first, std::int32_t count);
   void requireId(std::int32_t id) const;
-  void logits(std::int32_t first, std::int32_t count, float* out);
 
-  void normalise(const float* x, const float* weight, float* out);
-  const void* blockInput(const float* weight);
-  // `packed` is x as products take it where that is made already, else null.
-  void projectToResidual(int layer, int projection, const float* x, const void* packed, const float* postNorm);
-  void project(int layer, const float* x, const void* packed, std::initializer_list<Target> targets);
-  const void* gate(int layer, const void* packed);
+  // The pass at hand, row by row as it is put together; then through the blocks.
+  void clear();
+  void place(KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count);
+  bool layers(bool tiled, bool exact, bool company, const std::atomic<bool>& abort);
+  void embed();
+  void block(int layer);
+  RowsIn feedForward(int layer, const RowsIn& in);
+  void finalStates(std::int32_t first, std::int32_t count);
+  void finalStates(std::span<const std::int32_t> rows);
+  std::span<const std::int32_t> rowNumbers(std::int32_t first, std::int32_t count) const;
+  void logitsOf(std::int32_t first, std::int32_t count, float* out);
+  // Of rows in hidden_, each with the output of its own adapters: those of row rowsOf[i] of the pass.
+  void logits(std::span<const std::int32_t> rowsOf, std::int32_t most, float* out, bool tiled);
+  void requireDevice();
+
+  RowCount count() const { return {rows(), company_ ? chunk_ : rows()}; }
+  std::int32_t rows() const { return static_cast<std::int32_t>(ids_.size()); }
+  const MatrixView& embeddingOf(const AdapterSet& adapters) const { return adapters.embedding.empty() ? embedding_ : adapters.embeddingView; }
+  const MatrixView& outputOf(const AdapterSet& adapters) const { return adapters.output.empty() ? output_ : adapters.outputView; }
+  const AdapterSet& adaptersAt(std::int32_t row) const;
+
+  // `in` is x as products take it.
+  void projectToResidual(int layer, int projection, const RowsIn& in, const float* postNorm);
+  void project(int layer, const RowsIn& in, std::initializer_list<Target> targets);
   void adapt(int layer, const float* x, const Target& target);
   bool stretched(int layer, int projection) const;
-  void multiplyTiles(const MatrixView& weights, const float* x, std::int32_t count, float* out, float scale, bool accumulate);
-  struct RowProduct {
-    const MatrixView* weights;
-    float* out;
-    bool accumulate;
-    float scale = 1.0f;
-  };
-  void multiplyRows(const float* x, std::int32_t count, std::initializer_list<RowProduct> products, bool exact);
 
   // What `collect` asked for; nothing otherwise.
   void note(int layer, BlockInput input, const float* x, std::int64_t columns);
   void noteBlockBegins();
   void noteBlockEnds(int layer);
-  void addSquares(const float* x, std::int64_t columns, double* sums);
 
-  void store(int layer);
-  const void* attend(int layer);
-  const void* attendTiles(int layer, const Segment& segment);
-  void attendRows(int layer);
+  float* taken(std::size_t floats);
+  void grow(Room& room, std::size_t floats);
+  void bringModel(const Model& model);
 
-  const Model& model_;
+  const Model& source_;  // in the caller's memory
   const ModelSpec& spec_;
   SessionOptions options_;
-  ThreadPool& pool_;
-  const KernelTable& kernels_;
-  const DotKernels& dots_;
+  std::unique_ptr<GenerationDevice> device_;
   std::int32_t chunk_;           // tokens of a prompt taken at once
-  std::int32_t scoredTogether_;  // rows of logits held at once when only some of their numbers are wanted
+  std::int32_t scoredTogether_;  // rows of logits held at once
+
+  // The model where the device has it.
+  MatrixView embedding_, output_;
+  const float* outputNorm_ = nullptr;
+  std::vector<BlockWeights> blocks_;
+  std::unique_ptr<RotaryTables> rotaryHost_;  // where the device reads the caller's memory
+  std::vector<RotaryTable> rotary_;
+  std::vector<std::int32_t> numbers_;  // 0, 1, 2 …
 
   // The pass at hand.
-  std::vector<Segment> segments_;
-  std::int32_t rows_ = 0;
-  bool tiled_ = false, exact_ = false;
-  bool straight_ = false;  // only products read what projections are given: it is made as they take it, and the same bytes come out
-  std::vector<std::int32_t> positions_;
+  std::vector<CacheRows> sequences_;
+  std::vector<const AdapterSet*> sets_;  // of each
+  std::vector<std::int32_t> ids_, positions_;
+  bool tiled_ = false, company_ = false;
   Statistics* statistics_ = nullptr;
-  std::vector<float> before_;  // the residual when a block began
 
-  RotaryTables rotary_;
-  std::vector<float> x_, hidden_, normed_, q_, k_, v_, attention_, gate_, up_, low_, plain_, turned_, partial_, inverse_, stretches_, logits_;
-  std::vector<float> scales_, sums_;
-  std::vector<std::int8_t> codes_;
-  std::unique_ptr<Arena> packed_, gated_, scratch_, wide_;  // gated_: packed for Down; wide_: keys, values, queries and outputs of a prompt's attention
-  ProductContext products_;
+  float *x_ = nullptr, *hidden_ = nullptr, *normed_ = nullptr, *q_ = nullptr, *k_ = nullptr, *v_ = nullptr, *attention_ = nullptr, *gate_ = nullptr, *up_ = nullptr;
+  float* logits_ = nullptr;
+  Room before_;                // the residual when a block began
+  Room low_, plain_, turned_;  // of adapters
 };
 
 }  // namespace qt

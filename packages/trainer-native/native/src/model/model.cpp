@@ -1,9 +1,11 @@
 #include "model.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 #include <qt/mapped_file.hpp>
 
@@ -15,11 +17,12 @@ namespace {
 
 class Loader {
  public:
-  Loader(const std::vector<TensorSource>& tensors, BaseStorage storage, Model& model) : storage_(storage), model_(model) {
-    for (const TensorSource& t : tensors) byName_.emplace(t.name, &t);
+  Loader(const std::vector<TensorSource>& tensors, BaseStorage storage) : storage_(storage) {
+    for (const TensorSource& t : tensors) byName_.emplace(t.name, t);
   }
 
-  bool has(const std::string& name) const { return byName_.contains(name); }
+  // Owners of what was made since the last call.
+  Owners taken() { return std::exchange(owners_, {}); }
 
   // A weight as it lies in its file, or decoded into memory of its own when the caller asked for that.
   MatrixView matrix(const std::string& name, std::int64_t rows, std::int64_t columns) {
@@ -34,7 +37,7 @@ class Loader {
       k.ops[wide ? 0 : 1].narrow(row.data(), copy->data() + r * columns * (wide ? 4 : 2), columns);
     }
     view = {copy->data(), wide ? TensorType::F32 : TensorType::BF16, rows, columns, static_cast<std::size_t>(columns) * (wide ? 4 : 2)};
-    model_.owners.push_back(copy);
+    owners_.push_back(copy);
     return view;
   }
 
@@ -48,7 +51,7 @@ class Loader {
     const std::size_t row = static_cast<std::size_t>(columns / nf4Group) * sizeof(BlockNF4);
     auto copy = std::make_shared<Arena>(row * static_cast<std::size_t>(rows));
     quantiseNf4(*pool_, kernels(), view).write(reinterpret_cast<BlockNF4*>(copy->data()));
-    model_.owners.push_back(copy);
+    owners_.push_back(copy);
     return {copy->data(), TensorType::NF4, rows, columns, row};
   }
 
@@ -60,7 +63,7 @@ class Loader {
     kernels().decodeRow(view, 0, out);
     if (offset != 0.0f)
       for (std::int64_t i = 0; i < count; ++i) out[i] += offset;
-    model_.owners.push_back(copy);
+    owners_.push_back(copy);
     return out;
   }
 
@@ -68,7 +71,7 @@ class Loader {
   MatrixView mapped(const std::string& name, std::int64_t rows, std::int64_t columns) {
     const auto found = byName_.find(name);
     if (found == byName_.end()) throw std::runtime_error("the model has no tensor " + name);
-    const TensorSource& t = *found->second;
+    const TensorSource& t = found->second;
     if (t.rows != rows || t.columns != columns)
       throw std::runtime_error(name + " is " + std::to_string(t.rows) + " × " + std::to_string(t.columns) + ", expected " + std::to_string(rows) +
                                " × " + std::to_string(columns));
@@ -83,7 +86,7 @@ class Loader {
     if (t.type == TensorType::F32 && reinterpret_cast<std::uintptr_t>(data) % alignof(float) != 0) {
       auto copy = std::make_shared<Arena>(bytes);
       std::memcpy(copy->data(), data, bytes);
-      model_.owners.push_back(copy);
+      owners_.push_back(copy);
       return {copy->data(), t.type, rows, columns, row};
     }
     return {data, t.type, rows, columns, row};
@@ -93,7 +96,7 @@ class Loader {
     auto& file = files_[path];
     if (!file) {
       file = std::make_shared<MappedFile>(path);
-      model_.owners.push_back(file);
+      owners_.push_back(file);
     }
     const std::size_t size = file->bytes().size();
     if (offset > size || bytes > size - offset) throw std::runtime_error(name + " reaches beyond the end of " + path);
@@ -128,23 +131,26 @@ class Loader {
       std::memcpy(block->d, &scale, sizeof scale);
       std::memcpy(block->qs, numbers + i * size / 2, sizeof block->qs);
     }
-    model_.owners.push_back(copy);
+    owners_.push_back(copy);
     return {copy->data(), t.type, rows, columns, row};
   }
 
-  std::unordered_map<std::string, const TensorSource*> byName_;
+  std::unordered_map<std::string, TensorSource> byName_;
   std::map<std::string, std::shared_ptr<MappedFile>> files_;
   BaseStorage storage_;
-  Model& model_;
+  Owners owners_;
   std::unique_ptr<ThreadPool> pool_;  // for quantising
 };
 
+std::string projectionOf(int layer, int projection) { return "blk." + std::to_string(layer) + "." + projectionNames[projection] + ".weight"; }
+
 }  // namespace
 
-Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage) {
+Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage, bool apart) {
   Model model;
   model.spec = spec;
-  Loader load(tensors, storage, model);
+  const auto kept = std::make_shared<Loader>(tensors, storage);
+  Loader& load = *kept;
   model.embedding = load.matrix("token_embd.weight", spec.vocabulary, spec.dModel);
   model.output = spec.tiedEmbeddings ? model.embedding : load.matrix("output.weight", spec.vocabulary, spec.dModel);
   model.outputNorm = load.vector("output_norm.weight", spec.dModel, spec.normOffset);
@@ -164,22 +170,39 @@ Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors,
     }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape shape = projectionShape(spec, p);
-      block.projections[p] = load.projection(prefix + projectionNames[p] + ".weight", shape.rows, shape.columns);
+      if (!apart) block.projections[p] = load.projection(projectionOf(l, p), shape.rows, shape.columns);
       if (spec.attentionBias && p <= Value) block.biases[p] = load.vector(prefix + projectionNames[p] + ".bias", shape.rows);
     }
     model.blocks.push_back(block);
   }
+  model.owners = load.taken();
+  if (apart)
+    model.open = [kept, spec](int layer) {
+      BlockProjections made;
+      for (int p = 0; p < projectionCount; ++p) {
+        const Shape shape = projectionShape(spec, p);
+        made.views[p] = kept->projection(projectionOf(layer, p), shape.rows, shape.columns);
+      }
+      made.owners = kept->taken();
+      return made;
+    };
   return model;
 }
 
+BlockProjections Model::projections(int layer) const {
+  if (open) return open(layer);
+  BlockProjections there;
+  std::copy(std::begin(blocks[layer].projections), std::end(blocks[layer].projections), there.views.begin());
+  return there;
+}
+
 std::size_t Model::weightBytes() const {
-  const auto bytes = [](const MatrixView& m) { return m.rowBytes * static_cast<std::size_t>(m.rows); };
-  std::size_t sum = bytes(embedding) + (output.data == embedding.data ? 0 : bytes(output)) + static_cast<std::size_t>(spec.dModel) * 4;
+  std::size_t sum = storedBytes(embedding) + (output.data == embedding.data ? 0 : storedBytes(output)) + static_cast<std::size_t>(spec.dModel) * 4;
   const std::size_t small = static_cast<std::size_t>(spec.dModel) * (spec.postNorms ? 4 : 2) + (spec.queryKeyNorms ? 2 * spec.headDim : 0) +
                             (spec.attentionBias ? spec.attentionWidth() + 2 * spec.kvWidth() : 0);
   for (const BlockWeights& b : blocks) {
     sum += small * sizeof(float);
-    for (const MatrixView& m : b.projections) sum += bytes(m);
+    for (const MatrixView& m : b.projections) sum += storedBytes(m);
   }
   return sum;
 }

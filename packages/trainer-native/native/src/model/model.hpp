@@ -1,5 +1,7 @@
 // A model in memory: its spec and a view of every weight, wherever the bytes lie (a mapped file, or memory of our own).
 #pragma once
+#include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +25,16 @@ struct BlockWeights {
   MatrixView projections[projectionCount];
 };
 
+inline std::size_t storedBytes(const MatrixView& m) { return m.rowBytes * static_cast<std::size_t>(m.rows); }
+
+// Whatever keeps views alive: mapped files, decoded copies.
+using Owners = std::vector<std::shared_ptr<const void>>;
+
+struct BlockProjections {
+  std::array<MatrixView, projectionCount> views;
+  Owners owners;
+};
+
 struct Model {
   ModelSpec spec;
   MatrixView embedding;
@@ -30,9 +42,11 @@ struct Model {
   const float* outputNorm = nullptr;
   std::vector<BlockWeights> blocks;
 
-  // Whatever keeps the views alive: mapped files, decoded copies.
-  std::vector<std::shared_ptr<const void>> owners;
+  Owners owners;
+  // Makes a block's projections where the blocks above have none, each time anew; null where they have them.
+  std::function<BlockProjections(int)> open;
 
+  BlockProjections projections(int layer) const;
   std::size_t weightBytes() const;
 };
 
@@ -66,7 +80,8 @@ struct TensorSource {
 // NF4: projections that lie in the file as floats are quantised as they are opened.
 enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32, Nf4 };
 
-// Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words.
-Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage);
+// Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words. `apart`: blocks
+// come without projections, which Model::open makes.
+Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage, bool apart = false);
 
 }  // namespace qt

@@ -8,25 +8,25 @@
 namespace qt {
 namespace {
 
-// Of a step in which every process has its share.
-std::int64_t firstOf(std::int64_t microBatches, int rank, int processes) { return microBatches * rank / processes; }
+// Floats of a piece that are exchanged at a time: what has come is added while it is still in the cache.
+constexpr std::size_t exchangedAtOnce = std::size_t{1} << 18;
 
 }  // namespace
 
 DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels)
     : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1) {
-  if (trainer_.trained().processes != size_ || trainer_.trained().rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
-  // As the backward pass completes them; everybody starts them in this order.
-  const auto& buckets = trainer_.trained().buckets;
-  for (std::size_t b = buckets.size(); b-- > 0;)
-    if (buckets[b].layer >= 0) order_.push_back(&buckets[b]);
-  for (const Bucket& bucket : buckets)
-    if (bucket.layer < 0) order_.push_back(&bucket);
-  trainer_.onLayerDone([this](int layer) { layerDone(layer); });
+  const TrainedLayout& layout = trainer_.trained();
+  if (layout.processes != size_ || layout.rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
+  if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_);
+  if (!layout.apart) return;
+  stages_ = static_cast<int>(layout.buckets.size());
+  tickets_.resize(stages_);
+  incoming_.resize(bytes(layout) / sizeof(float));
+  trainer_.onPass({[this](int layer) { before(layer); }, [this](int layer) { done(layer); }});
 }
 
 DataParallel::~DataParallel() {
-  trainer_.onLayerDone(nullptr);
+  trainer_.onPass({});
   // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
   if (size_ <= 1 || lastStarted_ == 0 || !communicator_->failure()) return;
   try {
@@ -35,119 +35,117 @@ DataParallel::~DataParallel() {
   }
 }
 
-// What others send of a bucket lies beside it, and in the strict order whole gradients wait for their neighbours.
-std::size_t DataParallel::bytes(const TrainedLayout& layout, std::int32_t microBatches, bool strict) {
-  std::size_t whole = 0, parts = 0, longest = 0;
-  for (int rank = 0; rank < layout.processes; ++rank) {
-    const auto sums = ownSums(firstOf(microBatches, rank, layout.processes), firstOf(microBatches, rank + 1, layout.processes), microBatches);
-    if (rank == layout.rank) whole = strict ? layout.count * static_cast<std::size_t>(sums.buffers) : 0;
-    else parts += strict ? sums.held.size() : 1;
-  }
+// Where what the others send of a bucket arrives.
+std::size_t DataParallel::bytes(const TrainedLayout& layout) {
+  std::size_t longest = 0;
   for (const Bucket& bucket : layout.buckets) longest = std::max(longest, bucket.cuts[layout.rank + 1] - bucket.cuts[layout.rank]);
-  return (whole + parts * longest) * sizeof(float);
+  return std::min(longest, exchangedAtOnce) * static_cast<std::size_t>(layout.processes - 1) * sizeof(float);
 }
 
-void DataParallel::begin(std::span<const std::int32_t> borders, bool strict) {
-  if (static_cast<int>(borders.size()) != size_ + 1 || borders.front() != 0) throw std::runtime_error("a step needs the micro-batches of each process");
-  held_.assign(size_, {});
-  leaf_ = 0;
-  started_ = 0;
-  total_ = 0;
-  for (int rank = 0; rank < size_; ++rank) {
-    const std::int32_t first = borders[rank], last = borders[rank + 1];
-    if (last < first) throw std::runtime_error("the micro-batches of the processes overlap");
-    OwnSums sums;
-    if (strict) {
-      sums = ownSums(first, last, borders.back());
-      total_ = borders.back();
-    } else if (last > first) {
-      // One sum of its own for each process that has any: the trainer adds them as they come.
-      sums.leaves.resize(last - first);
-      sums.held.push_back({{0, total_++}, inPlace});
-    }
-    held_[rank] = sums.held;
-    if (rank == rank_) own_ = std::move(sums);
-  }
-  while (static_cast<int>(buffers_.size()) < own_.buffers) buffers_.emplace_back(new float[trainer_.trained().count]);
+void DataParallel::begin(std::int32_t microBatches) {
+  if (microBatches < 1) throw std::runtime_error("a step needs a micro-batch");
+  microBatches_ = microBatches;
+  rounds_ = (microBatches + size_ - 1) / size_;
+  round_ = 0;
 }
 
 LossSum DataParallel::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
-  if (leaf_ >= own_.leaves.size()) throw std::runtime_error("a step has more micro-batches than were begun with");
-  last_ = leaf_ + 1 == own_.leaves.size();
+  if (round_ >= rounds_ || !takesPart(rank_, round_)) throw std::runtime_error("a step has more micro-batches than were begun with");
   const LossSum sum = trainer_.forwardBackward(batch, weight, micro, abort);
-  const LeafSums& sums = own_.leaves[leaf_];
-  if (sum.finished && last_) {
-    startAll();
-  } else if (sum.finished && sums.store != inPlace) {
-    const Bucket all{0, trainer_.trained().count, {}, -1};
-    for (const int from : sums.add) add(all, buffer(inPlace), buffer(from));
-    const std::span<float> gradients = trainer_.gradients();
-    overElements(pool_, static_cast<std::int64_t>(gradients.size()), [&](std::int64_t begin, std::int64_t end) {
-      std::memcpy(buffer(sums.store) + begin, gradients.data() + begin, sizeof(float) * (end - begin));
-    });
-    trainer_.zeroGradients();
-  }
-  ++leaf_;
-  last_ = false;
+  endRound();
   return sum;
 }
 
-// Of the last micro-batch: what is complete now is on its way while the layers below are worked on.
-void DataParallel::layerDone(int layer) {
-  if (!last_) return;
-  while (started_ < order_.size() && order_[started_]->layer >= layer) startNext();
+void DataParallel::attend(bool gradients) {
+  trainer_.attend(gradients);
+  if (gradients) endRound();
 }
 
-void DataParallel::startAll() {
-  while (started_ < order_.size()) startNext();
+// The room of a bucket is that of earlier ones, which must have been sent.
+void DataParallel::before(int layer) {
+  for (int stage = 0; stage < stages_; ++stage) {
+    const Bucket& bucket = bucketOf(stage);
+    if (bucket.first != layer) continue;
+    const int written = bucket.last < 0 && layer >= 0 ? 0 : stage;
+    const Communicator::Ticket sent = written < 2 ? lastStartedBefore_ : tickets_[written - 2];
+    if (size_ > 1 && sent > 0) communicator_->wait(sent);
+    float* room = trainer_.rooms().data() + bucket.room;
+    overElements(pool_, static_cast<std::int64_t>(bucket.end - bucket.begin), [&](std::int64_t begin, std::int64_t end) {
+      std::memset(room + begin, 0, sizeof(float) * static_cast<std::size_t>(end - begin));
+    });
+  }
 }
 
-void DataParallel::startNext() {
-  const Bucket& bucket = *order_[started_++];
-  if (!own_.leaves.empty())
-    for (const int from : own_.leaves.back().add) add(bucket, buffer(inPlace), buffer(from));
-  if (size_ > 1) lastStarted_ = communicator_->start([this, &bucket] { reduce(bucket); });
+// What is complete now is on its way while the layers below are worked on.
+void DataParallel::done(int layer) {
+  while (started_ < stages_ && bucketOf(started_).last >= layer) startStage();
 }
 
-void DataParallel::add(const Bucket& bucket, float* to, const float* from) {
+void DataParallel::startStage() {
+  const Bucket& bucket = bucketOf(started_);
+  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round = round_] { reduce(bucket, round); });
+  else addAlone(bucket);
+  ++started_;
+}
+
+// Also of a pass that was stopped.
+void DataParallel::endRound() {
+  while (started_ < stages_) startStage();
+  started_ = 0;
+  lastStartedBefore_ = lastStarted_;
+  ++round_;
+}
+
+void DataParallel::addAlone(const Bucket& bucket) {
+  const float* room = trainer_.rooms().data() + bucket.room;
+  float* sums = trainer_.gradients().data() + bucket.piece;
   overElements(pool_, static_cast<std::int64_t>(bucket.end - bucket.begin), [&](std::int64_t begin, std::int64_t end) {
-    for (std::size_t i = bucket.begin + begin; i < bucket.begin + end; ++i) to[i] += from[i];
+    if (round_ == 0) std::memcpy(sums + begin, room + begin, sizeof(float) * static_cast<std::size_t>(end - begin));
+    else
+      for (std::int64_t i = begin; i < end; ++i) sums[i] += room[i];
   });
 }
 
-// Everybody gets all parts of its own piece and adds them in the order of the tree.
-void DataParallel::reduce(const Bucket& bucket) {
+// Everybody gets its own piece from each process that has a micro-batch in this round, and adds them in their order.
+void DataParallel::reduce(const Bucket& bucket, int round) {
+  const std::size_t own = bucket.cuts[rank_ + 1] - bucket.cuts[rank_];
+  const float* room = trainer_.rooms().data() + bucket.room;
+  float* sums = trainer_.gradients().data() + bucket.piece;
+  std::size_t longest = 0;
+  for (int rank = 0; rank < size_; ++rank) longest = std::max(longest, bucket.cuts[rank + 1] - bucket.cuts[rank]);
   std::vector<Outgoing> out;
   std::vector<Incoming> in;
-  std::map<SumNode, float*> parts;
-  const std::size_t begin = bucket.cuts[rank_], count = bucket.cuts[rank_ + 1] - begin;
-  std::size_t expected = 0, at = 0;
-  for (int peer = 0; peer < size_; ++peer)
-    if (peer != rank_) expected += held_[peer].size() * count;
-  if (incoming_.size() < expected) incoming_.resize(expected);
-  for (int peer = 0; peer < size_; ++peer) {
-    if (peer == rank_) continue;
-    for (const HeldNode& held : held_[rank_])
-      out.push_back({peer, buffer(held.buffer) + bucket.cuts[peer], sizeof(float) * (bucket.cuts[peer + 1] - bucket.cuts[peer])});
-    for (const HeldNode& held : held_[peer]) {
-      parts.emplace(held.node, incoming_.data() + at);
-      in.push_back({peer, incoming_.data() + at, sizeof(float) * count});
-      at += count;
+  std::vector<const float*> parts;
+  for (std::size_t at = 0; at < longest; at += exchangedAtOnce) {
+    out.clear();
+    in.clear();
+    parts.clear();
+    const auto lengthOf = [&](std::size_t piece) { return piece > at ? std::min(piece - at, exchangedAtOnce) : 0; };
+    const std::size_t count = lengthOf(own);
+    float* arrives = incoming_.data();
+    for (int peer = 0; peer < size_; ++peer) {
+      const std::size_t begin = bucket.cuts[peer], length = lengthOf(bucket.cuts[peer + 1] - begin);
+      if (peer != rank_ && takesPart(rank_, round)) out.push_back({peer, room + (begin - bucket.begin) + at, sizeof(float) * length});
+      if (!takesPart(peer, round)) continue;
+      parts.push_back(peer == rank_ ? room + (begin - bucket.begin) + at : arrives);
+      if (peer == rank_) continue;
+      in.push_back({peer, arrives, sizeof(float) * count});
+      arrives += count;
+    }
+    communicator_->transport().exchange(out, in);
+    // The first micro-batch of a step begins the sum.
+    float* to = sums + at;
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      const float* from = parts[part];
+      if (round == 0 && part == 0) std::memcpy(to, from, sizeof(float) * count);
+      else
+        for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
     }
   }
-  for (const HeldNode& held : held_[rank_]) parts.emplace(held.node, buffer(held.buffer) + begin);
-  communicator_->transport().exchange(out, in);
-  if (count == 0) return;
-  const float* sum = sumOfTree(parts, total_, [count](float* to, const float* from) {
-    for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
-    return to;
-  });
-  float* own = trainer_.gradients().data() + begin;
-  if (sum != own && sum != nullptr) std::memcpy(own, sum, sizeof(float) * count);
 }
 
 void DataParallel::exchange() {
-  startAll();
+  while (stages_ > 0 && round_ < rounds_) endRound();
   if (size_ > 1) communicator_->wait(lastStarted_);
 }
 
@@ -165,7 +163,7 @@ double DataParallel::gradientNorm() {
     for (std::int64_t at = 0; at < t.size(); at += elementsPerTask) {
       // No cut goes through a task, but where the last one ends.
       const int owner = static_cast<int>(std::upper_bound(t.cuts.begin(), t.cuts.end() - 1, at) - t.cuts.begin()) - 1;
-      tasks.push_back({gradients + t.offset + at, std::min(elementsPerTask, t.size() - at), owner});
+      tasks.push_back({owner == rank_ ? gradients + t.sums + (at - layout.first(t)) : nullptr, std::min(elementsPerTask, t.size() - at), owner});
     }
   std::vector<double> sums(tasks.size());
   pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int) {

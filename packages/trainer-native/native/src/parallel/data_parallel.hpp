@@ -1,14 +1,11 @@
-// A step whose micro-batches are shared among the processes of a job. Their gradients are added in a fixed order while the backward pass
-// still runs; each process updates its own shard and gives the others the result.
+// A step whose micro-batches are shared among the processes of a job. Their gradients are exchanged in buckets while the backward pass
+// still runs: each process adds up those of its own pieces, updates them, and gives the others the result.
 #pragma once
-#include <map>
 #include <memory>
-#include <span>
 #include <vector>
 
 #include "../train/trainer.hpp"
 #include "communicator.hpp"
-#include "sum_tree.hpp"
 
 namespace qt {
 
@@ -18,12 +15,15 @@ class DataParallel {
   DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels);
   ~DataParallel();
 
-  // A step of micro-batches: process r has [borders[r], borders[r + 1]). `strict`: they are added by their numbers, and else by process.
-  void begin(std::span<const std::int32_t> borders, bool strict);
+  // A step of micro-batches, which are taken in rounds: micro-batch m is that of process m % processes. Where gradients lie apart
+  // they are added one after the other by their numbers, whoever has them.
+  void begin(std::int32_t microBatches);
   // The next micro-batch of this process.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
-  // Sends what is still to be sent and waits for all sums. Also after a pass that was stopped: the others count on it, and throw its result
-  // away with everybody.
+  // Where the base is shared out and others have a batch, and this process none: a pass as theirs.
+  void attend(bool gradients);
+  // Takes part in what is still to be exchanged, and waits for all sums. Also after a pass that was stopped: the others count on it,
+  // and throw its result away with everybody.
   void exchange();
   // As the trainer's.
   double update(const UpdateOptions& options);
@@ -33,15 +33,18 @@ class DataParallel {
   void shareParameters();
 
   // Bytes that this takes beside the trainer's.
-  static std::size_t bytes(const TrainedLayout& layout, std::int32_t microBatches, bool strict);
+  static std::size_t bytes(const TrainedLayout& layout);
 
  private:
-  void layerDone(int layer);
-  void startNext();
-  void startAll();
-  void reduce(const Bucket& bucket);
-  void add(const Bucket& bucket, float* to, const float* from);
-  float* buffer(int index) { return index == inPlace ? trainer_.gradients().data() : buffers_[index].get(); }
+  // The buckets of a pass, in the order in which they are completed: a stage for each.
+  const Bucket& bucketOf(int stage) const { return trainer_.trained().buckets[stages_ - 1 - stage]; }
+  void before(int layer);
+  void done(int layer);
+  void startStage();
+  void endRound();
+  void addAlone(const Bucket& bucket);
+  void reduce(const Bucket& bucket, int round);
+  bool takesPart(int rank, int round) const { return static_cast<std::int64_t>(round) * size_ + rank < microBatches_; }
   double gradientNorm();
 
   Trainer& trainer_;
@@ -50,16 +53,12 @@ class DataParallel {
   const KernelTable& kernels_;
   int rank_, size_;
 
-  std::vector<std::vector<HeldNode>> held_;  // of every process
-  OwnSums own_;
-  std::int64_t total_ = 0;
-  std::size_t leaf_ = 0;
-  bool last_ = false;                // the micro-batch at hand is the last one
-  std::vector<std::unique_ptr<float[]>> buffers_;
-  std::vector<float> incoming_;      // on the communicator's thread
-  std::vector<const Bucket*> order_;
-  std::size_t started_ = 0;          // of them
-  Communicator::Ticket lastStarted_ = 0;
+  std::int32_t microBatches_ = 0;
+  int rounds_ = 0, round_ = 0;        // of this step; the one at hand
+  int stages_ = 0, started_ = 0;      // of a round
+  std::vector<Communicator::Ticket> tickets_;  // of the stages, of the round at hand or the one before
+  Communicator::Ticket lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before
+  std::vector<float> incoming_;       // on the communicator's thread
 };
 
 }  // namespace qt

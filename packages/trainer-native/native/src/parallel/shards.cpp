@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "../memory.hpp"
 #include "../train/tensors.hpp"
 
 namespace qt {
@@ -13,7 +14,7 @@ constexpr std::size_t smallestBucket = std::size_t{1} << 20;  // floats: below t
 
 bool mayCut(OptimizerKind kind) { return kind == OptimizerKind::AdamW || kind == OptimizerKind::AdamW8bit || kind == OptimizerKind::Sgd; }
 
-std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes) {
+std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes, int layers, bool tied) {
   std::vector<Bucket> buckets;
   std::vector<std::size_t> places;  // where a bucket may be cut
   const auto finish = [&](std::size_t end) {
@@ -31,18 +32,18 @@ std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::s
     places.clear();
   };
   for (const TrainedTensor& tensor : tensors) {
-    const int layer = tensor.id.layer;
+    const int layer = tensor.id.layer >= 0 ? tensor.id.layer : tensor.id.module == Embedding ? -1 : layers;
+    const auto begin = [&] { buckets.push_back({tensor.offset, 0, {}, tied && layer < 0 ? layers : layer, layer}); };
     if (buckets.empty()) {
-      buckets.push_back({tensor.offset, 0, {}, layer});
-    } else {
-      const Bucket& last = buckets.back();
-      const bool another = (layer < 0) != (last.layer < 0);
-      const bool next = layer >= 0 && tensor.offset - last.begin >= smallestBucket && tensor.id.layer != (&tensor - 1)->id.layer;
-      if (another || next) {
+      begin();
+    } else if (const Bucket& last = buckets.back(); layer != last.first) {
+      const bool large = tensor.offset - last.begin >= smallestBucket;
+      if (last.last < 0 || layer == layers || large) {
         finish(tensor.offset);
-        buckets.push_back({tensor.offset, 0, {}, layer});
+        begin();
       }
     }
+    buckets.back().first = std::max(buckets.back().first, layer);
     places.push_back(tensor.offset);
     if (!mayCut(kind)) continue;
     // The last piece is not shorter than a task either: what an optimiser does with small tensors does not depend on cuts.
@@ -51,6 +52,20 @@ std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::s
   }
   if (!buckets.empty()) finish(count);
   return buckets;
+}
+
+std::size_t placeRooms(std::vector<Bucket>& buckets) {
+  // Stages are buckets in the order in which they are completed: from the last to the first.
+  ArenaPlan rooms;
+  const int count = static_cast<int>(buckets.size());
+  for (int stage = 0; stage < count; ++stage) {
+    const Bucket& bucket = buckets[count - 1 - stage];
+    const bool fromTheLoss = bucket.last < 0 && bucket.first >= 0;
+    rooms.add("", (bucket.end - bucket.begin) * sizeof(float), fromTheLoss ? 0 : stage, stage + 1);
+  }
+  rooms.place();
+  for (int stage = 0; stage < count; ++stage) buckets[count - 1 - stage].room = rooms.offset(stage) / sizeof(float);
+  return rooms.size() / sizeof(float);
 }
 
 }  // namespace qt

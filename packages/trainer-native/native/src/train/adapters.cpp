@@ -12,23 +12,24 @@ void Trainer::adaptedRowNorms(int layer, int projection, float* norms) {
   device_->adaptedNorms(adapted, scales + layout_.scaleCount + layout_.scaleAt[layer][projection], norms, scales + 2 * layout_.scaleCount);
 }
 
-// c = m/‖W + sBA‖ of every adapted projection, when parameters have changed since.
-void Trainer::refreshScales() {
-  if (layout_.scaleCount == 0 || !scalesStale_) return;
-  for (int l = 0; l < spec_.layers; ++l)
-    for (int p = 0; p < projectionCount; ++p) {
-      if (!hasMagnitude(l, p)) continue;
-      adaptedRowNorms(l, p, columnScale(l, p));
-      device_->normsToScales(columnScale(l, p), static_cast<const float*>(parameter(magnitudeOf(l, p)).data), projectionShape(spec_, p).rows);
-    }
-  scalesStale_ = false;
+// c = m/‖W + sBA‖ of a block's adapted projections, when parameters have changed since.
+void Trainer::refreshScales(int layer) {
+  if (layout_.scaleCount == 0 || !adaptersOn_ || !scalesStale_[layer]) return;
+  for (int p = 0; p < projectionCount; ++p) {
+    if (!hasMagnitude(layer, p)) continue;
+    adaptedRowNorms(layer, p, columnScale(layer, p));
+    device_->normsToScales(columnScale(layer, p), static_cast<const float*>(parameter(magnitudeOf(layer, p)).data), projectionShape(spec_, p).rows);
+  }
+  scalesStale_[layer] = false;
 }
 
 void Trainer::startMagnitudes() {
-  for (int l = 0; l < spec_.layers; ++l)
+  for (int l = 0; l < spec_.layers; ++l) {
+    load(l);
     for (int p = 0; p < projectionCount; ++p)
       if (hasMagnitude(l, p)) adaptedRowNorms(l, p, parameters_ + trained_.find(magnitudeOf(l, p))->offset);
-  scalesStale_ = true;
+  }
+  staleScales();
 }
 
 MatrixView Trainer::throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz) {
@@ -38,7 +39,8 @@ MatrixView Trainer::throughMagnitude(int layer, int projection, const MatrixView
 }
 
 bool Trainer::startPrincipal(const std::atomic<bool>& abort) {
-  for (int l = 0; l < spec_.layers; ++l)
+  for (int l = 0; l < spec_.layers; ++l) {
+    load(l);
     for (int p = 0; p < projectionCount; ++p) {
       if (!hasOrigin(l, p)) continue;
       const TrainedTensor &a = *trained_.find(loraA(l, p)), &b = *trained_.find(loraB(l, p));
@@ -48,6 +50,7 @@ bool Trainer::startPrincipal(const std::atomic<bool>& abort) {
       for (float* to : {parameters_ + a.offset, origins_ + trained_.findOrigin(a.id)->offset}) device_->copyIn(to, factors.a, sizeof(float) * first.size());
       for (float* to : {parameters_ + b.offset, origins_ + trained_.findOrigin(b.id)->offset}) device_->copyIn(to, factors.b, sizeof(float) * second.size());
     }
+  }
   return true;
 }
 

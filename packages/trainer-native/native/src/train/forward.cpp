@@ -60,6 +60,7 @@ void Trainer::prepareHeads(int layer) {
 
 // `remaining`: also the last product, whose result a repeated block does not need.
 void Trainer::forwardBlock(int layer, bool remaining) {
+  refreshScales(layer);
   const BlockBuffers& b = layout_.blocks[layer];
   const BlockWeights& w = weights_[layer];
   const std::int64_t d = spec_.dModel, attention = spec_.attentionWidth();

@@ -25,7 +25,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
 
   device_->beginLoss(carrying);
   for (std::size_t first = 0; first < carrying.size(); first += chunk) {
-    if (abort.load(std::memory_order_relaxed)) return LossSum{.finished = false, .documents = {}};
+    if (stops(abort)) return LossSum{.finished = false, .documents = {}};
     const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
     device_->lossNorm(x, outputNorm_, hidden, inverse, static_cast<std::int64_t>(first), rows, d, spec_.normEpsilon);
     const MatrixView hiddenView = dense(hidden, options_.precision, rows, d);

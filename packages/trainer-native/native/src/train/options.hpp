@@ -34,7 +34,9 @@ struct TrainerOptions {
   bool average = false;               // also keep a moving average of what is trained
   float embeddingNoise = 0.0f;        // NEFTune's α; 0: off
   std::int32_t rank = 0;              // which process of a job this is, of how many:
-  std::int32_t processes = 1;         // each keeps the optimiser's state of its shard
+  std::int32_t processes = 1;         // each keeps the optimiser's state and the gradients of its shard
+  bool shardBase = false;             // and of a frozen base only its share
+  bool apart = false;                 // gradients of a micro-batch lie apart from the sums that they are added to
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
 };
 

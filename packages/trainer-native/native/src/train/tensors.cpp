@@ -24,10 +24,10 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
 }
 
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
-    : rank(o.rank), processes(o.processes), optimizer_(o.optimizer), average_(o.average) {
+    : rank(o.rank), processes(o.processes), apart(o.apart || o.processes > 1), optimizer_(o.optimizer), average_(o.average) {
   const Optimizer& optimizer = optimizerOf(o.optimizer);
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
-    TrainedTensor tensor{id, rows, columns, count, decays, {}, {}};
+    TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}};
     if (optimizer.scratchOf != nullptr) scratch = std::max(scratch, optimizer.scratchOf(tensor.shape()));
     index_.emplace(id, tensors.size());
     tensors.push_back(std::move(tensor));
@@ -68,12 +68,21 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
   if (o.full) add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
   if ((o.full && !spec.tiedEmbeddings) || o.trainOutput) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
 
-  buckets = cutBuckets(tensors, count, o.optimizer, processes);
+  buckets = cutBuckets(tensors, count, o.optimizer, processes, spec.layers, o.full && spec.tiedEmbeddings);
+  if (apart) rooms = placeRooms(buckets);
+  for (Bucket& bucket : buckets) {
+    bucket.piece = sums;
+    sums += bucket.cuts[rank + 1] - bucket.cuts[rank];
+    if (!apart) bucket.room = bucket.begin;
+  }
   std::size_t bucket = 0;
   for (TrainedTensor& tensor : tensors) {
     while (tensor.offset >= buckets[bucket].end) ++bucket;
-    for (const std::size_t cut : buckets[bucket].cuts)
+    const std::vector<std::size_t>& cuts = buckets[bucket].cuts;
+    tensor.room = buckets[bucket].room + tensor.offset - buckets[bucket].begin;
+    for (const std::size_t cut : cuts)
       tensor.cuts.push_back(std::clamp(static_cast<std::int64_t>(cut) - static_cast<std::int64_t>(tensor.offset), std::int64_t{0}, tensor.size()));
+    tensor.sums = buckets[bucket].piece + std::clamp(tensor.offset, cuts[rank], cuts[rank + 1]) - cuts[rank];
     tensor.state = arraysOf(tensor.shape());
     for (std::size_t a = 0; a < tensor.state.size(); ++a) {
       StateArray& array = tensor.state[a];

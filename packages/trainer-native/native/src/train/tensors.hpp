@@ -58,7 +58,9 @@ std::string moduleName(std::int32_t layer, std::int32_t module);
 struct TrainedTensor {
   TensorId id;
   std::int64_t rows, columns;
-  std::size_t offset;             // in floats, alike in parameters and gradients
+  std::size_t offset;             // in floats, among the parameters
+  std::size_t room;               // in floats, where a pass writes its gradient
+  std::size_t sums;               // in floats, where the gradient of this process's piece is kept
   bool decays;                    // matrices do, norms do not
   std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, of this process's piece, with offsets in bytes
   std::vector<std::int64_t> cuts;  // the piece of process r is [cuts[r], cuts[r + 1])
@@ -84,6 +86,9 @@ struct TrainedLayout {
   std::size_t scratch = 0;     // floats that its step needs
   int rank = 0, processes = 1;
   std::vector<Bucket> buckets;
+  bool apart = false;          // passes write gradients into rooms; else where they are summed
+  std::size_t rooms = 0;       // floats, where they do
+  std::size_t sums = 0;        // floats: gradients of this process's pieces
   TrainedLayout(const ModelSpec& spec, const TrainerOptions& options);
   const TrainedTensor* find(const TensorId& id) const;
   const OriginTensor* findOrigin(const TensorId& id) const;

@@ -52,18 +52,24 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
       trained_(spec_, options_),
       arena_(taken(*device_, layout_.plan.size())),
       weights_(model.blocks),
-      rotary_(rotaryTables(*device_, spec_, options_.maxPositions)) {
-  parameters_ = reinterpret_cast<float*>(taken(*device_, (trained_.count * 2 + trained_.originCount) * sizeof(float) + trained_.stateBytes));
+      rotary_(rotaryTables(*device_, spec_, options_.maxPositions)),
+      scalesStale_(static_cast<std::size_t>(spec_.layers), true) {
+  const std::size_t floats = trained_.count + trained_.sums + trained_.rooms + trained_.originCount;
+  parameters_ = reinterpret_cast<float*>(taken(*device_, floats * sizeof(float) + trained_.stateBytes));
   gradients_ = parameters_ + trained_.count;
-  origins_ = gradients_ + trained_.count;
+  rooms_ = trained_.apart ? gradients_ + trained_.sums : gradients_;
+  origins_ = gradients_ + trained_.sums + trained_.rooms;
   optimizerState_ = reinterpret_cast<unsigned char*>(origins_ + trained_.originCount);
   device_->useScratch(at<unsigned char>(layout_.scratch), layout_.plan.bytes(layout_.scratch));
+  if (options_.shardBase && options_.processes > 1 && !options_.full) base_ = std::make_unique<ShardedBase>(model_, *device_, options_.rank, options_.processes);
   takeWeights();
   requireDevice();
   if (layout_.scaleCount > 0) unrotary_ = rotaryTables(*device_, withInverseRopes(spec_), options_.maxPositions);
-  for (int l = 0; l < spec_.layers; ++l)
+  for (int l = 0; l < spec_.layers && layout_.scaleCount > 0; ++l) {
+    load(l);
     for (int p = 0; p < projectionCount; ++p)
       if (hasMagnitude(l, p)) device_->rowSquares(weight(l, p), columnScale(l, p) + layout_.scaleCount);
+  }
   if (trainsVocabulary()) ownWeights();
   requireDevice();
 }
@@ -89,9 +95,27 @@ void Trainer::takeWeights() {
   for (BlockWeights& w : weights_) {
     for (const float** norm : {&w.attentionNorm, &w.ffnNorm, &w.postAttentionNorm, &w.postFfnNorm}) *norm = resident(to, *norm, d);
     for (const float** norm : {&w.queryNorm, &w.keyNorm}) *norm = resident(to, *norm, head);
-    for (int p = 0; p < projectionCount; ++p) w.projections[p] = resident(to, w.projections[p]);
+    for (int p = 0; p < projectionCount && !base_; ++p) w.projections[p] = resident(to, w.projections[p]);
     for (int p = 0; p <= Value; ++p) w.biases[p] = resident(to, w.biases[p], projectionShape(spec_, p).rows);
   }
+}
+
+// Where the base is shared out, the block becomes whole, and `next` is on its way.
+void Trainer::visit(int layer, int next) {
+  if (!base_) return;
+  base_->visit(layer, next);
+  takeProjections(layer);
+}
+
+// The same apart from any pass.
+void Trainer::load(int layer) {
+  if (!base_) return;
+  base_->load(layer);
+  takeProjections(layer);
+}
+
+void Trainer::takeProjections(int layer) {
+  for (int p = 0; p < projectionCount; ++p) weights_[layer].projections[p] = base_->projection(layer, p);
 }
 
 // What is trained of the model becomes parameters, and the step uses those.
@@ -126,7 +150,7 @@ void Trainer::ownWeights() {
 
 float* Trainer::gradient(const TensorId& id) {
   const TrainedTensor* t = trained_.find(id);
-  return t == nullptr ? nullptr : gradients_ + t->offset;
+  return t == nullptr ? nullptr : rooms_ + t->room;
 }
 
 MatrixView Trainer::parameter(const TensorId& id) {
@@ -151,7 +175,6 @@ void Trainer::prepare(const Batch& batch) {
     if (batch.ids[i] < 0 || batch.ids[i] >= spec_.vocabulary || batch.labels[i] >= spec_.vocabulary)
       throw std::runtime_error("a token id lies outside the vocabulary");
   device_->begin(batch, spec_.kvHeads);
-  refreshScales();
 }
 
 void Trainer::embed() {
@@ -182,20 +205,30 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   embed();
   const LossSum stopped{.finished = false, .documents = {}};
   for (int l = 0; l < spec_.layers; ++l) {
-    if (abort.load(std::memory_order_relaxed)) return stopped;
+    if (stops(abort)) return stopped;
+    visit(l, above(l));
     forwardBlock(l, true);
   }
+  const auto call = [](const std::function<void(int)>& of, int layer) {
+    if (of) of(layer);
+  };
+  call(calls_.before, spec_.layers);
   const LossSum sum = lossAndGradient(batch, weight, true, abort);
   if (!sum.finished) return stopped;
+  call(calls_.done, spec_.layers);
   for (int l = spec_.layers - 1; l >= 0; --l) {
-    if (abort.load(std::memory_order_relaxed)) return stopped;
+    if (stops(abort)) return stopped;
+    visit(l, l - 1);
     if (options_.checkpointing) forwardBlock(l, false);
+    call(calls_.before, l);
     backwardBlock(l);
-    if (layerDone_) layerDone_(l);
+    call(calls_.done, l);
   }
+  call(calls_.before, -1);
   if (options_.full || options_.trainEmbedding)
     device_->embeddingGradient(at<float>(layout_.dx), gradient(weightOf(-1, Embedding)), spec_.dModel, spec_.embeddingScale);
   requireDevice();
+  call(calls_.done, -1);
   return sum;
 }
 
@@ -211,15 +244,33 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
   embed();
   LossSum sum{.finished = false, .documents = {}};
   int layer = 0;
-  for (; layer < spec_.layers && !abort.load(std::memory_order_relaxed); ++layer) forwardBlock(layer, true);
+  for (; layer < spec_.layers && !stops(abort); ++layer) {
+    visit(layer, above(layer));
+    forwardBlock(layer, true);
+  }
   if (layer == spec_.layers) sum = lossAndGradient(batch, 0.0f, false, abort);
   return sum;
 }
 
-void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.count); }
+void Trainer::attend(bool gradients) {
+  for (int l = 0; l < spec_.layers; ++l) visit(l, above(l));
+  if (!gradients) return;
+  // What it would write is nothing, and is complete as soon as that of the others is.
+  const auto complete = [&](int layer) {
+    if (calls_.done) calls_.done(layer);
+  };
+  complete(spec_.layers);
+  for (int l = spec_.layers - 1; l >= 0; --l) {
+    visit(l, l - 1);
+    complete(l);
+  }
+  complete(-1);
+}
+
+void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.sums); }
 
 double Trainer::update(const UpdateOptions& o) {
-  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.count)));
+  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.sums)));
   requireDevice();
   if (std::isfinite(norm)) step(o, norm);
   return norm;
@@ -233,13 +284,13 @@ void Trainer::step(const UpdateOptions& o, double norm) {
     const TensorShape shape = count == t.size() ? t.shape() : TensorShape{1, count, false};
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
     float* parameter = parameters_ + t.offset + first;
-    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.offset + first, &t.state, optimizerState_},
+    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.sums, &t.state, optimizerState_},
                       {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                       layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer));
     if (options_.average)
       device_->follow(reinterpret_cast<float*>(optimizerState_ + t.state.back().offset), parameter, count, o.step == 1 ? 0.0f : o.averageDecay);
   }
-  scalesStale_ = true;
+  staleScales();
   zeroGradients();
   requireDevice();
 }

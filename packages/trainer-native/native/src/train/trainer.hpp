@@ -10,6 +10,7 @@
 #include "../device/host_device.hpp"
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
+#include "../parallel/sharded_base.hpp"
 #include "layout.hpp"
 #include "tensors.hpp"
 
@@ -56,6 +57,10 @@ class Trainer {
   // Adds the gradients of Σ loss·weight over the batch. `micro` numbers the batch within its run, for dropout.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
   LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options = {});
+  // Takes part in a pass of the other processes, whose blocks of the base are brought together, without a batch of its own.
+  void attend(bool gradients);
+  // Null where each process has all of it. Passes over it are not stopped: the others need everybody's pieces.
+  ShardedBase* shardedBase() { return base_.get(); }
 
   // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
@@ -63,14 +68,18 @@ class Trainer {
   // The same for this process's shard, with gradients of that norm.
   void step(const UpdateOptions& options, double norm);
   void zeroGradients();
-  // Called in the backward pass when the gradients of a block are complete; null: not at all.
-  void onLayerDone(std::function<void(int)> call) { layerDone_ = std::move(call); }
+  // Called in a pass before the gradients of a block are written, and when they are complete. The loss counts as the block above the
+  // last one, and the embedding as −1.
+  struct PassCalls {
+    std::function<void(int)> before, done;
+  };
+  void onPass(PassCalls calls) { calls_ = std::move(calls); }
 
   const TrainedLayout& trained() const { return trained_; }
   Device& device() { return *device_; }
   // These lie where the device has them: read and written through it, or directly on the processor.
   std::span<float> parameters() {
-    scalesStale_ = true;
+    staleScales();
     return {parameters_, trained_.count};
   }
   // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
@@ -79,7 +88,10 @@ class Trainer {
   bool startPrincipal(const std::atomic<bool>& abort);
   // What PiSSA's adapters began as; TrainedLayout::origins says where.
   std::span<float> origins() { return {origins_, trained_.originCount}; }
-  std::span<float> gradients() { return {gradients_, trained_.count}; }
+  // Sums of gradients, of this process's pieces: TrainedTensor::sums.
+  std::span<float> gradients() { return {gradients_, trained_.sums}; }
+  // Where a pass writes them: TrainedTensor::room.
+  std::span<float> rooms() { return {rooms_, trained_.apart ? trained_.rooms : trained_.sums}; }
   // The optimiser's memory; a tensor's arrays in it are TrainedTensor::state.
   std::span<unsigned char> state() { return {optimizerState_, trained_.stateBytes}; }
   const StepLayout& layout() const { return layout_; }
@@ -109,7 +121,13 @@ class Trainer {
   float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
   const float* bias(int layer, int projection) const { return spec_.attentionBias && projection <= Value ? weights_[layer].biases[projection] : nullptr; }
   void adaptedRowNorms(int layer, int projection, float* norms);
-  void refreshScales();
+  void staleScales() { scalesStale_.assign(scalesStale_.size(), true); }
+  void refreshScales(int layer);
+  void visit(int layer, int next);
+  void load(int layer);
+  void takeProjections(int layer);
+  int above(int layer) const { return layer + 1 < spec_.layers ? layer + 1 : -1; }
+  bool stops(const std::atomic<bool>& abort) const { return !base_ && abort.load(std::memory_order_relaxed); }
   MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
@@ -144,7 +162,7 @@ class Trainer {
   StepLayout layout_;
   TrainedLayout trained_;
   unsigned char* arena_;
-  float *parameters_, *gradients_, *origins_;
+  float *parameters_, *gradients_, *rooms_, *origins_;
   unsigned char* optimizerState_;
 
   // Views of the weights that the step uses, where the device has them: the model's, or of the parameters in full training.
@@ -157,8 +175,9 @@ class Trainer {
   std::int32_t tokens_ = 0;
   std::uint32_t micro_ = 0;
   bool training_ = false;
-  bool scalesStale_ = true;
-  std::function<void(int)> layerDone_;
+  std::vector<bool> scalesStale_;  // of each block
+  std::unique_ptr<ShardedBase> base_;
+  PassCalls calls_;
   bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;
 };

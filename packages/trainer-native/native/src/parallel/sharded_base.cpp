@@ -1,0 +1,94 @@
+#include "sharded_base.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+#include "../memory.hpp"
+
+namespace qt {
+
+ShardedBase::ShardedBase(const Model& model, Device& device, int rank, int processes) : model_(model), device_(device), rank_(rank) {
+  const auto taken = [&](std::size_t bytes) {
+    unsigned char* memory = device_.allocate(std::max<std::size_t>(bytes, 64));
+    if (memory == nullptr) throw std::runtime_error("the device has not the memory for its share of the base");
+    return memory;
+  };
+  std::size_t longest = 0;
+  for (int layer = 0; layer < model.spec.layers; ++layer) {
+    const BlockProjections whole = model.projections(layer);
+    Block block{};
+    std::size_t bytes = 0;
+    for (int p = 0; p < projectionCount; ++p) {
+      block.views[p] = whole.views[p];
+      block.views[p].data = nullptr;
+      block.places[p] = bytes;
+      bytes += roundUpBytes(storedBytes(whole.views[p]));
+    }
+    for (int r = 0; r < processes; ++r) block.cuts.push_back(bytes * static_cast<std::size_t>(r) / static_cast<std::size_t>(processes) / 64 * 64);
+    block.cuts.push_back(bytes);
+    longest = std::max(longest, bytes);
+
+    const std::size_t begin = block.cuts[rank], end = block.cuts[rank + 1];
+    block.piece = taken(end - begin);
+    for (int p = 0; p < projectionCount; ++p) {
+      const std::size_t first = std::max(begin, block.places[p]), last = std::min(end, block.places[p] + storedBytes(whole.views[p]));
+      if (first >= last) continue;
+      device_.copyIn(block.piece + (first - begin), static_cast<const unsigned char*>(whole.views[p].data) + (first - block.places[p]), last - first);
+    }
+    blocks_.push_back(std::move(block));
+  }
+  for (Buffer& buffer : buffers_) buffer.data = taken(longest);
+}
+
+// What is on its way ends in memory that goes away with the device. It is only unfinished where the job has failed, and then throws at once.
+ShardedBase::~ShardedBase() {
+  if (!communicator_ || !communicator_->failure()) return;
+  for (const Buffer& buffer : buffers_) try {
+      if (buffer.ticket > 0) communicator_->wait(buffer.ticket);
+    } catch (const std::exception&) {
+    }
+}
+
+ShardedBase::Buffer* ShardedBase::holding(int layer) {
+  const auto found = std::find_if(buffers_.begin(), buffers_.end(), [&](const Buffer& buffer) { return buffer.layer == layer; });
+  return found == buffers_.end() ? nullptr : &*found;
+}
+
+// In the buffer that nobody works with.
+void ShardedBase::start(int layer) {
+  Buffer& buffer = buffers_[0].layer == visited_ && visited_ >= 0 ? buffers_[1] : buffers_[0];
+  const Block& block = blocks_[layer];
+  buffer.layer = layer;
+  buffer.ticket = communicator_->start([this, &block, data = buffer.data] {
+    std::memcpy(data + block.cuts[rank_], block.piece, block.cuts[rank_ + 1] - block.cuts[rank_]);
+    communicator_->allGather(data, block.cuts);
+  });
+}
+
+void ShardedBase::visit(int layer, int next) {
+  if (holding(layer) == nullptr) start(layer);
+  communicator_->wait(holding(layer)->ticket);
+  visited_ = layer;
+  if (next >= 0 && holding(next) == nullptr) start(next);
+}
+
+void ShardedBase::load(int layer) {
+  const BlockProjections whole = model_.projections(layer);
+  const Block& block = blocks_[layer];
+  for (int p = 0; p < projectionCount; ++p) device_.copyIn(buffers_[0].data + block.places[p], whole.views[p].data, storedBytes(whole.views[p]));
+  // Nobody else has it now.
+  buffers_[0].layer = layer;
+  buffers_[1].layer = visited_ = -1;
+}
+
+MatrixView ShardedBase::projection(int layer, int projection) const {
+  const Block& block = blocks_[layer];
+  const auto found = std::find_if(buffers_.begin(), buffers_.end(), [&](const Buffer& buffer) { return buffer.layer == layer; });
+  if (found == buffers_.end()) throw std::logic_error("a block of the base is not here");
+  MatrixView view = block.views[projection];
+  view.data = found->data + block.places[projection];
+  return view;
+}
+
+}  // namespace qt

@@ -1,0 +1,54 @@
+// A frozen base of which each process of a job holds its share: of the bytes of each block's projections, as they are stored, a piece. A
+// block is brought together in one of two buffers while the block before it is worked on (as FSDP does for trained weights, Zhao et al.,
+// arXiv 2304.11277), and is forgotten when the block after it takes its place.
+#pragma once
+#include <array>
+#include <memory>
+#include <vector>
+
+#include "../device/device.hpp"
+#include "../model/model.hpp"
+#include "communicator.hpp"
+
+namespace qt {
+
+class ShardedBase {
+ public:
+  // Takes this process's pieces from the model, block by block.
+  ShardedBase(const Model& model, Device& device, int rank, int processes);
+  ~ShardedBase();
+  void connect(std::shared_ptr<Communicator> communicator) { communicator_ = std::move(communicator); }
+
+  // The block is whole when this returns, until another is visited; `next` is on its way meanwhile (−1: none). All processes visit the
+  // same blocks in the same order.
+  void visit(int layer, int next);
+  // The same from the model itself, by this process alone.
+  void load(int layer);
+  // Of the block that is whole.
+  MatrixView projection(int layer, int projection) const;
+
+ private:
+  struct Block {
+    std::array<MatrixView, projectionCount> views;  // without data
+    std::array<std::size_t, projectionCount> places;
+    Cuts cuts;             // in bytes
+    unsigned char* piece;  // this process's
+  };
+  struct Buffer {
+    int layer = -1;
+    unsigned char* data = nullptr;
+    Communicator::Ticket ticket = 0;
+  };
+  Buffer* holding(int layer);
+  void start(int layer);
+
+  const Model& model_;
+  Device& device_;
+  std::shared_ptr<Communicator> communicator_;
+  int rank_;
+  std::vector<Block> blocks_;
+  std::array<Buffer, 2> buffers_;
+  int visited_ = -1;
+};
+
+}  // namespace qt

@@ -1,0 +1,99 @@
+import { join } from 'node:path'
+import { readSafetensors, type Safetensors, writeSafetensors } from '@qt/weights'
+import { type CheckpointKind, checkpointKinds, type StoredArray } from './stored-arrays.js'
+import type { Share } from './windows.js'
+
+/*
+ * The files of a checkpoint. One process writes two, each whole. Several write two each: of parameters, which all of them have, a part of
+ * the tensors; of the optimiser's state their own piece of each array, one after the other by rank the whole.
+ */
+
+const number = (n: number) => String(n).padStart(5, '0')
+
+const fileOf = (kind: CheckpointKind, shard: number, shards: number): string =>
+  shards === 1 ? `${kind}.safetensors` : `${kind}-${number(shard + 1)}-of-${number(shards)}.safetensors`
+
+export const checkpointFiles = (shards: number): string[] =>
+  checkpointKinds.flatMap((kind) => Array.from({ length: shards }, (_, shard) => fileOf(kind, shard, shards)))
+
+/** Writes everything into one pair of files; the processes that have pieces of it all call `read` in the same order. */
+export async function writeWhole(folder: string, arrays: readonly StoredArray[]): Promise<string[]> {
+  for (const kind of checkpointKinds)
+    await writeSafetensors(
+      join(folder, fileOf(kind, 0, 1)),
+      arrays
+        .filter((array) => array.kind === kind)
+        .map(({ name, dtype, shape, read }) => ({
+          name,
+          dtype,
+          shape,
+          // Read when it is written: one tensor at a time in memory, however large the model.
+          data: async function* () {
+            yield await read()
+          },
+        })),
+    )
+  return checkpointFiles(1)
+}
+
+/** Writes what one process of several is to write. */
+export async function writeShard(folder: string, arrays: readonly StoredArray[], { rank, size }: Share): Promise<string[]> {
+  const files: string[] = []
+  for (const kind of checkpointKinds) {
+    const all = arrays.filter((array) => array.kind === kind)
+    const file = fileOf(kind, rank, size)
+    files.push(file)
+    await writeSafetensors(
+      join(folder, file),
+      (kind === 'parameters' ? partOf(all, { rank, size }) : all.filter(({ own }) => own.bytes > 0)).map(
+        ({ name, dtype, shape, own, readOwn }) => ({
+          name,
+          dtype,
+          shape: kind === 'parameters' ? shape : [dtype === 'F32' ? own.bytes / 4 : own.bytes],
+          data: async function* () {
+            yield readOwn()
+          },
+        }),
+      ),
+    )
+  }
+  return files
+}
+
+/** About as many bytes for each process, in whole tensors. */
+function partOf(arrays: readonly StoredArray[], { rank, size }: Share): StoredArray[] {
+  const total = arrays.reduce((sum, { bytes }) => sum + bytes, 0)
+  let before = 0
+  return arrays.filter(({ bytes }) => {
+    const owner = Math.min(size - 1, Math.floor((before / Math.max(1, total)) * size))
+    before += bytes
+    return owner === rank
+  })
+}
+
+/** Reads a checkpoint that any number of processes wrote. */
+export function shardReader(folder: string, shards: number) {
+  const opened = new Map<string, Safetensors>()
+  const open = async (file: string): Promise<Safetensors> => {
+    const known = opened.get(file) ?? (await readSafetensors(join(folder, file)))
+    opened.set(file, known)
+    return known
+  }
+  return {
+    /** Bytes [from, from + bytes) of an array. */
+    async read({ kind, name, bytes: whole }: StoredArray, from: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
+      const found = new Uint8Array(bytes)
+      let at = 0
+      for (let shard = 0; shard < shards; shard++) {
+        const file = await open(fileOf(kind, shard, shards))
+        const piece = file.tensors.get(name)
+        if (!piece) continue
+        const [first, last] = [Math.max(from, at), Math.min(from + bytes, at + piece.bytes)]
+        if (first < last) found.set((await file.read(name)).subarray(first - at, last - at), first - from)
+        at += piece.bytes
+      }
+      if (at !== whole) throw new Error(`${name} has another size than the model's`)
+      return found
+    },
+  }
+}
