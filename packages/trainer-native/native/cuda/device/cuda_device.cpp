@@ -297,7 +297,7 @@ void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
 }
 
 void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) {
-  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, runtime_.stream()); });
+  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, o.first, runtime_.stream()); });
 }
 
 // The caller's rows go through the scratch, as many at once as fit.
@@ -356,12 +356,12 @@ void CudaDevice::normsToScales(float* norms, const float* magnitude, std::int64_
 void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) {
   const std::int64_t columns = dy.columns;
   // The sums lie behind the scratch that they are made in.
-  float* scratch = sums_.room<float>(static_cast<std::size_t>(columnScratch(batch_.tokens, columns) + columns));
+  float* scratch = sums_.room<float>(static_cast<std::size_t>(columnScratch(dy.rows, columns) + columns));
   if (scratch == nullptr) return check("finding memory for sums", Status::LaunchFailed);
-  float* sums = scratch + columnScratch(batch_.tokens, columns);
+  float* sums = scratch + columnScratch(dy.rows, columns);
   zero(sums, sizeof(float) * static_cast<std::size_t>(columns));
   const DType dyType = dy.type == TensorType::F32 ? DType::F32 : DType::BF16;
-  check("DoRA's gradients", [&] { return scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, batch_.tokens, columns, scratch, runtime_.stream()); });
+  check("DoRA's gradients", [&] { return scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, dy.rows, columns, scratch, runtime_.stream()); });
   check("DoRA's gradients", [&] { return magnitudeGradient(sums, m.magnitude, m.gradient, columns, runtime_.stream()); });
 }
 

@@ -38,6 +38,7 @@ struct Dropout {
   std::uint64_t seed;
   std::uint32_t micro;
   std::uint32_t purpose;
+  std::int64_t first;  // which row of all the first one is: each draws its own numbers
 };
 
 // Heads side by side in rows.

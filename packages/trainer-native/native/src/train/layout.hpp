@@ -14,20 +14,22 @@ struct BlockBuffers {
   BufferId middle;      // x + attention [T, dModel]
   BufferId q, k, v;     // after rotation
   BufferId attention;   // heads' outputs side by side
-  BufferId gate, up;
+  BufferId gate, up;    // [of a chunk, ffn]
   BufferId logSumExp;   // float32 [T, heads]
   BufferId inverse[2];  // float32 [T]: of the two norms
   BufferId rawQuery, rawKey;            // before their norms, with
   BufferId queryInverse, keyInverse;    // float32 [T, heads]; −1 without such norms
-  BufferId rawAttention, rawFfn;        // what is added to the residual, before its norm [T, dModel], with
+  BufferId rawAttention, rawFfn;        // what is added to the residual, before its norm [T, dModel] and [of a chunk, dModel], with
   BufferId postInverse[2];              // float32 [T]; −1 without such norms
-  BufferId low[projectionCount];  // scale·x·Aᵀ [T, rank]; −1 without adapter
-  BufferId branch[2];   // what attention and feed-forward add to the residual stream, where DoRA asks for it; else −1
+  BufferId low[projectionCount];  // scale·x·Aᵀ [T, rank], the feed-forward's of a chunk; −1 without adapter
+  BufferId branch[2];   // what attention and feed-forward add to the residual stream, where DoRA asks for it (as long as those); else −1
 };
 
 struct StepLayout {
   ArenaPlan plan;
   std::vector<BlockBuffers> blocks;
+  std::int32_t feedForwardRows;  // tokens of a chunk: what gate, up and everything after them have room for
+  bool chunked;                  // fewer than there may be: nothing of a chunk outlives it
   BufferId finalInput;     // the last block's output
   BufferId hidden;         // a norm's or SwiGLU's output, input of the products
   BufferId packed;         // packed left sides

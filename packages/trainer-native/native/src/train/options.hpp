@@ -27,6 +27,7 @@ struct TrainerOptions {
   std::int32_t maxTokens = 0;         // of one micro-batch
   std::int32_t maxPositions = 0;      // of one document
   std::int32_t lossChunk = 256;       // rows of logits at once
+  std::int32_t feedForwardChunk = 0;  // tokens whose gate and up are there at once, repeated in the backward pass; 0: all, kept
   float dropout = 0.0f;               // on the adapters' input
   float labelSmoothing = 0.0f;        // of the training loss
   std::uint64_t seed = 1;

@@ -141,7 +141,7 @@ MatrixView Trainer::origin(const TensorId& id) {
 
 void Trainer::prepare(const Batch& batch) {
   if (batch.tokens > options_.maxTokens) throw std::runtime_error("the batch has more tokens than were planned");
-  tokens_ = batch.tokens;
+  tokens_ = rows_ = batch.tokens;
   for (int d = 0; d < batch.documents; ++d) {
     const std::int32_t begin = batch.borders[d], end = batch.borders[d + 1];
     if (begin < 0 || end < begin || end > batch.tokens || end - begin > options_.maxPositions)
@@ -165,14 +165,14 @@ LeftSide Trainer::packAt(std::size_t place, const MatrixView& left, bool transpo
 }
 
 LeftSide Trainer::pack(const MatrixView& left, std::int64_t depth) {
-  const LeftSide packed = packAt(packedUsed_, left, false, tokens_, depth);
-  packedUsed_ += device_->needs().packedLeft(tokens_, depth);
+  const LeftSide packed = packAt(packedUsed_, left, false, rows_, depth);
+  packedUsed_ += device_->needs().packedLeft(rows_, depth);
   return packed;
 }
 
 void Trainer::drop(int layer, int projection, const void* input, void* out, std::int64_t columns) {
   const auto purpose = static_cast<std::uint32_t>(3 + 256 * (layer * projectionCount + projection));
-  device_->dropout(input, out, tokens_, columns, {options_.dropout, options_.seed, micro_, purpose});
+  device_->dropout(input, out, rows_, columns, {options_.dropout, options_.seed, micro_, purpose, first_});
 }
 
 LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
