@@ -16,6 +16,7 @@ struct NamedDevice {
   std::string name;
   std::function<std::unique_ptr<Device>(DType)> make;
   bool slow = false;  // each model once only, with checkpointing or without
+  bool besides = false;  // it has memory of its own, to off-load from
 };
 
 // Pissa: what the adapters began as is taken away from the weights. Saved: an embedding and an output are trained beside adapters.
@@ -73,6 +74,7 @@ inline void checkGradients(std::span<const NamedDevice> devices) {
             TrainerOptions options = tiny.options;
             options.precision = precision;
             options.checkpointing = checkpointing;
+            options.offload = device.besides && checkpointing;
             // Documents of 70, 1 and 79 tokens; the last chunk has fewer.
             options.feedForwardChunk = every == tied || (!device.slow && layout == RopeLayout::Interleaved) ? 64 : 0;
             Trainer trainer(tiny.model, options, device.make(precision));

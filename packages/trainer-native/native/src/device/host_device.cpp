@@ -28,6 +28,11 @@ std::size_t HostNeeds::scratch(const ModelSpec& spec, std::int64_t mostRows) con
   return roundUpBytes(std::max({product, attention, static_cast<std::size_t>(spec.dModel) * sizeof(float) * 2})) * threads_;
 }
 
+std::size_t HostNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const {
+  const auto scratchOf = optimizerOf(kind).scratchOf;
+  return scratchOf == nullptr ? 0 : scratchOf(shape) * sizeof(float);
+}
+
 HostDevice::HostDevice(ThreadPool& pool, const KernelTable& kernels, DType precision)
     : pool_(pool),
       kernels_(kernels),

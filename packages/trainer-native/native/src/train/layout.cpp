@@ -41,6 +41,14 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
   const char* kept = "activations kept";
   const char* working = "working buffers";
 
+  // While one block's input is worked on, the other one's is written or copied.
+  BufferId inputs[2];
+  if (o.offload) {
+    for (BufferId& input : inputs) input = plan.add(kept, tokens * d * element, 0, last);
+    offloadedBytes = roundUpBytes(tokens * d * element, 4096);
+    offloaded = std::max(0, layers - 1);
+  }
+
   BlockBuffers shared{};
   for (int l = 0; l < layers; ++l) {
     // Of the feed-forward a chunk serves all blocks, as everything of a block does that is repeated.
@@ -50,7 +58,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
     const char* ofChunk = chunked ? "feed-forward of a chunk" : kept;
     BlockBuffers b = shared;
     // A block's input is written by the stage before it.
-    b.input = plan.add(kept, tokens * d * element, forwardStage(l) - 1, backwardStage(l));
+    b.input = o.offload ? inputs[placeOf(l)] : plan.add(kept, tokens * d * element, forwardStage(l) - 1, backwardStage(l));
     if (own) {
       b.middle = plan.add(kept, tokens * d * element, begin, end);
       b.q = plan.add(kept, tokens * attention * element, begin, end);
@@ -87,7 +95,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
     shared = b;
     blocks.push_back(b);
   }
-  finalInput = plan.add(kept, tokens * d * element, layers, lossStage);
+  finalInput = o.offload ? inputs[placeOf(layers)] : plan.add(kept, tokens * d * element, layers, lossStage);
 
   // The most that lies packed at once: the input and the adapters' low-rank inputs of a group, or its gradients.
   const auto packedRows = [&](std::size_t rows, std::size_t depth) {
@@ -149,8 +157,14 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
   const auto mostRows = static_cast<std::int64_t>(
       std::max({tokens, static_cast<std::size_t>(spec.vocabulary), d, attention, ffn, kv, static_cast<std::size_t>(mostRank)}));
   scratch = plan.add("threads' scratch", needs.scratch(spec, mostRows), 0, updateStage);
-  const std::size_t room = TrainedLayout(spec, o).scratch;
-  optimizer = room > 0 ? plan.add("optimiser's step", room * sizeof(float), updateStage, updateStage) : -1;
+  std::size_t room = 0;
+  for (const TrainedTensor& t : TrainedLayout(spec, o).tensors) room = std::max(room, needs.optimiserRoom(o.optimizer, t.shape()));
+  optimizer = room > 0 ? plan.add("optimiser's step", room, updateStage, updateStage) : -1;
+  const std::size_t ofBatch = needs.tables(spec, o);
+  tables = ofBatch > 0 ? plan.add("tables of a batch", ofBatch, 0, updateStage) : -1;
+  std::size_t ofRopes = 0;
+  for (const Rope& rope : spec.ropes) ofRopes += 2 * roundUpBytes(rope.frequencies.size() * o.maxPositions * sizeof(float));
+  rotary = plan.add("rotation's tables", ofRopes * (scaleCount > 0 ? 2 : 1), 0, updateStage);
   plan.place();
 }
 

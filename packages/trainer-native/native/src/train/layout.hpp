@@ -31,6 +31,8 @@ struct StepLayout {
   std::int32_t feedForwardRows;  // tokens of a chunk: what gate, up and everything after them have room for
   bool chunked;                  // fewer than there may be: nothing of a chunk outlives it
   BufferId finalInput;     // the last block's output
+  std::size_t offloadedBytes = 0;  // of one block's input in the machine's memory; 0: all stay
+  std::int32_t offloaded = 0;      // how many blocks have theirs there: all but the last
   BufferId hidden;         // a norm's or SwiGLU's output, input of the products
   BufferId packed;         // packed left sides
   BufferId dropped;        // hidden after dropout; −1 without
@@ -46,9 +48,14 @@ struct StepLayout {
   BufferId lossPacked;     // their input packed, then their gradient
   BufferId lossHidden, lossInverse, dLossHidden;
   BufferId scratch;        // where the device works
+  BufferId tables;         // what it makes of a batch; −1: not here
+  BufferId rotary;         // cosines and sines of each rope; where DoRA rotates back, those for it after them
   BufferId optimizer;      // for the optimiser's step; −1: not needed
   std::size_t packedBytes = 0;
   std::size_t originLowBytes = 0;  // of one projection
+
+  // Where the input of a block lies while others are off-loaded.
+  static int placeOf(int layer) { return layer % 2; }
 
   StepLayout(const ModelSpec& spec, const TrainerOptions& options, const DeviceNeeds& needs);
 };

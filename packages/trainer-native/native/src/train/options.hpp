@@ -21,6 +21,7 @@ struct AdapterModule {
 struct TrainerOptions {
   DType precision = DType::F32;
   bool checkpointing = false;         // keep block inputs only, repeat the rest in the backward pass
+  bool offload = false;               // of those inputs but two in the machine's memory, beside the device's own; with checkpointing
   bool full = false;                  // every weight is trained; else the adapters are
   bool trainEmbedding = false;        // and beside adapters the embedding
   bool trainOutput = false;           // and the output, as a matrix of its own even where the model ties them

@@ -96,7 +96,10 @@ class Trainer {
   MatrixView origin(const TensorId& id);
 
   void requireDevice();
+  std::vector<RotaryTable> rotaryTables(const ModelSpec& spec, unsigned char* room);
   void takeWeights();
+  template <class Body>
+  void overWeights(bool tied, const Body& body);
   void ownWeights();
   void prepare(const Batch& batch);
   void embed();
@@ -118,6 +121,11 @@ class Trainer {
   void forwardBlock(int layer, bool remaining);
   void attend(int layer);
   void feedForward(int layer, bool remaining);
+  // Where the input of a block lies in the machine's memory; a copy of it to there and back. Not of blocks whose input stays.
+  unsigned char* beside(int layer) { return beside_ + static_cast<std::size_t>(layer) * layout_.offloadedBytes; }
+  void offload(int layer);
+  void fetch(int layer);
+  void awaitInput(int layer);
   bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
   bool hasOrigin(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].origin; }
@@ -160,7 +168,7 @@ class Trainer {
   std::unique_ptr<Device> device_;
   StepLayout layout_;
   TrainedLayout trained_;
-  unsigned char* arena_;
+  unsigned char *arena_, *beside_ = nullptr;
   float *parameters_, *gradients_, *origins_;
   unsigned char* optimizerState_;
 
