@@ -6,6 +6,7 @@ import { type Launch, threadsOf } from '../parallel/launch.js'
 import { requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
 import { type Base, baseBytes, openBase, requireQuantisable } from './base.js'
+import { memoryFor } from './memory.js'
 import { type PlannedStep, planStep } from './plan-memory.js'
 import { extent } from './windows.js'
 
@@ -25,7 +26,9 @@ export interface Prepared {
 }
 
 /** What takes less memory and changes no result but rounding and speed. */
-export type PlanChange = Partial<Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'optimizer'>> & {
+export type PlanChange = Partial<
+  Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'feedForwardChunk' | 'offload' | 'optimizer'>
+> & {
   readonly quantization?: TrainingConfig['quantization']
   /** Of all processes together. */
   readonly microBatches?: number
@@ -66,6 +69,8 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
   const { deterministic, gradAccumulation } = config.training
+  const memory = memoryFor(config.device, localSize)
+  const available = { ...memory, free: memory.free * usableShare, beside: (memory.beside ?? 0) * usableShare }
   const planned = ({
     quantization = config.quantization,
     microBatches = gradAccumulation * size,
@@ -82,7 +87,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       weightBytes: baseBytes(base, storageOf(changed)),
       threads,
       share: { rank, processes: size, microBatches, strict: deterministic === 'strict' },
-      available: (process.availableMemory() / localSize) * usableShare,
+      available,
     })
   }
   return { config, base, tokenizer, rows, adapter, threads, localSize, step: planned({}), planned }
