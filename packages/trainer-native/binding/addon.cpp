@@ -21,7 +21,7 @@ Napi::Value listKernels(const Napi::CallbackInfo& info) {
 
 Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
 
-// (spec, options, threads, kernels?, gpu?) → { arena, trained, gradients, state, exchange, origins, parts: [{ part, bytes }] }
+// (spec, options, threads, kernels?, gpu?) → { arena, trained, gradients, state, exchange, origins, offloaded, parts: [{ part, bytes }] }
 Napi::Value planStep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
@@ -37,6 +37,7 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
     out.Set("gradients", static_cast<double>(trained.sums * sizeof(float)));
     out.Set("exchange", static_cast<double>(trained.rooms * sizeof(float) + DataParallel::bytes(trained)));
     out.Set("origins", static_cast<double>(trained.originCount * sizeof(float)));
+    out.Set("offloaded", static_cast<double>(layout.offloaded) * static_cast<double>(layout.offloadedBytes));
     Napi::Array parts = Napi::Array::New(info.Env());
     for (const ArenaPlan::Part& part : layout.plan.fullest()) {
       Napi::Object o = Napi::Object::New(info.Env());

@@ -113,6 +113,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   TrainerOptions t;
   t.precision = text(o, "precision") == "bfloat16" ? DType::BF16 : DType::F32;
   t.checkpointing = boolean(o, "checkpointing");
+  t.feedForwardChunk = integer(o, "feedForwardChunk");
+  t.offload = boolean(o, "offload");
   t.full = boolean(o, "full");
   t.maxTokens = integer(o, "maxTokens");
   t.maxPositions = integer(o, "maxPositions");
@@ -131,6 +133,8 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   // The order of sums does not matter where there is one.
   t.shardBase = share.base;
   t.apart = share.processes > 1 || (share.strict && share.microBatches > 1);
+  if (t.offload && !t.checkpointing) throw Napi::RangeError::New(o.Env(), "only the inputs of blocks that are repeated are off-loaded");
+  if (t.feedForwardChunk < 0) throw Napi::RangeError::New(o.Env(), "a chunk has tokens");
   if (t.maxTokens < 1 || t.maxPositions < 1 || t.lossChunk < 1) throw Napi::RangeError::New(o.Env(), "a training step needs at least one token");
   const Napi::Array modules = array(o, "adapters");
   if (modules.Length() > 0) t.adapters.resize(spec.layers);

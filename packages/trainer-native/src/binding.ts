@@ -23,6 +23,10 @@ export interface TensorSource {
 export interface StepOptions {
   readonly precision: 'float32' | 'bfloat16'
   readonly checkpointing: boolean
+  /** Tokens of a feed-forward at once; 0: all. */
+  readonly feedForwardChunk: number
+  /** Inputs of blocks to the machine's memory. */
+  readonly offload: boolean
   readonly full: boolean
   readonly maxTokens: number
   readonly maxPositions: number
@@ -71,6 +75,8 @@ export interface AdapterPlace {
 export interface StepPlan {
   /** Bytes of the one arena a step works in. */
   readonly arena: number
+  /** Bytes of the machine's memory that a GPU off-loads to. */
+  readonly offloaded: number
   /** Bytes of the trained numbers. */
   readonly trained: number
   /** Bytes of the gradients that this process keeps. */

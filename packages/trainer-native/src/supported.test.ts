@@ -34,6 +34,15 @@ test.each([
   expect(error.message).toContain(message)
 })
 
+test.each([
+  [{ training: { offload: true } }, 'The processor works in the memory'],
+  [{ device: 'cuda', training: { offload: true, checkpointing: false } }, 'blocks that are repeated'],
+] as const)('off-loading is for GPUs, and for what is repeated: %j', (more, message) => {
+  const error = refusal(() => requireSupportedTraining(parseConfig({ base: 'x', data: { path: 'y' }, ...more })))
+  expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.offload' } })
+  expect(error.message).toContain(message)
+})
+
 test('models that need what the engine does not compute are refused before anything is loaded', async () => {
   const model = await openModel(fixture('tiny-tied'))
   const refuse = (change: Partial<ModelSpec>) =>

@@ -52,6 +52,16 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
   if (device !== 'cpu' && training.deterministic === 'strict')
     refuse('training.deterministic', 'strict on a GPU', 'repeatable, or device: cpu')
+  if (training.offload === true && device === 'cpu')
+    throw usageError('CONFIG_CONTRADICTION', 'The processor works in the memory that is off-loaded to.', {
+      where: { field: 'training.offload' },
+      actions: ['Remove "offload"; checkpointing: true and feedForwardChunk save memory here.', 'Or set device: cuda.'],
+    })
+  if (training.offload === true && training.checkpointing === false)
+    throw usageError('CONFIG_CONTRADICTION', 'Only the inputs of blocks that are repeated are off-loaded.', {
+      where: { field: 'training.offload' },
+      actions: ['Set "checkpointing": true, or leave it out.'],
+    })
   if (training.objective === 'dpo' && !adapter)
     throw usageError('CONFIG_INVALID', 'DPO compares with the model as it was, which is the one without its adapter.', {
       where: { field: 'training.objective' },

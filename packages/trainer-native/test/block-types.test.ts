@@ -30,6 +30,8 @@ const base = await baseFile()
 const options: StepOptions = {
   precision: 'float32',
   checkpointing: false,
+  feedForwardChunk: 0,
+  offload: false,
   full: false,
   maxTokens: 2 * length,
   maxPositions: length,

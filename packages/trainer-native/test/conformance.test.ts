@@ -37,6 +37,8 @@ const onlyFolders: Readonly<Record<string, RegExp>> = {
 const options = (full: boolean, layers: number): StepOptions => ({
   precision: 'float32',
   checkpointing: !full,
+  feedForwardChunk: 0,
+  offload: false,
   full,
   maxTokens: 2 * length,
   maxPositions: length,

@@ -6,6 +6,8 @@ import { fixture } from './support.js'
 export const smallStep: StepOptions = {
   precision: 'float32',
   checkpointing: false,
+  feedForwardChunk: 0,
+  offload: false,
   full: false,
   maxTokens: 16,
   maxPositions: 16,

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { StepEvent, TrainingConfigInput } from '@qt/core'
+import { parseConfig, type StepEvent, type TrainingConfigInput } from '@qt/core'
+import { specFromConfig } from '@qt/weights'
 import { describe, expect, test, vi } from 'vitest'
 import { gpus, planMemory, train } from '../src/index.js'
+import { planStep } from '../src/train/plan-memory.js'
 import { emulatedGpu, useEmulatedGpu } from './emulated-gpu.js'
 import { fixture, numbersOf, temporaryFolder } from './support.js'
 
@@ -77,6 +79,77 @@ describe.skipIf(!there)('on an emulated GPU', () => {
   test('its plan has no packed copies, but room for decoded weights', async () => {
     const plan = async (device: string) => (await planMemory(config('plan', { device }))).parts
     expect((await plan('cuda')).find(({ part }) => part === "threads' scratch")!.bytes).toBeGreaterThan(4e6)
+  })
+
+  test('chunks of feed-forwards and off-loaded inputs change no loss, and the plan says what they take', async () => {
+    const saving = { device: 'cuda', training: { checkpointing: true, feedForwardChunk: 16, offload: true } } as const
+    const saved = await losses(train(config('saving', saving)))
+    const whole = await losses(train(config('not-saving', { device: 'cuda' })))
+    for (const [step, loss] of saved.entries()) expect(loss).toBeCloseTo(whole[step]!, 5)
+    const [less, more] = await Promise.all([
+      planMemory(config('less', saving)),
+      planMemory(config('more', { device: 'cuda', training: { checkpointing: true } })),
+    ])
+    expect(less.total).toBeLessThan(more.total)
+    expect(less).toMatchObject({ checkpointing: true, feedForwardChunk: 16 })
+    expect(less.offloaded).toBeGreaterThan(0)
+    expect(more.offloaded).toBe(0)
+  })
+
+  test('8B QLoRA of rank 32 with 78,000 tokens fits into 24 GB, by chunks and off-loading', () => {
+    const { spec } = specFromConfig({
+      architectures: ['LlamaForCausalLM'],
+      model_type: 'llama',
+      hidden_size: 4096,
+      intermediate_size: 14336,
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      num_key_value_heads: 8,
+      vocab_size: 128256,
+      max_position_embeddings: 131072,
+      rope_theta: 500000,
+      rms_norm_eps: 1e-5,
+      tie_word_embeddings: false,
+    })
+    const numbers = 2 * 128256 * 4096 + 32 * (2 * 4096 * (4096 + 1024) + 3 * 4096 * 14336)
+    const weightBytes = (numbers / 256) * 144 // Q4_K
+    const planned = (training: TrainingConfigInput['training'], maxTokens: number) =>
+      planStep({
+        spec,
+        config: parseConfig({ base: 'llama-8b.gguf', data: { path: rows }, device: 'cuda', adapter: { rank: 32 }, training }),
+        extent: { maxTokens, maxPositions: maxTokens },
+        adapters: Array.from({ length: 32 * 7 }, (_, i) => ({
+          layer: Math.floor(i / 7),
+          projection: i % 7,
+          rank: 32,
+          scale: 2,
+          magnitude: false,
+          origin: false,
+        })),
+        saved: [],
+        dropout: 0,
+        base: { part: 'base weights', bytes: weightBytes },
+        threads: 1,
+        share: { rank: 0, processes: 1, microBatches: 1, strict: false },
+        available: { free: 24e9, beside: 64e9 },
+      }).plan
+    const plan = planned({}, 78_000)
+    const lines = plan.parts.map(({ part, bytes }) => `${part.padEnd(28)}${(bytes / 1e9).toFixed(3)}`)
+    console.log(
+      [...lines, `total ${(plan.total / 1e9).toFixed(2)} GB, beside ${(plan.offloaded / 1e9).toFixed(2)} GB`].join('\n'),
+    )
+    expect(plan.total).toBeLessThan(24e9)
+    expect(plan).toMatchObject({ checkpointing: true, feedForwardChunk: 4096 })
+    // Inputs of 31 blocks, in bfloat16.
+    expect(plan.offloaded / (31 * 78_000 * 4096 * 2)).toBeCloseTo(1, 3)
+    for (const less of [{ offload: false }, { feedForwardChunk: false }] as const)
+      expect(planned(less, 78_000).total, JSON.stringify(less)).toBeGreaterThan(plan.total)
+    expect(planned({ offload: false }, 78_000).total).toBeGreaterThan(24e9)
+    for (const optimizer of ['adamw', 'adamw8bit'] as const) {
+      let longest = 78_000
+      while (planned({ optimizer }, longest + 1000).total < 24e9) longest += 1000
+      console.log(`${optimizer}: up to ${longest} tokens`)
+    }
   })
 
   test('a GPU that is not there, and an order of sums that GPUs do not have, are refused by name', async () => {

@@ -29,6 +29,8 @@ async function batchOf(name: string) {
 const full: StepOptions = {
   precision: 'float32',
   checkpointing: false,
+  feedForwardChunk: 0,
+  offload: false,
   full: true,
   maxTokens: 96,
   maxPositions: 48,

@@ -47,6 +47,8 @@ async function baseOf(name: string, type: (typeof bases)[number]): Promise<strin
 const options = (kind: (typeof adapters)[number], layers: number, vocabularyOnly: boolean): StepOptions => ({
   precision: 'float32',
   checkpointing: false,
+  feedForwardChunk: 0,
+  offload: false,
   full: false,
   maxTokens: 2 * length,
   maxPositions: length,

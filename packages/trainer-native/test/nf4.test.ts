@@ -134,6 +134,8 @@ async function folders(double: boolean): Promise<{ nf4: string; wide: string }> 
 const options: StepOptions = {
   precision: 'float32',
   checkpointing: false,
+  feedForwardChunk: 0,
+  offload: false,
   full: false,
   maxTokens: 2 * length,
   maxPositions: length,

@@ -51,6 +51,7 @@ async function printPlan(config: TrainingConfig, io: Io): Promise<number> {
   if (launch !== undefined && launch.rank > 0) return 0
   if (launch !== undefined) io.out(`Memory of each of ${launch.size} processes:\n`)
   io.out(numbers([...plan.parts.map(({ part, bytes }) => [part, bytesText(bytes)]), ['total', bytesText(plan.total)]]))
+  if (plan.offloaded > 0) io.out(`Beside it ${bytesText(plan.offloaded)} of the machine's memory, for what the GPU off-loads.\n`)
   io.document(plan)
   return 0
 }

@@ -149,6 +149,10 @@ export const trainingSchema = z.strictObject({
   averageDecay: z.number().min(0).lt(1).nullable().default(null),
   gradClip: z.number().positive().nullable().default(1),
   checkpointing: z.union([z.literal('auto'), z.boolean()]).default('auto'),
+  /** Tokens that a feed-forward has at once; what it works out for them is repeated in the backward pass. `false`: all, kept. */
+  feedForwardChunk: z.union([z.literal('auto'), z.literal(false), positive]).default('auto'),
+  /** Of a GPU's memory into the machine's: the inputs of blocks that are repeated in the backward pass. */
+  offload: z.union([z.literal('auto'), z.boolean()]).default('auto'),
   /** In several processes: each holds a share of the frozen base, and blocks are brought together as they are needed. */
   shardBase: z.boolean().default(false),
   packing: z.boolean().optional(),

@@ -1,4 +1,4 @@
-// Steps of random combinations – PiSSA, DoRA, dropout, outputs and embeddings trained whole, chunks of the loss, checkpointing – stay
+// Steps of random combinations – PiSSA, DoRA, dropout, outputs and embeddings trained whole, chunks of the loss and of feed-forwards, checkpointing – stay
 // within what was planned for their packed operands, and give finite numbers.
 #include <cmath>
 #include <cstdio>
@@ -33,6 +33,7 @@ int main() {
     options.precision = below(2) == 0 ? DType::F32 : DType::BF16;
     options.checkpointing = below(2) == 0;
     options.lossChunk = 1 + below(60);
+    options.feedForwardChunk = below(2) == 0 ? 0 : 1 + below(160);
     try {
       Trainer trainer(tiny.model, options, pool, kernels(names[below(count)]));
       loadParameters(tiny, trainer);

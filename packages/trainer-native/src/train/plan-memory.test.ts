@@ -47,6 +47,19 @@ test('recomputing activations takes less, and auto chooses it only for want of m
   expect(automatic).toEqual(kept)
 })
 
+test('a feed-forward in chunks takes less, whether the rest is kept or recomputed', async () => {
+  for (const checkpointing of [false, true]) {
+    const [whole, chunked, larger] = [
+      await planMemory(config({ checkpointing, feedForwardChunk: false }, {})),
+      await planMemory(config({ checkpointing, feedForwardChunk: 32 }, {})),
+      await planMemory(config({ checkpointing, feedForwardChunk: 100_000 }, {})),
+    ]
+    expect(chunked.total).toBeLessThan(whole.total)
+    expect(part(chunked, 'feed-forward of a chunk')).toBeGreaterThan(0)
+    expect(larger.parts).toEqual(whole.parts)
+  }
+})
+
 test('bfloat16 keeps activations in half the memory', async () => {
   const [exact, rounded] = [
     await planMemory(config({ checkpointing: false }, {})),

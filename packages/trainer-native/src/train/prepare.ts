@@ -2,11 +2,13 @@ import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
 import { binding, threadCount } from '../binding.js'
+import { gpuPlace } from '../gpu.js'
 import { type Launch, threadsOf } from '../parallel/launch.js'
 import { requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
 import { type Base, baseBytes, openBase, requireQuantisable, sharedBaseBytes } from './base.js'
-import { type PlannedStep, planStep } from './plan-memory.js'
+import { memoryFor } from './memory.js'
+import { mapped, type PlannedStep, planStep } from './plan-memory.js'
 import { extent } from './windows.js'
 
 /** Everything a run follows from, checked, before anything large is allocated. */
@@ -25,7 +27,9 @@ export interface Prepared {
 }
 
 /** What takes less memory and changes no result but rounding and speed. */
-export type PlanChange = Partial<Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'optimizer'>> & {
+export type PlanChange = Partial<
+  Pick<TrainingConfig['training'], 'batchSize' | 'checkpointing' | 'feedForwardChunk' | 'offload' | 'optimizer'>
+> & {
   readonly quantization?: TrainingConfig['quantization']
   /** Of all processes together. */
   readonly microBatches?: number
@@ -66,7 +70,16 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
   const { deterministic, gradAccumulation, shardBase } = config.training
-  const baseShare = shardBase && size > 1
+  const memory = memoryFor(config.device, localSize)
+  const available = { ...memory, free: memory.free * usableShare, beside: (memory.beside ?? 0) * usableShare }
+  const basePart = (changed: TrainingConfig) => {
+    const storage = storageOf(changed)
+    if (shardBase && size > 1)
+      return { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storage, { rank, size }) }
+    if (!gpuPlace(config.device)) return { part: mapped, bytes: baseBytes(base, storage) }
+    // Of a model that is trained whole a GPU has the trained numbers alone.
+    return { part: 'base weights', bytes: adapter ? baseBytes(base, storage) : 0 }
+  }
   const planned = ({
     quantization = config.quantization,
     microBatches = gradAccumulation * size,
@@ -80,12 +93,10 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       adapters: adapter?.modules ?? [],
       saved: adapter?.saved ?? [],
       dropout: adapter?.dropout ?? 0,
-      base: baseShare
-        ? { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storageOf(changed), { rank, size }) }
-        : { part: 'base weights (mapped file)', bytes: baseBytes(base, storageOf(changed)) },
+      base: basePart(changed),
       threads,
-      share: { rank, processes: size, microBatches, strict: deterministic === 'strict', base: baseShare },
-      available: (process.availableMemory() / localSize) * usableShare,
+      share: { rank, processes: size, microBatches, strict: deterministic === 'strict', base: shardBase && size > 1 },
+      available,
     })
   }
   return { config, base, tokenizer, rows, adapter, threads, localSize, step: planned({}), planned }

@@ -1,43 +1,21 @@
-import { totalmem } from 'node:os'
 import { usageError } from '@qt/core'
-import { gpuPlace, gpus } from '../gpu.js'
 import { requireQuantisable } from './base.js'
-import type { MemoryPlan } from './plan-memory.js'
+import { type Memory, memoryFor } from './memory.js'
+import { chunkOn, type MemoryPlan, mapped } from './plan-memory.js'
 import type { PlanChange, Prepared } from './prepare.js'
-
-/** Memory of the machine, or of the group that the process may use, and what is free of it. */
-export interface Memory {
-  readonly all: number
-  readonly free: number
-}
-
-/** Of the GPU that a run asks for everything is needed at once: nothing there is mapped. */
-function memoryFor({ config, localSize }: Prepared): Memory {
-  const place = gpuPlace(config.device)
-  if (!place) return memoryHere(localSize)
-  const found = gpus()
-  const free = found.state === 'usable' ? (found.devices[place.index]?.free ?? 0) : 0
-  return { all: free, free }
-}
-
-const memoryHere = (localSize: number): Memory => {
-  const limit = process.constrainedMemory()
-  const all = limit > 0 ? Math.min(limit, totalmem()) : totalmem()
-  return { all, free: Math.min(all, process.availableMemory()) / localSize }
-}
 
 /**
  * Refuses what the memory cannot hold, with the plan and what would fit. Pages of a mapped base come and go, so that they count
  * against all the memory there is; everything else against what is free.
  */
-export function requireMemory(prepared: Prepared, memory: Memory = memoryFor(prepared)): void {
+export function requireMemory(prepared: Prepared, memory: Memory = memoryFor(prepared.config.device, prepared.localSize)): void {
   const { plan } = prepared.step
   if (fits(plan, memory)) return
   const where = prepared.config.device === 'cpu' ? 'this machine' : 'the GPU'
   const parts = plan.parts.map(({ part, bytes }) => `${part} ${bytesText(bytes)}`).join(', ')
   throw usageError(
     'MEMORY_TOO_SMALL',
-    `Training takes ${bytesText(plan.total)} (${parts}); ${where} has ${bytesText(memory.all)}, of which ${bytesText(memory.free)} are free.`,
+    `Training takes ${bytesText(plan.total)} (${parts}); ${where} has ${bytesText(memory.all)}, of which ${bytesText(memory.free)} are free.${besideText(plan, memory)}`,
     { where: { field: 'training' }, actions: whatFits(prepared, memory) },
   )
 }
@@ -45,17 +23,30 @@ export function requireMemory(prepared: Prepared, memory: Memory = memoryFor(pre
 const bytesText = (bytes: number): string =>
   bytes < 2 ** 30 ? `${Math.ceil(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(2)} GiB`
 
-const fits = ({ parts, total }: MemoryPlan, { all, free }: Memory): boolean => {
-  const mapped = parts.find(({ part }) => part === 'base weights (mapped file)')?.bytes ?? 0
-  return total <= all && total - mapped <= free
+const besideText = ({ offloaded }: MemoryPlan, { beside = 0 }: Memory): string =>
+  offloaded > 0
+    ? ` Off-loading takes ${bytesText(offloaded)} of the machine's memory, of which ${bytesText(beside)} are free.`
+    : ''
+
+const fits = ({ parts, total, offloaded }: MemoryPlan, { all, free, beside = Number.POSITIVE_INFINITY }: Memory): boolean => {
+  const pages = parts.find(({ part }) => part === mapped)?.bytes ?? 0
+  return total <= all && total - pages <= free && offloaded <= beside
 }
 
 /** Changes one after the other, from the one that costs least, until it fits. */
 function whatFits(prepared: Prepared, memory: Memory): string[] {
   const { config, base } = prepared
   const { batchSize, gradAccumulation } = config.training
+  const { plan, options } = prepared.step
+  const chunk = chunkOn(config.device)
   const steps: readonly (readonly [boolean, string, PlanChange])[] = [
-    [!prepared.step.plan.checkpointing, 'training.checkpointing: true', { checkpointing: true }],
+    [!plan.checkpointing, 'training.checkpointing: true', { checkpointing: true }],
+    [
+      plan.feedForwardChunk === false && options.maxTokens > chunk,
+      `training.feedForwardChunk: ${chunk}`,
+      { feedForwardChunk: chunk },
+    ],
+    [config.device !== 'cpu' && plan.offloaded === 0, 'training.offload: true', { offload: true }],
     [batchSize > 1, `training.batchSize: 1 with gradAccumulation: ${batchSize * gradAccumulation}`, { batchSize: 1 }],
     [config.training.optimizer === 'adamw', 'training.optimizer: adamw8bit', { optimizer: 'adamw8bit' }],
     [config.adapter !== undefined && quantisable(prepared), 'quantization: nf4', { quantization: 'nf4' }],
@@ -66,10 +57,10 @@ function whatFits(prepared: Prepared, memory: Memory): string[] {
     if (!possible) continue
     change = { ...change, ...more }
     said.push(name)
-    const { plan } = prepared.planned(change)
-    if (fits(plan, memory)) return [`Set ${said.join(', ')}: ${bytesText(plan.total)}.`]
+    const { plan: smaller } = prepared.planned(change)
+    if (fits(smaller, memory)) return [`Set ${said.join(', ')}: ${bytesText(smaller.total)}.`]
   }
-  const least = said.length === 0 ? prepared.step.plan : prepared.planned(change).plan
+  const least = said.length === 0 ? plan : prepared.planned(change).plan
   const smaller = base.model
     ? `take a smaller or a quantised base (this one: ${bytesText(least.parts[0]!.bytes)})`
     : 'take a smaller architecture (fewer layers, a smaller dModel or vocabulary)'

@@ -50,7 +50,17 @@ export async function fingerprint(
   { config, base, adapter, rows, step }: Prepared,
   { totalSteps, microBatches }: Pick<Windows, 'totalSteps' | 'microBatches'>,
 ): Promise<string> {
-  const { steps: _steps, epochs: _epochs, saveEvery: _save, shardBase: _base, deterministic, ...settings } = config.training
+  // What only saves memory may be another after a pause.
+  const {
+    steps: _steps,
+    epochs: _epochs,
+    saveEvery: _save,
+    shardBase: _base,
+    feedForwardChunk: _chunk,
+    offload: _offload,
+    deterministic,
+    ...settings
+  } = config.training
   // Which rows a step has is decided by all micro-batches together, whoever takes them.
   const training = { ...settings, gradAccumulation: microBatches, ...(deterministic === 'strict' ? { deterministic } : {}) }
   const decisive = {

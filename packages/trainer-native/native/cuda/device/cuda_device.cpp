@@ -1,6 +1,7 @@
 #include "cuda_device.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string_view>
 
 #include "../kernels/adafactor.hpp"
@@ -21,6 +22,7 @@
 #include "threads.hpp"
 #include "train/magnitude.hpp"
 #include "train/principal.hpp"
+#include "train/tensors.hpp"
 
 namespace qt::cuda {
 namespace {
@@ -35,6 +37,19 @@ std::int64_t mostDecoded(const ModelSpec& s) {
   return std::max({elements({Query, Key, Value}), elements({AttentionOut}), elements({Gate, Up}), elements({Down}),
                    static_cast<std::int64_t>(s.vocabulary) * s.dModel});
 }
+
+constexpr std::size_t placeStep = 256;     // what tables begin at multiples of
+constexpr std::size_t squaresFront = 16;   // of the gradient's length lies before what it is made of
+constexpr AttentionPass passes[] = {AttentionPass::Forward, AttentionPass::Query, AttentionPass::Key};
+
+std::set<std::int32_t> windowsOf(const ModelSpec& spec) {
+  std::set<std::int32_t> windows;
+  for (int l = 0; l < spec.layers; ++l) windows.insert(spec.layer(l).window);
+  return windows;
+}
+
+// Of a list of attention's tiles: documents of one token have one each.
+std::size_t spanBytes(const TrainerOptions& o) { return static_cast<std::size_t>(o.maxTokens) * sizeof(AttentionSpan); }
 
 bool isDense(TensorType type) { return type == TensorType::F32 || type == TensorType::BF16; }
 
@@ -60,13 +75,13 @@ CudaDevice::CudaDevice(int index, DType precision)
       begins_(runtime_),
       sums_(runtime_),
       partials_(runtime_),
-      norm_(runtime_),
-      work_(runtime_) {
+      norm_(runtime_) {
   check("opening it", runtime_.opened());
 }
 
 CudaDevice::~CudaDevice() {
   for (void* p : owned_) runtime_.release(p);
+  for (void* p : ownedBeside_) runtime_.releaseHost(p);
 }
 
 // The first failure is kept: those after it follow from it.
@@ -82,8 +97,18 @@ unsigned char* CudaDevice::allocate(std::size_t bytes) {
   return static_cast<unsigned char*>(p);
 }
 
+void CudaDevice::reserve(std::size_t bytes) {
+  reserved_ = allocate(bytes);
+  reservedBytes_ = reserved_ == nullptr ? 0 : bytes;
+}
+
 const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
-  unsigned char* copy = allocate(bytes);
+  const std::size_t step = roundUpBytes(bytes, residentStep);
+  unsigned char* copy = step <= reservedBytes_ ? reserved_ : allocate(bytes);
+  if (copy == reserved_ && copy != nullptr) {
+    reserved_ += step;
+    reservedBytes_ -= step;
+  }
   if (copy == nullptr) check("finding memory for the base", Status::LaunchFailed);
   else copyIn(copy, callers, bytes);
   return copy;
@@ -92,6 +117,70 @@ const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
 void CudaDevice::useScratch(unsigned char* scratch, std::size_t bytes) {
   scratch_ = scratch;
   scratchBytes_ = bytes;
+}
+
+unsigned char* CudaDevice::allocateBeside(std::size_t bytes) {
+  void* p = runtime_.allocateHost(bytes);
+  if (p != nullptr) ownedBeside_.push_back(p);
+  return static_cast<unsigned char*>(p);
+}
+
+void CudaDevice::copyBeside(int place, void* to, const void* from, std::size_t bytes) {
+  check("a copy beside the step", [&] { return runtime_.copyBeside(place, to, from, bytes); });
+}
+
+void CudaDevice::awaitCopy(int place) {
+  check("a copy beside the step", [&] { return runtime_.awaitCopy(place); });
+}
+
+std::vector<CudaDevice::Table> CudaDevice::tablesOf(const ModelSpec& spec, const TrainerOptions& o) {
+  const auto tokens = static_cast<std::size_t>(o.maxTokens);
+  const std::int64_t rows = o.maxTokens;
+  const TrainedLayout trained(spec, o);
+  std::int64_t sums = 0;
+  if (o.full) {
+    sums = mostColumnScratch(rows, std::max({spec.dModel, spec.attentionWidth(), spec.kvWidth()}));
+    if (spec.queryKeyNorms) sums = std::max(sums, mostColumnScratch(rows * std::max(spec.heads, spec.kvHeads), spec.headDim));
+  }
+  for (const auto& block : o.adapters)
+    for (int p = 0; p < projectionCount; ++p)
+      if (const std::int64_t columns = projectionShape(spec, p).rows; block[p].rank > 0 && block[p].magnitude)
+        sums = std::max(sums, mostColumnScratch(rows, columns) + columns);
+  const std::size_t ofTokens = o.full || o.trainEmbedding ? tokens : 0;
+  return {{&CudaDevice::ids_, tokens * sizeof(std::int32_t)},
+          {&CudaDevice::positions_, tokens * sizeof(std::int32_t)},
+          {&CudaDevice::lengths_, tokens * sizeof(std::int32_t)},
+          {&CudaDevice::labels_, tokens * sizeof(std::int32_t)},
+          {&CudaDevice::weights_, tokens * sizeof(float)},
+          {&CudaDevice::carrying_, tokens * sizeof(std::int32_t)},
+          {&CudaDevice::losses_, tokens * sizeof(float)},
+          {&CudaDevice::correct_, tokens},
+          {&CudaDevice::order_, ofTokens * sizeof(std::int32_t)},
+          {&CudaDevice::begins_, (ofTokens + 1) * sizeof(std::int32_t)},
+          {&CudaDevice::sums_, static_cast<std::size_t>(sums) * sizeof(float)},
+          {&CudaDevice::partials_, squaresFront + squaresWorkspace(static_cast<std::int64_t>(trained.count))},
+          {&CudaDevice::norm_, sizeof(GradientNorm)}};
+}
+
+std::size_t CudaNeeds::tables(const ModelSpec& spec, const TrainerOptions& o) const {
+  std::size_t bytes = 0;
+  for (const CudaDevice::Table& table : CudaDevice::tablesOf(spec, o)) bytes += roundUpBytes(table.bytes, placeStep);
+  return bytes + std::size(passes) * windowsOf(spec).size() * roundUpBytes(spanBytes(o), placeStep);
+}
+
+std::size_t CudaNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const {
+  if (kind == OptimizerKind::Muon && shape.hidden) return muonWorkspace(shape.rows, shape.columns);
+  return kind == OptimizerKind::Adafactor ? adafactorWorkspace(shape.rows, shape.columns) : 0;
+}
+
+void CudaDevice::useTables(const ModelSpec& spec, const TrainerOptions& o, unsigned char* at) {
+  const auto give = [&](Buffer& buffer, std::size_t bytes) {
+    buffer.use(at, bytes);
+    at += roundUpBytes(bytes, placeStep);
+  };
+  for (const Table& table : tablesOf(spec, o)) give(this->*table.buffer, table.bytes);
+  for (const AttentionPass pass : passes)
+    for (const std::int32_t window : windowsOf(spec)) give(spans_.try_emplace({pass, window}, runtime_).first->second.list, spanBytes(o));
 }
 
 template <class T>
@@ -297,7 +386,7 @@ void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
 }
 
 void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) {
-  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, runtime_.stream()); });
+  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, o.first, runtime_.stream()); });
 }
 
 // The caller's rows go through the scratch, as many at once as fit.
@@ -356,12 +445,12 @@ void CudaDevice::normsToScales(float* norms, const float* magnitude, std::int64_
 void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) {
   const std::int64_t columns = dy.columns;
   // The sums lie behind the scratch that they are made in.
-  float* scratch = sums_.room<float>(static_cast<std::size_t>(columnScratch(batch_.tokens, columns) + columns));
+  float* scratch = sums_.room<float>(static_cast<std::size_t>(columnScratch(dy.rows, columns) + columns));
   if (scratch == nullptr) return check("finding memory for sums", Status::LaunchFailed);
-  float* sums = scratch + columnScratch(batch_.tokens, columns);
+  float* sums = scratch + columnScratch(dy.rows, columns);
   zero(sums, sizeof(float) * static_cast<std::size_t>(columns));
   const DType dyType = dy.type == TensorType::F32 ? DType::F32 : DType::BF16;
-  check("DoRA's gradients", [&] { return scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, batch_.tokens, columns, scratch, runtime_.stream()); });
+  check("DoRA's gradients", [&] { return scaleBackward(dy.data, dyType, y, precision_, m.bias, m.scale, dz, sums, dy.rows, columns, scratch, runtime_.stream()); });
   check("DoRA's gradients", [&] { return magnitudeGradient(sums, m.magnitude, m.gradient, columns, runtime_.stream()); });
 }
 
@@ -380,12 +469,10 @@ bool CudaDevice::principal(const MatrixView& weight, const PrincipalFactors& out
 }
 
 double CudaDevice::sumOfSquares(const float* x, std::int64_t count) {
-  // The sum lies before what it is made of.
-  constexpr std::size_t front = 16;
-  auto* partials = partials_.room<unsigned char>(front + squaresWorkspace(count));
+  auto* partials = partials_.room<unsigned char>(squaresFront + squaresWorkspace(count));
   double sum = 0;
   if (partials == nullptr) check("finding memory for the gradient's length", Status::LaunchFailed);
-  else check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + front, reinterpret_cast<double*>(partials), runtime_.stream()); });
+  else check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + squaresFront, reinterpret_cast<double*>(partials), runtime_.stream()); });
   if (partials != nullptr) copyOut(&sum, partials, sizeof sum);
   return sum;
 }
@@ -398,7 +485,7 @@ const GradientNorm* CudaDevice::normFor(float gradScale) {
   return norm_.get<GradientNorm>();
 }
 
-void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const OptimizerStep& o, float*) {
+void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const OptimizerStep& o, float* room) {
   const AdamStep step = adamStep(o);
   const std::int64_t count = t.shape.size();
   const GradientNorm* norm = normFor(o.gradScale);
@@ -412,15 +499,11 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
     if (plain) return adamw(t.parameter, t.gradient, t.array<float>(0), t.array<float>(1), count, step, norm, stream);
     const auto [rows, columns, hidden] = t.shape;
     if (kind == OptimizerKind::Adafactor) {
-      void* work = work_.room<unsigned char>(adafactorWorkspace(rows, columns));
-      if (work == nullptr) return Status::LaunchFailed;
       float* columnSquares = rows > 1 && columns > 1 ? t.array<float>(1) : nullptr;
-      return adafactor(t.parameter, t.gradient, t.array<float>(0), columnSquares, rows, columns, o.learningRate, o.weightDecay, o.step, norm, work, stream);
+      return adafactor(t.parameter, t.gradient, t.array<float>(0), columnSquares, rows, columns, o.learningRate, o.weightDecay, o.step, norm, room, stream);
     }
     if (kind == OptimizerKind::Muon) {
-      void* work = work_.room<unsigned char>(muonWorkspace(rows, columns));
-      if (work == nullptr) return Status::LaunchFailed;
-      return muon(t.parameter, t.gradient, t.array<float>(0), rows, columns, o.learningRate, o.beta1, o.weightDecay, norm, work, stream);
+      return muon(t.parameter, t.gradient, t.array<float>(0), rows, columns, o.learningRate, o.beta1, o.weightDecay, norm, room, stream);
     }
     const Moments8bit moments{t.array<std::uint8_t>(0), t.array<std::uint8_t>(1), t.array<float>(2), t.array<float>(3)};
     return adamw8bit(t.parameter, t.gradient, moments, count, step, {signedCodes(), unsignedCodes()}, norm, stream);

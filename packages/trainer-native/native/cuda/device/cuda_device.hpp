@@ -20,6 +20,8 @@ class CudaNeeds final : public DeviceNeeds {
   explicit CudaNeeds(DType precision) : precision_(precision) {}
   std::size_t packedLeft(std::int64_t, std::int64_t) const override { return 0; }
   std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const override;
+  std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const override;
+  std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const override;
 
  private:
   DType precision_;
@@ -47,8 +49,15 @@ class CudaDevice final : public Device {
   void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
   void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
   void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
+  void reserve(std::size_t bytes) override;
   const void* resident(const void* callers, std::size_t bytes) override;
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
+  void useTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* tables) override;
+  unsigned char* allocateBeside(std::size_t bytes) override;
+  void copyBeside(int place, void* to, const void* from, std::size_t bytes) override;
+  void awaitCopy(int place) override;
+  // How often it asked for memory since it was made.
+  std::size_t allocations() const { return runtime_.allocations(); }
 
   void begin(const Batch& batch, std::int32_t kvHeads) override;
   void embed(const MatrixView& table, void* out, float scale, const EmbeddingNoise& noise) override;
@@ -100,6 +109,14 @@ class CudaDevice final : public Device {
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
  private:
+  friend CudaNeeds;
+  struct Table {
+    Buffer CudaDevice::* buffer;
+    std::size_t bytes;
+  };
+  // What it keeps beside attention's lists, and how much of it a plan has to count with.
+  static std::vector<Table> tablesOf(const ModelSpec& spec, const TrainerOptions& options);
+
   struct Spans {
     explicit Spans(Runtime& runtime) : list(runtime) {}
     Buffer list;
@@ -121,13 +138,15 @@ class CudaDevice final : public Device {
   const DType precision_;
   CudaNeeds needs_;
   Runtime runtime_;
-  std::vector<void*> owned_;
+  std::vector<void*> owned_, ownedBeside_;
+  unsigned char* reserved_ = nullptr;  // what is left of it
+  std::size_t reservedBytes_ = 0;
   std::string failure_;
   unsigned char* scratch_ = nullptr;
   std::size_t scratchBytes_ = 0;
 
   Batch batch_;
-  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_, work_;
+  Buffer ids_, positions_, lengths_, labels_, weights_, carrying_, losses_, correct_, order_, begins_, sums_, partials_, norm_;
   float gradScale_ = 0;  // that norm_ holds
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window

@@ -2,6 +2,7 @@
 // the emulator, whose memory is the processor's (runtime_emulated.cpp).
 #pragma once
 #include <cstddef>
+#include <memory>
 
 #include "../status.hpp"
 #include "device/cuda_library.hpp"
@@ -12,7 +13,14 @@ namespace qt::cuda {
 int countDevices(char* reason, std::size_t reasonBytes);
 bool describe(int index, CudaInfo& info);
 
-// One device and one stream: copies and kernels happen in the order in which they were asked for.
+#ifdef QT_CUDA_EMULATED
+namespace emulator {
+// How many launches later a copy beside the step is done, unless it is waited for before; −1: then only. Either may be on a device.
+inline int copyDelay = -1;
+}  // namespace emulator
+#endif
+
+// One device and one stream: copies and kernels happen in the order in which they were asked for. Beside it a second one for copies alone.
 class Runtime {
  public:
   explicit Runtime(int index);
@@ -23,6 +31,14 @@ class Runtime {
   // Zeroed; null when there is not so much.
   void* allocate(std::size_t bytes);
   void release(void* p);
+  // How often memory was asked for.
+  std::size_t allocations() const { return allocations_; }
+  // Of the machine, page-locked; null when there is not so much.
+  void* allocateHost(std::size_t bytes);
+  void releaseHost(void* p);
+  // As Device says.
+  Status copyBeside(int place, void* to, const void* from, std::size_t bytes);
+  Status awaitCopy(int place);
   // The caller's memory may change when this returns.
   Status copyIn(void* to, const void* callers, std::size_t bytes);
   // Returns when it is there.
@@ -38,6 +54,9 @@ class Runtime {
  private:
   int index_;
   Stream stream_ = nullptr;
+  std::size_t allocations_ = 0;
+  struct Copies;
+  std::unique_ptr<Copies> copies_;
   Status opened_ = Status::Ok;
 };
 

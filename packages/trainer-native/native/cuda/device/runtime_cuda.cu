@@ -45,10 +45,28 @@ bool describe(int index, CudaInfo& info) {
   return true;
 }
 
-Runtime::Runtime(int index) : index_(index) {
+// The stream of copies waits for `ready`, which the other stream passes; the other one waits for `done`.
+struct Runtime::Copies {
+  cudaStream_t stream = nullptr;
+  cudaEvent_t ready[2] = {}, done[2] = {};
+
+  cudaError_t open() {
+    cudaError_t error = cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking);
+    for (cudaEvent_t* events : {ready, done})
+      for (int place = 0; place < 2 && error == cudaSuccess; ++place) error = cudaEventCreateWithFlags(events + place, cudaEventDisableTiming);
+    return error;
+  }
+  ~Copies() {
+    for (const cudaEvent_t* events : {ready, done})
+      for (int place = 0; place < 2; ++place)
+        if (events[place] != nullptr) cudaEventDestroy(events[place]);
+    if (stream != nullptr) cudaStreamDestroy(stream);
+  }
+};
+
+Runtime::Runtime(int index) : index_(index), copies_(std::make_unique<Copies>()) {
   forgetError();
-  if (cudaSetDevice(index_) == cudaSuccess && cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) == cudaSuccess) return;
-  stream_ = nullptr;
+  if (cudaSetDevice(index_) == cudaSuccess && cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking) == cudaSuccess && copies_->open() == cudaSuccess) return;
   opened_ = Status::LaunchFailed;
 }
 
@@ -63,6 +81,7 @@ Stream Runtime::stream() const {
 }
 
 void* Runtime::allocate(std::size_t bytes) {
+  ++allocations_;
   void* p = nullptr;
   if (cudaSetDevice(index_) != cudaSuccess || cudaMalloc(&p, bytes == 0 ? 1 : bytes) != cudaSuccess) return nullptr;
   if (zero(p, bytes) == Status::Ok) return p;
@@ -75,6 +94,25 @@ void Runtime::release(void* p) {
   static_cast<void>(cudaSetDevice(index_));
   cudaFree(p);
 }
+
+void* Runtime::allocateHost(std::size_t bytes) {
+  void* p = nullptr;
+  if (cudaSetDevice(index_) == cudaSuccess && cudaHostAlloc(&p, bytes, cudaHostAllocDefault) == cudaSuccess) return p;
+  forgetError();
+  return nullptr;
+}
+
+void Runtime::releaseHost(void* p) { static_cast<void>(cudaFreeHost(p)); }
+
+Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t bytes) {
+  cudaError_t error = cudaEventRecord(copies_->ready[place], stream());
+  if (error == cudaSuccess) error = cudaStreamWaitEvent(copies_->stream, copies_->ready[place]);
+  if (error == cudaSuccess) error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, copies_->stream);
+  return checked(error == cudaSuccess ? cudaEventRecord(copies_->done[place], copies_->stream) : error);
+}
+
+// An event that was never recorded is one that has passed.
+Status Runtime::awaitCopy(int place) { return checked(cudaStreamWaitEvent(stream(), copies_->done[place])); }
 
 // Waits: CUDA does not promise that it has read the caller's memory before.
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {

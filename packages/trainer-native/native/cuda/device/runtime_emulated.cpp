@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 
 #include "../platform.cuh"
 #include "runtime.hpp"
@@ -15,12 +17,38 @@ bool describe(int index, CudaInfo& info) {
   return true;
 }
 
-Runtime::Runtime(int index) : index_(index) {}
+// Copies that were asked for and are not done before they are waited for, or at a time of their own: whoever does not wait finds something
+// else.
+struct Runtime::Copies {
+  struct Copy {
+    int place;
+    void* to;
+    const void* from;
+    std::size_t bytes;
+    int launches;  // until it is done
+  };
+  std::deque<Copy> pending;
+
+  void copyNext() {
+    const Copy copy = pending.front();
+    pending.pop_front();
+    std::memcpy(copy.to, copy.from, copy.bytes);
+  }
+};
+
+Runtime::Runtime(int index) : index_(index), copies_(std::make_unique<Copies>()) {}
 Runtime::~Runtime() = default;
 
-Stream Runtime::stream() const { return stream_; }
+Stream Runtime::stream() const {
+  while (!copies_->pending.empty() && copies_->pending.front().launches == 0) copies_->copyNext();
+  for (Copies::Copy& copy : copies_->pending) --copy.launches;
+  return stream_;
+}
 
-void* Runtime::allocate(std::size_t bytes) { return std::calloc(1, bytes == 0 ? 1 : bytes); }
+void* Runtime::allocate(std::size_t bytes) {
+  ++allocations_;
+  return std::calloc(1, bytes == 0 ? 1 : bytes);
+}
 void Runtime::release(void* p) { std::free(p); }
 
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
@@ -29,6 +57,21 @@ Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
 }
 
 Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) { return copyIn(callers, from, bytes); }
+
+void* Runtime::allocateHost(std::size_t bytes) { return std::malloc(bytes); }
+void Runtime::releaseHost(void* p) { std::free(p); }
+
+Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t bytes) {
+  copies_->pending.push_back({place, to, from, bytes, emulator::copyDelay});
+  return Status::Ok;
+}
+
+// One after the other, up to the last one of the place.
+Status Runtime::awaitCopy(int place) {
+  std::deque<Copies::Copy>& pending = copies_->pending;
+  while (std::any_of(pending.begin(), pending.end(), [&](const Copies::Copy& c) { return c.place == place; })) copies_->copyNext();
+  return Status::Ok;
+}
 
 Status Runtime::zero(void* to, std::size_t bytes) {
   std::memset(to, 0, bytes);

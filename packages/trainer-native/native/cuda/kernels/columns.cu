@@ -11,7 +11,8 @@ namespace {
 
 constexpr int threads = 256;
 
-std::int64_t stretchOf(std::int64_t rows) { return std::max<std::int64_t>(64, (rows + 511) / 512); }
+constexpr std::int64_t shortestStretch = 64, mostStretches = 512;
+std::int64_t stretchOf(std::int64_t rows) { return std::max(shortestStretch, (rows + mostStretches - 1) / mostStretches); }
 
 // What is summed, and what else is written, of V columns of a row.
 template <class T>
@@ -116,6 +117,9 @@ Status sumRows(const What& what, bool packed, float* sums, std::int64_t rows, st
 }  // namespace
 
 std::int64_t columnScratch(std::int64_t rows, std::int64_t columns) { return (rows + stretchOf(rows) - 1) / stretchOf(rows) * columns; }
+std::int64_t mostColumnScratch(std::int64_t rows, std::int64_t columns) {
+  return std::min(mostStretches, (rows + shortestStretch - 1) / shortestStretch) * columns;
+}
 
 Status columnSums(const void* x, DType type, float* sums, std::int64_t rows, std::int64_t columns, float* scratch, Stream stream) {
   return byType(type, [&]<class T>() { return sumRows(Plain<T>{static_cast<const T*>(x)}, columns % 8 == 0 && aligned(x), sums, rows, columns, scratch, stream); });

@@ -10,6 +10,8 @@ namespace qt::cuda {
 
 // Float32 numbers of scratch that a sum over rows needs.
 std::int64_t columnScratch(std::int64_t rows, std::int64_t columns);
+// The most that a sum over up to so many rows needs.
+std::int64_t mostColumnScratch(std::int64_t rows, std::int64_t columns);
 
 // sums[c] += Σ rows x
 Status columnSums(const void* x, DType type, float* sums, std::int64_t rows, std::int64_t columns, float* scratch, Stream stream);

@@ -50,16 +50,81 @@ void checkOptimizers(bool full) {
   }
 }
 
+// Passes that follow one another through the same places, one of them stopped on its way: what is off-loaded comes back as it was.
+void checkOffloading() {
+  test::Tiny tiny = test::makeTiny(false, test::everySpec(true, RopeLayout::Halves));
+  tiny.options.checkpointing = true;
+  tiny.options.embeddingNoise = 3.0f;  // so that no two passes have the same inputs
+  tiny.borders = {0, 25, 32};
+  tiny.ids.resize(32);
+  tiny.labels.resize(32);
+  const auto gradients = [&](bool offload) {
+    TrainerOptions options = tiny.options;
+    options.offload = offload;
+    Trainer trainer(tiny.model, options, gpu(DType::F32));
+    test::loadParameters(tiny, trainer);
+    std::atomic<bool> abort{false};
+    trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort);
+    int layers = 0;
+    trainer.onLayerDone([&](int) { abort = ++layers == 1; });
+    CHECK(!trainer.forwardBackward(tiny.batch(), 1.0f / 137, 2, abort).finished);
+    trainer.onLayerDone(nullptr);
+    abort = false;
+    trainer.zeroGradients();
+    trainer.forwardBackward(tiny.batch(), 1.0f / 137, 3, abort);
+    return test::copied(trainer, trainer.gradients());
+  };
+  const std::vector<float> expected = gradients(false);
+#ifdef QT_CUDA_EMULATED
+  for (const int delay : {0, 1, 2, 5, 20, 60}) {
+    cuda::emulator::copyDelay = delay;
+    CHECK(gradients(true) == expected);
+  }
+  cuda::emulator::copyDelay = -1;
+#endif
+  CHECK(gradients(true) == expected);
+}
+
+// Everything that a run of steps works in was planned and taken before the first of them.
+void checkAllocations(const TrainerOptions& options, const test::Tiny& tiny) {
+  auto device = std::make_unique<cuda::CudaDevice>(0, options.precision);
+  const cuda::CudaDevice& asked = *device;
+  Trainer trainer(tiny.model, options, std::move(device));
+  test::loadParameters(tiny, trainer);
+  const std::size_t before = asked.allocations();
+  CHECK(before <= 3);  // the arena, what is trained, the base
+  const std::atomic<bool> abort{false};
+  for (int step = 1; step <= 2; ++step) {
+    trainer.forwardBackward(tiny.batch(), 1.0f / 137, static_cast<std::uint32_t>(step), abort);
+    trainer.update(test::updateOptions(1e-3f, 0.9f, 0.99f, 1e-8f, 0.01f, 0.5f, step));
+    trainer.evaluate(tiny.batch(), abort);
+  }
+  CHECK(asked.allocations() == before);
+}
+
+void checkAllocations() {
+  for (const bool full : {false, true}) {
+    test::Tiny tiny = test::makeTiny(full, test::everySpec(true, RopeLayout::Halves), true);
+    tiny.options.precision = DType::BF16;
+    for (const OptimizerKind kind : full ? std::vector{OptimizerKind::Adafactor, OptimizerKind::Muon} : std::vector{OptimizerKind::AdamW8bit}) {
+      tiny.options.optimizer = kind;
+      checkAllocations(tiny.options, tiny);
+    }
+  }
+}
+
 }  // namespace
 
 int main() {
   char reason[256] = "";
   if (cuda::countDevices(reason, sizeof reason) == 0) {
-    std::printf("no device: skipped 2 (%s)\n", reason);
+    std::printf("no device: skipped 4 (%s)\n", reason);
     return 0;
   }
-  const test::NamedDevice device{"CUDA", gpu, true};
+  const test::NamedDevice device{"CUDA", gpu, true, true};
   test::checkGradients({&device, 1});
   for (const bool full : {false, true}) checkOptimizers(full);
+  checkOffloading();
+  checkAllocations();
   return report("step_test");
 }

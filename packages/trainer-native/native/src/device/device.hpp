@@ -14,6 +14,7 @@
 namespace qt {
 
 struct AdaptedWeight;
+struct TrainerOptions;
 struct PrincipalFactors;
 
 // What a step needs beside its tensors, for the plan of its memory.
@@ -24,6 +25,10 @@ class DeviceNeeds {
   virtual std::size_t packedLeft(std::int64_t rows, std::int64_t depth) const = 0;
   // Bytes that operations work in, when no product has more than `mostRows` rows.
   virtual std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const = 0;
+  // Bytes of what it makes of a batch, and keeps until the next.
+  virtual std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const = 0;
+  // Bytes that an optimiser's step on a tensor works in.
+  virtual std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const = 0;
 };
 
 // NEFTune's noise on the embedding (Jain et al., arXiv 2310.05914), drawn by token and element.
@@ -38,6 +43,7 @@ struct Dropout {
   std::uint64_t seed;
   std::uint32_t micro;
   std::uint32_t purpose;
+  std::int64_t first;  // which row of all the first one is: each draws its own numbers
 };
 
 // Heads side by side in rows.
@@ -83,6 +89,9 @@ struct Magnitudes {
   float* gradient;         // of m
 };
 
+// What resident tensors begin at multiples of, on devices that copy them.
+inline constexpr std::size_t residentStep = 256;
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -95,10 +104,23 @@ class Device {
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;
   virtual void copyOut(void* callers, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
+  // Room in one piece for what will be asked of resident(), each rounded up to `residentStep`.
+  virtual void reserve(std::size_t bytes) = 0;
   // The caller's bytes, which stay as they are, where the device can read them.
   virtual const void* resident(const void* callers, std::size_t bytes) = 0;
   // Where operations may work, as large as needs() said.
   virtual void useScratch(unsigned char* scratch, std::size_t bytes) = 0;
+  // Where it keeps what needs().tables counts. A device that was given none finds room as it goes.
+  virtual void useTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* tables) = 0;
+
+  // Memory of the machine that copies go to and from beside operations, as long as the device; null: there is not so much, or the device
+  // has no other memory itself.
+  virtual unsigned char* allocateBeside(std::size_t bytes) = 0;
+  // A copy that begins when the operations asked for before it have ended, while those asked for after it go on. Until awaitCopy(place)
+  // they write nothing that it reads, and read nothing that it writes. Copies follow each other; there are places 0 and 1.
+  virtual void copyBeside(int place, void* to, const void* from, std::size_t bytes) = 0;
+  // Operations asked for from now on wait for the last copy of the place.
+  virtual void awaitCopy(int place) = 0;
 
   // The batch that everything after it is about; the caller's, kept until the next. Its borders were checked.
   virtual void begin(const Batch& batch, std::int32_t kvHeads) = 0;

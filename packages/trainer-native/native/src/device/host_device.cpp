@@ -28,6 +28,11 @@ std::size_t HostNeeds::scratch(const ModelSpec& spec, std::int64_t mostRows) con
   return roundUpBytes(std::max({product, attention, static_cast<std::size_t>(spec.dModel) * sizeof(float) * 2})) * threads_;
 }
 
+std::size_t HostNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const {
+  const auto scratchOf = optimizerOf(kind).scratchOf;
+  return scratchOf == nullptr ? 0 : scratchOf(shape) * sizeof(float);
+}
+
 HostDevice::HostDevice(ThreadPool& pool, const KernelTable& kernels, DType precision)
     : pool_(pool),
       kernels_(kernels),
@@ -236,7 +241,7 @@ void HostDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64
   overRows(rows, [&](std::int64_t begin, std::int64_t count) {
     // Every row draws its own numbers: the seed and the row are the key, so that cutting rows changes nothing.
     for (std::int64_t t = begin; t < begin + count; ++t)
-      ops_.dropout(row(x, t, columns), row(out, t, columns), columns, o.p, o.seed ^ (static_cast<std::uint64_t>(t) << 32), o.micro, o.purpose);
+      ops_.dropout(row(x, t, columns), row(out, t, columns), columns, o.p, o.seed ^ (static_cast<std::uint64_t>(o.first + t) << 32), o.micro, o.purpose);
   });
 }
 
@@ -313,7 +318,7 @@ void HostDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* d
   const std::int64_t columns = dy.columns;
   overColumns(columns, [&](std::int64_t begin, std::int64_t end) {
     float sums[columnsPerTask] = {};
-    ops_.scaleBackward(dy.data, dy.type == TensorType::F32 ? DType::F32 : DType::BF16, y, m.bias, m.scale, dz, sums, batch_.tokens, columns, begin, end);
+    ops_.scaleBackward(dy.data, dy.type == TensorType::F32 ? DType::F32 : DType::BF16, y, m.bias, m.scale, dz, sums, dy.rows, columns, begin, end);
     for (std::int64_t c = begin; c < end; ++c) m.gradient[c] += m.magnitude[c] == 0 ? 0.0f : sums[c - begin] / m.magnitude[c];
   });
 }

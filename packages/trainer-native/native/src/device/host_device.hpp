@@ -15,6 +15,8 @@ class HostNeeds final : public DeviceNeeds {
   HostNeeds(const KernelTable& kernels, int threads, DType precision) : kernels_(kernels), threads_(threads), bf16_(precision == DType::BF16) {}
   std::size_t packedLeft(std::int64_t rows, std::int64_t depth) const override { return roundUpBytes(kernels_.packedLeftBytes[bf16_](rows, depth)); }
   std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const override;
+  std::size_t tables(const ModelSpec&, const TrainerOptions&) const override { return 0; }
+  std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const override;
 
  private:
   const KernelTable& kernels_;
@@ -31,8 +33,15 @@ class HostDevice final : public Device {
   void copyIn(void* to, const void* callers, std::size_t bytes) override;
   void copyOut(void* callers, const void* from, std::size_t bytes) override;
   void zero(void* to, std::size_t bytes) override;
+  void reserve(std::size_t) override {}
   const void* resident(const void* callers, std::size_t) override { return callers; }
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
+  void useTables(const ModelSpec&, const TrainerOptions&, unsigned char*) override {}
+
+  // The machine's memory is its own: what lies there already is not copied away.
+  unsigned char* allocateBeside(std::size_t) override { return nullptr; }
+  void copyBeside(int, void*, const void*, std::size_t) override {}
+  void awaitCopy(int) override {}
 
   void begin(const Batch& batch, std::int32_t kvHeads) override;
   void embed(const MatrixView& table, void* out, float scale, const EmbeddingNoise& noise) override;

@@ -35,7 +35,7 @@ void Trainer::startMagnitudes() {
 MatrixView Trainer::throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz) {
   const TensorId id = magnitudeOf(layer, projection);
   device_->magnitudeGradients(dy, y, dz, {columnScale(layer, projection), static_cast<const float*>(parameter(id).data), bias(layer, projection), gradient(id)});
-  return view(dz, tokens_, projectionShape(spec_, projection).rows);
+  return view(dz, rows_, projectionShape(spec_, projection).rows);
 }
 
 bool Trainer::startPrincipal(const std::atomic<bool>& abort) {
@@ -60,7 +60,7 @@ LeftSide Trainer::throughOrigin(int layer, int projection, const LeftSide& input
   const AdapterModule& module = options_.adapters[layer][projection];
   const Shape shape = projectionShape(spec_, projection);
   Product p;
-  p.rows = tokens_;
+  p.rows = rows_;
   p.columns = module.rank;
   void* low = at<unsigned char>(layout_.originLow) + place * layout_.originLowBytes;
   p.out = low;
@@ -70,7 +70,7 @@ LeftSide Trainer::throughOrigin(int layer, int projection, const LeftSide& input
   if (backwards) p.add(input, origin(loraB(layer, projection)), false, shape.rows);
   else p.add(input, origin(loraA(layer, projection)), true, shape.columns);
   device_->multiply(p);
-  return pack(view(low, tokens_, module.rank), module.rank);
+  return pack(view(low, rows_, module.rank), module.rank);
 }
 
 }  // namespace qt

@@ -17,7 +17,7 @@ void Trainer::gather(float* gradient, const MatrixView& left, std::int64_t rows,
   p.outStride = transposed ? rows : columns;
   p.outTransposed = transposed;
   p.accumulate = true;
-  p.add(packAt(packedUsed_, left, true, rows, tokens_), right, false, tokens_);
+  p.add(packAt(packedUsed_, left, true, rows, rows_), right, false, rows_);
   device_->multiply(p);
 }
 
@@ -39,9 +39,9 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
                                   void* dInput) {
   const std::int32_t columns = projectionShape(spec_, projections[0]).columns;
   const std::size_t element = bytesOf(options_.precision);
-  const MatrixView x = view(input, tokens_, columns);
+  const MatrixView x = view(input, rows_, columns);
   Product sum;
-  sum.rows = tokens_;
+  sum.rows = rows_;
   sum.columns = columns;
   sum.out = dInput;
   sum.outType = options_.precision;
@@ -56,14 +56,14 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     const LeftSide packedDy = pack(dy, rows);
     sum.add(packedDy, weight(layer, projection), false, rows);
     if (options_.full) gather(gradient(weightOf(layer, projection)), dy, rows, x, columns, false);
-    if (options_.full && bias(layer, projection) != nullptr) device_->columnSums(dy.data, gradient(weightOf(layer, Bias + projection)), tokens_, rows);
+    if (options_.full && bias(layer, projection) != nullptr) device_->columnSums(dy.data, gradient(weightOf(layer, Bias + projection)), rows_, rows);
     if (!adapted(layer, projection)) continue;
     if (hasOrigin(layer, projection))
       sum.add(throughOrigin(layer, projection, packedDy, true, i), origin(loraA(layer, projection)), false, options_.adapters[layer][projection].rank);
 
     const AdapterModule& module = options_.adapters[layer][projection];
     Product low;
-    low.rows = tokens_;
+    low.rows = rows_;
     low.columns = module.rank;
     low.out = dLow;
     low.outType = options_.precision;
@@ -71,14 +71,14 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     low.scale = module.scale;
     low.add(packedDy, parameter(loraB(layer, projection)), false, rows);
     device_->multiply(low);
-    const MatrixView dLowView = view(dLow, tokens_, module.rank);
+    const MatrixView dLowView = view(dLow, rows_, module.rank);
     // The rank is the short side, so it is the rows of both products.
-    gather(gradient(loraB(layer, projection)), view(at(layout_.blocks[layer].low[projection]), tokens_, module.rank), module.rank, dy, rows, true);
+    gather(gradient(loraB(layer, projection)), view(at(layout_.blocks[layer].low[projection]), rows_, module.rank), module.rank, dy, rows, true);
     if (dropout()) drop(layer, projection, input, at(layout_.dropped), columns);
-    gather(gradient(loraA(layer, projection)), dLowView, module.rank, dropout() ? view(at(layout_.dropped), tokens_, columns) : x, columns, false);
+    gather(gradient(loraA(layer, projection)), dLowView, module.rank, dropout() ? view(at(layout_.dropped), rows_, columns) : x, columns, false);
     if (!dropout()) sum.add(pack(dLowView, module.rank), parameter(loraA(layer, projection)), false, module.rank);
     dLows[i] = dLow;
-    dLow += static_cast<std::size_t>(tokens_) * module.rank * element;
+    dLow += static_cast<std::size_t>(rows_) * module.rank * element;
   }
   device_->multiply(sum);
   if (!dropout()) return;
@@ -88,33 +88,33 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     const int projection = projections[i];
     const std::int32_t rank = options_.adapters[layer][projection].rank;
     Product share;
-    share.rows = tokens_;
+    share.rows = rows_;
     share.columns = columns;
     share.out = at(layout_.dropped);
     share.outType = options_.precision;
     share.outStride = columns;
-    share.addPlain(view(dLows[i], tokens_, rank), false, parameter(loraA(layer, projection)), false, rank);
+    share.addPlain(view(dLows[i], rows_, rank), false, parameter(loraA(layer, projection)), false, rank);
     device_->multiply(share);
     drop(layer, projection, at(layout_.dropped), at(layout_.dropped), columns);
-    device_->add(dInput, at(layout_.dropped), tokens_, columns);
+    device_->add(dInput, at(layout_.dropped), rows_, columns);
   }
 }
 
 // dx += the gradient through a norm; in full training also the norm's own weights.
 void Trainer::normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy) {
   const std::int64_t d = spec_.dModel;
-  device_->rmsNormBackward(x, weight, inverse, dy, at<float>(layout_.dx), tokens_, d);
-  if (options_.full) device_->rmsNormWeightGrad(x, inverse, dy, gradient(norm), tokens_, d);
+  device_->rmsNormBackward(x, weight, inverse, dy, dxRows(), rows_, d);
+  if (options_.full) device_->rmsNormWeightGrad(x, inverse, dy, gradient(norm), rows_, d);
 }
 
 // The gradient of what was added to the residual, through its norm.
-MatrixView Trainer::throughPostNorm(const TensorId& norm, BufferId raw, const float* weight, BufferId inverse) {
+MatrixView Trainer::throughPostNorm(const TensorId& norm, const void* raw, const float* weight, const float* inverse) {
   const std::int64_t d = spec_.dModel;
   void* dy = at(layout_.dNormed);
-  device_->narrow(at<float>(layout_.dx), dy, tokens_, d);
-  if (options_.full) device_->rmsNormWeightGrad(at(raw), at<float>(inverse), dy, gradient(norm), tokens_, d);
-  device_->rmsNormBackwardInPlace(at(raw), weight, at<float>(inverse), dy, tokens_, d);
-  return view(dy, tokens_, d);
+  device_->narrow(dxRows(), dy, rows_, d);
+  if (options_.full) device_->rmsNormWeightGrad(raw, inverse, dy, gradient(norm), rows_, d);
+  device_->rmsNormBackwardInPlace(raw, weight, inverse, dy, rows_, d);
+  return view(dy, rows_, d);
 }
 
 // The gradient of q or k becomes that of what was normalised, head by head.
@@ -145,29 +145,43 @@ void Trainer::unrotate(int layer) {
   if (const RotaryTable* table = rotary(layer, unrotary_)) device_->rotateBack(heads, spec_.headDim, *table);
 }
 
-void Trainer::backwardBlock(int layer) {
+// Of the rows at hand, whose gate and up are there.
+void Trainer::feedForwardGradients(int layer) {
   const BlockBuffers& b = layout_.blocks[layer];
   const BlockWeights& w = weights_[layer];
   void* hidden = at(layout_.hidden);
-  const MatrixView dx = dense(at(layout_.dx), DType::F32, tokens_, spec_.dModel);
+  const void* middle = rowsOf(b.middle, spec_.dModel);
+  const float* inverse = at<float>(b.inverse[1]) + first_;
 
-  device_->gated(spec_.activation, at(b.gate), at(b.up), hidden, tokens_, spec_.ffn);
+  device_->gated(spec_.activation, at(b.gate), at(b.up), hidden, rows_, spec_.ffn);
   const int down[] = {Down};
-  const MatrixView dFfn = spec_.postNorms ? throughPostNorm(weightOf(layer, PostFfnNorm), b.rawFfn, w.postFfnNorm, b.postInverse[1]) : dx;
+  const MatrixView dFfn = spec_.postNorms ? throughPostNorm(weightOf(layer, PostFfnNorm), at(b.rawFfn), w.postFfnNorm, at<float>(b.postInverse[1]) + first_)
+                                          : dense(dxRows(), DType::F32, rows_, spec_.dModel);
   projectionGradients(layer, down, {&dFfn, 1}, hidden, at(layout_.dAct));
   // In place, unless DoRA still needs what gate and up were.
   const bool apart = hasMagnitude(layer, Gate) || hasMagnitude(layer, Up);
   void* dGate = at(apart ? layout_.dGate : b.gate);
   void* dUp = at(apart ? layout_.dUp : b.up);
-  device_->gatedBackward({spec_.activation, at(b.gate), at(b.up), at(layout_.dAct), dGate, dUp}, tokens_, spec_.ffn);
-  device_->rmsNormApply(at(b.middle), w.ffnNorm, hidden, at<float>(b.inverse[1]), tokens_, spec_.dModel);
+  device_->gatedBackward({spec_.activation, at(b.gate), at(b.up), at(layout_.dAct), dGate, dUp}, rows_, spec_.ffn);
+  device_->rmsNormApply(middle, w.ffnNorm, hidden, inverse, rows_, spec_.dModel);
   const int gateUp[] = {Gate, Up};
-  const MatrixView dGateUp[] = {view(dGate, tokens_, spec_.ffn), view(dUp, tokens_, spec_.ffn)};
+  const MatrixView dGateUp[] = {view(dGate, rows_, spec_.ffn), view(dUp, rows_, spec_.ffn)};
   projectionGradients(layer, gateUp, dGateUp, hidden, at(layout_.dHidden));
-  normGradients(weightOf(layer, FfnNorm), at(b.middle), w.ffnNorm, at<float>(b.inverse[1]), at(layout_.dHidden));
+  normGradients(weightOf(layer, FfnNorm), middle, w.ffnNorm, inverse, at(layout_.dHidden));
+}
 
+void Trainer::backwardBlock(int layer) {
+  const BlockBuffers& b = layout_.blocks[layer];
+  const BlockWeights& w = weights_[layer];
+  void* hidden = at(layout_.hidden);
+  overChunks([&] {
+    if (layout_.chunked) feedForward(layer, false);
+    feedForwardGradients(layer);
+  });
+
+  const MatrixView dx = dense(at(layout_.dx), DType::F32, tokens_, spec_.dModel);
   const int out[] = {AttentionOut};
-  const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), b.rawAttention, w.postAttentionNorm, b.postInverse[0]) : dx;
+  const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), at(b.rawAttention), w.postAttentionNorm, at<float>(b.postInverse[0])) : dx;
   projectionGradients(layer, out, {&dAttended, 1}, at(b.attention), at(layout_.dAttention));
   attentionGradients(layer);
   if (!spec_.queryKeyNorms && (hasMagnitude(layer, Query) || hasMagnitude(layer, Key))) unrotate(layer);

@@ -12,22 +12,22 @@ LeftSide Trainer::lowRank(int layer, int projection, const void* plain, const Le
   const AdapterModule& module = options_.adapters[layer][projection];
   void* low = at(layout_.blocks[layer].low[projection]);
   Product down;
-  down.rows = tokens_;
+  down.rows = rows_;
   down.columns = module.rank;
   down.out = low;
   down.outType = options_.precision;
   down.outStride = module.rank;
   down.scale = module.scale;
   if (dropout()) drop(layer, projection, plain, at(layout_.dropped), shape.columns);
-  down.add(dropout() ? pack(view(at(layout_.dropped), tokens_, shape.columns), shape.columns) : input, parameter(loraA(layer, projection)), true, shape.columns);
+  down.add(dropout() ? pack(view(at(layout_.dropped), rows_, shape.columns), shape.columns) : input, parameter(loraA(layer, projection)), true, shape.columns);
   device_->multiply(down);
-  return pack(view(low, tokens_, module.rank), module.rank);
+  return pack(view(low, rows_, module.rank), module.rank);
 }
 
 void Trainer::project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual) {
   const Shape shape = projectionShape(spec_, projection);
   Product p;
-  p.rows = tokens_;
+  p.rows = rows_;
   p.columns = shape.rows;
   p.out = out;
   p.outType = options_.precision;
@@ -58,9 +58,7 @@ void Trainer::prepareHeads(int layer) {
   device_->prepareHeads(heads, spec_.headDim, rotary(layer, rotary_), spec_.normEpsilon);
 }
 
-// `remaining`: also the last product, whose result a repeated block does not need.
-void Trainer::forwardBlock(int layer, bool remaining) {
-  refreshScales(layer);
+void Trainer::selfAttention(int layer) {
   const BlockBuffers& b = layout_.blocks[layer];
   const BlockWeights& w = weights_[layer];
   const std::int64_t d = spec_.dModel, attention = spec_.attentionWidth();
@@ -83,24 +81,42 @@ void Trainer::forwardBlock(int layer, bool remaining) {
   } else {
     project(layer, AttentionOut, at(b.attention), packed, at(b.middle), x);
   }
+}
 
-  device_->rmsNorm(at(b.middle), w.ffnNorm, hidden, at<float>(b.inverse[1]), tokens_, d, spec_.normEpsilon);
+// Of the rows at hand.
+void Trainer::feedForward(int layer, bool remaining) {
+  const BlockBuffers& b = layout_.blocks[layer];
+  const BlockWeights& w = weights_[layer];
+  const std::int64_t d = spec_.dModel;
+  void* hidden = at(layout_.hidden);
+  void* middle = rowsOf(b.middle, d);
+
+  device_->rmsNorm(middle, w.ffnNorm, hidden, at<float>(b.inverse[1]) + first_, rows_, d, spec_.normEpsilon);
   packedUsed_ = 0;
-  packed = pack(view(hidden, tokens_, d), d);
+  LeftSide packed = pack(view(hidden, rows_, d), d);
   project(layer, Gate, hidden, packed, at(b.gate), nullptr);
   project(layer, Up, hidden, packed, at(b.up), nullptr);
   // A repeated block still needs the adapter's low-rank input of the last projection, and that of the last norm.
   if (!remaining && !adapted(layer, Down) && !spec_.postNorms) return;
-  device_->gated(spec_.activation, at(b.gate), at(b.up), hidden, tokens_, spec_.ffn);
+  device_->gated(spec_.activation, at(b.gate), at(b.up), hidden, rows_, spec_.ffn);
   packedUsed_ = 0;
-  packed = pack(view(hidden, tokens_, spec_.ffn), spec_.ffn);
-  void* out = layer + 1 < spec_.layers ? at(layout_.blocks[layer + 1].input) : at(layout_.finalInput);
+  packed = pack(view(hidden, rows_, spec_.ffn), spec_.ffn);
+  void* out = rowsOf(layer + 1 < spec_.layers ? layout_.blocks[layer + 1].input : layout_.finalInput, d);
   if (spec_.postNorms) {
     project(layer, Down, hidden, packed, at(b.rawFfn), nullptr);
-    device_->rmsNormAdd(at(b.rawFfn), w.postFfnNorm, at(b.middle), remaining ? out : hidden, at<float>(b.postInverse[1]), tokens_, d, spec_.normEpsilon);
-  } else if (remaining) project(layer, Down, hidden, packed, out, at(b.middle));
+    device_->rmsNormAdd(at(b.rawFfn), w.postFfnNorm, middle, remaining ? out : hidden, at<float>(b.postInverse[1]) + first_, rows_, d, spec_.normEpsilon);
+  } else if (remaining) project(layer, Down, hidden, packed, out, middle);
   else if (hasMagnitude(layer, Down)) project(layer, Down, hidden, packed, at(b.branch[1]), nullptr);
   else lowRank(layer, Down, hidden, packed);
+}
+
+// `remaining`: also what a repeated block does not need: the last product's result, and chunks, which are repeated one by one when their
+// gradients are made.
+void Trainer::forwardBlock(int layer, bool remaining) {
+  refreshScales(layer);
+  selfAttention(layer);
+  if (remaining) awaitInput(layer + 1);  // where this one's output goes
+  if (remaining || !layout_.chunked) overChunks([&] { feedForward(layer, remaining); });
 }
 
 }  // namespace qt

@@ -21,12 +21,14 @@ struct AdapterModule {
 struct TrainerOptions {
   DType precision = DType::F32;
   bool checkpointing = false;         // keep block inputs only, repeat the rest in the backward pass
+  bool offload = false;               // of those inputs but two in the machine's memory, beside the device's own; with checkpointing
   bool full = false;                  // every weight is trained; else the adapters are
   bool trainEmbedding = false;        // and beside adapters the embedding
   bool trainOutput = false;           // and the output, as a matrix of its own even where the model ties them
   std::int32_t maxTokens = 0;         // of one micro-batch
   std::int32_t maxPositions = 0;      // of one document
   std::int32_t lossChunk = 256;       // rows of logits at once
+  std::int32_t feedForwardChunk = 0;  // tokens whose gate and up are there at once, repeated in the backward pass; 0: all, kept
   float dropout = 0.0f;               // on the adapters' input
   float labelSmoothing = 0.0f;        // of the training loss
   std::uint64_t seed = 1;

@@ -25,10 +25,8 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
 
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
     : rank(o.rank), processes(o.processes), apart(o.apart || o.processes > 1), optimizer_(o.optimizer), average_(o.average) {
-  const Optimizer& optimizer = optimizerOf(o.optimizer);
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
     TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}};
-    if (optimizer.scratchOf != nullptr) scratch = std::max(scratch, optimizer.scratchOf(tensor.shape()));
     index_.emplace(id, tensors.size());
     tensors.push_back(std::move(tensor));
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;

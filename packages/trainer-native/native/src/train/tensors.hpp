@@ -83,7 +83,6 @@ struct TrainedLayout {
   std::size_t originCount = 0;  // floats, padded
   std::size_t count = 0;       // floats, padded
   std::size_t stateBytes = 0;  // of the optimiser
-  std::size_t scratch = 0;     // floats that its step needs
   int rank = 0, processes = 1;
   std::vector<Bucket> buckets;
   bool apart = false;          // passes write gradients into rooms; else where they are summed

@@ -11,34 +11,10 @@ ModelSpec withInverseRopes(ModelSpec spec) {
   return spec;
 }
 
-template <class T>
-const T* resident(Device& device, const T* callers, std::size_t count) {
-  return callers == nullptr ? nullptr : static_cast<const T*>(device.resident(callers, count * sizeof(T)));
-}
-
-MatrixView resident(Device& device, MatrixView view) {
-  if (view.data != nullptr) view.data = device.resident(view.data, static_cast<std::size_t>(view.rows) * view.rowBytes);
-  return view;
-}
-
 unsigned char* taken(Device& device, std::size_t bytes) {
   unsigned char* memory = device.allocate(bytes);
   if (memory == nullptr) throw std::runtime_error("the device has not the memory for this: " + std::to_string(bytes >> 20) + " MiB more were asked for");
   return memory;
-}
-
-// The tables are made anew on the processor and copied: the device keeps them.
-std::vector<RotaryTable> rotaryTables(Device& device, const ModelSpec& spec, std::int32_t positions) {
-  const RotaryTables made(spec, positions);
-  std::vector<RotaryTable> tables = made.tables();
-  for (RotaryTable& table : tables)
-    for (const float** part : {&table.cosine, &table.sine}) {
-      const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(table.pairs) * positions;
-      unsigned char* copy = taken(device, bytes);
-      device.copyIn(copy, *part, bytes);
-      *part = reinterpret_cast<const float*>(copy);
-    }
-  return tables;
 }
 
 }  // namespace
@@ -52,7 +28,6 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
       trained_(spec_, options_),
       arena_(taken(*device_, layout_.plan.size())),
       weights_(model.blocks),
-      rotary_(rotaryTables(*device_, spec_, options_.maxPositions)),
       scalesStale_(static_cast<std::size_t>(spec_.layers), true) {
   const std::size_t floats = trained_.count + trained_.sums + trained_.rooms + trained_.originCount;
   parameters_ = reinterpret_cast<float*>(taken(*device_, floats * sizeof(float) + trained_.stateBytes));
@@ -60,11 +35,19 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
   rooms_ = trained_.apart ? gradients_ + trained_.sums : gradients_;
   origins_ = gradients_ + trained_.sums + trained_.rooms;
   optimizerState_ = reinterpret_cast<unsigned char*>(origins_ + trained_.originCount);
+  if (layout_.offloaded > 0) {
+    const std::size_t bytes = layout_.offloaded * layout_.offloadedBytes;
+    beside_ = device_->allocateBeside(bytes);
+    if (beside_ == nullptr) throw std::runtime_error("the machine has not the memory to off-load to: " + std::to_string(bytes >> 20) + " MiB were asked for");
+  }
   device_->useScratch(at<unsigned char>(layout_.scratch), layout_.plan.bytes(layout_.scratch));
   if (options_.shardBase && options_.processes > 1 && !options_.full) base_ = std::make_unique<ShardedBase>(model_, *device_, options_.rank, options_.processes);
+  if (layout_.tables >= 0) device_->useTables(spec_, options_, at<unsigned char>(layout_.tables));
   takeWeights();
   requireDevice();
-  if (layout_.scaleCount > 0) unrotary_ = rotaryTables(*device_, withInverseRopes(spec_), options_.maxPositions);
+  auto* ropes = at<unsigned char>(layout_.rotary);
+  rotary_ = rotaryTables(spec_, ropes);
+  if (layout_.scaleCount > 0) unrotary_ = rotaryTables(withInverseRopes(spec_), ropes + layout_.plan.bytes(layout_.rotary) / 2);
   for (int l = 0; l < spec_.layers && layout_.scaleCount > 0; ++l) {
     load(l);
     for (int p = 0; p < projectionCount; ++p)
@@ -79,24 +62,54 @@ void Trainer::requireDevice() {
   if (const char* why = device_->failure()) throw std::runtime_error(why);
 }
 
+// The tables are made anew on the processor and copied: the device keeps them.
+std::vector<RotaryTable> Trainer::rotaryTables(const ModelSpec& spec, unsigned char* room) {
+  const RotaryTables made(spec, options_.maxPositions);
+  std::vector<RotaryTable> tables = made.tables();
+  for (RotaryTable& table : tables)
+    for (const float** part : {&table.cosine, &table.sine}) {
+      const std::size_t bytes = sizeof(float) * static_cast<std::size_t>(table.pairs) * options_.maxPositions;
+      device_->copyIn(room, *part, bytes);
+      *part = reinterpret_cast<const float*>(room);
+      room += roundUpBytes(bytes);
+    }
+  return tables;
+}
+
 // The model's weights, where the device has them; what full training makes its own stays with the model.
 void Trainer::takeWeights() {
-  const std::size_t d = spec_.dModel, head = spec_.headDim;
-  Device& to = *device_;
-  if (options_.full) {
-    embedding_ = modelEmbedding_ = model_.embedding;
-    output_ = modelOutput_ = model_.output;
-    outputNorm_ = model_.outputNorm;
-    return;
+  embedding_ = model_.embedding;
+  output_ = model_.output;
+  outputNorm_ = model_.outputNorm;
+  const bool tied = output_.data == embedding_.data;
+  if (!options_.full) {
+    std::size_t bytes = 0;
+    overWeights(tied, [&](const auto*&, std::size_t size) { bytes += roundUpBytes(size, residentStep); });
+    device_->reserve(bytes);
+    overWeights(tied, [&]<class T>(const T*& data, std::size_t size) { data = static_cast<const T*>(device_->resident(data, size)); });
+    if (tied) output_.data = embedding_.data;
   }
-  embedding_ = modelEmbedding_ = resident(to, model_.embedding);
-  output_ = modelOutput_ = model_.output.data == model_.embedding.data ? modelEmbedding_ : resident(to, model_.output);
-  outputNorm_ = resident(to, model_.outputNorm, d);
+  modelEmbedding_ = embedding_;
+  modelOutput_ = output_;
+}
+
+// Calls body(pointer, bytes) for every tensor of the model.
+template <class Body>
+void Trainer::overWeights(bool tied, const Body& body) {
+  const auto vector = [&](const float*& data, std::size_t count) {
+    if (data != nullptr) body(data, count * sizeof(float));
+  };
+  const auto matrix = [&](MatrixView& view) {
+    if (view.data != nullptr) body(view.data, static_cast<std::size_t>(view.rows) * view.rowBytes);
+  };
+  matrix(embedding_);
+  if (!tied) matrix(output_);
+  vector(outputNorm_, spec_.dModel);
   for (BlockWeights& w : weights_) {
-    for (const float** norm : {&w.attentionNorm, &w.ffnNorm, &w.postAttentionNorm, &w.postFfnNorm}) *norm = resident(to, *norm, d);
-    for (const float** norm : {&w.queryNorm, &w.keyNorm}) *norm = resident(to, *norm, head);
-    for (int p = 0; p < projectionCount && !base_; ++p) w.projections[p] = resident(to, w.projections[p]);
-    for (int p = 0; p <= Value; ++p) w.biases[p] = resident(to, w.biases[p], projectionShape(spec_, p).rows);
+    for (const float** norm : {&w.attentionNorm, &w.ffnNorm, &w.postAttentionNorm, &w.postFfnNorm}) vector(*norm, spec_.dModel);
+    for (const float** norm : {&w.queryNorm, &w.keyNorm}) vector(*norm, spec_.headDim);
+    for (int p = 0; p < projectionCount && !base_; ++p) matrix(w.projections[p]);
+    for (int p = 0; p <= Value; ++p) vector(w.biases[p], projectionShape(spec_, p).rows);
   }
 }
 
@@ -165,7 +178,7 @@ MatrixView Trainer::origin(const TensorId& id) {
 
 void Trainer::prepare(const Batch& batch) {
   if (batch.tokens > options_.maxTokens) throw std::runtime_error("the batch has more tokens than were planned");
-  tokens_ = batch.tokens;
+  tokens_ = rows_ = batch.tokens;
   for (int d = 0; d < batch.documents; ++d) {
     const std::int32_t begin = batch.borders[d], end = batch.borders[d + 1];
     if (begin < 0 || end < begin || end > batch.tokens || end - begin > options_.maxPositions)
@@ -179,6 +192,9 @@ void Trainer::prepare(const Batch& batch) {
 
 void Trainer::embed() {
   const EmbeddingNoise noise{training_ ? options_.embeddingNoise : 0.0f, options_.seed, micro_};
+  // A pass that was stopped may have left copies on their way.
+  if (layout_.offloaded > 0)
+    for (const int place : {0, 1}) device_->awaitCopy(place);
   device_->embed(embedding(), at(layout_.blocks[0].input), spec_.embeddingScale, noise);
 }
 
@@ -188,14 +204,30 @@ LeftSide Trainer::packAt(std::size_t place, const MatrixView& left, bool transpo
 }
 
 LeftSide Trainer::pack(const MatrixView& left, std::int64_t depth) {
-  const LeftSide packed = packAt(packedUsed_, left, false, tokens_, depth);
-  packedUsed_ += device_->needs().packedLeft(tokens_, depth);
+  const LeftSide packed = packAt(packedUsed_, left, false, rows_, depth);
+  packedUsed_ += device_->needs().packedLeft(rows_, depth);
   return packed;
+}
+
+void Trainer::offload(int layer) {
+  if (layer < layout_.offloaded)
+    device_->copyBeside(StepLayout::placeOf(layer), beside(layer), at(layout_.blocks[layer].input), view(nullptr, tokens_, spec_.dModel).rowBytes * tokens_);
+}
+
+// Into the place that the input of the block after the next one had.
+void Trainer::fetch(int layer) {
+  if (layer >= 0 && layer < layout_.offloaded)
+    device_->copyBeside(StepLayout::placeOf(layer), at(layout_.blocks[layer].input), beside(layer), view(nullptr, tokens_, spec_.dModel).rowBytes * tokens_);
+}
+
+// What lies where a block's input does is there, or is copied away.
+void Trainer::awaitInput(int layer) {
+  if (layout_.offloaded > 0) device_->awaitCopy(StepLayout::placeOf(layer));
 }
 
 void Trainer::drop(int layer, int projection, const void* input, void* out, std::int64_t columns) {
   const auto purpose = static_cast<std::uint32_t>(3 + 256 * (layer * projectionCount + projection));
-  device_->dropout(input, out, tokens_, columns, {options_.dropout, options_.seed, micro_, purpose});
+  device_->dropout(input, out, rows_, columns, {options_.dropout, options_.seed, micro_, purpose, first_});
 }
 
 LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
@@ -207,6 +239,7 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   for (int l = 0; l < spec_.layers; ++l) {
     if (stops(abort)) return stopped;
     visit(l, above(l));
+    offload(l);
     forwardBlock(l, true);
   }
   const auto call = [](const std::function<void(int)>& of, int layer) {
@@ -216,12 +249,15 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   const LossSum sum = lossAndGradient(batch, weight, true, abort);
   if (!sum.finished) return stopped;
   call(calls_.done, spec_.layers);
+  fetch(spec_.layers - 2);
   for (int l = spec_.layers - 1; l >= 0; --l) {
     if (stops(abort)) return stopped;
     visit(l, l - 1);
+    awaitInput(l);
     if (options_.checkpointing) forwardBlock(l, false);
     call(calls_.before, l);
     backwardBlock(l);
+    fetch(l - 2);
     call(calls_.done, l);
   }
   call(calls_.before, -1);

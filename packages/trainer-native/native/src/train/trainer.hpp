@@ -1,6 +1,7 @@
 // One training step of a decoder: forward, loss, backward, update. Sums have a fixed order, so the same inputs give the
 // same bits whatever the number of threads.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -107,13 +108,36 @@ class Trainer {
   MatrixView origin(const TensorId& id);
 
   void requireDevice();
+  std::vector<RotaryTable> rotaryTables(const ModelSpec& spec, unsigned char* room);
   void takeWeights();
+  template <class Body>
+  void overWeights(bool tied, const Body& body);
   void ownWeights();
   void prepare(const Batch& batch);
   void embed();
+  // The rows at hand of a buffer that has one for each token.
+  void* rowsOf(BufferId id, std::int64_t columns) { return at<unsigned char>(id) + static_cast<std::size_t>(first_) * columns * bytesOf(options_.precision); }
+  float* dxRows() { return at<float>(layout_.dx) + first_ * spec_.dModel; }
+  // Calls body() with a chunk of the tokens at hand after the other.
+  template <class Body>
+  void overChunks(const Body& body) {
+    for (first_ = 0; first_ < tokens_; first_ += layout_.feedForwardRows) {
+      rows_ = static_cast<std::int32_t>(std::min<std::int64_t>(layout_.feedForwardRows, tokens_ - first_));
+      body();
+    }
+    first_ = 0;
+    rows_ = tokens_;
+  }
   LeftSide pack(const MatrixView& left, std::int64_t depth);
   LeftSide packAt(std::size_t place, const MatrixView& left, bool transposed, std::int64_t rows, std::int64_t depth);
   void forwardBlock(int layer, bool remaining);
+  void selfAttention(int layer);
+  void feedForward(int layer, bool remaining);
+  // Where the input of a block lies in the machine's memory; a copy of it to there and back. Not of blocks whose input stays.
+  unsigned char* beside(int layer) { return beside_ + static_cast<std::size_t>(layer) * layout_.offloadedBytes; }
+  void offload(int layer);
+  void fetch(int layer);
+  void awaitInput(int layer);
   bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
   bool hasOrigin(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].origin; }
@@ -142,10 +166,11 @@ class Trainer {
   void prepareHeads(int layer);
   LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
   void backwardBlock(int layer);
+  void feedForwardGradients(int layer);
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
   void normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy);
-  MatrixView throughPostNorm(const TensorId& norm, BufferId raw, const float* weight, BufferId inverse);
+  MatrixView throughPostNorm(const TensorId& norm, const void* raw, const float* weight, const float* inverse);
   void headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight);
   void attentionGradients(int layer);
   MatrixView beforeScale(int layer, int projection, const MatrixView& dy);
@@ -161,7 +186,7 @@ class Trainer {
   std::unique_ptr<Device> device_;
   StepLayout layout_;
   TrainedLayout trained_;
-  unsigned char* arena_;
+  unsigned char *arena_, *beside_ = nullptr;
   float *parameters_, *gradients_, *rooms_, *origins_;
   unsigned char* optimizerState_;
 
@@ -173,6 +198,8 @@ class Trainer {
   std::vector<RotaryTable> unrotary_;  // undo rotary_, its factors too, when they rotate back; only where DoRA asks for that
 
   std::int32_t tokens_ = 0;
+  std::int64_t first_ = 0;  // the rows at hand: all tokens, or a chunk of them in the feed-forward
+  std::int32_t rows_ = 0;
   std::uint32_t micro_ = 0;
   bool training_ = false;
   std::vector<bool> scalesStale_;  // of each block
