@@ -10,7 +10,7 @@ const packageName = (): string => `@qt/trainer-cuda-${nativePlatform()}`
 /** The library for NVIDIA GPUs: one named by QT_CUDA_LIBRARY, the installed package's, or what was built in the repository. */
 function cudaLibrary(): string | undefined {
   if (process.env.QT_CUDA_LIBRARY) return process.env.QT_CUDA_LIBRARY
-  for (const place of [packageName(), fileURLToPath(new URL('../build/cuda/libqt_cuda.so', import.meta.url))])
+  for (const place of [packageName(), fileURLToPath(new URL('../native/build/cuda/cuda/libqt_cuda.so', import.meta.url))])
     try {
       return require.resolve(place)
     } catch {
