@@ -9,8 +9,10 @@ import { fixture, numbersOf, temporaryFolder } from './support.js'
 
 /*
  * The whole way of a run on a GPU, whose place the emulator takes: the same library, found and opened in the same way. ctest builds it.
+ * QT_CUDA_LIBRARY takes another, on a machine that has a GPU.
  */
-const library = fileURLToPath(new URL('../native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url))
+const emulated = fileURLToPath(new URL('../native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url))
+const library = process.env.QT_CUDA_LIBRARY || emulated
 const there = existsSync(library)
 if (!there) console.log('Runs on the emulated GPU are not tried: ctest of trainer-native has not built it.')
 
@@ -48,7 +50,7 @@ async function losses(run: ReturnType<typeof train>): Promise<number[]> {
   return steps.map(({ loss }) => loss)
 }
 
-describe.skipIf(!there)('on an emulated GPU', () => {
+describe.skipIf(!there)(library === emulated ? 'on an emulated GPU' : 'on a GPU', () => {
   beforeAll(() => {
     vi.stubEnv('QT_CUDA_LIBRARY', library)
     return () => vi.unstubAllEnvs()
@@ -56,7 +58,7 @@ describe.skipIf(!there)('on an emulated GPU', () => {
 
   test('it is found, with its memory', () => {
     const found = gpus()
-    expect(found).toMatchObject({ state: 'usable', devices: [{ capability: '9.0' }] })
+    expect(found).toMatchObject({ state: 'usable', devices: [{ capability: expect.stringMatching(/^\d+\.\d$/) }] })
   })
 
   test('a run has the losses that it has on the processor', async () => {
