@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { nativePlatform, usageError } from '@qt/core'
 import { binding, type GpuPlace } from './binding.js'
+import { launchOf } from './parallel/launch.js'
 
 const require = createRequire(import.meta.url)
 
@@ -59,10 +60,12 @@ export function gpus(): GpuReport {
   }
 }
 
-/** Where a configuration's `device` is: undefined for the processor. */
+/**
+ * Where a configuration's `device` is: undefined for the processor. Without a number the processes of a job take the machine's GPUs in turn;
+ * a launcher that shows each of them only its own is right, too.
+ */
 export function gpuPlace(device: string): GpuPlace | undefined {
   if (device === 'cpu') return undefined
-  const index = Number(device.split(':')[1] ?? 0)
   const found = gpus()
   const where = { field: 'device' }
   if (found.state === 'absent')
@@ -75,6 +78,8 @@ export function gpuPlace(device: string): GpuPlace | undefined {
       where,
       actions: ['Look at nvidia-smi: the driver must be 580 or newer, and see the device.', 'Set device: cpu.'],
     })
+  const named = device.split(':')[1]
+  const index = named === undefined ? (launchOf()?.localRank ?? 0) % found.devices.length : Number(named)
   if (index >= found.devices.length)
     throw usageError('GPU_MISSING', `There is no GPU ${index}: this machine has ${found.devices.length}, numbered from 0.`, {
       where,

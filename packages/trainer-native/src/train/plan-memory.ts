@@ -58,7 +58,9 @@ export function planStep(input: PlanInput): PlannedStep {
   const planned = (recompute: boolean): PlannedStep => {
     const chosen = options(recompute)
     const native = binding().planStep(input.spec, chosen, input.threads, forcedKernels(), gpu)
-    return { options: chosen, plan: memoryPlan(native, input.weightBytes, recompute) }
+    // What other processes send of gradients comes into the memory of this one, not of its GPU.
+    const here = gpu ? { ...native, exchange: 0 } : native
+    return { options: chosen, plan: memoryPlan(here, input.weightBytes, recompute) }
   }
   if (checkpointing !== 'auto') return planned(checkpointing)
   const without = planned(false)

@@ -1,4 +1,4 @@
-import { messageOf, QtError, specForLength, usageError } from '@qt/core'
+import { messageOf, QtError, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
@@ -98,11 +98,6 @@ export function openTrainer(
   { base, config, step, threads }: Prepared,
   { communicator }: Pick<Team, 'communicator'>,
 ): NativeTrainer {
-  if (communicator && config.device !== 'cpu')
-    throw usageError('CONFIG_UNSUPPORTED', 'Several processes on GPUs are not implemented yet.', {
-      where: { field: 'device' },
-      actions: ['Start one process, or set device: cpu.'],
-    })
   const { Model, Trainer } = binding()
   const model = new Model(
     specForLength(base.spec, step.options.maxPositions),

@@ -95,6 +95,8 @@ class Device {
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;
   virtual void copyOut(void* callers, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
+  // Its memory is the caller's as well.
+  virtual bool isHost() const { return false; }
   // The caller's bytes, which stay as they are, where the device can read them.
   virtual const void* resident(const void* callers, std::size_t bytes) = 0;
   // Where operations may work, as large as needs() said.

@@ -31,6 +31,7 @@ class HostDevice final : public Device {
   void copyIn(void* to, const void* callers, std::size_t bytes) override;
   void copyOut(void* callers, const void* from, std::size_t bytes) override;
   void zero(void* to, std::size_t bytes) override;
+  bool isHost() const override { return true; }
   const void* resident(const void* callers, std::size_t) override { return callers; }
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
 

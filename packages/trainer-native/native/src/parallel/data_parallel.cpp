@@ -14,7 +14,7 @@ std::int64_t firstOf(std::int64_t microBatches, int rank, int processes) { retur
 }  // namespace
 
 DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels)
-    : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1) {
+    : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1), parameters_(trainer.device(), trainer.parameters()), gradients_(trainer.device(), trainer.gradients()) {
   if (trainer_.trained().processes != size_ || trainer_.trained().rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
   // As the backward pass completes them; everybody starts them in this order.
   const auto& buckets = trainer_.trained().buckets;
@@ -104,6 +104,7 @@ void DataParallel::startAll() {
 
 void DataParallel::startNext() {
   const Bucket& bucket = *order_[started_++];
+  gradients_.fetch(bucket.begin, bucket.end);
   if (!own_.leaves.empty())
     for (const int from : own_.leaves.back().add) add(bucket, buffer(inPlace), buffer(from));
   if (size_ > 1) lastStarted_ = communicator_->start([this, &bucket] { reduce(bucket); });
@@ -142,19 +143,21 @@ void DataParallel::reduce(const Bucket& bucket) {
     for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
     return to;
   });
-  float* own = trainer_.gradients().data() + begin;
+  float* own = gradients_.data() + begin;
   if (sum != own && sum != nullptr) std::memcpy(own, sum, sizeof(float) * count);
 }
 
 void DataParallel::exchange() {
   startAll();
-  if (size_ > 1) communicator_->wait(lastStarted_);
+  if (size_ == 1) return;
+  communicator_->wait(lastStarted_);
+  for (const Bucket& bucket : trainer_.trained().buckets) gradients_.put(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
 }
 
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
 double DataParallel::gradientNorm() {
   const TrainedLayout& layout = trainer_.trained();
-  const float* gradients = trainer_.gradients().data();
+  const float* gradients = gradients_.data();
   struct Task {
     const float* from;
     std::int64_t count;
@@ -196,34 +199,41 @@ double DataParallel::update(const UpdateOptions& options) {
   if (!std::isfinite(norm)) return norm;
   trainer_.step(options, norm);
   if (size_ == 1) return norm;
-  float* parameters = trainer_.parameters().data();
+  const auto& buckets = trainer_.trained().buckets;
+  for (const Bucket& bucket : buckets) parameters_.fetch(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
   communicator_->run([&] {
-    for (const Bucket& bucket : trainer_.trained().buckets) {
+    for (const Bucket& bucket : buckets) {
       Cuts bytes;
       for (const std::size_t cut : bucket.cuts) bytes.push_back(cut * sizeof(float));
-      communicator_->allGather(parameters, bytes);
+      communicator_->allGather(parameters_.data(), bytes);
     }
   });
+  for (const Bucket& bucket : buckets) {
+    parameters_.put(bucket.begin, bucket.cuts[rank_]);
+    parameters_.put(bucket.cuts[rank_ + 1], bucket.end);
+  }
   return norm;
 }
 
 std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::size_t array) {
   const StateArray& own = trainer_.trained().tensors.at(tensor).state.at(array);
-  const unsigned char* from = trainer_.state().data() + own.offset;
-  if (size_ == 1) return {from, from + own.bytes()};
+  std::vector<unsigned char> mine(own.bytes());
+  trainer_.device().copyOut(mine.data(), trainer_.state().data() + own.offset, mine.size());
+  if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
+  if (size_ == 1) return mine;
   std::vector<unsigned char> whole;
   communicator_->run([&] {
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     if (rank_ == 0) {
       whole.resize(trainer_.trained().stateRange(tensor, array, size_ - 1).second);
-      std::memcpy(whole.data(), from, own.bytes());
+      std::memcpy(whole.data(), mine.data(), mine.size());
       for (int peer = 1; peer < size_; ++peer) {
         const auto [begin, end] = trainer_.trained().stateRange(tensor, array, peer);
         in.push_back({peer, whole.data() + begin, end - begin});
       }
     } else {
-      out.push_back({0, from, own.bytes()});
+      out.push_back({0, mine.data(), mine.size()});
     }
     communicator_->transport().exchange(out, in);
   });
@@ -232,11 +242,20 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
 
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
-  const std::span<float> parameters = trainer_.parameters(), origins = trainer_.origins();
+  // It tells the trainer that they change, too.
+  const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();
+  const Mirror origins(trainer_.device(), began);
+  if (rank_ == 0) {
+    parameters_.fetch(0, parameters.size());
+    origins.fetch(0, began.size());
+  }
   communicator_->run([&] {
-    communicator_->broadcast(parameters.data(), parameters.size_bytes());
-    communicator_->broadcast(origins.data(), origins.size_bytes());
+    communicator_->broadcast(parameters_.data(), parameters.size_bytes());
+    communicator_->broadcast(origins.data(), began.size_bytes());
   });
+  if (rank_ == 0) return;
+  parameters_.put(0, parameters.size());
+  origins.put(0, began.size());
 }
 
 }  // namespace qt

@@ -8,6 +8,7 @@
 
 #include "../train/trainer.hpp"
 #include "communicator.hpp"
+#include "mirror.hpp"
 #include "sum_tree.hpp"
 
 namespace qt {
@@ -41,7 +42,7 @@ class DataParallel {
   void startAll();
   void reduce(const Bucket& bucket);
   void add(const Bucket& bucket, float* to, const float* from);
-  float* buffer(int index) { return index == inPlace ? trainer_.gradients().data() : buffers_[index].get(); }
+  float* buffer(int index) { return index == inPlace ? gradients_.data() : buffers_[index].get(); }
   double gradientNorm();
 
   Trainer& trainer_;
@@ -49,6 +50,7 @@ class DataParallel {
   ThreadPool& pool_;
   const KernelTable& kernels_;
   int rank_, size_;
+  Mirror parameters_, gradients_;
 
   std::vector<std::vector<HeldNode>> held_;  // of every process
   OwnSums own_;
