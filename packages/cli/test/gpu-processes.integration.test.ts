@@ -13,7 +13,8 @@ import { fixture } from './qt.js'
 const library = fileURLToPath(
   new URL('../../trainer-native/native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url),
 )
-const there = existsSync(library)
+const nccl = library.replace('libqt_cuda_emulated', 'libqt_nccl_emulated')
+const there = existsSync(library) && existsSync(nccl)
 if (!there) console.log('Jobs on emulated GPUs are not tried: ctest of trainer-native has not built it.')
 
 let folder = ''
@@ -46,6 +47,15 @@ const trained = (output: string, more: Readonly<Record<string, string>>): string
 const start = (size: number, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<StartedProcess[]> =>
   byVariables(size, args, { env: () => ({ QT_CUDA_LIBRARY: library, ...env }) })
 
+/** Through the memory of the processes, or by the library for GPUs, which is emulated as they are. */
+const ways = {
+  memory: { QT_NCCL_LIBRARY: nccl, QT_GPU_EXCHANGE: 'memory' },
+  NCCL: { QT_NCCL_LIBRARY: nccl },
+} as const
+const said = { memory: 'through the memory of the processes', NCCL: 'from GPU to GPU by NCCL 2.99.99' } as const
+const expectWay = async (output: string, way: keyof typeof ways) =>
+  expect(await readFile(join(output, 'run.log'), 'utf8')).toContain(`Gradients go ${said[way]}.`)
+
 async function numbers(output: string) {
   const text = await readFile(join(output, 'events.jsonl'), 'utf8')
   return text.split('\n').flatMap((line) => {
@@ -71,7 +81,9 @@ async function expectAlike(output: string, other: string, steps = 4) {
   }
 }
 
-describe.skipIf(!there)('processes on GPUs', () => {
+describe.skipIf(!there).each(['memory', 'NCCL'] as const)('processes on GPUs, whose gradients go by %s', (way) => {
+  const place = (name: string) => join(folder, `${way}-${name}`)
+
   test.each([
     ['an adapter', lora],
     ['an adapter that begins with singular directions', { adapter: 'pissa', rank: '4' }],
@@ -80,17 +92,18 @@ describe.skipIf(!there)('processes on GPUs', () => {
       { optimizer: 'adamw8bit', 'average-decay': '0.9', 'learning-rate': '1e-3' },
     ],
   ] as const)('have the losses of one on the processor: %s', async (name, more) => {
-    const [here, two] = [join(folder, `cpu-${name}`), join(folder, `gpu-${name}`)]
-    await run(1, trained(here, { ...more, 'grad-accumulation': '4' }))
-    await run(2, trained(two, { ...more, ...gpu, 'grad-accumulation': '2' }))
-    await expectAlike(two, here)
+    const [here, there] = [place(`cpu ${name}`), place(`gpu ${name}`)]
+    await run(1, trained(here, { ...more, 'grad-accumulation': '6' }))
+    await run(3, trained(there, { ...more, ...gpu, 'grad-accumulation': '2' }), ways[way])
+    await expectWay(there, way)
+    await expectAlike(there, here)
   })
 
   test('save what another number of them, on the processor, goes on with', async () => {
-    const [whole, moved] = [join(folder, 'whole'), join(folder, 'moved')]
+    const [whole, moved] = [place('whole'), place('moved')]
     const more = { ...lora, steps: '12', 'learning-rate': '1e-3' }
     await run(1, trained(whole, { ...more, 'grad-accumulation': '4' }))
-    const job = await start(2, trained(moved, { ...more, ...gpu, 'grad-accumulation': '2' }))
+    const job = await start(2, trained(moved, { ...more, ...gpu, 'grad-accumulation': '2' }), ways[way])
     while ((await numbers(moved).catch(() => [])).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
     process.kill(job[1]!.pid()!, 'SIGINT')
     expect((await Promise.all(job.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([130, 130])
@@ -99,11 +112,22 @@ describe.skipIf(!there)('processes on GPUs', () => {
   })
 
   test('end with the name of the one that died', async () => {
-    const output = join(folder, 'died')
-    const [zero, one] = await start(2, trained(output, { ...lora, ...gpu, steps: '100000' }))
+    const output = place('died')
+    const job = await start(3, trained(output, { ...lora, ...gpu, steps: '100000' }), ways[way])
     while ((await numbers(output).catch(() => [])).length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
-    process.kill(one!.pid()!, 'SIGKILL')
-    const { code, stderr } = await zero!.ended
-    expect([code, stderr]).toEqual([1, expect.stringContaining('Rank 1 of 2 died, and so the whole job ends')])
+    process.kill(job[1]!.pid()!, 'SIGKILL')
+    for (const other of [job[0]!, job[2]!]) {
+      const { code, stderr } = await other.ended
+      expect([code, stderr]).toEqual([1, expect.stringContaining('Rank 1 of 3 died, and so the whole job ends')])
+    }
   })
+})
+
+test.skipIf(!there)('where one process has no library for GPUs, none uses it', async () => {
+  const output = join(folder, 'uneven')
+  const job = await byVariables(2, trained(output, { ...lora, ...gpu }), {
+    env: (rank) => ({ QT_CUDA_LIBRARY: library, QT_NCCL_LIBRARY: rank === 0 ? nccl : join(folder, 'nothing.so') }),
+  })
+  for (const { ended } of job) expect((await ended).code).toBe(0)
+  await expectWay(output, 'memory')
 })

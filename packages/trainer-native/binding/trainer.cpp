@@ -200,7 +200,7 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
       });
 }
 
-// Everybody's trained numbers become those of process 0.
+// Everybody's trained numbers become those of process 0. → what GPUs exchange numbers by, or null
 Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
   open(info.Env());
   return driver_->submit(
@@ -208,7 +208,10 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
       [this] {
         if (shared_) shared_->shareParameters();
       },
-      [](Napi::Env env) { return env.Undefined(); });
+      [this](Napi::Env env) -> Napi::Value {
+        const char* library = shared_ ? shared_->library() : nullptr;
+        return library == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, library));
+      });
 }
 
 // The caller waits for pending work before it reads or writes.

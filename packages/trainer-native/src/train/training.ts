@@ -54,7 +54,7 @@ export async function training(
     trainer = openTrainer(prepared, team)
     if (found) await restoreCheckpoint(found, trainer, team)
     else await startParameters(trainer, prepared, signal)
-    await trainer.shareParameters()
+    const library = await trainer.shareParameters()
     if (first) await saveConfig(config.output, prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
@@ -73,6 +73,10 @@ export async function training(
       begun: performance.now(),
     }
     await announce(run, found !== undefined)
+    if (team.size > 1 && config.device !== 'cpu') {
+      const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
+      await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
+    }
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')

@@ -11,6 +11,7 @@
 #include "../kernels/product.hpp"
 #include "../kernels/squares.hpp"
 #include "buffer.hpp"
+#include "nccl_links.hpp"
 
 namespace qt::cuda {
 
@@ -31,6 +32,8 @@ class CudaDevice final : public Device {
   ~CudaDevice() override;
   const DeviceNeeds& needs() const override { return needs_; }
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
+
+  DeviceLinks* links() override;
 
   unsigned char* allocate(std::size_t bytes) override;
   void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
@@ -117,6 +120,7 @@ class CudaDevice final : public Device {
   const DType precision_;
   CudaNeeds needs_;
   Runtime runtime_;
+  std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_;
   std::string failure_;
   unsigned char* scratch_ = nullptr;

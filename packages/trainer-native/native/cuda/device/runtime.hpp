@@ -2,6 +2,7 @@
 // the emulator, whose memory is the processor's (runtime_emulated.cpp).
 #pragma once
 #include <cstddef>
+#include <string>
 
 #include "../status.hpp"
 #include "device/cuda_library.hpp"
@@ -30,6 +31,8 @@ class Runtime {
   Status zero(void* to, std::size_t bytes);
   // What is launched next is launched on this device, whichever thread asks.
   Stream stream() const;
+  // Which device this is, alike in all processes of the machine that use it.
+  std::string place() const;
   // Whether the device could be opened.
   Status opened() const { return opened_; }
   // Of the last call that failed, or of a kernel that failed since.

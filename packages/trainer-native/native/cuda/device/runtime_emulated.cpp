@@ -2,6 +2,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <unistd.h>
+
 #include "../platform.cuh"
 #include "runtime.hpp"
 
@@ -34,6 +36,9 @@ Status Runtime::zero(void* to, std::size_t bytes) {
   std::memset(to, 0, bytes);
   return Status::Ok;
 }
+
+// Every process has an emulator of its own.
+std::string Runtime::place() const { return "emulator " + std::to_string(getpid()); }
 
 const char* Runtime::reason() const { return emulator::lastFault().c_str(); }
 

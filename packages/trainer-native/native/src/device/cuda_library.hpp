@@ -16,7 +16,7 @@ struct CudaInfo {
 };
 
 // Grows whenever Device or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 1;
+inline constexpr std::uint32_t cudaInterface = 2;
 
 struct CudaLibrary {
   std::uint32_t interface;

@@ -27,6 +27,7 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
 
 DataParallel::~DataParallel() {
   trainer_.onLayerDone(nullptr);
+  if (group_ && communicator_->failure()) group_->abort();
   // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
   if (size_ <= 1 || lastStarted_ == 0 || !communicator_->failure()) return;
   try {
@@ -104,6 +105,7 @@ void DataParallel::startAll() {
 
 void DataParallel::startNext() {
   const Bucket& bucket = *order_[started_++];
+  if (group_) return group_->reduce(trainer_.gradients().data(), bucket.cuts);
   gradients_.fetch(bucket.begin, bucket.end);
   if (!own_.leaves.empty())
     for (const int from : own_.leaves.back().add) add(bucket, buffer(inPlace), buffer(from));
@@ -150,6 +152,7 @@ void DataParallel::reduce(const Bucket& bucket) {
 void DataParallel::exchange() {
   startAll();
   if (size_ == 1) return;
+  if (group_) return waitFor(*group_, *communicator_);
   communicator_->wait(lastStarted_);
   for (const Bucket& bucket : trainer_.trained().buckets) gradients_.put(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
 }
@@ -194,12 +197,34 @@ double DataParallel::gradientNorm() {
   return std::sqrt(sum);
 }
 
+// Of this process's pieces by its device, added by processes.
+double DataParallel::normOnDevices() {
+  double own = 0, sum = 0;
+  for (const Bucket& bucket : trainer_.trained().buckets) {
+    const std::size_t begin = bucket.cuts[rank_], count = bucket.cuts[rank_ + 1] - begin;
+    if (count > 0) own += trainer_.device().sumOfSquares(trainer_.gradients().data() + begin, static_cast<std::int64_t>(count));
+  }
+  communicator_->run([&] {
+    for (const auto& bytes : communicator_->allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
+      double part = 0;
+      if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
+      sum += part;
+    }
+  });
+  return std::sqrt(sum);
+}
+
 double DataParallel::update(const UpdateOptions& options) {
-  const double norm = gradientNorm();
+  const double norm = group_ ? normOnDevices() : gradientNorm();
   if (!std::isfinite(norm)) return norm;
   trainer_.step(options, norm);
   if (size_ == 1) return norm;
   const auto& buckets = trainer_.trained().buckets;
+  if (group_) {
+    for (const Bucket& bucket : buckets) group_->gather(trainer_.parameters().data(), bucket.cuts);
+    waitFor(*group_, *communicator_);
+    return norm;
+  }
   for (const Bucket& bucket : buckets) parameters_.fetch(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
   communicator_->run([&] {
     for (const Bucket& bucket : buckets) {
@@ -240,10 +265,21 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
   return whole;
 }
 
+const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
+
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
+  if (!trainer_.device().isHost()) group_ = joinGpus(trainer_.device(), *communicator_);
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();
+  if (group_) {
+    for (const std::span<float> all : {parameters, began}) {
+      Cuts ofRoot(static_cast<std::size_t>(size_) + 1, all.size());
+      ofRoot[0] = 0;
+      group_->gather(all.data(), ofRoot);
+    }
+    return waitFor(*group_, *communicator_);
+  }
   const Mirror origins(trainer_.device(), began);
   if (rank_ == 0) {
     parameters_.fetch(0, parameters.size());

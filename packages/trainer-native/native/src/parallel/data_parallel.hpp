@@ -8,6 +8,7 @@
 
 #include "../train/trainer.hpp"
 #include "communicator.hpp"
+#include "gpu_group.hpp"
 #include "mirror.hpp"
 #include "sum_tree.hpp"
 
@@ -30,8 +31,10 @@ class DataParallel {
   double update(const UpdateOptions& options);
   // A tensor's array of the optimiser, whole, at the root.
   std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array);
-  // Everybody's trained numbers become those of the root.
+  // Everybody's trained numbers become those of the root. Before anything else, where there are several processes.
   void shareParameters();
+  // What GPUs exchange numbers by; null: the connections of the job.
+  const char* library();
 
   // Bytes that this takes beside the trainer's.
   static std::size_t bytes(const TrainedLayout& layout, std::int32_t microBatches, bool strict);
@@ -44,6 +47,7 @@ class DataParallel {
   void add(const Bucket& bucket, float* to, const float* from);
   float* buffer(int index) { return index == inPlace ? gradients_.data() : buffers_[index].get(); }
   double gradientNorm();
+  double normOnDevices();
 
   Trainer& trainer_;
   std::shared_ptr<Communicator> communicator_;
@@ -51,6 +55,7 @@ class DataParallel {
   const KernelTable& kernels_;
   int rank_, size_;
   Mirror parameters_, gradients_;
+  std::unique_ptr<DeviceGroup> group_;
 
   std::vector<std::vector<HeldNode>> held_;  // of every process
   OwnSums own_;
