@@ -30,18 +30,20 @@ export function countJunit(name: string, xml: string): Outcome {
 /** A sanitizer, as the `QT_SANITIZE` of every native project takes it. */
 export type Sanitizer = 'address,undefined' | 'thread'
 
-/** Builds a native project outside Node; a string says why it could not. */
+/** Builds a native project outside Node, all of it or one target; a string says why it could not. */
 export async function buildNative(
   project: string,
   flavour: string,
   flags: readonly string[],
+  target?: string,
 ): Promise<{ readonly build: string } | string> {
   const source = join(root, 'packages', project, 'native')
   const build = join(source, 'build', flavour)
   const configured = await command('cmake', ['-S', source, '-B', build, ...flags])
   if (configured.code === -1) return 'cmake is not installed'
   const jobs = `${availableParallelism()}`
-  const built = configured.code === 0 ? await command('cmake', ['--build', build, '--parallel', jobs]) : configured
+  const only = target === undefined ? [] : ['--target', target]
+  const built = configured.code === 0 ? await command('cmake', ['--build', build, '--parallel', jobs, ...only]) : configured
   if (built.code === 0) return { build }
   console.error(tail(built))
   return 'its build failed'

@@ -35,7 +35,8 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
     out.Set("trained", static_cast<double>(trained.count * sizeof(float)));
     out.Set("state", static_cast<double>(trained.stateBytes));
     out.Set("gradients", static_cast<double>(trained.sums * sizeof(float)));
-    out.Set("exchange", static_cast<double>(trained.rooms * sizeof(float) + DataParallel::bytes(trained)));
+    // What others send comes into the memory of the process, not of its GPU.
+    out.Set("exchange", static_cast<double>(trained.rooms * sizeof(float) + (gpu ? 0 : DataParallel::bytes(trained))));
     out.Set("origins", static_cast<double>(trained.originCount * sizeof(float)));
     out.Set("offloaded", static_cast<double>(layout.offloaded) * static_cast<double>(layout.offloadedBytes));
     Napi::Array parts = Napi::Array::New(info.Env());

@@ -34,9 +34,9 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
                    : std::make_unique<Trainer>(*model_, options, *pool_, chosen);
     const std::shared_ptr<Communicator> communicator =
         info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
-    const bool strict = toShare(info[1].As<Napi::Object>()).strict;
-    if (gpu && (communicator || strict)) throw std::runtime_error("several processes, and sums in the strict order, are for the processor");
-    if (communicator || strict) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
+    strict_ = toShare(info[1].As<Napi::Object>()).strict;
+    if (gpu && strict_) throw std::runtime_error("sums in the strict order are for the processor");
+    if (communicator || strict_) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }
@@ -215,7 +215,7 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
       });
 }
 
-// Everybody's trained numbers become those of process 0.
+// Everybody's trained numbers become those of process 0. → what GPUs exchange numbers by, or null
 Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
   open(info.Env());
   return driver_->submit(
@@ -223,7 +223,10 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
       [this] {
         if (shared_) shared_->shareParameters();
       },
-      [](Napi::Env env) { return env.Undefined(); });
+      [this](Napi::Env env) -> Napi::Value {
+        const char* library = shared_ ? shared_->library() : nullptr;
+        return library == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, library));
+      });
 }
 
 // The caller waits for pending work before it reads or writes.

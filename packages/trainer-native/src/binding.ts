@@ -186,8 +186,8 @@ export interface NativeTrainer {
   exchange(): Promise<void>
   /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
   gatherState(tensor: number, array: number): Promise<Uint8Array<ArrayBuffer>>
-  /** Everybody's trained numbers, and what adapters began as, become those of process 0. */
-  shareParameters(): Promise<void>
+  /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the library by which GPUs exchange theirs. */
+  shareParameters(): Promise<string | null>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
   update(options: UpdateOptions): Promise<number>
   read(region: Region, offset: number, count: number): Float32Array<ArrayBuffer>

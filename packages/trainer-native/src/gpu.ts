@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { nativePlatform, usageError } from '@qt/core'
 import { binding, type GpuPlace } from './binding.js'
+import { launchOf } from './parallel/launch.js'
 
 const require = createRequire(import.meta.url)
 
@@ -10,7 +11,7 @@ const packageName = (): string => `@qt/trainer-cuda-${nativePlatform()}`
 /** The library for NVIDIA GPUs: one named by QT_CUDA_LIBRARY, the installed package's, or what was built in the repository. */
 function cudaLibrary(): string | undefined {
   if (process.env.QT_CUDA_LIBRARY) return process.env.QT_CUDA_LIBRARY
-  for (const place of [packageName(), fileURLToPath(new URL('../build/cuda/libqt_cuda.so', import.meta.url))])
+  for (const place of [packageName(), fileURLToPath(new URL('../native/build/cuda/cuda/libqt_cuda.so', import.meta.url))])
     try {
       return require.resolve(place)
     } catch {
@@ -59,10 +60,12 @@ export function gpus(): GpuReport {
   }
 }
 
-/** Where a configuration's `device` is: undefined for the processor. */
+/**
+ * Where a configuration's `device` is: undefined for the processor. Without a number the processes of a job take the machine's GPUs in turn;
+ * a launcher that shows each of them only its own is right, too.
+ */
 export function gpuPlace(device: string): GpuPlace | undefined {
   if (device === 'cpu') return undefined
-  const index = Number(device.split(':')[1] ?? 0)
   const found = gpus()
   const where = { field: 'device' }
   if (found.state === 'absent')
@@ -75,6 +78,8 @@ export function gpuPlace(device: string): GpuPlace | undefined {
       where,
       actions: ['Look at nvidia-smi: the driver must be 580 or newer, and see the device.', 'Set device: cpu.'],
     })
+  const named = device.split(':')[1]
+  const index = named === undefined ? (launchOf()?.localRank ?? 0) % found.devices.length : Number(named)
   if (index >= found.devices.length)
     throw usageError('GPU_MISSING', `There is no GPU ${index}: this machine has ${found.devices.length}, numbered from 0.`, {
       where,

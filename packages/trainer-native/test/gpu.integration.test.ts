@@ -47,12 +47,12 @@ async function losses(run: ReturnType<typeof train>): Promise<number[]> {
   return steps.map(({ loss }) => loss)
 }
 
-describe.skipIf(!there)('on an emulated GPU', () => {
+describe.skipIf(!there)('on a GPU or an emulated one', () => {
   useEmulatedGpu()
 
   test('it is found, with its memory', () => {
     const found = gpus()
-    expect(found).toMatchObject({ state: 'usable', devices: [{ capability: '9.0' }] })
+    expect(found).toMatchObject({ state: 'usable', devices: [{ capability: expect.stringMatching(/^\d+\.\d$/) }] })
   })
 
   test('a run has the losses that it has on the processor', async () => {

@@ -12,7 +12,7 @@ test('a process that nothing started as part of a job is alone', () => {
 })
 
 test('the variables of torchrun, whose own store has the port already', () => {
-  const found = { kind: 'tcp', rank: 3, size: 8, localSize: 2, bound: false, host: 'first', port: 29500 }
+  const found = { kind: 'tcp', rank: 3, size: 8, localSize: 2, localRank: 1, bound: false, host: 'first', port: 29500 }
   expect(launchOf(torch)).toEqual(found)
   expect(launchOf({ ...torch, TORCHELASTIC_USE_AGENT_STORE: 'True' })).toEqual({ ...found, port: 29501 })
 })
@@ -23,9 +23,10 @@ test('mpirun, and srun with PMIx', () => {
     rank: 1,
     size: 4,
     localSize: 2,
+    localRank: 0,
   })
-  const slurm = { PMIX_RANK: '5', SLURM_STEP_ID: '0', SLURM_STEP_NUM_TASKS: '6', SLURM_STEP_NUM_NODES: '2' }
-  expect(launchOf(slurm)).toMatchObject({ kind: 'mpi', rank: 5, size: 6, localSize: 3 })
+  const slurm = { PMIX_RANK: '5', SLURM_STEP_ID: '0', SLURM_STEP_NUM_TASKS: '6', SLURM_STEP_NUM_NODES: '2', SLURM_LOCALID: '2' }
+  expect(launchOf(slurm)).toMatchObject({ kind: 'mpi', rank: 5, size: 6, localSize: 3, localRank: 2 })
 })
 
 test.each([

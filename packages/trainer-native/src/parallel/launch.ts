@@ -8,6 +8,8 @@ export interface Launch {
   readonly size: number
   /** Processes of the job on this machine. */
   readonly localSize: number
+  /** Which of them this is; takes the GPU of that number. */
+  readonly localRank: number
   /** Whoever started it has given it processors of its own, or a part of the machine that it shares. */
   readonly bound: boolean
   /** TCP: where rank 0 listens. */
@@ -27,6 +29,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
     throw launchError(`${name} is "${environment[name] ?? ''}", and must be a whole number from ${least} on.`)
   }
   const optional = (name: string): number => (environment[name] === undefined ? 1 : count(name, 1))
+  const local = (name: string): number => (environment[name] === undefined ? 0 : count(name, 0))
   const launched = (): Launch | undefined => {
     if (torch.every((name) => environment[name] !== undefined)) {
       // torchrun keeps the port for a store of its own, and says so.
@@ -36,6 +39,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         rank: count('RANK', 0),
         size: count('WORLD_SIZE', 1),
         localSize: optional('LOCAL_WORLD_SIZE'),
+        localRank: local('LOCAL_RANK'),
         // srun has bound each task; what torchrun starts shares what torchrun was given.
         bound: environment.SLURM_CPU_BIND !== undefined && environment.TORCHELASTIC_RUN_ID === undefined,
         host: environment.MASTER_ADDR ?? '',
@@ -50,6 +54,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         rank,
         size,
         localSize: optional('OMPI_COMM_WORLD_LOCAL_SIZE'),
+        localRank: local('OMPI_COMM_WORLD_LOCAL_RANK'),
         bound: environment.OMPI_MCA_orte_bound_at_launch === '1',
       }
     }
@@ -60,6 +65,7 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         rank,
         size,
         localSize: Math.ceil(size / optional('SLURM_STEP_NUM_NODES')),
+        localRank: local('SLURM_LOCALID'),
         bound: environment.SLURM_CPU_BIND !== undefined,
       }
     }

@@ -1,4 +1,4 @@
-import { messageOf, QtError, specForLength, usageError } from '@qt/core'
+import { messageOf, QtError, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
@@ -54,7 +54,7 @@ export async function training(
     trainer = openTrainer(prepared, team)
     if (found) await restoreCheckpoint(found, trainer, team)
     else await startParameters(trainer, prepared, signal)
-    await trainer.shareParameters()
+    const library = await trainer.shareParameters()
     if (first) await saveConfig(config.output, prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
@@ -73,6 +73,10 @@ export async function training(
       begun: performance.now(),
     }
     await announce(run, found !== undefined)
+    if (team.size > 1 && config.device !== 'cpu') {
+      const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
+      await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
+    }
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
@@ -98,11 +102,6 @@ export function openTrainer(
   { base, config, step, threads }: Prepared,
   { communicator }: Pick<Team, 'communicator'>,
 ): NativeTrainer {
-  if (communicator && config.device !== 'cpu')
-    throw usageError('CONFIG_UNSUPPORTED', 'Several processes on GPUs are not implemented yet.', {
-      where: { field: 'device' },
-      actions: ['Start one process, or set device: cpu.'],
-    })
   const { Model, Trainer } = binding()
   const model = new Model(
     specForLength(base.spec, step.options.maxPositions),

@@ -91,6 +91,11 @@ void CudaDevice::check(const char* what, Status status) {
              (status == Status::BadShape ? "it has no kernel for these sizes" : runtime_.reason());
 }
 
+DeviceLinks* CudaDevice::links() {
+  if (const NcclLibrary* nccl = ncclLibrary(); nccl != nullptr && links_ == nullptr) links_ = std::make_unique<NcclLinks>(*nccl, runtime_);
+  return links_.get();
+}
+
 unsigned char* CudaDevice::allocate(std::size_t bytes) {
   void* p = runtime_.allocate(bytes);
   if (p != nullptr) owned_.push_back(p);

@@ -11,6 +11,7 @@
 #include "../kernels/product.hpp"
 #include "../kernels/squares.hpp"
 #include "buffer.hpp"
+#include "nccl_links.hpp"
 
 namespace qt::cuda {
 
@@ -44,11 +45,13 @@ class CudaDevice final : public Device {
   void check(const char* what, const Call& call) {
     if (failure_.empty()) check(what, call());
   }
+  DeviceLinks* links() override;
 
   unsigned char* allocate(std::size_t bytes) override;
   void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
   void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
   void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
+  void copy(void* to, const void* from, std::size_t bytes) override { check("a copy on the device", [&] { return runtime_.copy(to, from, bytes); }); }
   void reserve(std::size_t bytes) override;
   const void* resident(const void* callers, std::size_t bytes) override;
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
@@ -138,6 +141,7 @@ class CudaDevice final : public Device {
   const DType precision_;
   CudaNeeds needs_;
   Runtime runtime_;
+  std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_, ownedBeside_;
   unsigned char* reserved_ = nullptr;  // what is left of it
   std::size_t reservedBytes_ = 0;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "../status.hpp"
 #include "device/cuda_library.hpp"
@@ -44,8 +45,12 @@ class Runtime {
   // Returns when it is there.
   Status copyOut(void* callers, const void* from, std::size_t bytes);
   Status zero(void* to, std::size_t bytes);
+  // From one place of the device to another.
+  Status copy(void* to, const void* from, std::size_t bytes);
   // What is launched next is launched on this device, whichever thread asks.
   Stream stream() const;
+  // Which device this is, alike in all processes of the machine that use it.
+  std::string place() const;
   // Whether the device could be opened.
   Status opened() const { return opened_; }
   // Of the last call that failed, or of a kernel that failed since.

@@ -127,6 +127,13 @@ Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
 
 Status Runtime::zero(void* to, std::size_t bytes) { return checked(cudaMemsetAsync(to, 0, bytes, stream())); }
 
+Status Runtime::copy(void* to, const void* from, std::size_t bytes) { return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }
+
+std::string Runtime::place() const {
+  char bus[32] = "";
+  return cudaDeviceGetPCIBusId(bus, sizeof bus, index_) == cudaSuccess ? bus : "GPU " + std::to_string(index_);
+}
+
 const char* Runtime::reason() const { return cudaGetErrorString(cudaGetLastError()); }
 
 }  // namespace qt::cuda

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <deque>
 
+#include <unistd.h>
+
 #include "../platform.cuh"
 #include "runtime.hpp"
 
@@ -77,6 +79,11 @@ Status Runtime::zero(void* to, std::size_t bytes) {
   std::memset(to, 0, bytes);
   return Status::Ok;
 }
+
+Status Runtime::copy(void* to, const void* from, std::size_t bytes) { return copyIn(to, from, bytes); }
+
+// Every process has an emulator of its own.
+std::string Runtime::place() const { return "emulator " + std::to_string(getpid()); }
 
 const char* Runtime::reason() const { return emulator::lastFault().c_str(); }
 

@@ -65,10 +65,9 @@ void checkOffloading() {
     test::loadParameters(tiny, trainer);
     std::atomic<bool> abort{false};
     trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort);
-    int layers = 0;
-    trainer.onLayerDone([&](int) { abort = ++layers == 1; });
+    trainer.onPass({.done = [&](int layer) { abort = layer == tiny.model.spec.layers - 1; }});
     CHECK(!trainer.forwardBackward(tiny.batch(), 1.0f / 137, 2, abort).finished);
-    trainer.onLayerDone(nullptr);
+    trainer.onPass({});
     abort = false;
     trainer.zeroGradients();
     trainer.forwardBackward(tiny.batch(), 1.0f / 137, 3, abort);

@@ -10,6 +10,7 @@
 #include "../spec.hpp"
 #include "../train/batch.hpp"
 #include "../train/optimizer/optimizer.hpp"
+#include "device_group.hpp"
 
 namespace qt {
 
@@ -104,8 +105,14 @@ class Device {
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;
   virtual void copyOut(void* callers, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
+  // From one place of the device to another.
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
   // Room in one piece for what will be asked of resident(), each rounded up to `residentStep`.
   virtual void reserve(std::size_t bytes) = 0;
+  // How it exchanges numbers with those of other processes; null: only through the caller's memory.
+  virtual DeviceLinks* links() { return nullptr; }
+  // Its memory is the caller's as well.
+  virtual bool isHost() const { return false; }
   // The caller's bytes, which stay as they are, where the device can read them.
   virtual const void* resident(const void* callers, std::size_t bytes) = 0;
   // Where operations may work, as large as needs() said.

@@ -33,6 +33,8 @@ class HostDevice final : public Device {
   void copyIn(void* to, const void* callers, std::size_t bytes) override;
   void copyOut(void* callers, const void* from, std::size_t bytes) override;
   void zero(void* to, std::size_t bytes) override;
+  void copy(void* to, const void* from, std::size_t bytes) override { copyIn(to, from, bytes); }
+  bool isHost() const override { return true; }
   void reserve(std::size_t) override {}
   const void* resident(const void* callers, std::size_t) override { return callers; }
   void useScratch(unsigned char* scratch, std::size_t bytes) override;

@@ -14,7 +14,15 @@ constexpr std::size_t exchangedAtOnce = std::size_t{1} << 18;
 }  // namespace
 
 DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels)
-    : trainer_(trainer), communicator_(std::move(communicator)), pool_(pool), kernels_(kernels), rank_(communicator_ ? communicator_->rank() : 0), size_(communicator_ ? communicator_->size() : 1) {
+    : trainer_(trainer),
+      communicator_(std::move(communicator)),
+      pool_(pool),
+      kernels_(kernels),
+      rank_(communicator_ ? communicator_->rank() : 0),
+      size_(communicator_ ? communicator_->size() : 1),
+      parameters_(trainer.device(), trainer.parameters()),
+      rooms_(trainer.device(), trainer.rooms()),
+      sums_(trainer.device(), trainer.gradients()) {
   const TrainedLayout& layout = trainer_.trained();
   if (layout.processes != size_ || layout.rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
   if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_);
@@ -27,8 +35,9 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
 
 DataParallel::~DataParallel() {
   trainer_.onPass({});
+  if (group_ && communicator_->failure()) group_->abort();
   // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
-  if (size_ <= 1 || lastStarted_ == 0 || !communicator_->failure()) return;
+  if (size_ <= 1 || group_ || lastStarted_ == 0 || !communicator_->failure()) return;
   try {
     communicator_->wait(lastStarted_);
   } catch (const std::exception&) {
@@ -67,13 +76,22 @@ void DataParallel::before(int layer) {
     const Bucket& bucket = bucketOf(stage);
     if (bucket.first != layer) continue;
     const int written = bucket.last < 0 && layer >= 0 ? 0 : stage;
-    const Communicator::Ticket sent = written < 2 ? lastStartedBefore_ : tickets_[written - 2];
-    if (size_ > 1 && sent > 0) communicator_->wait(sent);
-    float* room = trainer_.rooms().data() + bucket.room;
-    overElements(pool_, static_cast<std::int64_t>(bucket.end - bucket.begin), [&](std::int64_t begin, std::int64_t end) {
-      std::memset(room + begin, 0, sizeof(float) * static_cast<std::size_t>(end - begin));
-    });
+    const std::uint64_t sent = written < 2 ? lastStartedBefore_ : tickets_[written - 2];
+    if (sent > 0 && group_) group_->await(sent);
+    else if (sent > 0 && size_ > 1) communicator_->wait(sent);
+    prepareRoom(stage);
   }
+}
+
+// Zeros. Devices add up what all of them bring, so that what was summed before is brought along by the process that keeps it.
+void DataParallel::prepareRoom(int stage) {
+  const Bucket& bucket = bucketOf(stage);
+  float* room = trainer_.rooms().data() + bucket.room;
+  trainer_.device().zero(room, sizeof(float) * (bucket.end - bucket.begin));
+  if (!group_ || round_ == 0) return;
+  group_->await(tickets_[stage]);
+  trainer_.device().copy(room + (bucket.cuts[rank_] - bucket.begin), trainer_.gradients().data() + bucket.piece,
+                         sizeof(float) * (bucket.cuts[rank_ + 1] - bucket.cuts[rank_]));
 }
 
 // What is complete now is on its way while the layers below are worked on.
@@ -83,9 +101,19 @@ void DataParallel::done(int layer) {
 
 void DataParallel::startStage() {
   const Bucket& bucket = bucketOf(started_);
+  if (group_) return startOnDevices(started_++);
+  if (takesPart(rank_, round_)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
   if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round = round_] { reduce(bucket, round); });
   else addAlone(bucket);
   ++started_;
+}
+
+void DataParallel::startOnDevices(int stage) {
+  const Bucket& bucket = bucketOf(stage);
+  if (!takesPart(rank_, round_)) prepareRoom(stage);
+  Cuts cuts;
+  for (const std::size_t cut : bucket.cuts) cuts.push_back(cut - bucket.begin);
+  tickets_[stage] = lastStarted_ = group_->reduce(trainer_.rooms().data() + bucket.room, trainer_.gradients().data() + bucket.piece, cuts);
 }
 
 // Also of a pass that was stopped.
@@ -97,8 +125,8 @@ void DataParallel::endRound() {
 }
 
 void DataParallel::addAlone(const Bucket& bucket) {
-  const float* room = trainer_.rooms().data() + bucket.room;
-  float* sums = trainer_.gradients().data() + bucket.piece;
+  const float* room = rooms_.data() + bucket.room;
+  float* sums = sums_.data() + bucket.piece;
   overElements(pool_, static_cast<std::int64_t>(bucket.end - bucket.begin), [&](std::int64_t begin, std::int64_t end) {
     if (round_ == 0) std::memcpy(sums + begin, room + begin, sizeof(float) * static_cast<std::size_t>(end - begin));
     else
@@ -109,8 +137,8 @@ void DataParallel::addAlone(const Bucket& bucket) {
 // Everybody gets its own piece from each process that has a micro-batch in this round, and adds them in their order.
 void DataParallel::reduce(const Bucket& bucket, int round) {
   const std::size_t own = bucket.cuts[rank_ + 1] - bucket.cuts[rank_];
-  const float* room = trainer_.rooms().data() + bucket.room;
-  float* sums = trainer_.gradients().data() + bucket.piece;
+  const float* room = rooms_.data() + bucket.room;
+  float* sums = sums_.data() + bucket.piece;
   std::size_t longest = 0;
   for (int rank = 0; rank < size_; ++rank) longest = std::max(longest, bucket.cuts[rank + 1] - bucket.cuts[rank]);
   std::vector<Outgoing> out;
@@ -146,13 +174,16 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
 
 void DataParallel::exchange() {
   while (stages_ > 0 && round_ < rounds_) endRound();
-  if (size_ > 1) communicator_->wait(lastStarted_);
+  if (group_) return waitFor(*group_, *communicator_);
+  if (size_ == 1) return;
+  communicator_->wait(lastStarted_);
+  sums_.put(0, trainer_.gradients().size());
 }
 
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
 double DataParallel::gradientNorm() {
   const TrainedLayout& layout = trainer_.trained();
-  const float* gradients = trainer_.gradients().data();
+  const float* gradients = sums_.data();
   struct Task {
     const float* from;
     std::int64_t count;
@@ -189,52 +220,100 @@ double DataParallel::gradientNorm() {
   return std::sqrt(sum);
 }
 
+// Of this process's pieces by its device, added by processes.
+double DataParallel::normOnDevices() {
+  const std::span<float> pieces = trainer_.gradients();
+  const double own = trainer_.device().sumOfSquares(pieces.data(), static_cast<std::int64_t>(pieces.size()));
+  double sum = 0;
+  communicator_->run([&] {
+    for (const auto& bytes : communicator_->allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
+      double part = 0;
+      if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
+      sum += part;
+    }
+  });
+  return std::sqrt(sum);
+}
+
 double DataParallel::update(const UpdateOptions& options) {
-  const double norm = gradientNorm();
+  const double norm = group_ ? normOnDevices() : gradientNorm();
   if (!std::isfinite(norm)) return norm;
   trainer_.step(options, norm);
   if (size_ == 1) return norm;
-  float* parameters = trainer_.parameters().data();
+  const auto& buckets = trainer_.trained().buckets;
+  if (group_) {
+    for (const Bucket& bucket : buckets) group_->gather(trainer_.parameters().data(), bucket.cuts);
+    waitFor(*group_, *communicator_);
+    return norm;
+  }
+  for (const Bucket& bucket : buckets) parameters_.fetch(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
   communicator_->run([&] {
-    for (const Bucket& bucket : trainer_.trained().buckets) {
+    for (const Bucket& bucket : buckets) {
       Cuts bytes;
       for (const std::size_t cut : bucket.cuts) bytes.push_back(cut * sizeof(float));
-      communicator_->allGather(parameters, bytes);
+      communicator_->allGather(parameters_.data(), bytes);
     }
   });
+  for (const Bucket& bucket : buckets) {
+    parameters_.put(bucket.begin, bucket.cuts[rank_]);
+    parameters_.put(bucket.cuts[rank_ + 1], bucket.end);
+  }
   return norm;
 }
 
 std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::size_t array) {
   const StateArray& own = trainer_.trained().tensors.at(tensor).state.at(array);
-  const unsigned char* from = trainer_.state().data() + own.offset;
-  if (size_ == 1) return {from, from + own.bytes()};
+  std::vector<unsigned char> mine(own.bytes());
+  trainer_.device().copyOut(mine.data(), trainer_.state().data() + own.offset, mine.size());
+  if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
+  if (size_ == 1) return mine;
   std::vector<unsigned char> whole;
   communicator_->run([&] {
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     if (rank_ == 0) {
       whole.resize(trainer_.trained().stateRange(tensor, array, size_ - 1).second);
-      std::memcpy(whole.data(), from, own.bytes());
+      std::memcpy(whole.data(), mine.data(), mine.size());
       for (int peer = 1; peer < size_; ++peer) {
         const auto [begin, end] = trainer_.trained().stateRange(tensor, array, peer);
         in.push_back({peer, whole.data() + begin, end - begin});
       }
     } else {
-      out.push_back({0, from, own.bytes()});
+      out.push_back({0, mine.data(), mine.size()});
     }
     communicator_->transport().exchange(out, in);
   });
   return whole;
 }
 
+const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
+
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
-  const std::span<float> parameters = trainer_.parameters(), origins = trainer_.origins();
+  if (!trainer_.device().isHost()) group_ = joinGpus(trainer_.device(), *communicator_);
+  if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
+  // It tells the trainer that they change, too.
+  const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();
+  if (group_) {
+    for (const std::span<float> all : {parameters, began}) {
+      Cuts ofRoot(static_cast<std::size_t>(size_) + 1, all.size());
+      ofRoot[0] = 0;
+      group_->gather(all.data(), ofRoot);
+    }
+    return waitFor(*group_, *communicator_);
+  }
+  const Mirror origins(trainer_.device(), began);
+  if (rank_ == 0) {
+    parameters_.fetch(0, parameters.size());
+    origins.fetch(0, began.size());
+  }
   communicator_->run([&] {
-    communicator_->broadcast(parameters.data(), parameters.size_bytes());
-    communicator_->broadcast(origins.data(), origins.size_bytes());
+    communicator_->broadcast(parameters_.data(), parameters.size_bytes());
+    communicator_->broadcast(origins.data(), began.size_bytes());
   });
+  if (rank_ == 0) return;
+  parameters_.put(0, parameters.size());
+  origins.put(0, began.size());
 }
 
 }  // namespace qt

@@ -6,6 +6,8 @@
 
 #include "../train/trainer.hpp"
 #include "communicator.hpp"
+#include "gpu_group.hpp"
+#include "mirror.hpp"
 
 namespace qt {
 
@@ -29,8 +31,10 @@ class DataParallel {
   double update(const UpdateOptions& options);
   // A tensor's array of the optimiser, whole, at the root.
   std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array);
-  // Everybody's trained numbers become those of the root.
+  // Everybody's trained numbers become those of the root. Before anything else, where there are several processes.
   void shareParameters();
+  // What GPUs exchange numbers by; null: the connections of the job.
+  const char* library();
 
   // Bytes that this takes beside the trainer's.
   static std::size_t bytes(const TrainedLayout& layout);
@@ -45,19 +49,24 @@ class DataParallel {
   void addAlone(const Bucket& bucket);
   void reduce(const Bucket& bucket, int round);
   bool takesPart(int rank, int round) const { return static_cast<std::int64_t>(round) * size_ + rank < microBatches_; }
+  void prepareRoom(int stage);
+  void startOnDevices(int stage);
   double gradientNorm();
+  double normOnDevices();
 
   Trainer& trainer_;
   std::shared_ptr<Communicator> communicator_;
   ThreadPool& pool_;
   const KernelTable& kernels_;
   int rank_, size_;
+  Mirror parameters_, rooms_, sums_;
+  std::unique_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator
 
   std::int32_t microBatches_ = 0;
   int rounds_ = 0, round_ = 0;        // of this step; the one at hand
   int stages_ = 0, started_ = 0;      // of a round
-  std::vector<Communicator::Ticket> tickets_;  // of the stages, of the round at hand or the one before
-  Communicator::Ticket lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before
+  std::vector<std::uint64_t> tickets_;  // of the stages, of the round at hand or the one before
+  std::uint64_t lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before
   std::vector<float> incoming_;       // on the communicator's thread
 };
 

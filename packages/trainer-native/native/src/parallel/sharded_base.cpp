@@ -39,11 +39,12 @@ ShardedBase::ShardedBase(const Model& model, Device& device, int rank, int proce
     blocks_.push_back(std::move(block));
   }
   for (Buffer& buffer : buffers_) buffer.data = taken(longest);
+  longest_ = longest;
 }
 
 // What is on its way ends in memory that goes away with the device. It is only unfinished where the job has failed, and then throws at once.
 ShardedBase::~ShardedBase() {
-  if (!communicator_ || !communicator_->failure()) return;
+  if (group_ != nullptr || !communicator_ || !communicator_->failure()) return;
   for (const Buffer& buffer : buffers_) try {
       if (buffer.ticket > 0) communicator_->wait(buffer.ticket);
     } catch (const std::exception&) {
@@ -59,16 +60,38 @@ ShardedBase::Buffer* ShardedBase::holding(int layer) {
 void ShardedBase::start(int layer) {
   Buffer& buffer = buffers_[0].layer == visited_ && visited_ >= 0 ? buffers_[1] : buffers_[0];
   const Block& block = blocks_[layer];
+  const std::size_t own = block.cuts[rank_], bytes = block.cuts[rank_ + 1] - own;
   buffer.layer = layer;
-  buffer.ticket = communicator_->start([this, &block, data = buffer.data] {
-    std::memcpy(data + block.cuts[rank_], block.piece, block.cuts[rank_ + 1] - block.cuts[rank_]);
-    communicator_->allGather(data, block.cuts);
+  if (group_ != nullptr) {
+    // Cuts are at whole cache lines, so that bytes travel as numbers that nobody looks at.
+    Cuts floats;
+    for (const std::size_t cut : block.cuts) floats.push_back(cut / sizeof(float));
+    device_.copy(buffer.data + own, block.piece, bytes);
+    buffer.ticket = group_->gather(reinterpret_cast<float*>(buffer.data), floats);
+    return;
+  }
+  unsigned char* here = buffer.data;
+  if (!device_.isHost()) {
+    if (!buffer.here) buffer.here.reset(new unsigned char[longest_]);
+    here = buffer.here.get();
+    device_.copyOut(here + own, block.piece, bytes);
+  }
+  buffer.ticket = communicator_->start([this, &block, here, own, bytes] {
+    if (device_.isHost()) std::memcpy(here + own, block.piece, bytes);
+    communicator_->allGather(here, block.cuts);
   });
+}
+
+void ShardedBase::await(Buffer& buffer) {
+  if (buffer.ticket == 0) return;  // loaded
+  if (group_ != nullptr) return group_->await(buffer.ticket);
+  communicator_->wait(buffer.ticket);
+  if (!device_.isHost()) device_.copyIn(buffer.data, buffer.here.get(), blocks_[buffer.layer].cuts.back());
 }
 
 void ShardedBase::visit(int layer, int next) {
   if (holding(layer) == nullptr) start(layer);
-  communicator_->wait(holding(layer)->ticket);
+  if (visited_ != layer) await(*holding(layer));
   visited_ = layer;
   if (next >= 0 && holding(next) == nullptr) start(next);
 }
@@ -79,6 +102,7 @@ void ShardedBase::load(int layer) {
   for (int p = 0; p < projectionCount; ++p) device_.copyIn(buffers_[0].data + block.places[p], whole.views[p].data, storedBytes(whole.views[p]));
   // Nobody else has it now.
   buffers_[0].layer = layer;
+  buffers_[0].ticket = 0;
   buffers_[1].layer = visited_ = -1;
 }
 

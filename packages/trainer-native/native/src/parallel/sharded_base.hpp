@@ -18,6 +18,8 @@ class ShardedBase {
   ShardedBase(const Model& model, Device& device, int rank, int processes);
   ~ShardedBase();
   void connect(std::shared_ptr<Communicator> communicator) { communicator_ = std::move(communicator); }
+  // Blocks come together on the devices; null: in the memory of the processes.
+  void travelBy(DeviceGroup* group) { group_ = group; }
 
   // The block is whole when this returns, until another is visited; `next` is on its way meanwhile (−1: none). All processes visit the
   // same blocks in the same order.
@@ -37,17 +39,21 @@ class ShardedBase {
   struct Buffer {
     int layer = -1;
     unsigned char* data = nullptr;
-    Communicator::Ticket ticket = 0;
+    std::unique_ptr<unsigned char[]> here;  // where it comes together, unless that is where the device has it
+    std::uint64_t ticket = 0;
   };
   Buffer* holding(int layer);
+  void await(Buffer& buffer);
   void start(int layer);
 
   const Model& model_;
   Device& device_;
   std::shared_ptr<Communicator> communicator_;
+  DeviceGroup* group_ = nullptr;
   int rank_;
   std::vector<Block> blocks_;
   std::array<Buffer, 2> buffers_;
+  std::size_t longest_ = 0;
   int visited_ = -1;
 };
 

@@ -72,7 +72,7 @@ class Trainer {
   // Called in a pass before the gradients of a block are written, and when they are complete. The loss counts as the block above the
   // last one, and the embedding as −1.
   struct PassCalls {
-    std::function<void(int)> before, done;
+    std::function<void(int)> before = {}, done = {};
   };
   void onPass(PassCalls calls) { calls_ = std::move(calls); }
 

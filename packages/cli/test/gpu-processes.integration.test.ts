@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseEvent } from '@qt/core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { byVariables, type StartedProcess } from './job.js'
+import { fixture } from './qt.js'
+
+/* Jobs whose processes compute on GPUs, each of which is an emulator here. */
+
+const library = fileURLToPath(
+  new URL('../../trainer-native/native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url),
+)
+const nccl = library.replace('libqt_cuda_emulated', 'libqt_nccl_emulated')
+const there = existsSync(library) && existsSync(nccl)
+if (!there) console.log('Jobs on emulated GPUs are not tried: ctest of trainer-native has not built it.')
+
+let folder = ''
+let rows = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'qt-gpu-job-'))
+  rows = join(folder, 'rows.jsonl')
+  const row = (i: number) => JSON.stringify({ input_ids: Array.from({ length: 32 }, (_, j) => 3 + ((i * 7 + j * 5) % 256)) })
+  await writeFile(rows, Array.from({ length: 24 }, (_, i) => row(i)).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const usual: Readonly<Record<string, string>> = {
+  'sequence-length': '32',
+  'batch-size': '1',
+  precision: 'float32',
+  threads: '1',
+  'learning-rate': '1e-2',
+  'save-every': '2',
+  steps: '4',
+}
+const lora = { adapter: 'lora', rank: '4', dropout: '0.1' }
+const gpu = { device: 'cuda' }
+
+const trained = (output: string, more: Readonly<Record<string, string>>): string[] => {
+  const flags = { base: fixture('tiny.gguf'), data: rows, output, ...usual, ...more }
+  return ['train', ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value])]
+}
+
+const start = (size: number, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<StartedProcess[]> =>
+  byVariables(size, args, { env: () => ({ QT_CUDA_LIBRARY: library, ...env }) })
+
+/** Through the memory of the processes, or by the library for GPUs, which is emulated as they are. */
+const ways = {
+  memory: { QT_NCCL_LIBRARY: nccl, QT_GPU_EXCHANGE: 'memory' },
+  NCCL: { QT_NCCL_LIBRARY: nccl },
+} as const
+const said = { memory: 'through the memory of the processes', NCCL: 'from GPU to GPU by NCCL 2.99.99' } as const
+const expectWay = async (output: string, way: keyof typeof ways) =>
+  expect(await readFile(join(output, 'run.log'), 'utf8')).toContain(`Gradients go ${said[way]}.`)
+
+async function numbers(output: string) {
+  const text = await readFile(join(output, 'events.jsonl'), 'utf8')
+  return text.split('\n').flatMap((line) => {
+    const event = parseEvent(line)
+    return event?.type === 'step' ? [{ step: event.step, loss: event.loss, gradNorm: event.gradNorm }] : []
+  })
+}
+
+async function run(size: number, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+  for (const { ended } of await start(size, args, env)) {
+    const { code, stderr } = await ended
+    expect(code, stderr).toBe(0)
+  }
+}
+
+/** Steps of AdamW are as long where a gradient is nearly nothing, whose sign may then differ. */
+async function expectAlike(output: string, other: string, steps = 4) {
+  const [found, expected] = [await numbers(output), await numbers(other)]
+  expect(found).toHaveLength(steps)
+  for (const [i, { loss, gradNorm }] of found.entries()) {
+    expect(Math.abs(loss / expected[i]!.loss - 1)).toBeLessThan(1e-4)
+    expect(Math.abs(gradNorm / expected[i]!.gradNorm - 1)).toBeLessThan(1e-3)
+  }
+}
+
+describe.skipIf(!there).each(['memory', 'NCCL'] as const)('processes on GPUs, whose gradients go by %s', (way) => {
+  const place = (name: string) => join(folder, `${way}-${name}`)
+
+  test.each([
+    ['an adapter', lora],
+    ['an adapter that begins with singular directions', { adapter: 'pissa', rank: '4' }],
+    [
+      'a whole model, 8-bit moments and a moving average',
+      { optimizer: 'adamw8bit', 'average-decay': '0.9', 'learning-rate': '1e-3' },
+    ],
+  ] as const)('have the losses of one on the processor: %s', async (name, more) => {
+    const [here, there] = [place(`cpu ${name}`), place(`gpu ${name}`)]
+    await run(1, trained(here, { ...more, 'grad-accumulation': '6' }))
+    await run(3, trained(there, { ...more, ...gpu, 'grad-accumulation': '2' }), ways[way])
+    await expectWay(there, way)
+    await expectAlike(there, here)
+  })
+
+  test('save what another number of them, on the processor, goes on with', async () => {
+    const [whole, moved] = [place('whole'), place('moved')]
+    const more = { ...lora, steps: '12', 'learning-rate': '1e-3' }
+    await run(1, trained(whole, { ...more, 'grad-accumulation': '4' }))
+    const job = await start(2, trained(moved, { ...more, ...gpu, 'grad-accumulation': '2' }), ways[way])
+    while ((await numbers(moved).catch(() => [])).length < 2) await new Promise((resolve) => setTimeout(resolve, 5))
+    process.kill(job[1]!.pid()!, 'SIGINT')
+    expect((await Promise.all(job.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([130, 130])
+    await run(1, [...trained(moved, { ...more, 'grad-accumulation': '2' }), '--resume'])
+    await expectAlike(moved, whole, 12)
+  })
+
+  test('end with the name of the one that died', async () => {
+    const output = place('died')
+    const job = await start(3, trained(output, { ...lora, ...gpu, steps: '100000' }), ways[way])
+    while ((await numbers(output).catch(() => [])).length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    process.kill(job[1]!.pid()!, 'SIGKILL')
+    for (const other of [job[0]!, job[2]!]) {
+      const { code, stderr } = await other.ended
+      expect([code, stderr]).toEqual([1, expect.stringContaining('Rank 1 of 3 died, and so the whole job ends')])
+    }
+  })
+})
+
+test.skipIf(!there)('where one process has no library for GPUs, none uses it', async () => {
+  const output = join(folder, 'uneven')
+  const job = await byVariables(2, trained(output, { ...lora, ...gpu }), {
+    env: (rank) => ({ QT_CUDA_LIBRARY: library, QT_NCCL_LIBRARY: rank === 0 ? nccl : join(folder, 'nothing.so') }),
+  })
+  for (const { ended } of job) expect((await ended).code).toBe(0)
+  await expectWay(output, 'memory')
+})

@@ -1,0 +1,116 @@
+#!/bin/sh
+# All that is to be run on a machine with an NVIDIA GPU, which needs nvcc, CMake and g++; Python with PyTorch for the peers, Node for the addon.
+# usage: cuda/check.sh [--emulated] [build] [test] [sanitize] [bench] [peers] [table] [node]      without names: all of them, in this order
+# QT_BUILD: where to build (build/gpu here). OUT: where results go (QT_BUILD/results).
+# --emulated: the same with the emulator for a GPU and tiny shapes, so that nothing is tried for the first time where time is lent.
+set -u
+here=$(cd "$(dirname "$0")/.." && pwd)
+emulated=
+if [ "${1:-}" = --emulated ]; then
+  emulated=yes
+  shift
+fi
+build=${QT_BUILD:-$here/build/gpu$emulated}
+out=${OUT:-$build/results}
+python=${QT_ORACLES:-python3}
+mkdir -p "$build" "$out"
+if [ -n "$emulated" ]; then
+  library=$build/cuda/emulator/libqt_cuda_emulated.so kinds=cuda_emulated tiny=--tiny peers='--device cpu --tiny'
+else
+  library=$build/cuda/libqt_cuda.so kinds=cuda_device tiny= peers=
+fi
+tests=$(cd "$here/cuda/test" && for file in *_test.cu; do echo "${kinds}_${file%.cu}"; done)
+failed=
+
+say() { printf '\n== %s\n' "$*"; }
+# Runs a command and goes on; what failed is told at the end.
+try() {
+  name=$1
+  shift
+  "$@" || failed="$failed $name"
+}
+
+build() {
+  say build
+  # For the GPU that is there, which takes a fourth of the time of all architectures.
+  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d '.')
+  flags="-DQT_CUDA=ON -DQT_CUDA_ARCHITECTURES=${capability:-90}"
+  targets=qt_cuda
+  if [ -n "$emulated" ]; then flags=-DQT_CUDA=OFF targets=qt_cuda_emulated_library; fi
+  cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release $flags > "$out/configure.log" 2>&1 || { cat "$out/configure.log"; return 1; }
+  cmake --build "$build" --parallel "$(nproc)" --target $targets gpu_bench $tests > "$out/build.log" 2>&1 || { grep -i -A5 error "$out/build.log" | head -n 60; return 1; }
+  tail -n 1 "$out/build.log"
+}
+
+run_tests() {
+  say test
+  ctest --test-dir "$build" -R "^$kinds" --output-on-failure --no-tests=error 2>&1 | tee "$out/test.log" | tail -n 60
+  grep -q '^100% tests passed' "$out/test.log"
+}
+
+# Reads and writes out of bounds, then races in shared memory.
+sanitize() {
+  say sanitize
+  if [ -n "$emulated" ] || ! command -v compute-sanitizer > /dev/null; then
+    echo "skipped: compute-sanitizer is not here, or there is no GPU for it"
+    return 0
+  fi
+  bad=0
+  for tool in memcheck racecheck; do
+    for test in $tests; do
+      timeout "${QT_PATIENCE:-300}" compute-sanitizer --tool $tool --error-exitcode 9 "$build/cuda/$test" > "$out/$tool-$test.log" 2>&1
+      code=$?
+      echo "$tool $test: $code $(grep -E 'ERROR SUMMARY|RACECHECK SUMMARY' "$out/$tool-$test.log" | tail -n 1)"
+      [ $code -eq 0 ] || bad=1
+    done
+  done
+  return $bad
+}
+
+bench() {
+  say bench
+  "$build/gpu_bench" "$library" $tiny ${QT_ONLY:+--only "$QT_ONLY"} ${QT_BENCH:-} | tee "$out/ours.jsonl"
+  ! grep -q '"case":"device","absent"' "$out/ours.jsonl"
+}
+
+run_peers() {
+  say peers
+  if ! "$python" -c 'import torch, transformers, peft' 2> /dev/null; then
+    echo "skipped: $python has no torch, transformers and peft; QT_ORACLES names one that has"
+    return 0
+  fi
+  "$python" "$here/bench/gpu_peers.py" run $peers ${QT_ONLY:+--only "$QT_ONLY"} ${QT_PEERS:-} | tee "$out/peers.jsonl"
+}
+
+table() {
+  say table
+  touch "$out/peers.jsonl"
+  "$python" "$here/bench/gpu_peers.py" table "$out/ours.jsonl" "$out/peers.jsonl" | tee "$out/table.md"
+}
+
+# The addon's way to the GPU: a run with its files, resumed, in one process and in two.
+node_tests() {
+  say node
+  root=$(cd "$here/../../.." && pwd)
+  if ! command -v node > /dev/null || [ ! -d "$root/node_modules" ]; then
+    echo "skipped: Node or the installed packages are not here"
+    return 0
+  fi
+  (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --root packages/trainer-native gpu.integration)
+}
+
+[ $# -gt 0 ] || set -- build test sanitize bench peers table node
+for part; do
+  case $part in
+    build) try build build; [ -z "$failed" ] || break ;;
+    test) try test run_tests ;;
+    sanitize) try sanitize sanitize ;;
+    bench) try bench bench ;;
+    peers) try peers run_peers ;;
+    table) try table table ;;
+    node) try node node_tests ;;
+    *) echo "there is no part '$part'" >&2; exit 2 ;;
+  esac
+done
+if [ -n "$failed" ]; then say "failed:$failed; results in $out"; else say "passed; results in $out"; fi
+[ -z "$failed" ]

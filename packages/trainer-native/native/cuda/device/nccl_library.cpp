@@ -1,0 +1,53 @@
+#include "nccl_library.hpp"
+
+#include "opened.hpp"
+
+namespace qt::cuda {
+namespace {
+
+NcclLibrary open() {
+  const Opened from("QT_NCCL_LIBRARY", {"libnccl.so.2"});
+  NcclLibrary nccl{};
+  from.take(nccl.getVersion, "ncclGetVersion");
+  from.take(nccl.getUniqueId, "ncclGetUniqueId");
+  from.take(nccl.commInitRank, "ncclCommInitRank");
+  from.take(nccl.commDestroy, "ncclCommDestroy");
+  from.take(nccl.commAbort, "ncclCommAbort");
+  from.take(nccl.commGetAsyncError, "ncclCommGetAsyncError");
+  from.take(nccl.reduce, "ncclReduce");
+  from.take(nccl.broadcast, "ncclBroadcast");
+  from.take(nccl.reduceScatter, "ncclReduceScatter");
+  from.take(nccl.allGather, "ncclAllGather");
+  from.take(nccl.groupStart, "ncclGroupStart");
+  from.take(nccl.groupEnd, "ncclGroupEnd");
+  from.take(nccl.getErrorString, "ncclGetErrorString");
+  int version = 0;
+  // Numbered so since 2.9.
+  if (nccl.getVersion(&version) != ncclOk || version < 21000 || version >= 30000)
+    throw std::runtime_error("NCCL's version " + std::to_string(version) + " is not one from 2.10 to 2.99");
+  nccl.name = "NCCL " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+  return nccl;
+}
+
+struct Found {
+  NcclLibrary library{};
+  std::string why;
+};
+
+Found find() {
+  try {
+    return {open(), {}};
+  } catch (const std::exception& e) {
+    return {{}, e.what()};
+  }
+}
+
+}  // namespace
+
+const NcclLibrary* ncclLibrary(std::string* why) {
+  static const Found found = find();
+  if (why != nullptr) *why = found.why;
+  return found.why.empty() ? &found.library : nullptr;
+}
+
+}  // namespace qt::cuda

@@ -1,0 +1,149 @@
+#include "nccl_links.hpp"
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <thread>
+#include <utility>
+
+#include "side_stream.hpp"
+
+namespace qt::cuda {
+namespace {
+
+// What the thread that joins and the group have between them: it may have to be left behind, for joining cannot be broken off.
+struct Joining {
+  NcclComm comm = nullptr;
+  NcclResult result = ncclOk;
+  std::atomic<bool> ended{false};
+};
+
+class NcclGroup final : public DeviceGroup {
+ public:
+  NcclGroup(const NcclLibrary& nccl, Runtime& runtime, const NcclId& id, int rank, int size) : nccl_(nccl), side_(runtime), rank_(rank), size_(size) {
+    thread_ = std::thread([&nccl, &runtime, id, rank, size, joining = joining_] {
+      static_cast<void>(runtime.stream());  // of this thread, too, the device is the runtime's
+      joining->result = nccl.commInitRank(&joining->comm, size, id, rank);
+      joining->ended.store(true, std::memory_order_release);
+    });
+  }
+
+  ~NcclGroup() override {
+    if (!joined()) thread_.detach();
+    else if (comm_ != nullptr) nccl_.commDestroy(comm_);
+  }
+
+  Ticket reduce(const float* array, float* piece, std::span<const std::size_t> cuts) override {
+    return together([&](Stream stream) {
+      if (alike(cuts)) return note(nccl_.reduceScatter(array + cuts[0], piece, cuts[1] - cuts[0], ncclFloats, ncclAdd, comm_, stream));
+      overPieces(cuts, [&](int r, std::size_t begin, std::size_t count) { note(nccl_.reduce(array + begin, piece, count, ncclFloats, ncclAdd, r, comm_, stream)); });
+    });
+  }
+
+  Ticket gather(float* array, std::span<const std::size_t> cuts) override {
+    return together([&](Stream stream) {
+      if (alike(cuts)) return note(nccl_.allGather(array + cuts[rank_], array + cuts[0], cuts[1] - cuts[0], ncclFloats, comm_, stream));
+      overPieces(cuts, [&](int r, std::size_t begin, std::size_t count) { note(nccl_.broadcast(array + begin, array + begin, count, ncclFloats, r, comm_, stream)); });
+    });
+  }
+
+  void await(Ticket ticket) override {
+    if (failure_.empty() && side_.lead(ticket) != Status::Ok) failure_ = "the GPU cannot wait for its second stream";
+  }
+
+  State state() override {
+    if (!failure_.empty()) return State::Failed;
+    if (!joined()) return State::Working;
+    if (comm_ != nullptr) {
+      NcclResult error = ncclOk;
+      note(nccl_.commGetAsyncError(comm_, &error));
+      note(error);
+    }
+    if (!failure_.empty()) return State::Failed;
+    switch (side_.state()) {
+      case SideStream::State::Done: return State::Done;
+      case SideStream::State::Working: return State::Working;
+      default: failure_ = "the GPU failed while it exchanged numbers with others"; return State::Failed;
+    }
+  }
+
+  void abort() override {
+    if (failure_.empty()) failure_ = "the exchange was broken off";
+    if (comm_ != nullptr) nccl_.commAbort(std::exchange(comm_, nullptr));
+  }
+
+  const char* failure() const override { return failure_.c_str(); }
+
+ private:
+  void note(NcclResult result) {
+    if (result == ncclOk || result == ncclUnderWay || !failure_.empty()) return;
+    failure_ = nccl_.name + ": " + nccl_.getErrorString(result);
+  }
+
+  bool joined() {
+    if (!thread_.joinable()) return true;
+    if (!joining_->ended.load(std::memory_order_acquire)) return false;
+    thread_.join();
+    comm_ = joining_->comm;
+    note(joining_->result);
+    return true;
+  }
+
+  // Pieces of one length are exchanged by one operation.
+  bool alike(std::span<const std::size_t> cuts) const {
+    for (int r = 1; r < size_; ++r)
+      if (cuts[r + 1] - cuts[r] != cuts[1] - cuts[0]) return false;
+    return true;
+  }
+
+  template <class Call>
+  void overPieces(std::span<const std::size_t> cuts, const Call& call) const {
+    for (int r = 0; r < size_; ++r)
+      if (cuts[r + 1] > cuts[r]) call(r, cuts[r], cuts[r + 1] - cuts[r]);
+  }
+
+  template <class Calls>
+  Ticket together(const Calls& calls) {
+    if (!failure_.empty() || comm_ == nullptr) return last_;
+    if (side_.follow() != Status::Ok) {
+      failure_ = "the GPU has no second stream";
+      return last_;
+    }
+    const Stream stream = side_.stream();
+    note(nccl_.groupStart());
+    calls(stream);
+    note(nccl_.groupEnd());
+    if (side_.mark(++last_) != Status::Ok) failure_ = "the GPU cannot mark its second stream";
+    return last_;
+  }
+
+  const NcclLibrary& nccl_;
+  SideStream side_;
+  int rank_, size_;
+  std::shared_ptr<Joining> joining_ = std::make_shared<Joining>();
+  std::thread thread_;
+  NcclComm comm_ = nullptr;
+  Ticket last_ = 0;
+  std::string failure_;
+};
+
+}  // namespace
+
+NcclLinks::NcclLinks(const NcclLibrary& nccl, Runtime& runtime) : nccl_(nccl), runtime_(runtime), place_(runtime.place()) {}
+
+bool NcclLinks::invite(GroupInvitation& invitation) {
+  NcclId id{};
+  static_assert(sizeof id.bytes == std::tuple_size_v<GroupInvitation>);
+  static_cast<void>(runtime_.stream());
+  const bool made = nccl_.getUniqueId(&id) == ncclOk;
+  std::memcpy(invitation.data(), id.bytes, sizeof id.bytes);
+  return made;
+}
+
+DeviceGroup* NcclLinks::join(const GroupInvitation& invitation, int rank, int size) {
+  NcclId id{};
+  std::memcpy(id.bytes, invitation.data(), sizeof id.bytes);
+  return new NcclGroup(nccl_, runtime_, id, rank, size);
+}
+
+}  // namespace qt::cuda

@@ -1,0 +1,85 @@
+#include "gpu_group.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
+namespace qt {
+namespace {
+
+constexpr auto glance = std::chrono::microseconds(50);
+constexpr auto hearsay = std::chrono::seconds(5);
+
+std::string hostName() {
+  char name[256] = "";
+#ifndef _WIN32
+  gethostname(name, sizeof name - 1);
+#endif
+  return name;
+}
+
+std::string own(DeviceLinks* links) {
+  const char* way = std::getenv("QT_GPU_EXCHANGE");
+  if (links == nullptr || (way != nullptr && std::string_view(way) == "memory")) return {};
+  return hostName() + ' ' + links->place();
+}
+
+// Everybody's word; alike in all processes.
+std::vector<std::string> wordsOf(Communicator& communicator, const std::string& mine) {
+  std::vector<std::string> words;
+  communicator.run([&] {
+    for (const auto& bytes : communicator.allGather({reinterpret_cast<const unsigned char*>(mine.data()), mine.size()}))
+      words.emplace_back(bytes.begin(), bytes.end());
+  });
+  return words;
+}
+
+bool unanimous(Communicator& communicator, bool mine) {
+  const auto words = wordsOf(communicator, mine ? "yes" : "no");
+  return std::all_of(words.begin(), words.end(), [](const std::string& word) { return word == "yes"; });
+}
+
+}  // namespace
+
+void waitFor(DeviceGroup& group, Communicator& communicator) {
+  for (;;) {
+    const DeviceGroup::State state = group.state();
+    if (state == DeviceGroup::State::Done) return;
+    if (state == DeviceGroup::State::Failed) {
+      // Whoever died is told a moment later by those who watch.
+      for (const auto until = Clock::now() + hearsay; !communicator.failure() && Clock::now() < until;) std::this_thread::sleep_for(glance);
+    }
+    if (communicator.failure() || state == DeviceGroup::State::Failed) {
+      const std::string why = communicator.failure() ? "the job has failed" : group.failure();
+      group.abort();
+      throw std::runtime_error(why);
+    }
+    std::this_thread::sleep_for(glance);
+  }
+}
+
+std::unique_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator) {
+  DeviceLinks* links = device.links();
+  const auto places = wordsOf(communicator, own(links));
+  const std::set<std::string> different(places.begin(), places.end());
+  if (different.size() < places.size() || different.contains("")) return nullptr;
+  GroupInvitation invitation{};
+  const bool invited = communicator.rank() != 0 || links->invite(invitation);
+  if (!unanimous(communicator, invited)) return nullptr;
+  communicator.run([&] { communicator.broadcast(invitation.data(), invitation.size()); });
+  std::unique_ptr<DeviceGroup> group(links->join(invitation, communicator.rank(), communicator.size()));
+  while (group->state() == DeviceGroup::State::Working && !communicator.failure()) std::this_thread::sleep_for(glance);
+  if (unanimous(communicator, group->state() == DeviceGroup::State::Done)) return group;
+  group->abort();
+  return nullptr;
+}
+
+}  // namespace qt

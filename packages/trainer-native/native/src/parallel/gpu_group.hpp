@@ -1,0 +1,18 @@
+// The group of a job's GPUs, where there can be one.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "../device/device.hpp"
+#include "communicator.hpp"
+
+namespace qt {
+
+// Waits until what a group was asked for is done; throws where that, or the job, has failed.
+void waitFor(DeviceGroup& group, Communicator& communicator);
+
+// All processes call it. Null, in all of them, where a process has no library for it or two share a device: then numbers go through the
+// memory of the processes. QT_GPU_EXCHANGE=memory asks for that.
+std::unique_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator);
+
+}  // namespace qt
