@@ -50,6 +50,8 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     (await readFile(join(folder, 'runs', name, 'events.jsonl'), 'utf8').catch(() => ''))
       .split('\n')
       .filter((line) => parseEvent(line)?.type === 'step').length
+  const knows = (mpi: string) =>
+    spawnSync('srun', [`--mpi=${mpi}`, 'true'], { env: { ...process.env, ...cluster.env } }).status === 0
   const until = async (what: string, holds: () => Promise<boolean>) => {
     for (const end = Date.now() + 120_000; !(await holds()); await pause(200))
       if (Date.now() > end) throw new Error(`Waited two minutes until ${what}.`)
@@ -152,8 +154,7 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
   })
 
   test.for(['none', 'pmix'])('several processes know their places (--mpi %s), and their logs are one', async (mpi, { skip }) => {
-    const works = spawnSync('srun', [`--mpi=${mpi}`, 'true'], { env: { ...process.env, ...cluster.env } }).status === 0
-    skip(!works, `this Slurm has no ${mpi} (Debian: libpmix-dev)`)
+    skip(!knows(mpi), `this Slurm has no ${mpi} (Debian: libpmix-dev)`)
     const script = join(folder, 'places.sh')
     // Rank 1 begins later and says something that has no time of its own.
     await writeFile(
@@ -178,6 +179,43 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     expect(ranks).toMatchObject([place(0), place(1), native])
     expect(ranks[2].time).toBe(ranks[1].time)
   })
+
+  test.for(['none', 'pmix'])(
+    'two processes (--mpi %s) save when they are preempted, are queued again, and end with the bytes of one',
+    async (mpi, { skip }) => {
+      skip(!knows(mpi), `this Slurm has no ${mpi} (Debian: libpmix-dev)`)
+      const steps = 3000
+      const strict = ['--deterministic', 'strict', '--save-every', '500']
+      const alone = `alone-${mpi}`
+      const whole = await qt(['train', ...(await configure(alone, steps)), ...strict, '--grad-accumulation', '2'], '', here())
+      expect(whole.code, whole.stderr).toBe(0)
+      const name = `two-${mpi}`
+      const { code, stdout } = await submit(
+        name,
+        steps,
+        ...strict,
+        '--tasks-per-node',
+        '2',
+        '--cpus-per-task',
+        '1',
+        '--mpi',
+        mpi,
+        '--json',
+      )
+      expect(code).toBe(0)
+      await until('ten steps are done', async () => (await stepsOf(name)) >= 10)
+      slurm(cluster.env, 'scontrol', 'requeue', JSON.parse(stdout).job)
+      await until('it is queued again', async () => (await json('submit', 'status', `runs/${name}`)).restarts === 1)
+      expect(await stepsOf(name)).toBeLessThan(steps)
+      const followed = await qt(['submit', 'status', `runs/${name}`, '--follow'], '', here())
+      expect([followed.code, followed.stdout]).toEqual([0, expect.stringMatching(/rank 0 {2}Resuming after step \d+\./)])
+      const made = (run: string) => readFile(join(folder, 'runs', run, 'adapter', 'adapter_model.safetensors'), 'base64')
+      expect(await made(name)).toBe(await made(alone))
+      // Each wrote its own part of the last checkpoint.
+      const [newest] = (await readdir(join(folder, 'runs', name, 'checkpoints'))).sort().reverse()
+      expect(await readdir(join(folder, 'runs', name, 'checkpoints', newest!))).toContain('optimizer-00002-of-00002.safetensors')
+    },
+  )
 
   test('a job whose time passes without a step is not queued for ever', async () => {
     const script = join(base, 'stuck.sh')

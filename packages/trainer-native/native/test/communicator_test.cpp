@@ -1,7 +1,14 @@
 // What processes do together, over both transports; who dies is named everywhere, and who does not belong stays outside.
 #include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <numeric>
+#include <set>
+#include <sstream>
 #include <string>
+
+#include <dlfcn.h>
 
 #include "check.hpp"
 #include "processes.hpp"
@@ -125,6 +132,56 @@ void strangers() {
   for (const int status : statuses) CHECK(status == 0);
 }
 
+#if defined(__linux__)
+// The TCP ports at which the other children of this process's parent listen.
+std::vector<std::uint16_t> siblingsPorts() {
+  namespace fs = std::filesystem;
+  std::set<std::string> sockets;
+  for (const auto& process : fs::directory_iterator("/proc")) {
+    std::error_code gone;
+    std::ifstream stat(process.path() / "stat");
+    std::string pid, name, state;
+    long parent = 0;
+    if (!(stat >> pid >> name >> state >> parent) || parent != getppid() || pid == std::to_string(getpid())) continue;
+    for (const auto& file : fs::directory_iterator(process.path() / "fd", gone)) sockets.insert(fs::read_symlink(file.path(), gone).string());
+  }
+  std::vector<std::uint16_t> ports;
+  std::ifstream table("/proc/net/tcp");
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number, local, remote, state, skipped, inode;
+    fields >> number >> local >> remote >> state;
+    for (int i = 0; i < 5; ++i) fields >> skipped;
+    fields >> inode;
+    if (state == "0A" && sockets.contains("socket:[" + inode + "]")) ports.push_back(static_cast<std::uint16_t>(std::stoi(local.substr(local.find(':') + 1), nullptr, 16)));
+  }
+  return ports;
+}
+
+// Many who say nothing at the ports that carry numbers: the job meets all the same, and at once.
+void silentStrangers() {
+  const auto statuses = inProcesses(3, [](int process, std::uint16_t port) {
+    if (process == 2) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      std::vector<Socket> held;
+      for (const std::uint16_t at : siblingsPorts())
+        for (int i = 0; i < 6 && at != port; ++i) held.push_back(connectTo("127.0.0.1", at, Clock::now() + std::chrono::seconds(2), [] { return false; }));
+      CHECK(held.size() == 6);
+      std::this_thread::sleep_for(std::chrono::seconds(6));
+      return failures;
+    }
+    const auto begun = Clock::now();
+    if (process == 1) std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+    Communicator all(tcpJob(process, 2, port));
+    all.run([&] { all.barrier(); });
+    CHECK(Clock::now() - begun < std::chrono::seconds(4));
+    all.leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+#endif
+
 void missing() {
   const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
     try {
@@ -138,6 +195,36 @@ void missing() {
     return 1;
   });
   for (const int status : statuses) CHECK(status == 0);
+}
+
+// Rank 0 is there for MPI and sends nothing: rank 1 waits for its patience, or until it is told to stop, and says which.
+int underSilentMpi(bool stopped) {
+  if (std::strcmp(std::getenv("OMPI_COMM_WORLD_RANK"), "0") == 0) {
+    void* library = dlopen("libmpi.so.40", RTLD_NOW | RTLD_GLOBAL);
+    const auto start = library == nullptr ? nullptr : reinterpret_cast<int (*)(int*, char***)>(dlsym(library, "MPI_Init"));
+    if (start != nullptr) start(nullptr, nullptr);
+    std::this_thread::sleep_for(std::chrono::seconds(5));
+    return 0;
+  }
+  JobAddress address;
+  address.member.patience = std::chrono::seconds(stopped ? 60 : 2);
+  const auto begun = Clock::now();
+  try {
+    Communicator all(address, [&] { return stopped && Clock::now() - begun > std::chrono::seconds(1); });
+  } catch (const std::exception& e) {
+    std::printf("told: %s\n", e.what());
+  }
+  std::fflush(stdout);
+  _exit(0);
+}
+
+std::string outputOf(const std::string& command) {
+  std::string output;
+  FILE* pipe = popen(command.c_str(), "r");
+  char bytes[4096];
+  for (std::size_t got = 0; pipe != nullptr && (got = std::fread(bytes, 1, sizeof bytes, pipe)) > 0;) output.append(bytes, got);
+  if (pipe != nullptr) pclose(pipe);
+  return output;
 }
 
 // The same program, started by mpirun.
@@ -154,17 +241,32 @@ int underMpi() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "mpi") == 0) return underMpi();
+  if (argc > 1) return underSilentMpi(std::strcmp(argv[1], "stopped") == 0);
   everyOperation();
   death("killed", [](Communicator&) { raise(SIGKILL); }, "died", false);
   death("ended", [](Communicator&) { _exit(0); }, "died", false);
   death("failed", [](Communicator& all) { all.fail("no more disk"); }, "no more disk", true);
   strangers();
+#if defined(__linux__)
+  silentStrangers();
+#endif
   missing();
-  if (std::system("command -v mpirun >/dev/null 2>&1") != 0) std::printf("skipped: MPI (no mpirun here: apt-get install openmpi-bin)\n");
-  else
-    for (const char* size : {"2", "3"}) {
-      const std::string command = std::string("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n ") + size + " '" + argv[0] + "' mpi";
-      CHECK(std::system(command.c_str()) == 0);
+  if (std::system("command -v mpirun >/dev/null 2>&1") != 0) {
+    std::printf("skipped: MPI (no mpirun here: apt-get install openmpi-bin)\n");
+    return report("communicator_test");
+  }
+  const auto mpirun = [&](const std::string& size, const std::string& what) {
+    return "OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --oversubscribe -n " + size + " '" + argv[0] + "' " + what;
+  };
+  for (const char* size : {"2", "3"}) CHECK(std::system(mpirun(size, "mpi").c_str()) == 0);
+  const auto said = [&](const std::string& what, const std::string& words) {
+    const std::string output = outputOf(mpirun("2", what) + " 2>/dev/null");
+    if (output.find("told: " + words) == std::string::npos) {
+      std::printf("%s: %s\n", what.c_str(), output.c_str());
+      ++failures;
     }
+  };
+  said("stopped", "stopped while waiting for the other processes");
+  said("silent", "rank 0 sends no message of MPI's");
   return report("communicator_test");
 }

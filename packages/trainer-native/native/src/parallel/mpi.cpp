@@ -110,12 +110,19 @@ MpiTransport::MpiTransport(std::chrono::milliseconds patience, const std::functi
   if (size_ > 1) meet(patience, stop);
 }
 
-// A process that failed leaves without its farewell: MPI's would wait for all others.
+// A process that failed leaves without its farewell: MPI's would wait for all others. So does one whose job never came together.
 MpiTransport::~MpiTransport() {
   if (watch_ == nullptr || !watch_->failed()) mpi_.finalize();
 }
 
 void MpiTransport::meet(std::chrono::milliseconds patience, const std::function<bool()>& stop) {
+  // Nobody watches yet: whoever waits here asks for itself.
+  const Deadline deadline = Clock::now() + patience;
+  const Over over = [&] {
+    if (stop()) throw std::runtime_error("stopped while waiting for the other processes");
+    if (Clock::now() >= deadline)
+      throw std::runtime_error(rank_ == 0 ? "the other processes take no message of MPI's" : "rank 0 sends no message of MPI's");
+  };
   Membership member{rank_, size_, {}, patience};
   Invitation invitation;
   Socket socket;
@@ -128,10 +135,10 @@ void MpiTransport::meet(std::chrono::milliseconds patience, const std::function<
     std::memcpy(invitation.addresses, addresses.data(), std::min(addresses.size(), sizeof invitation.addresses - 1));
     std::vector<Outgoing> out;
     for (int rank = 1; rank < size_; ++rank) out.push_back({rank, &invitation, sizeof invitation});
-    exchange(out, {});
+    transfer(out, {}, over);
   } else {
     const Incoming in{0, &invitation, sizeof invitation};
-    exchange({}, {&in, 1});
+    transfer({}, {&in, 1}, over);
     const std::string addresses = invitation.addresses;
     std::string tried;
     for (std::size_t at = 0; at < addresses.size() && !socket.open();) {
@@ -152,6 +159,12 @@ void MpiTransport::meet(std::chrono::milliseconds patience, const std::function<
 }
 
 void MpiTransport::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
+  transfer(out, in, [this] {
+    if (watch_ != nullptr && watch_->failed()) throwFailure(*watch_);
+  });
+}
+
+void MpiTransport::transfer(std::span<const Outgoing> out, std::span<const Incoming> in, const Over& over) {
   std::vector<void*> requests;
   const auto inPieces = [&](const auto& messages, const auto& start) {
     for (const auto& message : messages)
@@ -171,7 +184,7 @@ void MpiTransport::exchange(std::span<const Outgoing> out, std::span<const Incom
     int done = 0;
     require(mpi_.testAll(static_cast<int>(requests.size()), requests.data(), &done, nullptr), "waiting");
     if (done != 0) return;
-    if (watch_ != nullptr && watch_->failed()) throwFailure(*watch_);
+    over();
     if (looked < 200) sched_yield();
     else std::this_thread::sleep_for(std::chrono::microseconds(std::min(500, looked / 4)));
   }

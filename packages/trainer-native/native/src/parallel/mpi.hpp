@@ -23,6 +23,8 @@ class MpiTransport : public Transport {
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in) override;
 
  private:
+  using Over = std::function<void()>;  // throws when there is no more to wait for
+  void transfer(std::span<const Outgoing> out, std::span<const Incoming> in, const Over& over);
   void meet(std::chrono::milliseconds patience, const std::function<bool()>& stop);
   const MpiLibrary& mpi_;
   int rank_ = 0, size_ = 1;

@@ -1,6 +1,7 @@
 #if !defined(_WIN32)
 #include "tcp.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 
@@ -46,19 +47,32 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
     }
     if (!sendWhole(peers_[rank], &mine, sizeof mine, deadline)) missing();
   }
-  for (int waiting = member.size - 1 - member.rank; waiting > 0;) {
-    pollfd p{listener.handle(), POLLIN, 0};
-    if (poll(&p, 1, 100) <= 0) {
-      if (over() || Clock::now() >= deadline) missing();
-      continue;
-    }
-    Socket socket = acceptFrom(listener);
+  // Strangers, and those that say nothing, keep nobody from coming in.
+  struct Pending {
+    Socket socket;
     DataHello hello{};
-    if (!socket.open() || !receiveWhole(socket, &hello, sizeof hello, Clock::now() + std::chrono::seconds(5))) continue;
-    const int rank = static_cast<int>(hello.rank);
-    if (hello.key != member.key || rank <= member.rank || rank >= member.size || peers_[rank].open()) continue;
-    peers_[rank] = std::move(socket);
-    --waiting;
+    std::size_t got = 0;
+    Deadline until = Clock::now() + strangersPatience;
+  };
+  std::vector<Pending> pending;
+  for (int waiting = member.size - 1 - member.rank; waiting > 0;) {
+    std::vector<pollfd> polled{{listener.handle(), POLLIN, 0}};
+    for (const Pending& one : pending) polled.push_back({one.socket.handle(), POLLIN, 0});
+    poll(polled.data(), polled.size(), 100);
+    if (over() || Clock::now() >= deadline) missing();
+    for (Pending& one : pending) {
+      const auto got = receiveSome(one.socket, reinterpret_cast<char*>(&one.hello) + one.got, sizeof(DataHello) - one.got);
+      one.got += static_cast<std::size_t>(std::max<std::ptrdiff_t>(got, 0));
+      const bool whole = one.got == sizeof(DataHello);
+      const int rank = static_cast<int>(one.hello.rank);
+      if (whole && sameKey(one.hello.key, member.key) && rank > member.rank && rank < member.size && !peers_[rank].open()) {
+        peers_[rank] = std::move(one.socket);
+        --waiting;
+      }
+      if (whole || got < 0 || Clock::now() >= one.until) one.socket.close();
+    }
+    std::erase_if(pending, [](const Pending& one) { return !one.socket.open(); });
+    for (Socket socket = acceptFrom(listener); socket.open(); socket = acceptFrom(listener)) pending.push_back({.socket = std::move(socket)});
   }
 }
 

@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::uint32_t magic = 0x316a7471;  // "qtj1"
 constexpr std::size_t longestText = 1 << 16;
-constexpr auto strangersPatience = std::chrono::seconds(5);
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 constexpr auto pingEvery = std::chrono::seconds(2);
 
@@ -36,14 +35,13 @@ std::string listOf(const std::vector<int>& ranks) {
 
 std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
-// The same time for any two keys: how much of it is right cannot be measured.
+}  // namespace
+
 bool sameKey(const JobKey& a, const JobKey& b) {
   unsigned difference = 0;
   for (std::size_t i = 0; i < a.size(); ++i) difference |= a[i] ^ b[i];
   return difference == 0;
 }
-
-}  // namespace
 
 Watch::Watch(const Membership& member, Socket socket, std::uint16_t dataPort, const std::function<bool()>& stop) : member_(member) {
   if (member.rank == 0) gather(std::move(socket), dataPort, stop);

@@ -17,6 +17,11 @@ namespace qt {
 
 // What lets a process into a job.
 using JobKey = std::array<unsigned char, 32>;
+// The same time for any two keys: how much of it is right cannot be measured.
+bool sameKey(const JobKey& a, const JobKey& b);
+
+// How long somebody who has come in may take to say who it is.
+inline constexpr auto strangersPatience = std::chrono::seconds(5);
 
 struct JobFailure {
   int rank = 0;
