@@ -33,6 +33,7 @@ class CudaDevice final : public Device {
   ~CudaDevice() override;
   const DeviceNeeds& needs() const override { return needs_; }
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
+  bool recover() override;
 
   unsigned char* allocate(std::size_t bytes) override;
   void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
@@ -138,6 +139,7 @@ class CudaDevice final : public Device {
   unsigned char* reserved_ = nullptr;  // what is left of it
   std::size_t reservedBytes_ = 0;
   std::string failure_;
+  bool outOfMemory_ = false;  // is what it was
   unsigned char* scratch_ = nullptr;
   std::size_t scratchBytes_ = 0;
 
