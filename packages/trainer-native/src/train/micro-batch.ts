@@ -30,10 +30,13 @@ export function cutInto({ prepared, plan }: Cut, batchSize: number, change: Plan
   }
 }
 
-/** With half the rows at once, or the next fewer that divide them; undefined where there is only one. What saves memory already stays. */
-export function halved(cut: Cut): Cut | undefined {
+/**
+ * With half the rows at once, or the next fewer that divide them; undefined where there is only one, and in a job, whose
+ * processes would have to agree on it. What saves memory already stays.
+ */
+export function halved(cut: Cut, { size }: Pick<Team, 'size'>): Cut | undefined {
   const { batchSize } = cut.prepared.config.training
-  if (batchSize === 1) return undefined
+  if (batchSize === 1 || size > 1) return undefined
   let rows = Math.floor(batchSize / 2)
   while (batchSize % rows !== 0) rows--
   const { checkpointing, feedForwardChunk, offloaded } = cut.prepared.step.plan
@@ -47,7 +50,7 @@ export function openCut(cut: Cut, team: Team, open: (prepared: Prepared, team: T
     try {
       return { ...next, trainer: open(next.prepared, team), warnings }
     } catch (error) {
-      const smaller = isOutOfMemory(error) ? halved(next) : undefined
+      const smaller = isOutOfMemory(error) ? halved(next, team) : undefined
       if (!smaller) throw error
       warnings.push(cutText(error, next, smaller))
       next = smaller

@@ -216,7 +216,7 @@ async function withRoom<Result>(run: OpenRun, work: () => Promise<Result>): Prom
     try {
       return await work()
     } catch (error) {
-      const smaller = isOutOfMemory(error) ? halved(run) : undefined
+      const smaller = isOutOfMemory(error) ? halved(run, run.team) : undefined
       if (!smaller) throw error
       await recut(run, smaller, cutText(error, run, smaller))
     }
