@@ -9,6 +9,7 @@
 
 #include <napi.h>
 
+#include "errors.hpp"
 #include "generate/session.hpp"
 #include "model/model.hpp"
 #include "train/options.hpp"
@@ -24,6 +25,8 @@ auto guarded(Napi::Env env, const Body& body) -> decltype(body()) {
     throw;
   } catch (const std::bad_alloc&) {
     throw Napi::Error::New(env, "the system gave no memory for this");
+  } catch (const OutOfMemory& e) {
+    throw outOfMemory(env, e.what());
   } catch (const std::exception& e) {
     throw Napi::Error::New(env, e.what());
   }

@@ -10,6 +10,8 @@
 
 #include <napi.h>
 
+#include "errors.hpp"
+
 namespace qt {
 
 class Driver {
@@ -73,6 +75,7 @@ class Driver {
     std::string error;
     Napi::ObjectReference owner;
     std::shared_ptr<State> state;
+    bool outOfMemory = false;  // is what the error says
   };
 
   void loop() {
@@ -87,6 +90,9 @@ class Driver {
       }
       try {
         task->work();
+      } catch (const OutOfMemory& e) {
+        task->error = e.what();
+        task->outOfMemory = true;
       } catch (const std::exception& e) {
         task->error = e.what();
       }
@@ -98,7 +104,7 @@ class Driver {
         }
         finished->state->settled(env);
         if (finished->error.empty()) finished->deferred.Resolve(finished->result(env));
-        else finished->deferred.Reject(Napi::Error::New(env, finished->error).Value());
+        else finished->deferred.Reject((finished->outOfMemory ? outOfMemory(env, finished->error) : Napi::Error::New(env, finished->error)).Value());
       });
     }
   }

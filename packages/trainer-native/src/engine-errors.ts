@@ -1,5 +1,8 @@
 import { QtError } from '@qt/core'
 
+/** A GPU has not the memory for what was asked of it: less may do. */
+export const isOutOfMemory = (error: unknown): error is Error => error instanceof Error && error.name === 'OutOfMemoryError'
+
 /** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
 export async function engineErrors<Result>(work: () => Promise<Result>): Promise<Result> {
   try {

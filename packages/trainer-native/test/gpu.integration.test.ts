@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseConfig, type StepEvent, type TrainingConfigInput } from '@qt/core'
+import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } from '@qt/core'
 import { specFromConfig } from '@qt/weights'
 import { describe, expect, test, vi } from 'vitest'
 import { gpus, planMemory, train } from '../src/index.js'
@@ -47,7 +47,7 @@ async function losses(run: ReturnType<typeof train>): Promise<number[]> {
   return steps.map(({ loss }) => loss)
 }
 
-describe.skipIf(!there)('on a GPU or an emulated one', () => {
+describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () => {
   useEmulatedGpu()
 
   test('it is found, with its memory', () => {
@@ -94,6 +94,56 @@ describe.skipIf(!there)('on a GPU or an emulated one', () => {
     expect(less).toMatchObject({ checkpointing: true, feedForwardChunk: 16 })
     expect(less.offloaded).toBeGreaterThan(0)
     expect(more.offloaded).toBe(0)
+  })
+
+  test('when others take the memory, at the start or in the middle, steps go on in smaller micro-batches with the same rows', async () => {
+    const four = { training: { batchSize: 4, gradAccumulation: 1 } } as const
+    const plain = { ...four, device: 'cuda', adapter: { rank: 4, alpha: 8 } } as const
+    const undisturbed = await losses(train(config('undisturbed', plain)))
+    const { total } = await planMemory(config('less', { ...plain, training: { batchSize: 2 } }))
+    const disturbed = async (name: string, training: TrainingConfigInput['training'], at: (event: RunEvent) => Promise<void>) => {
+      const warnings: string[] = []
+      const found: number[] = []
+      for await (const event of train(config(name, { ...plain, training: { ...four.training, ...training } }))) {
+        if (event.type === 'step') found.push(event.loss)
+        if (event.type === 'message' && event.level === 'warning') warnings.push(event.message)
+        await at(event)
+      }
+      for (const [step, loss] of found.entries()) expect(loss).toBeCloseTo(undisturbed[step]!, 4)
+      expect(found).toHaveLength(4)
+      return warnings
+    }
+    vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
+    const start = await disturbed('taken-before', {}, async () => {})
+    vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+    expect(start).toEqual([
+      expect.stringContaining('a micro-batch has 2 rows from now on instead of 4, and a step 2 of them instead of 1'),
+    ])
+
+    const full = join(folder, 'full')
+    vi.stubEnv('QT_EMULATED_GPU_FULL', full)
+    const middle = await disturbed('taken-between', { validateEvery: 100 }, async (event) => {
+      if (event.type === 'step' && event.step === 2) await writeFile(full, '')
+    })
+    vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
+    expect(middle).toEqual([expect.stringMatching(/no memory left: a micro-batch has 2 rows/)])
+  })
+
+  test('a run that was cut into smaller micro-batches stays so when it goes on, and ends with the same bytes', async () => {
+    const bytes = ({ adapter }: Awaited<ReturnType<typeof train>>) => numbersOf(join(adapter!.path, 'adapter_model.safetensors'))
+    const { total } = await planMemory(config('small', { device: 'cuda', training: { batchSize: 1 } }))
+    vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
+    const whole = await train(config('cut-whole', { device: 'cuda' }))
+    const stopped = new AbortController()
+    const run = train(config('cut-halves', { device: 'cuda' }), { signal: stopped.signal })
+    await expect(
+      (async () => {
+        for await (const event of run) if (event.type === 'checkpoint') stopped.abort()
+      })(),
+    ).rejects.toMatchObject({ code: 'RUN_PAUSED' })
+    vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+    const rest = await train(config('cut-halves', { device: 'cuda' }), { resume: true })
+    expect(await bytes(rest)).toEqual(await bytes(whole))
   })
 
   test('8B QLoRA of rank 32 with 78,000 tokens fits into 24 GB, by chunks and off-loading', () => {

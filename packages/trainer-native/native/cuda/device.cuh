@@ -15,16 +15,21 @@ __device__ inline T* dynamicShared() {
   return reinterpret_cast<T*>(qtDynamicShared);
 }
 
+// Kernels are brought to the device as they are first launched, so that a launch may want memory, too.
+inline Status statusOf(cudaError_t error) {
+  return error == cudaSuccess ? Status::Ok : error == cudaErrorMemoryAllocation ? Status::OutOfMemory : Status::LaunchFailed;
+}
+
 // More than 48 KB of shared memory has to be asked for.
 template <class... P>
 Status launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t sharedBytes, Stream stream, std::type_identity_t<P>... arguments) {
-  if (sharedBytes > 48 * 1024 &&
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(sharedBytes)) != cudaSuccess) {
-    return Status::LaunchFailed;
+  if (sharedBytes > 48 * 1024) {
+    const cudaError_t error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(sharedBytes));
+    if (error != cudaSuccess) return statusOf(error);
   }
   kernel<<<grid, block, sharedBytes, stream>>>(arguments...);
   // Left for whoever says why (Runtime::reason).
-  return cudaPeekAtLastError() == cudaSuccess ? Status::Ok : Status::LaunchFailed;
+  return statusOf(cudaPeekAtLastError());
 }
 
 __device__ inline std::uint32_t sharedAddress(const void* p) { return static_cast<std::uint32_t>(__cvta_generic_to_shared(p)); }

@@ -11,6 +11,7 @@ enum class [[nodiscard]] Status : int {
   Ok = 0,
   BadShape,      // no kernel for these sizes, types or alignments
   LaunchFailed,  // the driver refused the launch
+  OutOfMemory,   // the driver has no memory left for this
   Fault,         // the emulator caught the kernel in what a device would not define
 };
 

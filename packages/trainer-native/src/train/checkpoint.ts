@@ -30,6 +30,9 @@ const stateSchema = z.object({
   /** As configured, and of a whole step of all processes: a run that goes on in another number of them keeps its steps. */
   gradAccumulation: z.number().int().positive().optional(),
   microBatches: z.number().int().positive().optional(),
+  /** Rows of a micro-batch, where memory was too small for as many as configured, and tokens of a feed-forward at once. */
+  batchSize: z.number().int().positive().optional(),
+  feedForwardChunk: z.union([z.literal(false), z.number().int().positive()]).optional(),
 })
 
 type StoredState = z.infer<typeof stateSchema>

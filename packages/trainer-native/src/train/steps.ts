@@ -1,4 +1,4 @@
-import type { TrainingConfig } from '@qt/core'
+import { messageOf, type TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
 import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
@@ -85,15 +85,9 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   if (!Number.isFinite(mean)) return brokenStep('loss', Number.NaN)
   const groups = parameterGroups(learningRate, config)
   frozen?.withoutGradients()
-  const gradNorm = await trainer.update({
-    groups,
-    beta1,
-    beta2,
-    epsilon,
-    clip: gradClip ?? 0,
-    averageDecay: averageDecay ?? 0,
-    step,
-  })
+  const gradNorm = await trainer
+    .update({ groups, beta1, beta2, epsilon, clip: gradClip ?? 0, averageDecay: averageDecay ?? 0, step })
+    .catch(halfDone)
   frozen?.restore()
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
 }
@@ -112,6 +106,11 @@ function inTurns(everybody: readonly (readonly number[])[], each: number): numbe
   return Array.from({ length: rounds }, (_, round) =>
     everybody.flatMap((own) => own.slice(round * each, (round + 1) * each)),
   ).flat()
+}
+
+/** An update that failed has changed some numbers and not others: nothing goes on from there, whatever it failed for. */
+function halfDone(cause: unknown): never {
+  throw new Error(messageOf(cause), { cause })
 }
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */

@@ -1,6 +1,7 @@
 import { messageOf, QtError, specForLength } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
 import { gpuPlace } from '../gpu.js'
 import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
 import type { Team } from '../parallel/team.js'
@@ -11,8 +12,9 @@ import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoin
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
 import { gatherAverages } from './gather-averages.js'
+import { type Cut, cutInto, cutText, halved, openCut } from './micro-batch.js'
 import { writeOutput } from './output.js'
-import type { Prepared } from './prepare.js'
+import type { PlanChange, Prepared } from './prepare.js'
 import { openRecorder, type Recorder, silent } from './recorder.js'
 import { writeReport } from './report.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
@@ -39,28 +41,38 @@ export async function training(
   if (first && !resume) await requireFresh(config.output)
   const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
   const microBatches = microBatchesOf(config, team.size, found?.state)
-  const prepared = { ...given, step: given.planned({ microBatches }) }
-  const plan = windows(rows.train, rows.shuffle, config.training, microBatches)
-  const configuration = await fingerprint(prepared, plan)
+  const chunk = found?.state.feedForwardChunk
+  const change: PlanChange = { microBatches, ...(chunk === undefined ? {} : { feedForwardChunk: chunk }) }
+  const configured: Cut = {
+    prepared: { ...given, step: given.planned(change) },
+    plan: windows(rows.train, rows.shuffle, config.training, microBatches),
+  }
+  const configuration = await fingerprint(configured.prepared, configured.plan)
   if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
   requireAlike(await team.gatherText(configuration))
 
   const unlock = first ? await lockFolder(config.output) : async () => {}
   let trainer: NativeTrainer | undefined
+  let run: OpenRun | undefined
   let recorder: Recorder | undefined
-  const stop = () => trainer?.setAbort(true)
+  const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
-    trainer = openTrainer(prepared, team)
+    const batchSize = found?.state.batchSize ?? config.training.batchSize
+    const cut = batchSize === config.training.batchSize ? configured : cutInto(configured, batchSize, change)
+    const opened = openCut(cut, team, openTrainer)
+    const { prepared, plan } = opened
+    trainer = opened.trainer
     if (found) await restoreCheckpoint(found, trainer, team)
     else await startParameters(trainer, prepared, signal)
     const library = await trainer.shareParameters()
-    if (first) await saveConfig(config.output, prepared)
+    if (first) await saveConfig(config.output, configured.prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
     const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
     const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
-    const run: OpenRun = {
+    run = {
+      configured,
       prepared,
       team,
       plan,
@@ -77,6 +89,7 @@ export async function training(
       const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
       await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
     }
+    for (const message of opened.warnings) await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
@@ -92,7 +105,7 @@ export async function training(
   } finally {
     signal.removeEventListener('abort', stop)
     await recorder?.close()
-    trainer?.close()
+    ;(run?.trainer ?? trainer)?.close()
     await unlock()
   }
 }
@@ -116,12 +129,14 @@ export function openTrainer(
 type Position = Pick<CheckpointState, 'step' | 'stage' | 'tokens' | 'loss'>
 
 interface OpenRun {
-  readonly prepared: Prepared
+  /** What was asked for; below it what memory allows. */
+  readonly configured: Cut
+  prepared: Prepared
+  plan: Windows
+  trainer: NativeTrainer
+  frozen: FrozenModules | undefined
   readonly team: Team
-  readonly plan: Windows
   readonly configuration: string
-  readonly trainer: NativeTrainer
-  readonly frozen: FrozenModules | undefined
   readonly recorder: Recorder
   readonly patience: EarlyStopping
   readonly position: Position
@@ -163,13 +178,14 @@ async function announce({ prepared, plan, recorder, position, team }: OpenRun, r
 }
 
 async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainResult> {
-  const { prepared, plan, team, trainer, recorder, patience, position } = run
+  const { prepared, plan, team, recorder, patience, position } = run
   const { training: settings, output } = prepared.config
   const last = () => position.step === plan.totalSteps || patience.exhausted()
   const due = (every: number) => position.step % every === 0 || last()
   for (;;) {
     if (position.stage === 'stepped') {
-      if (prepared.rows.validation && due(settings.validateEvery) && !(await validated(run))) return pause(run)
+      if (prepared.rows.validation && due(settings.validateEvery) && !(await withRoom(run, () => validated(run))))
+        return pause(run)
       position.stage = 'validated'
     }
     if (position.stage === 'validated') {
@@ -177,11 +193,11 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
       if (due(settings.saveEvery)) await checkpoint(run)
     }
     if (last()) break
-    if (!(await stepped(run, signal))) return pause(run)
+    if (!(await withRoom(run, () => stepped(run, signal)))) return pause(run)
   }
-  await gatherAverages(trainer, team.rank)
+  await gatherAverages(run.trainer, team.rank)
   if (team.rank > 0) return { output, metrics: { loss: position.loss, steps: position.step, tokens: position.tokens } }
-  const written = await writeOutput(output, trainer, prepared)
+  const written = await writeOutput(output, run.trainer, prepared)
   const { step: steps, tokens, loss } = position
   const why = patience.exhausted() ? 'early-stopping' : 'completed'
   await recorder.record({ type: 'end', why, steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })
@@ -189,6 +205,36 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
   const files = runFiles(output)
   await writeReport(files.report, files.events)
   return { output, ...written, metrics: { loss, steps, tokens } }
+}
+
+/**
+ * When a pass finds no memory, because others have taken it, the step is taken anew in smaller micro-batches, from the numbers that it
+ * began with: a checkpoint carries them over.
+ */
+async function withRoom<Result>(run: OpenRun, work: () => Promise<Result>): Promise<Result> {
+  for (;;)
+    try {
+      return await work()
+    } catch (error) {
+      const smaller = isOutOfMemory(error) ? halved(run, run.team) : undefined
+      if (!smaller) throw error
+      await recut(run, smaller, cutText(error, run, smaller))
+    }
+}
+
+async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void> {
+  const { team, recorder } = run
+  await save(run)
+  run.trainer.close()
+  const { prepared, plan, trainer, warnings } = openCut(smaller, team, openTrainer)
+  run.prepared = prepared
+  run.plan = plan
+  run.trainer = trainer
+  run.frozen = frozenModules(trainer, prepared.adapter)
+  const found = await sharedCheckpoint(runFiles(prepared.config.output).checkpoints, team)
+  if (found) await restoreCheckpoint(found, trainer, team)
+  for (const text of [message, ...warnings])
+    await recorder.record({ type: 'message', level: 'warning', message: text }, 'everywhere')
 }
 
 /** Takes the next step; false when it was stopped, and then nothing has changed. */
@@ -256,7 +302,16 @@ async function checkpoint(run: OpenRun): Promise<void> {
   await save(run)
 }
 
-async function save({ prepared, plan, team, configuration, trainer, recorder, patience, position }: OpenRun): Promise<string> {
+async function save({
+  configured,
+  prepared,
+  team,
+  configuration,
+  trainer,
+  recorder,
+  patience,
+  position,
+}: OpenRun): Promise<string> {
   const logLength = await recorder.sync()
   const { step, stage, tokens, loss } = position
   const state: CheckpointState = {
@@ -268,8 +323,10 @@ async function save({ prepared, plan, team, configuration, trainer, recorder, pa
     configuration,
     logLength,
     earlyStopping: patience.state(),
-    gradAccumulation: prepared.config.training.gradAccumulation,
-    microBatches: plan.microBatches,
+    gradAccumulation: configured.prepared.config.training.gradAccumulation,
+    microBatches: configured.plan.microBatches,
+    batchSize: prepared.config.training.batchSize,
+    feedForwardChunk: prepared.step.plan.feedForwardChunk,
   }
   return writeCheckpoint(runFiles(prepared.config.output).checkpoints, trainer, state, team)
 }

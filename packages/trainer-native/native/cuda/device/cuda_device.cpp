@@ -87,8 +87,16 @@ CudaDevice::~CudaDevice() {
 // The first failure is kept: those after it follow from it.
 void CudaDevice::check(const char* what, Status status) {
   if (status == Status::Ok || !failure_.empty()) return;
+  outOfMemory_ = status == Status::OutOfMemory;
+  // Asked for in any case: an error that nobody read would be taken for that of the next launch.
+  const char* reason = runtime_.reason();
   failure_ = std::string("the GPU failed at ") + what + ": " +
-             (status == Status::BadShape ? "it has no kernel for these sizes" : runtime_.reason());
+             (status == Status::BadShape ? "it has no kernel for these sizes" : outOfMemory_ ? "it has no memory left" : reason);
+}
+
+bool CudaDevice::recover() {
+  if (outOfMemory_) failure_.clear();
+  return std::exchange(outOfMemory_, false);
 }
 
 DeviceLinks* CudaDevice::links() {
@@ -114,7 +122,7 @@ const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
     reserved_ += step;
     reservedBytes_ -= step;
   }
-  if (copy == nullptr) check("finding memory for the base", Status::LaunchFailed);
+  if (copy == nullptr) check("finding memory for the base", Status::OutOfMemory);
   else copyIn(copy, callers, bytes);
   return copy;
 }
@@ -191,7 +199,7 @@ void CudaDevice::useTables(const ModelSpec& spec, const TrainerOptions& o, unsig
 template <class T>
 const T* CudaDevice::upload(Buffer& buffer, std::span<const T> callers) {
   T* to = buffer.room<T>(callers.size());
-  if (to == nullptr) check("memory for a batch", Status::LaunchFailed);
+  if (to == nullptr) check("finding memory for a batch", Status::OutOfMemory);
   else copyIn(to, callers.data(), callers.size_bytes());
   return to;
 }
@@ -270,7 +278,7 @@ void CudaDevice::rmsNormWeightGrad(const void* x, const float* inverse, const vo
 
 float* CudaDevice::columnRoom(std::int64_t rows, std::int64_t columns) {
   float* room = sums_.room<float>(static_cast<std::size_t>(columnScratch(rows, columns)));
-  if (room == nullptr) check("finding memory for sums", Status::LaunchFailed);
+  if (room == nullptr) check("finding memory for sums", Status::OutOfMemory);
   return room;
 }
 
@@ -330,7 +338,7 @@ void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
   upload(labels_, std::span(batch_.labels, count));
   if (batch_.weights != nullptr) upload(weights_, std::span(batch_.weights, count));
   if (losses_.room<float>(carrying.size()) == nullptr || correct_.room<unsigned char>(carrying.size()) == nullptr)
-    check("finding memory for losses", Status::LaunchFailed);
+    check("finding memory for losses", Status::OutOfMemory);
 }
 
 void CudaDevice::lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
@@ -451,7 +459,7 @@ void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* d
   const std::int64_t columns = dy.columns;
   // The sums lie behind the scratch that they are made in.
   float* scratch = sums_.room<float>(static_cast<std::size_t>(columnScratch(dy.rows, columns) + columns));
-  if (scratch == nullptr) return check("finding memory for sums", Status::LaunchFailed);
+  if (scratch == nullptr) return check("finding memory for sums", Status::OutOfMemory);
   float* sums = scratch + columnScratch(dy.rows, columns);
   zero(sums, sizeof(float) * static_cast<std::size_t>(columns));
   const DType dyType = dy.type == TensorType::F32 ? DType::F32 : DType::BF16;
@@ -476,7 +484,7 @@ bool CudaDevice::principal(const MatrixView& weight, const PrincipalFactors& out
 double CudaDevice::sumOfSquares(const float* x, std::int64_t count) {
   auto* partials = partials_.room<unsigned char>(squaresFront + squaresWorkspace(count));
   double sum = 0;
-  if (partials == nullptr) check("finding memory for the gradient's length", Status::LaunchFailed);
+  if (partials == nullptr) check("finding memory for the gradient's length", Status::OutOfMemory);
   else check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + squaresFront, reinterpret_cast<double*>(partials), runtime_.stream()); });
   if (partials != nullptr) copyOut(&sum, partials, sizeof sum);
   return sum;

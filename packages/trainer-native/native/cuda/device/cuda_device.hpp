@@ -34,6 +34,7 @@ class CudaDevice final : public Device {
   ~CudaDevice() override;
   const DeviceNeeds& needs() const override { return needs_; }
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
+  bool recover() override;
 
   // For what generation asks of a GPU beside this (cuda_generation.hpp).
   Runtime& runtime() { return runtime_; }
@@ -146,6 +147,7 @@ class CudaDevice final : public Device {
   unsigned char* reserved_ = nullptr;  // what is left of it
   std::size_t reservedBytes_ = 0;
   std::string failure_;
+  bool outOfMemory_ = false;  // is what it was
   unsigned char* scratch_ = nullptr;
   std::size_t scratchBytes_ = 0;
 

@@ -3,12 +3,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "../platform.cuh"
 #include "runtime.hpp"
 
 namespace qt::cuda {
 namespace {
-
-Status checked(cudaError_t error) { return error == cudaSuccess ? Status::Ok : Status::LaunchFailed; }
 
 // An error that nobody read would be taken for that of the next launch.
 void forgetError() { static_cast<void>(cudaGetLastError()); }
@@ -108,24 +107,24 @@ Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t by
   cudaError_t error = cudaEventRecord(copies_->ready[place], stream());
   if (error == cudaSuccess) error = cudaStreamWaitEvent(copies_->stream, copies_->ready[place]);
   if (error == cudaSuccess) error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, copies_->stream);
-  return checked(error == cudaSuccess ? cudaEventRecord(copies_->done[place], copies_->stream) : error);
+  return statusOf(error == cudaSuccess ? cudaEventRecord(copies_->done[place], copies_->stream) : error);
 }
 
 // An event that was never recorded is one that has passed.
-Status Runtime::awaitCopy(int place) { return checked(cudaStreamWaitEvent(stream(), copies_->done[place])); }
+Status Runtime::awaitCopy(int place) { return statusOf(cudaStreamWaitEvent(stream(), copies_->done[place])); }
 
 // Waits: CUDA does not promise that it has read the caller's memory before.
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
-  const Status status = checked(cudaMemcpyAsync(to, callers, bytes, cudaMemcpyHostToDevice, stream()));
-  return status == Status::Ok ? checked(cudaStreamSynchronize(stream_)) : status;
+  const Status status = statusOf(cudaMemcpyAsync(to, callers, bytes, cudaMemcpyHostToDevice, stream()));
+  return status == Status::Ok ? statusOf(cudaStreamSynchronize(stream_)) : status;
 }
 
 Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
-  const Status status = checked(cudaMemcpyAsync(callers, from, bytes, cudaMemcpyDeviceToHost, stream()));
-  return status == Status::Ok ? checked(cudaStreamSynchronize(stream_)) : status;
+  const Status status = statusOf(cudaMemcpyAsync(callers, from, bytes, cudaMemcpyDeviceToHost, stream()));
+  return status == Status::Ok ? statusOf(cudaStreamSynchronize(stream_)) : status;
 }
 
-Status Runtime::zero(void* to, std::size_t bytes) { return checked(cudaMemsetAsync(to, 0, bytes, stream())); }
+Status Runtime::zero(void* to, std::size_t bytes) { return statusOf(cudaMemsetAsync(to, 0, bytes, stream())); }
 
 Status Runtime::copy(void* to, const void* from, std::size_t bytes) { return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }
 

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <map>
+#include <mutex>
 
 #include <unistd.h>
 
@@ -12,6 +14,28 @@
 namespace qt::cuda {
 
 int countDevices(char*, std::size_t) { return 1; }
+
+namespace {
+
+// What tests set to play a GPU that others use, too: how many bytes are left of it after its memory was asked for, and a file that, when it is
+// there, makes the next batch find none, and goes.
+std::size_t bytesLeft() {
+  const char* left = std::getenv("QT_EMULATED_GPU_LEFT");
+  return left == nullptr ? SIZE_MAX : std::strtoull(left, nullptr, 10);
+}
+bool fullNow() {
+  const char* file = std::getenv("QT_EMULATED_GPU_FULL");
+  return file != nullptr && std::remove(file) == 0;
+}
+
+// Of this process.
+std::mutex takenMutex;
+std::map<void*, std::size_t> taken;
+
+// No number of a step alone, as a batch's tables are.
+constexpr std::size_t leastBatch = 64;
+
+}  // namespace
 
 bool describe(int index, CudaInfo& info) {
   if (index != 0) return false;
@@ -49,16 +73,31 @@ Stream Runtime::stream() const {
 
 void* Runtime::allocate(std::size_t bytes) {
   ++allocations_;
-  return std::calloc(1, bytes == 0 ? 1 : bytes);
+  const std::lock_guard lock(takenMutex);
+  std::size_t all = bytes;
+  for (const auto& [place, size] : taken) all += size;
+  if (all > bytesLeft()) return nullptr;
+  void* p = std::calloc(1, bytes == 0 ? 1 : bytes);
+  taken[p] = bytes;
+  return p;
 }
-void Runtime::release(void* p) { std::free(p); }
+
+void Runtime::release(void* p) {
+  const std::lock_guard lock(takenMutex);
+  taken.erase(p);
+  std::free(p);
+}
 
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
+  if (bytes >= leastBatch && fullNow()) return Status::OutOfMemory;
   if (bytes > 0) std::memcpy(to, callers, bytes);
   return Status::Ok;
 }
 
-Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) { return copyIn(callers, from, bytes); }
+Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
+  if (bytes > 0) std::memcpy(callers, from, bytes);
+  return Status::Ok;
+}
 
 void* Runtime::allocateHost(std::size_t bytes) { return std::malloc(bytes); }
 void Runtime::releaseHost(void* p) { std::free(p); }

@@ -1,4 +1,4 @@
-// What is done to the heads of q or k before attention, and to their gradients after it, in one reading each: the norm of each head
+// What is done to the heads of q or k before attention, in one reading: the norm of each head
 // (norm.hpp), then its rotation (rotary.hpp). Either may be missing.
 #pragma once
 #include <cstdint>
@@ -22,8 +22,5 @@ struct Heads {
 
 // to = rotate(norm(raw)); without a norm `to` is `raw`.
 Status prepareHeads(const Heads& h, const void* raw, void* to, Stream stream);
-// The gradient of what prepareHeads made becomes that of `raw`. Where the norm's weights are trained, their gradient needs what lies between:
-// then rotate, rmsNormWeightGrad and rmsNormBackwardInPlace take these steps apart.
-Status headGradients(const Heads& h, const void* raw, void* dy, Stream stream);
 
 }  // namespace qt::cuda

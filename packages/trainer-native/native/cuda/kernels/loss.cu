@@ -103,51 +103,6 @@ __global__ void __launch_bounds__(threads, 2) crossEntropyKernel(CrossEntropy a)
   }
 }
 
-constexpr int sumThreads = 256, sumWarps = sumThreads / 32;
-
-__device__ inline LossTotals overBlock(LossTotals x, double* scratch) {
-  return {sumOverBlock(x.loss, scratch, sumWarps), sumOverBlock(x.weight, scratch, sumWarps), sumOverBlock(x.correct, scratch, sumWarps)};
-}
-
-__global__ void __launch_bounds__(sumThreads)
-    sumDocumentsKernel(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
-                       std::int32_t documents, LossTotals* ofDocuments) {
-  auto* scratch = dynamicShared<double>();
-  // The first carrying token at or behind a position.
-  const auto find = [&](std::int32_t position) {
-    std::int64_t low = 0, high = count;
-    while (low < high) {
-      const std::int64_t middle = (low + high) / 2;
-      if (tokens[middle] < position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-  const std::int64_t begin = blockIdx.x == 0 ? 0 : find(borders[blockIdx.x]);
-  const std::int64_t end = static_cast<std::int32_t>(blockIdx.x) + 1 == documents ? count : find(borders[blockIdx.x + 1]);
-  LossTotals sum{};
-  for (std::int64_t i = begin + threadIdx.x; i < end; i += sumThreads) {
-    const double own = weights == nullptr ? 1.0 : static_cast<double>(weights[tokens[i]]);
-    sum.loss += own * losses[i];
-    sum.weight += own;
-    sum.correct += correct[i];
-  }
-  sum = overBlock(sum, scratch);
-  if (threadIdx.x == 0) ofDocuments[blockIdx.x] = sum;
-}
-
-__global__ void __launch_bounds__(sumThreads) sumAllKernel(const LossTotals* ofDocuments, std::int32_t documents, LossTotals* all) {
-  auto* scratch = dynamicShared<double>();
-  LossTotals sum{};
-  for (std::int32_t d = threadIdx.x; d < documents; d += sumThreads) {
-    sum.loss += ofDocuments[d].loss;
-    sum.weight += ofDocuments[d].weight;
-    sum.correct += ofDocuments[d].correct;
-  }
-  sum = overBlock(sum, scratch);
-  if (threadIdx.x == 0) *all = sum;
-}
-
 }  // namespace
 
 Status crossEntropy(const CrossEntropy& a, Stream stream) {
@@ -156,15 +111,6 @@ Status crossEntropy(const CrossEntropy& a, Stream stream) {
   const bool packed = a.vocabulary % 4 == 0 && aligned(a.logits), cap = a.softcap != 0.0f;
   const auto kernel = packed ? (cap ? crossEntropyKernel<4, true> : crossEntropyKernel<4, false>) : (cap ? crossEntropyKernel<1, true> : crossEntropyKernel<1, false>);
   return launch(kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), warps * (sizeof(double) + sizeof(Peak)) + sizeof(float), stream, a);
-}
-
-Status sumLosses(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
-                 std::int32_t documents, LossTotals* ofDocuments, LossTotals* all, Stream stream) {
-  if (documents <= 0) return Status::BadShape;
-  const Status status = launch(sumDocumentsKernel, dim3(static_cast<unsigned>(documents)), dim3(sumThreads), sumWarps * sizeof(double), stream, losses, correct, tokens, weights, count,
-                               borders, documents, ofDocuments);
-  if (status != Status::Ok) return status;
-  return launch(sumAllKernel, dim3(1), dim3(sumThreads), sumWarps * sizeof(double), stream, ofDocuments, documents, all);
 }
 
 }  // namespace qt::cuda

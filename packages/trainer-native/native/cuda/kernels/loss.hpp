@@ -1,4 +1,4 @@
-// Cross-entropy of a chunk of logits, which become their gradient in place, and the sums of losses by document.
+// Cross-entropy of a chunk of logits, which become their gradient in place.
 //   q = (1 − s)·onehot(t) + s/V      loss = lse(z) − q·z      dz = weight·(softmax(z) − q)
 //   capped: z = c·tanh(z'/c), dz' = dz·(1 − (z/c)²)
 #pragma once
@@ -24,15 +24,5 @@ struct CrossEntropy {
   unsigned char* correct;      // [rows]: whether the label has the highest logit
 };
 Status crossEntropy(const CrossEntropy& a, Stream stream);
-
-struct LossTotals {
-  double loss;    // Σ weight·loss
-  double weight;  // Σ weight
-  double correct;
-};
-// Of all `count` tokens that carry loss, in their order: documents[d], then `all` of them together. The documents are
-// [borders[d], borders[d + 1]), the last one with whatever follows; their sums depend on their own tokens alone.
-Status sumLosses(const float* losses, const unsigned char* correct, const std::int32_t* tokens, const float* weights, std::int64_t count, const std::int32_t* borders,
-                 std::int32_t documents, LossTotals* ofDocuments, LossTotals* all, Stream stream);
 
 }  // namespace qt::cuda

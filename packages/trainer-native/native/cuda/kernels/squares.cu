@@ -25,23 +25,9 @@ __global__ void __launch_bounds__(sumThreads) sumChunks(const float* x, std::int
   if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-__global__ void __launch_bounds__(sumThreads) sumPartials(const double* partials, std::int64_t count, double clip, double* squares, GradientNorm* norm) {
+__global__ void __launch_bounds__(sumThreads) sumPartials(const double* partials, std::int64_t count, double* squares) {
   const double sum = sumOfAll(partials, count);
-  if (threadIdx.x != 0) return;
-  if (squares != nullptr) *squares = sum;
-  if (norm == nullptr) return;
-  const double length = sqrt(sum);
-  *norm = {length, clip > 0 && length > clip ? static_cast<float>(clip / (length + 1e-6)) : 1.0f, length <= 1.7976931348623157e308};
-}
-
-Status sum(const float* x, std::int64_t count, double clip, void* partials, double* squares, GradientNorm* norm, Stream stream) {
-  auto* ofChunks = static_cast<double*>(partials);
-  if (count > 0) {
-    const bool aligned = reinterpret_cast<std::uintptr_t>(x) % 16 == 0;
-    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), sumThreads, sumSharedBytes, stream, x, count, aligned, ofChunks);
-    if (status != Status::Ok) return status;
-  }
-  return launch(sumPartials, 1, sumThreads, sumSharedBytes, stream, ofChunks, chunksOf(count), clip, squares, norm);
+  if (threadIdx.x == 0) *squares = sum;
 }
 
 }  // namespace
@@ -49,11 +35,13 @@ Status sum(const float* x, std::int64_t count, double clip, void* partials, doub
 std::size_t squaresWorkspace(std::int64_t count) { return sizeof(double) * static_cast<std::size_t>(chunksOf(count)); }
 
 Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream) {
-  return sum(x, count, 0, partials, out, nullptr, stream);
-}
-
-Status gradientNorm(const float* gradients, std::int64_t count, double clip, void* partials, GradientNorm* out, Stream stream) {
-  return sum(gradients, count, clip, partials, nullptr, out, stream);
+  auto* ofChunks = static_cast<double*>(partials);
+  if (count > 0) {
+    const bool aligned = reinterpret_cast<std::uintptr_t>(x) % 16 == 0;
+    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), sumThreads, sumSharedBytes, stream, x, count, aligned, ofChunks);
+    if (status != Status::Ok) return status;
+  }
+  return launch(sumPartials, 1, sumThreads, sumSharedBytes, stream, ofChunks, chunksOf(count), out);
 }
 
 }  // namespace qt::cuda

@@ -1,4 +1,4 @@
-// The length of a gradient, and what clipping multiplies it by, without the host.
+// Sums of squares, and what the optimisers are told of the gradient's length.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +20,5 @@ std::size_t squaresWorkspace(std::int64_t count);
 // Sums in float64 over fixed chunks, then over the chunks: the same on every device.
 Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream);
 // clip: the longest that a gradient may be; 0: any.
-Status gradientNorm(const float* gradients, std::int64_t count, double clip, void* partials, GradientNorm* out, Stream stream);
 
 }  // namespace qt::cuda

@@ -1,4 +1,8 @@
 // Whole training steps on the GPU, or on its emulator: the gradients of gradients.hpp, and what optimisers make of them against the processor's.
+#include <unistd.h>
+
+#include <cstdlib>
+
 #include "device/cuda_device.hpp"
 #include "gradients.hpp"
 
@@ -84,6 +88,38 @@ void checkOffloading() {
   CHECK(gradients(true) == expected);
 }
 
+#ifdef QT_CUDA_EMULATED
+// A GPU whose memory others have taken says so and nothing else; what it holds is as it was, and the next pass is as if this had not been.
+void checkWantOfMemory() {
+  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
+  const auto isRefused = [](const auto& work) {
+    try {
+      work();
+    } catch (const OutOfMemory&) {
+      return true;
+    }
+    return false;
+  };
+  const std::atomic<bool> abort{false};
+  const auto pass = [&](Trainer& trainer) { trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort); };
+  Trainer whole(tiny.model, tiny.options, gpu(DType::F32)), trainer(tiny.model, tiny.options, gpu(DType::F32));
+  for (Trainer* each : {&whole, &trainer}) test::loadParameters(tiny, *each);
+  const std::vector<float> parameters = test::copied(trainer, trainer.parameters());
+  char full[] = "/tmp/qt-gpu-full-XXXXXX";
+  close(mkstemp(full));
+  setenv("QT_EMULATED_GPU_FULL", full, 1);
+  CHECK(isRefused([&] { pass(trainer); }));
+  unsetenv("QT_EMULATED_GPU_FULL");
+  CHECK(test::copied(trainer, trainer.parameters()) == parameters);
+  trainer.zeroGradients();
+  for (Trainer* each : {&whole, &trainer}) pass(*each);
+  CHECK(test::copied(trainer, trainer.gradients()) == test::copied(whole, whole.gradients()));
+  setenv("QT_EMULATED_GPU_LEFT", "100000", 1);
+  CHECK(isRefused([&] { Trainer another(tiny.model, tiny.options, gpu(DType::F32)); }));
+  unsetenv("QT_EMULATED_GPU_LEFT");
+}
+#endif
+
 // Everything that a run of steps works in was planned and taken before the first of them.
 void checkAllocations(const TrainerOptions& options, const test::Tiny& tiny) {
   auto device = std::make_unique<cuda::CudaDevice>(0, options.precision);
@@ -125,5 +161,8 @@ int main() {
   for (const bool full : {false, true}) checkOptimizers(full);
   checkOffloading();
   checkAllocations();
+#ifdef QT_CUDA_EMULATED
+  checkWantOfMemory();
+#endif
   return report("step_test");
 }

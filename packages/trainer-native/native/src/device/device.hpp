@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 
 #include "../kernels/table.hpp"
 #include "../spec.hpp"
@@ -90,6 +91,11 @@ struct Magnitudes {
   float* gradient;         // of m
 };
 
+// A device has not the memory for what is asked of it: less may do.
+struct OutOfMemory : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 // What resident tensors begin at multiples of, on devices that copy them.
 inline constexpr std::size_t residentStep = 256;
 
@@ -100,6 +106,8 @@ class Device {
 
   // What went wrong since the device was made, in a line; null: nothing. A device may run behind its callers, so this is asked after a pass.
   virtual const char* failure() { return nullptr; }
+  // Whether that was want of memory and nothing else. Then it is forgotten: what the device holds is as it was, but for what was being written.
+  virtual bool recover() { return false; }
   // Zeroed, and there as long as the device; null when there is not so much.
   virtual unsigned char* allocate(std::size_t bytes) = 0;
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;

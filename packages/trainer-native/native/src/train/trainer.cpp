@@ -13,7 +13,7 @@ ModelSpec withInverseRopes(ModelSpec spec) {
 
 unsigned char* taken(Device& device, std::size_t bytes) {
   unsigned char* memory = device.allocate(bytes);
-  if (memory == nullptr) throw std::runtime_error("the device has not the memory for this: " + std::to_string(bytes >> 20) + " MiB more were asked for");
+  if (memory == nullptr) throw OutOfMemory("the device has not the memory for this: " + std::to_string(bytes >> 20) + " MiB more were asked for");
   return memory;
 }
 
@@ -38,7 +38,7 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
   if (layout_.offloaded > 0) {
     const std::size_t bytes = layout_.offloaded * layout_.offloadedBytes;
     beside_ = device_->allocateBeside(bytes);
-    if (beside_ == nullptr) throw std::runtime_error("the machine has not the memory to off-load to: " + std::to_string(bytes >> 20) + " MiB were asked for");
+    if (beside_ == nullptr) throw OutOfMemory("the machine has not the memory to off-load to: " + std::to_string(bytes >> 20) + " MiB were asked for");
   }
   device_->useScratch(at<unsigned char>(layout_.scratch), layout_.plan.bytes(layout_.scratch));
   if (options_.shardBase && options_.processes > 1 && !options_.full) base_ = std::make_unique<ShardedBase>(model_, *device_, options_.rank, options_.processes);
@@ -59,7 +59,11 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
 
 // A device that runs behind its callers says late that it failed.
 void Trainer::requireDevice() {
-  if (const char* why = device_->failure()) throw std::runtime_error(why);
+  const char* why = device_->failure();
+  if (why == nullptr) return;
+  const std::string text = why;
+  if (device_->recover()) throw OutOfMemory(text);
+  throw std::runtime_error(text);
 }
 
 // The tables are made anew on the processor and copied: the device keeps them.

@@ -1,0 +1,63 @@
+import type { NativeTrainer } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
+import type { Team } from '../parallel/team.js'
+import type { PlanChange, Prepared } from './prepare.js'
+import { type Windows, windows } from './windows.js'
+
+/** How a step is cut into micro-batches. Its rows, and their order, are the same however it is. */
+export interface Cut {
+  readonly prepared: Prepared
+  readonly plan: Windows
+}
+
+/** A cut, and the engine with the memory for it. */
+export interface OpenCut extends Cut {
+  readonly trainer: NativeTrainer
+  /** What had to be said on the way. */
+  readonly warnings: readonly string[]
+}
+
+/** The same steps in micro-batches of so many rows, of which the configured batch is a multiple. */
+export function cutInto({ prepared, plan }: Cut, batchSize: number, change: PlanChange = {}): Cut {
+  const { config, rows } = prepared
+  const factor = config.training.batchSize / batchSize
+  const microBatches = plan.microBatches * factor
+  const training = { ...config.training, batchSize, gradAccumulation: config.training.gradAccumulation * factor }
+  const planned = (more: PlanChange) => prepared.planned({ ...change, batchSize, microBatches, ...more })
+  return {
+    prepared: { ...prepared, config: { ...config, training }, planned, step: planned({}) },
+    plan: windows(rows.train, rows.shuffle, training, microBatches),
+  }
+}
+
+/**
+ * With half the rows at once, or the next fewer that divide them; undefined where there is only one, and in a job, whose
+ * processes would have to agree on it. What saves memory already stays.
+ */
+export function halved(cut: Cut, { size }: Pick<Team, 'size'>): Cut | undefined {
+  const { batchSize } = cut.prepared.config.training
+  if (batchSize === 1 || size > 1) return undefined
+  let rows = Math.floor(batchSize / 2)
+  while (batchSize % rows !== 0) rows--
+  const { checkpointing, feedForwardChunk, offloaded } = cut.prepared.step.plan
+  return cutInto(cut, rows, { checkpointing, feedForwardChunk, offload: offloaded > 0 })
+}
+
+/** Opens the engine; in smaller micro-batches when others have taken memory since it was planned. */
+export function openCut(cut: Cut, team: Team, open: (prepared: Prepared, team: Team) => NativeTrainer): OpenCut {
+  const warnings: string[] = []
+  for (let next = cut; ; ) {
+    try {
+      return { ...next, trainer: open(next.prepared, team), warnings }
+    } catch (error) {
+      const smaller = isOutOfMemory(error) ? halved(next, team) : undefined
+      if (!smaller) throw error
+      warnings.push(cutText(error, next, smaller))
+      next = smaller
+    }
+  }
+}
+
+/** What is said of a step that goes on in smaller micro-batches. */
+export const cutText = (error: unknown, from: Cut, to: Cut): string =>
+  `${error instanceof Error ? error.message : String(error)}: a micro-batch has ${to.prepared.config.training.batchSize} rows from now on instead of ${from.prepared.config.training.batchSize}, and a step ${to.plan.microBatches} of them instead of ${from.plan.microBatches}, with the same rows.`
