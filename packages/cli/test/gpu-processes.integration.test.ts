@@ -14,7 +14,8 @@ const library = fileURLToPath(
   new URL('../../trainer-native/native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url),
 )
 const nccl = library.replace('libqt_cuda_emulated', 'libqt_nccl_emulated')
-const there = existsSync(library) && existsSync(nccl)
+const cublasLt = library.replace('libqt_cuda_emulated', 'libqt_cublaslt_emulated')
+const there = existsSync(library) && existsSync(nccl) && existsSync(cublasLt)
 if (!there) console.log('Jobs on emulated GPUs are not tried: ctest of trainer-native has not built it.')
 
 let folder = ''
@@ -121,6 +122,22 @@ describe.skipIf(!there).each(['memory', 'NCCL'] as const)('processes on GPUs, wh
       expect([code, stderr]).toEqual([1, expect.stringContaining('Rank 1 of 3 died, and so the whole job ends')])
     }
   })
+})
+
+test.skipIf(!there).each([
+  ['an adapter', lora],
+  ['a whole model', { 'learning-rate': '1e-3' }],
+] as const)('products by cuBLASLt train as our own do: %s', async (name, more) => {
+  const [own, library] = [join(folder, `own ${name}`), join(folder, `cuBLASLt ${name}`)]
+  const settings = { ...more, ...gpu, precision: 'bfloat16' }
+  const by = (way: string) => ({ QT_CUBLASLT_LIBRARY: cublasLt, QT_CUDA_PRODUCTS: way })
+  await run(1, trained(own, settings), by('own'))
+  await run(1, trained(library, settings), by('cublaslt'))
+  const [expected, found] = [await numbers(own), await numbers(library)]
+  expect(found).toHaveLength(4)
+  // Its sums are rounded otherwise, so that not all can be the same.
+  expect(found).not.toEqual(expected)
+  for (const [i, { loss }] of found.entries()) expect(Math.abs(loss / expected[i]!.loss - 1)).toBeLessThan(5e-3)
 })
 
 test.skipIf(!there)('where one process has no library for GPUs, none uses it', async () => {

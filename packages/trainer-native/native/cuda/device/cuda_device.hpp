@@ -11,6 +11,7 @@
 #include "../kernels/product.hpp"
 #include "../kernels/squares.hpp"
 #include "buffer.hpp"
+#include "cublaslt_products.hpp"
 #include "nccl_links.hpp"
 
 namespace qt::cuda {
@@ -110,7 +111,7 @@ class CudaDevice final : public Device {
   const T* upload(Buffer& buffer, std::span<const T> callers);
   void multiply(Product& product, Precision precision);
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
-  unsigned char* decodeRoom() const { return scratch_ + mostProductWorkspace; }
+  unsigned char* decodeRoom() const { return scratch_ + productRoom(); }
   std::int64_t rowsThatFit(const MatrixView& weight) const;
   template <class Body>
   void overDecoded(const MatrixView& weight, const Body& body);
@@ -120,6 +121,7 @@ class CudaDevice final : public Device {
   const DType precision_;
   CudaNeeds needs_;
   Runtime runtime_;
+  std::unique_ptr<CublasLtProducts> cublasLt_;
   std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_;
   std::string failure_;
