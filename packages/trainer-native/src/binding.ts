@@ -297,6 +297,14 @@ export interface NativeSession {
   close(): void
 }
 
+/** A library of NVIDIA's that is opened where it is found: its version, or why not. */
+export interface GpuLibrary {
+  readonly name: string
+  /** `NCCL 2.27.3` */
+  readonly version?: string
+  readonly why?: string
+}
+
 /** A GPU, by the library that drives it and its number there. */
 export interface GpuPlace {
   readonly library: string
@@ -326,6 +334,8 @@ export interface Binding {
   mapFile(path: string): ArrayBuffer
   /** What the library for GPUs finds; throws where it cannot be opened. */
   gpus(library: string): Gpus
+  /** Of NVIDIA's libraries that it opens itself. */
+  gpuLibraries(library: string): GpuLibrary[]
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
   readonly Model: new (spec: ModelSpec, tensors: readonly TensorSource[], storage: Storage) => NativeModelHandle
   readonly Trainer: new (

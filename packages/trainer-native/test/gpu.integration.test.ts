@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { StepEvent, TrainingConfigInput } from '@qt/core'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { gpus, planMemory, train } from '../src/index.js'
+import { gpuLibraries, gpus, planMemory, train } from '../src/index.js'
 import { fixture, numbersOf, temporaryFolder } from './support.js'
 
 /*
@@ -59,6 +59,12 @@ describe.skipIf(!there)(library === emulated ? 'on an emulated GPU' : 'on a GPU'
   test('it is found, with its memory', () => {
     const found = gpus()
     expect(found).toMatchObject({ state: 'usable', devices: [{ capability: expect.stringMatching(/^\d+\.\d$/) }] })
+  })
+
+  test("NVIDIA's libraries are named, with their version or with why they are not used", () => {
+    const found = gpuLibraries()
+    expect(found.map(({ name }) => name)).toEqual(['cuBLASLt', 'NCCL'])
+    for (const { name, version, why } of found) expect(version ?? why).toMatch(version === undefined ? /lib/ : `${name} `)
   })
 
   test('a run has the losses that it has on the processor', async () => {

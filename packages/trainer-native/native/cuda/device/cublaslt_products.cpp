@@ -36,7 +36,7 @@ bool fits(const MatrixView& m, bool mayNarrow) {
 
 }  // namespace
 
-std::size_t productRoom() { return cublasLtLibrary() == nullptr ? mostProductWorkspace : std::max(mostProductWorkspace, workspaceBytes); }
+std::size_t productRoom() { return asked() == "own" || cublasLtLibrary() == nullptr ? mostProductWorkspace : std::max(mostProductWorkspace, workspaceBytes); }
 
 // A matrix in rows is its transpose in the library's columns: of D = op(A)·op(B), D is our output, or its transpose.
 struct CublasLtProducts::Operation {
