@@ -1,4 +1,5 @@
 #include <memory>
+#include <utility>
 
 #include <napi.h>
 
@@ -73,6 +74,22 @@ Napi::Value gpus(const Napi::CallbackInfo& info) {
   });
 }
 
+// (library) → [{ name, version } or { name, why }]: of NVIDIA's libraries that it opens
+Napi::Value gpuLibraries(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    CudaParts parts{};
+    cudaLibrary(info[0].ToString().Utf8Value()).parts(&parts);
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (const auto& [name, part] : {std::pair{"cuBLASLt", &parts.cublasLt}, std::pair{"NCCL", &parts.nccl}}) {
+      Napi::Object o = Napi::Object::New(info.Env());
+      o.Set("name", name);
+      o.Set(part->version[0] == '\0' ? "why" : "version", part->version[0] == '\0' ? part->why : part->version);
+      list.Set(list.Length(), o);
+    }
+    return list;
+  });
+}
+
 // (path) → ArrayBuffer over the file, unmapped when nothing refers to it any more. It is only to be read: the pages are the system's.
 Napi::Value mapFile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -90,6 +107,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("availableKernels", Napi::Function::New(env, listKernels));
   exports.Set("availableProcessors", Napi::Function::New(env, processors));
   exports.Set("gpus", Napi::Function::New(env, gpus));
+  exports.Set("gpuLibraries", Napi::Function::New(env, gpuLibraries));
   exports.Set("mapFile", Napi::Function::New(env, mapFile));
   exports.Set("planStep", Napi::Function::New(env, planStep));
   exports.Set("Model", ModelObject::define(env));

@@ -311,6 +311,14 @@ export interface NativeSession {
   close(): void
 }
 
+/** A library of NVIDIA's that is opened where it is found: its version, or why not. */
+export interface GpuLibrary {
+  readonly name: string
+  /** `NCCL 2.27.3` */
+  readonly version?: string
+  readonly why?: string
+}
+
 /** A GPU, by the library that drives it and its number there. */
 export interface GpuPlace {
   readonly library: string
@@ -346,6 +354,8 @@ export interface Binding {
   mapFile(path: string): ArrayBuffer
   /** What the library for GPUs finds; throws where it cannot be opened. */
   gpus(library: string): Gpus
+  /** Of NVIDIA's libraries that it opens itself. */
+  gpuLibraries(library: string): GpuLibrary[]
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
   /** `apart`: for trainers that hold a share of it only, whose projections are opened block by block. */
   readonly Model: new (

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { nativePlatform, usageError } from '@qt/core'
-import { binding, type GpuPlace } from './binding.js'
+import { binding, type GpuLibrary, type GpuPlace } from './binding.js'
 import { launchOf } from './parallel/launch.js'
 
 const require = createRequire(import.meta.url)
@@ -57,6 +57,23 @@ export function gpus(): GpuReport {
     }
   } catch (error) {
     return { state: 'unusable', why: error instanceof Error ? error.message : String(error), library }
+  }
+}
+
+/**
+ * NVIDIA's libraries that the engine uses where it finds them: none where its own for GPUs is not installed, or cannot be opened.
+ *
+ * @example
+ * ```ts
+ * for (const { name, version, why } of gpuLibraries()) console.log(version ?? `${name}: ${why}`)
+ * ```
+ */
+export function gpuLibraries(): readonly GpuLibrary[] {
+  const library = cudaLibrary()
+  try {
+    return library === undefined ? [] : binding().gpuLibraries(library)
+  } catch {
+    return []
   }
 }
 

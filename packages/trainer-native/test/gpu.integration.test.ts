@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } from '@qt/core'
 import { specFromConfig } from '@qt/weights'
 import { describe, expect, test, vi } from 'vitest'
-import { gpus, planMemory, train } from '../src/index.js'
+import { gpuLibraries, gpus, planMemory, train } from '../src/index.js'
 import { planStep } from '../src/train/plan-memory.js'
 import { emulatedGpu, useEmulatedGpu } from './emulated-gpu.js'
 import { fixture, numbersOf, temporaryFolder } from './support.js'
@@ -53,6 +53,12 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
   test('it is found, with its memory', () => {
     const found = gpus()
     expect(found).toMatchObject({ state: 'usable', devices: [{ capability: expect.stringMatching(/^\d+\.\d$/) }] })
+  })
+
+  test("NVIDIA's libraries are named, with their version or with why they are not used", () => {
+    const found = gpuLibraries()
+    expect(found.map(({ name }) => name)).toEqual(['cuBLASLt', 'NCCL'])
+    for (const { name, version, why } of found) expect(version ?? why).toMatch(version === undefined ? /lib/ : `${name} `)
   })
 
   test('a run has the losses that it has on the processor', async () => {

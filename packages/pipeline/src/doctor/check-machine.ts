@@ -136,35 +136,3 @@ export function checkDisk({ disk }: HardwareProfile): Finding {
     )
   return fine('disk', found)
 }
-
-export function checkGpu({ gpus, driver, system, engine }: HardwareProfile): Finding {
-  const without = 'Everything also runs on the processor.'
-  if (gpus.length === 0)
-    return finding(
-      'gpu',
-      'advice',
-      system.platform === 'darwin' ? 'none that is asked for: Metal is not used' : 'none (no nvidia-smi on the path)',
-      without,
-      {
-        label: `For bases of several billion parameters an NVIDIA GPU with ${gigabytes(recommended.deviceMemory)} or more is recommended.`,
-      },
-    )
-  const cards = gpus.map(({ name, memory, free }) => `${name}, ${gigabytes(memory)} (${gigabytes(free)} free)`).join('; ')
-  const found = `${cards}; driver ${driver?.version ?? 'unknown'}${driver?.cuda === undefined ? '' : `, CUDA up to ${driver.cuda}`}`
-  const part = engine.state === 'works' ? engine.gpus : undefined
-  if (part?.state === 'absent')
-    return finding('gpu', 'advice', found, `The part of the engine for GPUs is not installed. ${without}`, {
-      label: 'Install it, then set device: cuda in a configuration',
-      command: part.install,
-    })
-  if (part?.state === 'unusable')
-    return finding('gpu', 'advice', found, `The engine cannot use it: ${part.why}. ${without}`, {
-      label: 'Update the driver (580 or newer), and see that this user may open /dev/nvidia*.',
-    })
-  const most = Math.max(...gpus.map(({ memory }) => memory))
-  return most < recommended.deviceMemory
-    ? finding('gpu', 'advice', found, `${gigabytes(recommended.deviceMemory)} of GPU memory or more is recommended. ${without}`, {
-        label: 'See what a run takes of it: qt train --plan.',
-      })
-    : fine('gpu', found)
-}

@@ -4,14 +4,21 @@ import type { GpuPart, HardwareProfile } from './profile.js'
 
 const works = { state: 'works', kernels: ['avx2', 'baseline'], threads: 16 } as const
 const withGpu = (gpus: GpuPart) => ({ engine: { ...works, gpus } })
-const usable: GpuPart = { state: 'usable', devices: [{ name: 'H100', capability: '9.0' }] }
+const card = { name: 'H100', memory: 80e9, free: 79e9 }
+const device = { ...card, capability: '9.0' }
+const libraries = [
+  { name: 'cuBLASLt', version: 'cuBLASLt 13.0.2' },
+  { name: 'NCCL', version: 'NCCL 2.27.3' },
+]
+const usable: GpuPart = { state: 'usable', devices: [device], libraries }
+const withoutLibraries = libraries.map(({ name }) => ({ name, why: 'no such file' }))
 /** A machine on which there is nothing to say. */
 const good: HardwareProfile = {
   system: { platform: 'linux', architecture: 'x64', release: '6.1.0', libc: 'glibc 2.36' },
   processor: { model: 'EPYC', logical: 16, allowed: 16, features: ['avx', 'avx2', 'fma'] },
   memory: { total: 67e9, free: 60e9 },
   disk: { path: '/home/me', total: 500e9, free: 200e9 },
-  gpus: [{ name: 'H100', memory: 80e9, free: 79e9 }],
+  gpus: [card],
   driver: { version: '550.54', cuda: '12.4' },
   node: '20.19.0',
   npm: '10.8.2',
@@ -52,10 +59,15 @@ test.each<[string, Partial<HardwareProfile>, string[]]>([
   ['memory that others hold', { memory: { total: 67e9, free: 3e9 } }, ['memory advice']],
   ['a disk with 20 GB', { disk: { path: '/', total: 50e9, free: 20e9 } }, ['disk advice']],
   ['a full disk', { disk: { path: '/', total: 50e9, free: 0.5e9 } }, ['disk missing']],
-  ['no GPU', { gpus: [], driver: undefined }, ['gpu advice']],
+  ['no GPU', { gpus: [], driver: undefined, ...withGpu({ state: 'unusable', why: 'none' }) }, ['gpu advice']],
   ['a GPU with 8 GB', { gpus: [{ name: 'RTX', memory: 8.6e9, free: 8e9 }] }, ['gpu advice']],
   ['a GPU without its part of the engine', withGpu({ state: 'absent', install: 'npm install it' }), ['gpu advice']],
   ['a GPU whose driver is too old', withGpu({ state: 'unusable', why: 'old' }), ['gpu advice']],
+  ['a GPU that is too old', withGpu({ ...usable, devices: [{ ...device, capability: '7.5' }] }), ['gpu advice']],
+  ['a GPU without cuBLASLt', withGpu({ ...usable, libraries: withoutLibraries }), ['gpu advice']],
+  ['one GPU without NCCL', withGpu({ ...usable, libraries: [libraries[0]!, withoutLibraries[1]!] }), []],
+  ['two GPUs without NCCL', withGpu({ ...usable, devices: [device, device], libraries: [withoutLibraries[1]!] }), ['gpu advice']],
+  ['a GPU that only the engine sees', { gpus: [], driver: undefined }, []],
   ['macOS', { system: { platform: 'darwin', architecture: 'arm64', release: '24.0' } }, ['system advice']],
   ['Windows', { system: { platform: 'win32', architecture: 'x64', release: '10' } }, ['system advice']],
 ])('%s', (_, changes, expected) => {
@@ -100,4 +112,14 @@ test('what to install for a GPU is a command', () => {
   expect(actions).toMatchObject([{ command: 'npm install it' }])
   expect(why).toContain('processor')
   expect(about('gpu', withGpu({ state: 'unusable', why: 'the driver is too old' })).why).toContain('the driver is too old')
+})
+
+test('says of a GPU what was found, and what is missing of what it could use', () => {
+  expect(about('gpu', {}).found).toBe(
+    'H100, 80 GB (79 GB free); driver 550.54, CUDA up to 12.4; compute capability 9.0; cuBLASLt 13.0.2; NCCL 2.27.3',
+  )
+  const { found, why, actions } = about('gpu', withGpu({ ...usable, libraries: withoutLibraries }))
+  expect(found).toContain('no cuBLASLt; no NCCL')
+  expect(why).toBe('Large products are computed by our own kernels, without cuBLASLt: no such file.')
+  expect(actions).toMatchObject([{ command: 'pip install nvidia-cublas' }])
 })

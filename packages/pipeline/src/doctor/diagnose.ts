@@ -1,4 +1,5 @@
-import { checkDisk, checkGpu, checkMemory, checkProcessor, checkSystem } from './check-machine.js'
+import { checkGpu } from './check-gpu.js'
+import { checkDisk, checkMemory, checkProcessor, checkSystem } from './check-machine.js'
 import { checkEngine, checkNode, checkNpm, checkQuantizer, checkTools } from './check-software.js'
 import type { Finding } from './finding.js'
 import type { HardwareProfile } from './profile.js'

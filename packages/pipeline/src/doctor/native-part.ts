@@ -8,8 +8,8 @@ import type { GpuPart, NativePart } from './profile.js'
 const question = `
 const answer = (value) => process.stdout.write(JSON.stringify(value))
 try {
-  const { hardware, gpus } = await import(process.argv[1])
-  const graphics = typeof gpus === 'function' ? { gpus: gpus() } : {}
+  const { hardware, gpus, gpuLibraries } = await import(process.argv[1])
+  const graphics = typeof gpus === 'function' ? { gpus: { ...gpus(), libraries: gpuLibraries?.() ?? [] } } : {}
   answer(typeof hardware === 'function' ? { state: 'works', ...hardware(), ...graphics } : { state: 'unknown' })
 } catch (error) {
   answer({ state: 'broken', why: [error.message, error.cause?.message].filter(Boolean).join(' ') })
@@ -47,7 +47,11 @@ function readAnswer(text: string): NativePart | undefined {
 }
 
 const gpuPartSchema = z.union([
-  z.object({ state: z.literal('usable'), devices: z.array(z.object({ name: z.string(), capability: z.string() })) }),
+  z.object({
+    state: z.literal('usable'),
+    devices: z.array(z.object({ name: z.string(), memory: z.number(), free: z.number(), capability: z.string() })),
+    libraries: z.array(z.object({ name: z.string(), version: z.string().optional(), why: z.string().optional() })),
+  }),
   z.object({ state: z.literal('absent'), install: z.string() }),
   z.object({ state: z.literal('unusable'), why: z.string() }),
 ])

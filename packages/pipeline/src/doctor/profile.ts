@@ -47,7 +47,16 @@ export type NativePart =
 
 /** What the engine makes of the GPUs here. */
 export type GpuPart =
-  | { readonly state: 'usable'; readonly devices: readonly { name: string; capability: string }[] }
+  | {
+      readonly state: 'usable'
+      readonly devices: readonly (Gpu & { readonly capability: string })[]
+      /** NVIDIA's, that it opens where it finds them. */
+      readonly libraries: readonly {
+        readonly name: string
+        readonly version?: string | undefined
+        readonly why?: string | undefined
+      }[]
+    }
   /** Its library for them is not installed. */
   | { readonly state: 'absent'; readonly install: string }
   | { readonly state: 'unusable'; readonly why: string }

@@ -93,25 +93,35 @@ void products(const Settings& s) {
     int rows, columns, depth;
   };
   const std::vector<Size> sizes = s.tiny ? std::vector<Size>{{64, 64, 64}} : std::vector<Size>{{8192, 8192, 8192}, {8192, 4096, 14336}, {8192, 28672, 4096}, {16384, 4864, 896}};
-  for (const auto& [rows, columns, depth] : sizes) {
-    const auto device = openCuda(s.library, s.device, DType::BF16);
-    unsigned char* left = filled(*device, static_cast<std::size_t>(rows) * depth);
-    unsigned char* right = filled(*device, static_cast<std::size_t>(columns) * depth);
-    unsigned char* out = device->allocate(static_cast<std::size_t>(rows) * columns * 2);
-    const std::size_t scratch = device->needs().scratch(specOf(tiny), rows);
-    device->useScratch(device->allocate(scratch), scratch);
-    const double seconds = timed(*device, out, s.tiny, [&] {
-      Product p;
-      p.rows = rows;
-      p.columns = columns;
-      p.out = out;
-      p.outType = DType::BF16;
-      p.outStride = columns;
-      p.addPlain(dense(left, DType::BF16, rows, depth), false, dense(right, DType::BF16, columns, depth), true, depth);
-      device->multiply(p);
-    });
-    std::printf("{\"case\":\"product\",\"shape\":\"%dx%dx%d\",\"tflops\":%.4g}\n", rows, columns, depth, 2e-12 * rows * columns * depth / seconds);
+  CudaParts parts{};
+  cudaLibrary(s.library).parts(&parts);
+  std::vector<const char*> ways{"own"};
+  if (parts.cublasLt.version[0] != '\0') ways.push_back("cublaslt");
+  const char* given = std::getenv("QT_CUDA_PRODUCTS");
+  const std::string before = given == nullptr ? "" : given;
+  for (const char* way : ways) {
+    setenv("QT_CUDA_PRODUCTS", way, 1);
+    for (const auto& [rows, columns, depth] : sizes) {
+      const auto device = openCuda(s.library, s.device, DType::BF16);
+      unsigned char* left = filled(*device, static_cast<std::size_t>(rows) * depth);
+      unsigned char* right = filled(*device, static_cast<std::size_t>(columns) * depth);
+      unsigned char* out = device->allocate(static_cast<std::size_t>(rows) * columns * 2);
+      const std::size_t scratch = device->needs().scratch(specOf(tiny), rows);
+      device->useScratch(device->allocate(scratch), scratch);
+      const double seconds = timed(*device, out, s.tiny, [&] {
+        Product p;
+        p.rows = rows;
+        p.columns = columns;
+        p.out = out;
+        p.outType = DType::BF16;
+        p.outStride = columns;
+        p.addPlain(dense(left, DType::BF16, rows, depth), false, dense(right, DType::BF16, columns, depth), true, depth);
+        device->multiply(p);
+      });
+      std::printf("{\"case\":\"product\",\"shape\":\"%dx%dx%d\",\"by\":\"%s\",\"tflops\":%.4g}\n", rows, columns, depth, way, 2e-12 * rows * columns * depth / seconds);
+    }
   }
+  setenv("QT_CUDA_PRODUCTS", before.c_str(), 1);
 }
 
 // Causal attention of one document, forward and backward.

@@ -209,7 +209,7 @@ def table(args):
             print(f"| {name} | {line['absent']} | | | | | | | | |")
         elif name in ("product", "attention"):
             best = max((peer["tflops"] for peer in theirs), default=None)
-            label = f"{name} {line.get('shape', line.get('tokens'))}, TFLOP/s"
+            label = f"{name} {line.get('shape', line.get('tokens'))}{' by ' + line['by'] if 'by' in line else ''}, TFLOP/s"
             bar = "0.50" if name == "attention" else ""
             print(f"| {label} | {line['tflops']:.4g} | {number(best, '{:.4g}')} | {number(quotient(line['tflops'], best), '{:.2f}')} | {bar} | | | | | |")
         elif "tokens_per_second" in line:

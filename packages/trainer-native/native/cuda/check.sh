@@ -21,6 +21,18 @@ else
 fi
 tests=$(cd "$here/cuda/test" && for file in *_test.cu; do echo "${kinds}_${file%.cu}"; done)
 failed=
+# PyTorch brings NVIDIA's libraries along, where nothing looks for them.
+brought() {
+  "$python" -c 'import glob, sys, os
+found = [file for path in sys.path for file in sorted(glob.glob(os.path.join(path, "nvidia", "*", "lib", sys.argv[1])), reverse=True)]
+print(found[0] if found else "")' "$1" 2> /dev/null
+}
+if [ -z "$emulated" ]; then
+  : "${QT_CUBLASLT_LIBRARY:=$(brought 'libcublasLt.so.1[23]')}" "${QT_NCCL_LIBRARY:=$(brought 'libnccl.so.2')}"
+else
+  : "${QT_CUBLASLT_LIBRARY:=$build/cuda/emulator/libqt_cublaslt_emulated.so}" "${QT_NCCL_LIBRARY:=$build/cuda/emulator/libqt_nccl_emulated.so}"
+fi
+export QT_CUBLASLT_LIBRARY QT_NCCL_LIBRARY
 
 say() { printf '\n== %s\n' "$*"; }
 # Runs a command and goes on; what failed is told at the end.
@@ -36,7 +48,7 @@ build() {
   capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d '.')
   flags="-DQT_CUDA=ON -DQT_CUDA_ARCHITECTURES=${capability:-90}"
   targets=qt_cuda
-  if [ -n "$emulated" ]; then flags=-DQT_CUDA=OFF targets=qt_cuda_emulated_library; fi
+  if [ -n "$emulated" ]; then flags=-DQT_CUDA=OFF targets='qt_cuda_emulated_library qt_cublaslt_emulated qt_nccl_emulated'; fi
   cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release $flags > "$out/configure.log" 2>&1 || { cat "$out/configure.log"; return 1; }
   cmake --build "$build" --parallel "$(nproc)" --target $targets gpu_bench $tests > "$out/build.log" 2>&1 || { grep -i -A5 error "$out/build.log" | head -n 60; return 1; }
   tail -n 1 "$out/build.log"
@@ -96,7 +108,7 @@ node_tests() {
     echo "skipped: Node or the installed packages are not here"
     return 0
   fi
-  (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --root packages/trainer-native gpu.integration)
+  (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --config tools/vitest.config.ts --project integration gpu.integration gpu-processes)
 }
 
 [ $# -gt 0 ] || set -- build test sanitize bench peers table node

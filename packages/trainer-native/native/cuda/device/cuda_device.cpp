@@ -56,7 +56,7 @@ bool isDense(TensorType type) { return type == TensorType::F32 || type == Tensor
 }  // namespace
 
 std::size_t CudaNeeds::scratch(const ModelSpec& spec, std::int64_t) const {
-  return roundUpBytes(static_cast<std::size_t>(mostDecoded(spec)) * bytesOf(precision_), 256) + mostProductWorkspace;
+  return roundUpBytes(static_cast<std::size_t>(mostDecoded(spec)) * bytesOf(precision_), 256) + productRoom();
 }
 
 CudaDevice::CudaDevice(int index, DType precision)
@@ -77,6 +77,7 @@ CudaDevice::CudaDevice(int index, DType precision)
       partials_(runtime_),
       norm_(runtime_) {
   check("opening it", runtime_.opened());
+  if (failure_.empty()) cublasLt_ = CublasLtProducts::open(runtime_);
 }
 
 CudaDevice::~CudaDevice() {
@@ -232,21 +233,30 @@ const CudaDevice::Spans& CudaDevice::spans(AttentionPass pass, const AttentionSh
   return s;
 }
 
-// Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices.
+// Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices. cuBLASLt wants float32
+// ones narrowed, too.
 void CudaDevice::multiply(Product& p, Precision precision) {
+  const DType as = precision == Precision::Bf16 ? DType::BF16 : DType::F32;
+  const auto bytesOfRight = [as](const MatrixView& m) { return roundUpBytes(static_cast<std::size_t>(m.rows * m.columns) * bytesOf(as), 256); };
   unsigned char* room = decodeRoom();
   const unsigned char* end = scratch_ + scratchBytes_;
+  bool byCublasLt = precision == Precision::Bf16 && cublasLt_ != nullptr && cublasLt_->wants(p);
+  const auto moves = [&](const ProductTerm& t) {
+    return !isDense(t.right.type) || (byCublasLt && t.right.type == TensorType::F32 && cublasLt_->isLarge(t));
+  };
+  std::size_t bytes = 0;
+  for (int t = 0; t < p.termCount; ++t) bytes += moves(p.terms[t]) ? bytesOfRight(p.terms[t].right) : 0;
+  if (byCublasLt && bytes > static_cast<std::size_t>(end - room)) byCublasLt = false;
   for (int t = 0; t < p.termCount; ++t) {
+    if (!moves(p.terms[t])) continue;
     MatrixView& right = p.terms[t].right;
-    if (isDense(right.type)) continue;
-    const DType as = precision == Precision::Bf16 ? DType::BF16 : DType::F32;
-    const std::size_t bytes = static_cast<std::size_t>(right.rows * right.columns) * bytesOf(as);
-    if (room + bytes > end) return check("a product", Status::BadShape);
+    if (bytesOfRight(right) > static_cast<std::size_t>(end - room)) return check("a product", Status::BadShape);
     check("decoding weights", [&] { return cuda::decode(right, 0, right.rows, as, room, runtime_.stream()); });
+    const std::size_t taken = bytesOfRight(right);
     right = dense(room, as, right.rows, right.columns);
-    room += roundUpBytes(bytes, 256);
+    room += taken;
   }
-  check("a product", [&] { return product(p, precision, scratch_, runtime_.stream()); });
+  check("a product", [&] { return byCublasLt ? cublasLt_->multiply(p, scratch_, runtime_.stream()) : product(p, precision, scratch_, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) {
@@ -404,7 +414,7 @@ void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64
 
 // The caller's rows go through the scratch, as many at once as fit.
 void CudaDevice::decode(const MatrixView& callers, float* to) {
-  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - mostProductWorkspace) / callers.rowBytes));
+  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom()) / callers.rowBytes));
   for (std::int64_t row = 0; row < callers.rows; row += together) {
     const std::int64_t count = std::min(together, callers.rows - row);
     copyIn(decodeRoom(), static_cast<const unsigned char*>(callers.data) + row * callers.rowBytes, static_cast<std::size_t>(count) * callers.rowBytes);
@@ -417,7 +427,7 @@ void CudaDevice::decode(const MatrixView& callers, float* to) {
 template <class Body>
 void CudaDevice::overDecoded(const MatrixView& weight, const Body& body) {
   const std::size_t rowBytes = static_cast<std::size_t>(weight.columns) * sizeof(float);
-  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - mostProductWorkspace) / rowBytes));
+  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom()) / rowBytes));
   for (std::int64_t row = 0; row < weight.rows; row += together) {
     const std::int64_t count = std::min(together, weight.rows - row);
     check("decoding weights", [&] { return cuda::decode(weight, row, row + count, DType::F32, decodeRoom(), runtime_.stream()); });

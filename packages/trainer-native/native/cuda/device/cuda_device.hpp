@@ -11,6 +11,7 @@
 #include "../kernels/product.hpp"
 #include "../kernels/squares.hpp"
 #include "buffer.hpp"
+#include "cublaslt_products.hpp"
 #include "nccl_links.hpp"
 
 namespace qt::cuda {
@@ -132,7 +133,7 @@ class CudaDevice final : public Device {
   template <class T>
   const T* upload(Buffer& buffer, std::span<const T> callers);
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
-  unsigned char* decodeRoom() const { return scratch_ + mostProductWorkspace; }
+  unsigned char* decodeRoom() const { return scratch_ + productRoom(); }
   std::int64_t rowsThatFit(const MatrixView& weight) const;
   template <class Body>
   void overDecoded(const MatrixView& weight, const Body& body);
@@ -142,6 +143,7 @@ class CudaDevice final : public Device {
   const DType precision_;
   CudaNeeds needs_;
   Runtime runtime_;
+  std::unique_ptr<CublasLtProducts> cublasLt_;
   std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_, ownedBeside_;
   unsigned char* reserved_ = nullptr;  // what is left of it

@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <string>
 
 #include "cuda_generation.hpp"
 
@@ -52,10 +53,22 @@ const DeviceNeeds* needs(DType precision) {
   return &of[precision == DType::BF16];
 }
 
+template <class Library>
+CudaPart partOf(const Library* (*open)(std::string*)) {
+  CudaPart part{};
+  std::string why;
+  const Library* found = open(&why);
+  std::snprintf(part.version, sizeof part.version, "%s", found == nullptr ? "" : found->name.c_str());
+  std::snprintf(part.why, sizeof part.why, "%s", why.c_str());
+  return part;
+}
+
+void parts(CudaParts* out) { *out = {partOf(cublasLtLibrary), partOf(ncclLibrary)}; }
+
 }  // namespace
 }  // namespace qt::cuda
 
 extern "C" __attribute__((visibility("default"))) const qt::CudaLibrary* qt_cuda_library() {
-  static const qt::CudaLibrary library{qt::cudaInterface, qt::cuda::count, qt::cuda::describeOne, qt::cuda::open, qt::cuda::needs, qt::cuda::openGeneration};
+  static const qt::CudaLibrary library{qt::cudaInterface, qt::cuda::count, qt::cuda::describeOne, qt::cuda::open, qt::cuda::needs, qt::cuda::openGeneration, qt::cuda::parts};
   return &library;
 }

@@ -29,23 +29,10 @@ NcclLibrary open() {
   return nccl;
 }
 
-struct Found {
-  NcclLibrary library{};
-  std::string why;
-};
-
-Found find() {
-  try {
-    return {open(), {}};
-  } catch (const std::exception& e) {
-    return {{}, e.what()};
-  }
-}
-
 }  // namespace
 
 const NcclLibrary* ncclLibrary(std::string* why) {
-  static const Found found = find();
+  static const auto found = sought(open);
   if (why != nullptr) *why = found.why;
   return found.why.empty() ? &found.library : nullptr;
 }

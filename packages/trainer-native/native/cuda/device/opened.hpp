@@ -38,4 +38,20 @@ class Opened {
   std::string name_, error_;
 };
 
+// What opening came to: `why` is empty where the library can be used.
+template <class Library>
+struct Sought {
+  Library library{};
+  std::string why;
+};
+
+template <class Library>
+Sought<Library> sought(Library (*open)()) {
+  try {
+    return {open(), {}};
+  } catch (const std::exception& e) {
+    return {{}, e.what()};
+  }
+}
+
 }  // namespace qt::cuda

@@ -4,6 +4,7 @@
 
 #include "array.hpp"
 #include "check.hpp"
+#include "device/cublaslt_products.hpp"
 #include "kernels/product.hpp"
 #include "numbers.hpp"
 
@@ -73,8 +74,8 @@ struct Output {
 
 float extra(std::size_t i) { return std::ldexp(std::round(std::ldexp(drawn(i, 31), 6)), -6); }  // exact in bfloat16
 
-// Returns the bytes of the output, for comparing two runs.
-std::vector<float> check(const Case& c, Precision precision) {
+// Returns the bytes of the output, for comparing two runs. `lt`: by cuBLASLt, which has to want it.
+std::vector<float> check(const Case& c, Precision precision, CublasLtProducts* lt = nullptr) {
   std::vector<Stored> sides;
   Product p;
   p.rows = c.rows;
@@ -112,9 +113,14 @@ std::vector<float> check(const Case& c, Precision precision) {
   if (c.bias) p.bias = bias.data();
   if (c.residual != 0) p.residual = residual.data();
   p.residualType = residual.type;
-  const std::size_t bytes = productWorkspace(p, precision);
+  const std::size_t bytes = lt == nullptr ? productWorkspace(p, precision) : productRoom();
   Array<unsigned char> workspace(bytes);
-  CHECK(finish(product(p, precision, bytes == 0 ? nullptr : workspace.data(), nullptr)));
+  if (lt == nullptr) {
+    CHECK(finish(product(p, precision, bytes == 0 ? nullptr : workspace.data(), nullptr)));
+  } else {
+    CHECK(lt->wants(p));
+    CHECK(finish(lt->multiply(p, workspace.data(), nullptr)));
+  }
 
   int wrong = 0;
   double worst = 0;
@@ -141,8 +147,10 @@ std::vector<float> check(const Case& c, Precision precision) {
       const double expected = scaled + (c.bias ? bias[column] : 0) + (c.residual != 0 ? extra(at) : 0) + (c.accumulate ? extra(at + 7) : 0);
       const double sumError = size * std::fabs(scale) * (precision == Precision::Bf16 && rounded ? 1.01 / 128 : 9.5e-7) + 1e-6;
       const double rounding = c.out == DType::BF16 ? 1.0 / 256 : 0;
+      // What is there between two terms is rounded as well.
+      const double between = lt == nullptr ? 0 : rounding * static_cast<double>(c.terms.size()) * (size * std::fabs(scale) + 2);
       if (precision == Precision::F32 && c.out == DType::F32 && size > 0) worst = std::fmax(worst, std::fabs(out.get(at) - expected) / size);
-      wrong += !(std::fabs(out.get(at) - expected) <= sumError + std::fabs(expected) * rounding);
+      wrong += !(std::fabs(out.get(at) - expected) <= sumError + between + std::fabs(expected) * rounding);
       if (c.branch) wrong += !(std::fabs(branch.get(at) - scaled) <= sumError + std::fabs(scaled) * rounding);
     }
   if (wrong != 0) {
@@ -265,15 +273,69 @@ void nothingToDo() {
   CHECK(product(p, Precision::Bf16, nullptr, nullptr) == Status::BadShape);
 }
 
+// The terms, types and additions that a step has, of every orientation, by cuBLASLt together with our own kernel.
+void cublasLt() {
+  setenv("QT_CUDA_PRODUCTS", "cublaslt", 1);
+  std::string why;
+  if (cublasLtLibrary(&why) == nullptr) {
+    std::printf("cuBLASLt is not there: skipped 1 (%s)\n", why.c_str());
+    return;
+  }
+  Runtime runtime(0);
+  const auto lt = CublasLtProducts::open(runtime);
+  CHECK(lt != nullptr);
+  std::uint32_t number = 0;
+  for (const auto& [rows, columns] : {std::pair{64, 48}, std::pair{40, 136}, std::pair{136, 64}})
+    for (int i = 0; i < 40; ++i) {
+      std::uint32_t word[4];
+      philox(++number, 0, 78, 42, word);
+      const auto bit = [&](int at) { return (word[0] >> at & 1) != 0; };
+      const auto term = [&](int depth, int at) { return TermOf{depth, bit(at), bit(at + 1), DType::BF16, DType::BF16}; };
+      Case c{rows, columns, {term(i % 2 == 0 ? 64 : 168, 0)}};
+      if (bit(4)) c.terms.push_back(term(16, 6));  // an adapter's
+      if (bit(5)) c.terms.push_back(term(40, 8));
+      c.out = bit(10) ? DType::BF16 : DType::F32;
+      c.outTransposed = bit(11) && bit(12);
+      c.accumulate = bit(13);
+      c.bias = bit(14);
+      c.residual = c.outTransposed || bit(15) ? 0 : 1 + bit(16);
+      c.scale = bit(17) ? 0.75f : 1.0f;
+      c.outGap = bit(18) ? 0 : 8;
+      const auto once = check(c, Precision::Bf16, lt.get());
+      if (i < 4) CHECK(check(c, Precision::Bf16, lt.get()) == once);
+    }
+  // What it is not asked for: thin products, adapters' alone, DoRA's scales, matrices that do not lie as it wants them.
+  const auto wants = [&](int rows, int depth, std::int64_t stride, const float* columnScale) {
+    Array<bf16> side(static_cast<std::size_t>(64) * 65);
+    Array<float> out(static_cast<std::size_t>(64) * 65);
+    Product p;
+    p.rows = rows;
+    p.columns = 64;
+    p.outStride = 64;
+    p.out = out.data();
+    p.columnScale = columnScale;
+    const MatrixView view{side.data(), TensorType::BF16, 64, depth, static_cast<std::size_t>(stride) * 2};
+    p.addPlain(view, false, view, true, depth);
+    return lt->wants(p);
+  };
+  const float one = 1;
+  CHECK(wants(64, 64, 64, nullptr));
+  CHECK(!wants(4, 64, 64, nullptr));
+  CHECK(!wants(64, 16, 16, nullptr));
+  CHECK(!wants(64, 64, 65, nullptr));
+  CHECK(!wants(64, 64, 64, &one));
+}
+
 }  // namespace
 
 int main() {
-  if (deviceMissing()) return skipped("cuda_product_test", 6);
+  if (deviceMissing()) return skipped("cuda_product_test", 7);
   everyShape();
   everyOrientation();
   largeTiles();
   sumsAreSharedOutInAFixedOrder();
   notNumbersPassThrough();
   nothingToDo();
+  cublasLt();
   return report("cuda_product_test");
 }

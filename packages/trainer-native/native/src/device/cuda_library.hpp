@@ -16,6 +16,16 @@ struct CudaInfo {
   int driver, runtime;             // as CUDA numbers its versions: 13000
 };
 
+// A library of NVIDIA's that is opened at run time: `why` is empty where it can be used.
+struct CudaPart {
+  char version[64];
+  char why[256];
+};
+
+struct CudaParts {
+  CudaPart cublasLt, nccl;
+};
+
 // Grows whenever Device, GenerationDevice or what follows changes.
 inline constexpr std::uint32_t cudaInterface = 2;
 
@@ -28,6 +38,8 @@ struct CudaLibrary {
   Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes);
   const DeviceNeeds* (*needs)(DType precision);
   GenerationDevice* (*openGeneration)(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes);
+  // Opens them.
+  void (*parts)(CudaParts* parts);
 };
 
 inline constexpr const char* cudaLibrarySymbol = "qt_cuda_library";
