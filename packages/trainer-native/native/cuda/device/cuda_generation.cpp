@@ -22,6 +22,7 @@ namespace {
 enum : std::size_t { OfSequences, OfOthers, OfPassing };
 
 constexpr std::size_t mostDecoded = std::size_t{256} << 20;  // bytes of a weight decoded at once
+constexpr std::size_t keptFree = std::size_t{256} << 20;     // of a memory that cannot hold all sequences at once: for adapters, and for what a pass uploads
 
 // A weight is decoded as a whole, or in stretches of rows where that would take too much.
 std::size_t decodeRoom(const ModelSpec& spec) {
@@ -50,6 +51,7 @@ T* CudaGeneration::taken(std::size_t count) {
 CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options)
     : spec_(spec),
       options_(options),
+      index_(index),
       device_(index, DType::F32),
       decodeBytes_(decodeRoom(spec)),
       ids_(device_.runtime()),
@@ -76,21 +78,12 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
   regions_ = {{options.type, (options.sequences + more) * ofContext, spec.layers, nullptr},
               {CacheType::F32, (1 - more) * ofContext, spec.layers, nullptr},
               {CacheType::F32, options.rows, 1, nullptr}};
-  const auto bytesOf = [&](const Region& r, std::int32_t pages) { return 2 * pageBytes(r.type, spec.kvHeads, spec.headDim) * static_cast<std::size_t>(pages) * r.layers; };
   fixed += options.elsewhere;
-  for (const std::size_t region : {OfOthers, OfPassing}) fixed += bytesOf(regions_[region], regions_[region].pages);
-  CudaInfo info{};
-  const std::size_t free = describe(index, info) ? info.freeMemory : 0, least = bytesOf(regions_[OfSequences], ofContext);
-  if (fixed + least > free)
-    throw std::runtime_error("generation takes " + mebibytes(fixed + least) + " of the GPU's memory with one sequence of " + std::to_string(context) + " tokens, and " +
+  for (const std::size_t region : {OfOthers, OfPassing}) fixed += poolBytes(regions_[region], regions_[region].pages);
+  const std::size_t least = fixed + poolBytes(regions_[OfSequences], ofContext), free = freeMemory();
+  if (least > free)
+    throw std::runtime_error("generation takes " + mebibytes(least) + " of the GPU's memory with one sequence of " + std::to_string(context) + " tokens, and " +
                              mebibytes(free) + " are free");
-  // Sequences that are shorter than the context share what there is.
-  regions_[OfSequences].pages = static_cast<std::int32_t>(std::min<std::size_t>(regions_[OfSequences].pages, (free - fixed) / bytesOf(regions_[OfSequences], 1)));
-  for (std::size_t i = 0; i < regions_.size(); ++i) {
-    Region& r = regions_[i];
-    r.data = taken<unsigned char>(bytesOf(r, r.pages));
-    if (i != OfPassing) r.pool = std::make_shared<PagePool>(r.pages);
-  }
   device_.useScratch(taken<unsigned char>(scratch), scratch);
   partial_ = taken<float>(partial);
   inverse_ = taken<float>(rows * spec.heads);
@@ -100,6 +93,29 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
   values_ = taken<unsigned char>(sizeof(float) * context * kv);
   queries_ = taken<unsigned char>(sizeof(float) * rows * attention);
   outputs_ = taken<unsigned char>(sizeof(float) * rows * attention);
+}
+
+std::size_t CudaGeneration::poolBytes(const Region& r, std::int32_t pages) const {
+  return 2 * pageBytes(r.type, spec_.kvHeads, spec_.headDim) * static_cast<std::size_t>(pages) * static_cast<std::size_t>(r.layers);
+}
+
+std::size_t CudaGeneration::freeMemory() const {
+  CudaInfo info{};
+  return describe(index_, info) ? info.freeMemory : 0;
+}
+
+// Sequences that are shorter than the context share what there is, where not all may be as long.
+void CudaGeneration::ready() {
+  Region& own = regions_[OfSequences];
+  const std::size_t free = freeMemory(), others = poolBytes(regions_[OfOthers], regions_[OfOthers].pages) + poolBytes(regions_[OfPassing], regions_[OfPassing].pages);
+  const std::size_t left = free > others + keptFree ? free - others - keptFree : 0;
+  const auto fit = static_cast<std::int32_t>(std::min<std::size_t>(own.pages, left / poolBytes(own, 1)));
+  own.pages = std::max(fit, pagesFor(options_.contextLength));
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    Region& r = regions_[i];
+    r.data = taken<unsigned char>(poolBytes(r, r.pages));
+    if (i != OfPassing) r.pool = std::make_shared<PagePool>(r.pages);
+  }
 }
 
 std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t positions, bool passing) {

@@ -11,7 +11,7 @@ namespace qt::cuda {
 
 class CudaGeneration final : public GenerationDevice {
  public:
-  // Throws when the GPU has not the memory for what was planned and for a whole sequence.
+  // Throws when the GPU has not the memory for what was planned and for one whole sequence.
   CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options);
 
   const char* failure() override { return device_.failure(); }
@@ -19,6 +19,7 @@ class CudaGeneration final : public GenerationDevice {
   const void* resident(const void* callers, std::size_t bytes) override { return device_.resident(callers, bytes); }
   bool callersMemory() const override { return false; }
   void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }
+  void ready() override;
   std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) override;
   void adaptedNorms(const AdaptedWeight& adapted, float* norms) override;
 
@@ -55,6 +56,8 @@ class CudaGeneration final : public GenerationDevice {
     std::int64_t at;  // in copiedSequences_
   };
 
+  std::size_t poolBytes(const Region& region, std::int32_t pages) const;
+  std::size_t freeMemory() const;
   std::int32_t rows() const { return static_cast<std::int32_t>(pass_.ids.size()); }
   AttentionShape shape(std::int32_t layer) const;
   KvPages pagesOf(std::int32_t layer) const;
@@ -71,6 +74,7 @@ class CudaGeneration final : public GenerationDevice {
 
   const ModelSpec& spec_;
   const GenerationOptions options_;
+  const int index_;
   CudaDevice device_;
   std::vector<Region> regions_;
   std::size_t decodeBytes_;
