@@ -54,10 +54,7 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
       index_(index),
       device_(index, DType::F32),
       decodeBytes_(decodeRoom(spec)),
-      ids_(device_.runtime()),
-      positions_(device_.runtime()),
-      sequences_(device_.runtime()),
-      table_(device_.runtime()),
+      tables_(device_.runtime()),
       copiedSequences_(device_.runtime()),
       rowNumbers_(device_.runtime()),
       spans_(device_.runtime()),
@@ -141,6 +138,7 @@ void CudaGeneration::begin(const Pass& pass) {
   longest_ = 0;
   for (const std::int32_t position : pass.positions) longest_ = std::max(longest_, position + 1);
   copied_.clear();
+  spanCount_ = 0;
   region_ = paged(*pass.sequences.front().cache).region();
   for (const CacheRows& s : pass.sequences)
     if (paged(*s.cache).region() != region_) throw std::runtime_error("caches of one pass are of one type");
@@ -195,22 +193,27 @@ void CudaGeneration::uploadTables() {
     std::copy_n(pages.begin(), std::min(pages.size(), static_cast<std::size_t>(tableStride_)), table.begin() + static_cast<std::ptrdiff_t>(i) * tableStride_);
     std::fill_n(sequences.begin() + s.begin, s.count, static_cast<std::int32_t>(i));
   }
-  upload(ids_, pass_.ids);
-  upload(positions_, pass_.positions);
-  upload<std::int32_t>(sequences_, sequences);
-  upload<std::int32_t>(table_, table);
+  // In one copy, which is waited for.
+  std::vector<std::int32_t> all(pass_.ids.begin(), pass_.ids.end());
+  all.insert(all.end(), pass_.positions.begin(), pass_.positions.end());
+  all.insert(all.end(), sequences.begin(), sequences.end());
+  all.insert(all.end(), table.begin(), table.end());
+  ids_ = upload<std::int32_t>(tables_, all);
+  positions_ = ids_ + rows();
+  sequences_ = positions_ + rows();
+  table_ = sequences_ + rows();
 }
 
 KvPages CudaGeneration::pagesOf(std::int32_t layer) const {
   const Region& r = regions_[region_];
   const std::size_t bytes = pageBytes(r.type, spec_.kvHeads, spec_.headDim) * static_cast<std::size_t>(r.pages);
   unsigned char* keys = r.data + 2 * bytes * static_cast<std::size_t>(r.layers == 1 ? 0 : layer);
-  return {r.type, spec_.kvHeads, spec_.headDim, keys, keys + bytes, table_.get<std::int32_t>(), tableStride_};
+  return {r.type, spec_.kvHeads, spec_.headDim, keys, keys + bytes, table_, tableStride_};
 }
 
 void CudaGeneration::embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) {
   float* to = x + static_cast<std::size_t>(begin) * spec_.dModel;
-  device_.check("the embedding", [&] { return cuda::embed(table, ids_.get<std::int32_t>() + begin, count, scale, {}, DType::F32, to, device_.stream()); });
+  device_.check("the embedding", [&] { return cuda::embed(table, ids_ + begin, count, scale, {}, DType::F32, to, device_.stream()); });
 }
 
 RowsIn CudaGeneration::normalise(const float* x, const float* weight, float* out) {
@@ -284,20 +287,19 @@ void CudaGeneration::stretch(float* out, const float* plain, const float* added,
 }
 
 void CudaGeneration::store(const HeadsOfLayer& h) {
-  const std::int32_t* positions = positions_.get<std::int32_t>();
   const auto prepare = [&](float* x, const float* norm, std::int32_t heads) {
     if (norm == nullptr && h.rotary == nullptr) return;
-    const cuda::Heads own{DType::F32, rows(), heads, spec_.headDim, norm, inverse_, spec_.normEpsilon, h.rotary == nullptr ? RotaryTable{} : *h.rotary, positions};
+    const cuda::Heads own{DType::F32, rows(), heads, spec_.headDim, norm, inverse_, spec_.normEpsilon, h.rotary == nullptr ? RotaryTable{} : *h.rotary, positions_};
     device_.check("heads", [&] { return prepareHeads(own, x, x, device_.stream()); });
   };
   prepare(h.q, h.queryNorm, spec_.heads);
   prepare(h.k, h.keyNorm, spec_.kvHeads);
   const KvPages pages = pagesOf(h.layer);
-  device_.check("the cache", [&] { return cacheStore(pages, h.k, h.v, DType::F32, rows(), sequences_.get<std::int32_t>(), positions, device_.stream()); });
+  device_.check("the cache", [&] { return cacheStore(pages, h.k, h.v, DType::F32, rows(), sequences_, positions_, device_.stream()); });
   for (const Copied& c : copied_) {
     const std::int64_t at = static_cast<std::int64_t>(c.row) * spec_.kvWidth();
     device_.check("the cache", [&] {
-      return cacheStore(pages, h.k + at, h.v + at, DType::F32, c.count, copiedSequences_.get<std::int32_t>() + c.at, positions + c.row, device_.stream());
+      return cacheStore(pages, h.k + at, h.v + at, DType::F32, c.count, copiedSequences_.get<std::int32_t>() + c.at, positions_ + c.row, device_.stream());
     });
   }
 }
@@ -306,10 +308,22 @@ RowsIn CudaGeneration::attend(std::int32_t layer, const float* q, float* out) {
   if (pass_.tiled && pass_.sequences.size() == 1 && !pass_.company) {
     attendTiles(layer, q, out);
   } else {
-    const PagedAttention a{shape(layer), q, out, rows(), sequences_.get<std::int32_t>(), positions_.get<std::int32_t>(), longest_, parts_};
+    const PagedAttention a{shape(layer), q, out, rows(), sequences_, positions_, longest_, parts_};
     device_.check("attention", [&] { return attendPages(pagesOf(layer), a, DType::F32, device_.stream()); });
   }
   return {out};
+}
+
+// The same for every layer of a pass.
+void CudaGeneration::planTiles(DType type, std::int32_t before, std::int32_t all) {
+  if (spanCount_ > 0) return;
+  static_cast<void>(device_.stream());  // the device whose limits decide
+  const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
+  std::vector<AttentionSpan> spans;
+  for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
+  std::reverse(spans.begin(), spans.end());  // later ones see more
+  upload<AttentionSpan>(spans_, spans);
+  spanCount_ = static_cast<std::int64_t>(spans.size());
 }
 
 // A prompt in the tiles of training, over keys and values that are put in a row.
@@ -318,12 +332,7 @@ void CudaGeneration::attendTiles(std::int32_t layer, const float* q, float* out)
   const std::int32_t all = longest_, before = all - rows();
   const std::size_t attention = spec_.attentionWidth();
   const std::int64_t count = static_cast<std::int64_t>(rows()) * static_cast<std::int64_t>(attention);
-  static_cast<void>(device_.stream());  // the device whose limits decide
-  const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
-  std::vector<AttentionSpan> spans;
-  for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
-  std::reverse(spans.begin(), spans.end());  // later ones see more
-  const AttentionSpan* planned = upload<AttentionSpan>(spans_, spans);
+  planTiles(type, before, all);
   device_.check("the cache", [&] { return cacheLoad(pagesOf(layer), 0, all, keys_, values_, type, device_.stream()); });
   const void* queries = q;
   void* outputs = out;
@@ -337,7 +346,7 @@ void CudaGeneration::attendTiles(std::int32_t layer, const float* q, float* out)
   const std::size_t rowBytes = attention * bytesOf(type);
   const AttentionForward a{shape(layer), fromFirst(queries, rowBytes), keys_, values_, fromFirst(outputs, rowBytes),
                            static_cast<float*>(fromFirst(logSumExp_, sizeof(float) * static_cast<std::size_t>(spec_.heads)))};
-  device_.check("attention", [&] { return attentionForward(a, type, planned, static_cast<std::int64_t>(spans.size()), device_.stream()); });
+  device_.check("attention", [&] { return attentionForward(a, type, spans_.get<AttentionSpan>(), spanCount_, device_.stream()); });
   if (type == DType::BF16) device_.check("a conversion", [&] { return cuda::widen(outputs_, type, out, count, device_.stream()); });
 }
 

@@ -66,6 +66,7 @@ class CudaGeneration final : public GenerationDevice {
   void uploadTables();
   void multiplyRow(const float* x, std::int32_t count, const RowsOut& product);
   void multiplyTiles(const float* x, std::int32_t rows, const RowsOut& product);
+  void planTiles(DType type, std::int32_t before, std::int32_t all);
   void attendTiles(std::int32_t layer, const float* q, float* out);
   template <class T>
   T* taken(std::size_t count);
@@ -84,7 +85,9 @@ class CudaGeneration final : public GenerationDevice {
   std::int32_t longest_ = 0;
   std::int64_t tableStride_ = 0;
   std::vector<Copied> copied_;
-  Buffer ids_, positions_, sequences_, table_, copiedSequences_, rowNumbers_, spans_, foretold_, logs_, likeliest_, doubles_;
+  std::int64_t spanCount_ = 0;  // of the pass's tiles of attention, once they are planned
+  const std::int32_t *ids_ = nullptr, *positions_ = nullptr, *sequences_ = nullptr, *table_ = nullptr;  // in tables_
+  Buffer tables_, copiedSequences_, rowNumbers_, spans_, foretold_, logs_, likeliest_, doubles_;
   // Planned: single rows on their way into sums, numbers of norms, parts of attention, and a prompt's keys, values, queries and outputs.
   float *partial_, *inverse_, *parts_, *logSumExp_;
   unsigned char *keys_, *values_, *queries_, *outputs_;
