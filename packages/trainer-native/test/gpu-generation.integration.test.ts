@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { convert, openModel, readAdapter } from '@qt/weights'
 import { describe, expect, test, vi } from 'vitest'
-import { binding, type GpuSessionPlace } from '../src/binding.js'
+import { binding, type GpuSessionPlace, type Storage } from '../src/binding.js'
 import { adapterSet } from '../src/generate/adapter-set.js'
 import { load } from '../src/generate/load.js'
 import { gpuPlace } from '../src/gpu.js'
@@ -22,10 +22,10 @@ const tiny = fileURLToPath(new URL('../../weights/test/fixtures/tiny-llama', imp
 const { ids } = batch()
 
 /** What a session says of a prompt, of what follows it, and of several sequences together; and its statistics. */
-async function said(path: string, adapters: readonly string[], gpu?: GpuSessionPlace) {
+async function said(path: string, adapters: readonly string[], storage: Storage, gpu?: GpuSessionPlace) {
   const { Model, Session } = binding()
   const model = await openModel(path)
-  const native = new Model(model.spec, tensorSources(model), 'packed')
+  const native = new Model(model.spec, tensorSources(model), storage)
   const session = new Session(native, { contextLength: 64, bf16: false, dots: false }, 2, undefined, gpu)
   try {
     const read = await Promise.all(adapters.map((adapter) => readAdapter(adapter, model.spec)))
@@ -42,9 +42,9 @@ async function said(path: string, adapters: readonly string[], gpu?: GpuSessionP
   }
 }
 
-async function expectAlike(path: string, adapters: readonly string[] = []): Promise<void> {
-  const gpu = await said(path, adapters, { ...gpuPlace('cuda')!, sequences: 2, cache: 'float32' })
-  const here = await said(path, adapters)
+async function expectAlike(path: string, adapters: readonly string[] = [], storage: Storage = 'packed'): Promise<void> {
+  const gpu = await said(path, adapters, storage, { ...gpuPlace('cuda')!, sequences: 2, cache: 'float32' })
+  const here = await said(path, adapters, storage)
   expect(distance(gpu.prompt, here.prompt)).toBeLessThan(2e-5)
   expect(distance(gpu.together, here.together)).toBeLessThan(2e-5)
   expect(distance(gpu.statistics, here.statistics)).toBeLessThan(2e-5)
@@ -62,7 +62,7 @@ describe.skipIf(!there)('on an emulated GPU', () => {
     await expectAlike(model, [adapter])
   })
 
-  test('so has a file of every block type, of bfloat16 and of float16', async () => {
+  test('so has a file of every block type, of bfloat16 and of float16, and a base in NF4', async () => {
     const { config, ...rest } = await readArchitecture('qwen2')
     const wider = { ...config, hidden_size: 256, intermediate_size: 256, num_hidden_layers: 1, layer_types: null }
     await writeArchitecture(join(folder, 'wide'), { ...rest, config: wider })
@@ -71,6 +71,7 @@ describe.skipIf(!there)('on an emulated GPU', () => {
       await convert(join(folder, 'wide'), file, { type })
       await expectAlike(file)
     }
+    await expectAlike(join(folder, 'F32.gguf'), [], 'nf4')
     for (const type of blockTypes)
       await expectAlike(await withBlocks(join(folder, 'F32.gguf'), type, join(folder, `${type}.gguf`)))
   })

@@ -76,6 +76,8 @@ export function lanes({ session, scheduler, type, most, reuse }: Options): Lanes
       return lane
     },
     give(lane) {
+      // What nobody will read again makes room at once: on a GPU lanes share one pool.
+      if (!reuse && !scheduler.closed) session.truncate(lane.cache, 0)
       free.push(lane)
       waiting.shift()?.()
     },

@@ -22,6 +22,7 @@ namespace {
 enum : std::size_t { OfSequences, OfOthers, OfPassing };
 
 constexpr std::size_t mostDecoded = std::size_t{256} << 20;  // bytes of a weight decoded at once
+constexpr std::size_t keptFree = std::size_t{256} << 20;     // of a memory that cannot hold all sequences at once: for adapters, and for what a pass uploads
 
 // A weight is decoded as a whole, or in stretches of rows where that would take too much.
 std::size_t decodeRoom(const ModelSpec& spec) {
@@ -50,12 +51,10 @@ T* CudaGeneration::taken(std::size_t count) {
 CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options)
     : spec_(spec),
       options_(options),
+      index_(index),
       device_(index, DType::F32),
       decodeBytes_(decodeRoom(spec)),
-      ids_(device_.runtime()),
-      positions_(device_.runtime()),
-      sequences_(device_.runtime()),
-      table_(device_.runtime()),
+      tables_(device_.runtime()),
       copiedSequences_(device_.runtime()),
       rowNumbers_(device_.runtime()),
       spans_(device_.runtime()),
@@ -76,21 +75,12 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
   regions_ = {{options.type, (options.sequences + more) * ofContext, spec.layers, nullptr},
               {CacheType::F32, (1 - more) * ofContext, spec.layers, nullptr},
               {CacheType::F32, options.rows, 1, nullptr}};
-  const auto bytesOf = [&](const Region& r, std::int32_t pages) { return 2 * pageBytes(r.type, spec.kvHeads, spec.headDim) * static_cast<std::size_t>(pages) * r.layers; };
   fixed += options.elsewhere;
-  for (const std::size_t region : {OfOthers, OfPassing}) fixed += bytesOf(regions_[region], regions_[region].pages);
-  CudaInfo info{};
-  const std::size_t free = describe(index, info) ? info.freeMemory : 0, least = bytesOf(regions_[OfSequences], ofContext);
-  if (fixed + least > free)
-    throw std::runtime_error("generation takes " + mebibytes(fixed + least) + " of the GPU's memory with one sequence of " + std::to_string(context) + " tokens, and " +
+  for (const std::size_t region : {OfOthers, OfPassing}) fixed += poolBytes(regions_[region], regions_[region].pages);
+  const std::size_t least = fixed + poolBytes(regions_[OfSequences], ofContext), free = freeMemory();
+  if (least > free)
+    throw std::runtime_error("generation takes " + mebibytes(least) + " of the GPU's memory with one sequence of " + std::to_string(context) + " tokens, and " +
                              mebibytes(free) + " are free");
-  // Sequences that are shorter than the context share what there is.
-  regions_[OfSequences].pages = static_cast<std::int32_t>(std::min<std::size_t>(regions_[OfSequences].pages, (free - fixed) / bytesOf(regions_[OfSequences], 1)));
-  for (std::size_t i = 0; i < regions_.size(); ++i) {
-    Region& r = regions_[i];
-    r.data = taken<unsigned char>(bytesOf(r, r.pages));
-    if (i != OfPassing) r.pool = std::make_shared<PagePool>(r.pages);
-  }
   device_.useScratch(taken<unsigned char>(scratch), scratch);
   partial_ = taken<float>(partial);
   inverse_ = taken<float>(rows * spec.heads);
@@ -100,6 +90,29 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
   values_ = taken<unsigned char>(sizeof(float) * context * kv);
   queries_ = taken<unsigned char>(sizeof(float) * rows * attention);
   outputs_ = taken<unsigned char>(sizeof(float) * rows * attention);
+}
+
+std::size_t CudaGeneration::poolBytes(const Region& r, std::int32_t pages) const {
+  return 2 * pageBytes(r.type, spec_.kvHeads, spec_.headDim) * static_cast<std::size_t>(pages) * static_cast<std::size_t>(r.layers);
+}
+
+std::size_t CudaGeneration::freeMemory() const {
+  CudaInfo info{};
+  return describe(index_, info) ? info.freeMemory : 0;
+}
+
+// Sequences that are shorter than the context share what there is, where not all may be as long.
+void CudaGeneration::ready() {
+  Region& own = regions_[OfSequences];
+  const std::size_t free = freeMemory(), others = poolBytes(regions_[OfOthers], regions_[OfOthers].pages) + poolBytes(regions_[OfPassing], regions_[OfPassing].pages);
+  const std::size_t left = free > others + keptFree ? free - others - keptFree : 0;
+  const auto fit = static_cast<std::int32_t>(std::min<std::size_t>(own.pages, left / poolBytes(own, 1)));
+  own.pages = std::max(fit, pagesFor(options_.contextLength));
+  for (std::size_t i = 0; i < regions_.size(); ++i) {
+    Region& r = regions_[i];
+    r.data = taken<unsigned char>(poolBytes(r, r.pages));
+    if (i != OfPassing) r.pool = std::make_shared<PagePool>(r.pages);
+  }
 }
 
 std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t positions, bool passing) {
@@ -125,6 +138,7 @@ void CudaGeneration::begin(const Pass& pass) {
   longest_ = 0;
   for (const std::int32_t position : pass.positions) longest_ = std::max(longest_, position + 1);
   copied_.clear();
+  spanCount_ = 0;
   region_ = paged(*pass.sequences.front().cache).region();
   for (const CacheRows& s : pass.sequences)
     if (paged(*s.cache).region() != region_) throw std::runtime_error("caches of one pass are of one type");
@@ -179,22 +193,27 @@ void CudaGeneration::uploadTables() {
     std::copy_n(pages.begin(), std::min(pages.size(), static_cast<std::size_t>(tableStride_)), table.begin() + static_cast<std::ptrdiff_t>(i) * tableStride_);
     std::fill_n(sequences.begin() + s.begin, s.count, static_cast<std::int32_t>(i));
   }
-  upload(ids_, pass_.ids);
-  upload(positions_, pass_.positions);
-  upload<std::int32_t>(sequences_, sequences);
-  upload<std::int32_t>(table_, table);
+  // In one copy, which is waited for.
+  std::vector<std::int32_t> all(pass_.ids.begin(), pass_.ids.end());
+  all.insert(all.end(), pass_.positions.begin(), pass_.positions.end());
+  all.insert(all.end(), sequences.begin(), sequences.end());
+  all.insert(all.end(), table.begin(), table.end());
+  ids_ = upload<std::int32_t>(tables_, all);
+  positions_ = ids_ + rows();
+  sequences_ = positions_ + rows();
+  table_ = sequences_ + rows();
 }
 
 KvPages CudaGeneration::pagesOf(std::int32_t layer) const {
   const Region& r = regions_[region_];
   const std::size_t bytes = pageBytes(r.type, spec_.kvHeads, spec_.headDim) * static_cast<std::size_t>(r.pages);
   unsigned char* keys = r.data + 2 * bytes * static_cast<std::size_t>(r.layers == 1 ? 0 : layer);
-  return {r.type, spec_.kvHeads, spec_.headDim, keys, keys + bytes, table_.get<std::int32_t>(), tableStride_};
+  return {r.type, spec_.kvHeads, spec_.headDim, keys, keys + bytes, table_, tableStride_};
 }
 
 void CudaGeneration::embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) {
   float* to = x + static_cast<std::size_t>(begin) * spec_.dModel;
-  device_.check("the embedding", [&] { return cuda::embed(table, ids_.get<std::int32_t>() + begin, count, scale, {}, DType::F32, to, device_.stream()); });
+  device_.check("the embedding", [&] { return cuda::embed(table, ids_ + begin, count, scale, {}, DType::F32, to, device_.stream()); });
 }
 
 RowsIn CudaGeneration::normalise(const float* x, const float* weight, float* out) {
@@ -268,20 +287,19 @@ void CudaGeneration::stretch(float* out, const float* plain, const float* added,
 }
 
 void CudaGeneration::store(const HeadsOfLayer& h) {
-  const std::int32_t* positions = positions_.get<std::int32_t>();
   const auto prepare = [&](float* x, const float* norm, std::int32_t heads) {
     if (norm == nullptr && h.rotary == nullptr) return;
-    const cuda::Heads own{DType::F32, rows(), heads, spec_.headDim, norm, inverse_, spec_.normEpsilon, h.rotary == nullptr ? RotaryTable{} : *h.rotary, positions};
+    const cuda::Heads own{DType::F32, rows(), heads, spec_.headDim, norm, inverse_, spec_.normEpsilon, h.rotary == nullptr ? RotaryTable{} : *h.rotary, positions_};
     device_.check("heads", [&] { return prepareHeads(own, x, x, device_.stream()); });
   };
   prepare(h.q, h.queryNorm, spec_.heads);
   prepare(h.k, h.keyNorm, spec_.kvHeads);
   const KvPages pages = pagesOf(h.layer);
-  device_.check("the cache", [&] { return cacheStore(pages, h.k, h.v, DType::F32, rows(), sequences_.get<std::int32_t>(), positions, device_.stream()); });
+  device_.check("the cache", [&] { return cacheStore(pages, h.k, h.v, DType::F32, rows(), sequences_, positions_, device_.stream()); });
   for (const Copied& c : copied_) {
     const std::int64_t at = static_cast<std::int64_t>(c.row) * spec_.kvWidth();
     device_.check("the cache", [&] {
-      return cacheStore(pages, h.k + at, h.v + at, DType::F32, c.count, copiedSequences_.get<std::int32_t>() + c.at, positions + c.row, device_.stream());
+      return cacheStore(pages, h.k + at, h.v + at, DType::F32, c.count, copiedSequences_.get<std::int32_t>() + c.at, positions_ + c.row, device_.stream());
     });
   }
 }
@@ -290,10 +308,22 @@ RowsIn CudaGeneration::attend(std::int32_t layer, const float* q, float* out) {
   if (pass_.tiled && pass_.sequences.size() == 1 && !pass_.company) {
     attendTiles(layer, q, out);
   } else {
-    const PagedAttention a{shape(layer), q, out, rows(), sequences_.get<std::int32_t>(), positions_.get<std::int32_t>(), longest_, parts_};
+    const PagedAttention a{shape(layer), q, out, rows(), sequences_, positions_, longest_, parts_};
     device_.check("attention", [&] { return attendPages(pagesOf(layer), a, DType::F32, device_.stream()); });
   }
   return {out};
+}
+
+// The same for every layer of a pass.
+void CudaGeneration::planTiles(DType type, std::int32_t before, std::int32_t all) {
+  if (spanCount_ > 0) return;
+  static_cast<void>(device_.stream());  // the device whose limits decide
+  const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
+  std::vector<AttentionSpan> spans;
+  for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
+  std::reverse(spans.begin(), spans.end());  // later ones see more
+  upload<AttentionSpan>(spans_, spans);
+  spanCount_ = static_cast<std::int64_t>(spans.size());
 }
 
 // A prompt in the tiles of training, over keys and values that are put in a row.
@@ -302,12 +332,7 @@ void CudaGeneration::attendTiles(std::int32_t layer, const float* q, float* out)
   const std::int32_t all = longest_, before = all - rows();
   const std::size_t attention = spec_.attentionWidth();
   const std::int64_t count = static_cast<std::int64_t>(rows()) * static_cast<std::int64_t>(attention);
-  static_cast<void>(device_.stream());  // the device whose limits decide
-  const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
-  std::vector<AttentionSpan> spans;
-  for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
-  std::reverse(spans.begin(), spans.end());  // later ones see more
-  const AttentionSpan* planned = upload<AttentionSpan>(spans_, spans);
+  planTiles(type, before, all);
   device_.check("the cache", [&] { return cacheLoad(pagesOf(layer), 0, all, keys_, values_, type, device_.stream()); });
   const void* queries = q;
   void* outputs = out;
@@ -321,7 +346,7 @@ void CudaGeneration::attendTiles(std::int32_t layer, const float* q, float* out)
   const std::size_t rowBytes = attention * bytesOf(type);
   const AttentionForward a{shape(layer), fromFirst(queries, rowBytes), keys_, values_, fromFirst(outputs, rowBytes),
                            static_cast<float*>(fromFirst(logSumExp_, sizeof(float) * static_cast<std::size_t>(spec_.heads)))};
-  device_.check("attention", [&] { return attentionForward(a, type, planned, static_cast<std::int64_t>(spans.size()), device_.stream()); });
+  device_.check("attention", [&] { return attentionForward(a, type, spans_.get<AttentionSpan>(), spanCount_, device_.stream()); });
   if (type == DType::BF16) device_.check("a conversion", [&] { return cuda::widen(outputs_, type, out, count, device_.stream()); });
 }
 

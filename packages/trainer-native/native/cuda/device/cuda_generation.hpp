@@ -11,7 +11,7 @@ namespace qt::cuda {
 
 class CudaGeneration final : public GenerationDevice {
  public:
-  // Throws when the GPU has not the memory for what was planned and for a whole sequence.
+  // Throws when the GPU has not the memory for what was planned and for one whole sequence.
   CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options);
 
   const char* failure() override { return device_.failure(); }
@@ -19,6 +19,7 @@ class CudaGeneration final : public GenerationDevice {
   const void* resident(const void* callers, std::size_t bytes) override { return device_.resident(callers, bytes); }
   bool callersMemory() const override { return false; }
   void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }
+  void ready() override;
   std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) override;
   void adaptedNorms(const AdaptedWeight& adapted, float* norms) override;
 
@@ -55,6 +56,8 @@ class CudaGeneration final : public GenerationDevice {
     std::int64_t at;  // in copiedSequences_
   };
 
+  std::size_t poolBytes(const Region& region, std::int32_t pages) const;
+  std::size_t freeMemory() const;
   std::int32_t rows() const { return static_cast<std::int32_t>(pass_.ids.size()); }
   AttentionShape shape(std::int32_t layer) const;
   KvPages pagesOf(std::int32_t layer) const;
@@ -63,6 +66,7 @@ class CudaGeneration final : public GenerationDevice {
   void uploadTables();
   void multiplyRow(const float* x, std::int32_t count, const RowsOut& product);
   void multiplyTiles(const float* x, std::int32_t rows, const RowsOut& product);
+  void planTiles(DType type, std::int32_t before, std::int32_t all);
   void attendTiles(std::int32_t layer, const float* q, float* out);
   template <class T>
   T* taken(std::size_t count);
@@ -71,6 +75,7 @@ class CudaGeneration final : public GenerationDevice {
 
   const ModelSpec& spec_;
   const GenerationOptions options_;
+  const int index_;
   CudaDevice device_;
   std::vector<Region> regions_;
   std::size_t decodeBytes_;
@@ -80,7 +85,9 @@ class CudaGeneration final : public GenerationDevice {
   std::int32_t longest_ = 0;
   std::int64_t tableStride_ = 0;
   std::vector<Copied> copied_;
-  Buffer ids_, positions_, sequences_, table_, copiedSequences_, rowNumbers_, spans_, foretold_, logs_, likeliest_, doubles_;
+  std::int64_t spanCount_ = 0;  // of the pass's tiles of attention, once they are planned
+  const std::int32_t *ids_ = nullptr, *positions_ = nullptr, *sequences_ = nullptr, *table_ = nullptr;  // in tables_
+  Buffer tables_, copiedSequences_, rowNumbers_, spans_, foretold_, logs_, likeliest_, doubles_;
   // Planned: single rows on their way into sums, numbers of norms, parts of attention, and a prompt's keys, values, queries and outputs.
   float *partial_, *inverse_, *parts_, *logSumExp_;
   unsigned char *keys_, *values_, *queries_, *outputs_;

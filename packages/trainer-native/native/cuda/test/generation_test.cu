@@ -198,6 +198,10 @@ void refusesBeforeAnythingIsLost(const Tiny& tiny) {
   CHECK(!session->append(*fresh, none, ids, 5, 1, logits.data(), true, stop));
   CHECK(fresh->length() == 65);
   CHECK(refuses([&] { static_cast<void>(session->makeCache(CacheType::I8)); }, "another type"));
+  // 64 contexts would take more than there is, one does not.
+  CudaGeneration crowded(0, tiny.model.spec, {1 << 20, 512, 64, CacheType::F16});
+  crowded.ready();
+  CHECK(crowded.failure() == nullptr);
   CHECK(refuses([&] { onGpu(tiny.model, {1 << 26, false, false}, CacheType::F16, 1); }, "are free"));
 }
 

@@ -88,6 +88,8 @@ class GenerationDevice {
   virtual bool callersMemory() const = 0;
   virtual void copyOut(float* callers, const float* from, std::size_t count) = 0;
 
+  // Once everything is taken that is taken whatever is asked: what is left may be for caches.
+  virtual void ready() {}
   // For a sequence; `passing`: of up to `positions` tokens, all of them in one pass.
   virtual std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) = 0;
   // ‖W + s·B·A‖ of each row, the caller's.

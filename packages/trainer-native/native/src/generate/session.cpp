@@ -68,6 +68,7 @@ Session::Session(const Model& model, const SessionOptions& options, std::unique_
   logits_ = taken(of.logits);
   numbers_.resize(static_cast<std::size_t>(chunk_));
   std::iota(numbers_.begin(), numbers_.end(), 0);
+  device_->ready();
 }
 
 float* Session::taken(std::size_t floats) {
