@@ -114,7 +114,6 @@ void Trainer::feedForward(int layer, bool remaining) {
 // gradients are made.
 void Trainer::forwardBlock(int layer, bool remaining) {
   attend(layer);
-  if (remaining) awaitInput(layer + 1);  // where this one's output goes
   if (remaining || !layout_.chunked) overChunks([&] { feedForward(layer, remaining); });
 }
 

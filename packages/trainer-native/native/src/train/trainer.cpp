@@ -220,7 +220,8 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   for (int l = 0; l < spec_.layers; ++l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     offload(l);
-    forwardBlock(l, true);
+    awaitInput(l + 1);  // where this one's output goes
+    repeated(l, [&] { forwardBlock(l, true); });
   }
   const LossSum sum = lossAndGradient(batch, weight, true, abort);
   if (!sum.finished) return stopped;
@@ -228,8 +229,10 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   for (int l = spec_.layers - 1; l >= 0; --l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     awaitInput(l);
-    if (options_.checkpointing) forwardBlock(l, false);
-    backwardBlock(l);
+    repeated(spec_.layers + l, [&] {
+      if (options_.checkpointing) forwardBlock(l, false);
+      backwardBlock(l);
+    });
     fetch(l - 2);
     if (layerDone_) layerDone_(l);
   }
