@@ -229,10 +229,8 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
   for (int l = spec_.layers - 1; l >= 0; --l) {
     if (abort.load(std::memory_order_relaxed)) return stopped;
     awaitInput(l);
-    repeated(spec_.layers + l, [&] {
-      if (options_.checkpointing) forwardBlock(l, false);
-      backwardBlock(l);
-    });
+    if (options_.checkpointing) repeated(spec_.layers + l, [&] { forwardBlock(l, false); });
+    repeated(2 * spec_.layers + l, [&] { backwardBlock(l); });
     fetch(l - 2);
     if (layerDone_) layerDone_(l);
   }
