@@ -34,9 +34,9 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
                    : std::make_unique<Trainer>(*model_, options, *pool_, chosen);
     const std::shared_ptr<Communicator> communicator =
         info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
-    strict_ = toShare(info[1].As<Napi::Object>()).strict;
-    if (gpu && strict_) throw std::runtime_error("sums in the strict order are for the processor");
-    if (communicator || strict_) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
+    const bool strict = toShare(info[1].As<Napi::Object>()).strict;
+    if (gpu && strict) throw std::runtime_error("sums in the strict order are for the processor");
+    if (communicator || strict) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }
