@@ -38,6 +38,7 @@ std::int64_t mostDecoded(const ModelSpec& s) {
                    static_cast<std::int64_t>(s.vocabulary) * s.dModel});
 }
 
+constexpr std::size_t mostGraphs = 1024;   // of several sizes of batches, each for every block
 constexpr std::size_t placeStep = 256;     // what tables begin at multiples of
 constexpr std::size_t squaresFront = 16;   // of the gradient's length lies before what it is made of
 constexpr AttentionPass passes[] = {AttentionPass::Forward, AttentionPass::Query, AttentionPass::Key};
@@ -194,7 +195,11 @@ void CudaDevice::useTables(const ModelSpec& spec, const TrainerOptions& o, unsig
   };
   for (const Table& table : tablesOf(spec, o)) give(this->*table.buffer, table.bytes);
   for (const AttentionPass pass : passes)
-    for (const std::int32_t window : windowsOf(spec)) give(spans_.try_emplace({pass, window}, runtime_).first->second.list, spanBytes(o));
+    for (const std::int32_t window : windowsOf(spec)) {
+      Spans& s = spans_.try_emplace({pass, window}, runtime_).first->second;
+      s.rows = tileRows(pass, spec.headDim);
+      give(s.list, spanBytes(o));
+    }
 }
 
 template <class T>
@@ -224,13 +229,40 @@ void CudaDevice::begin(const Batch& batch, std::int32_t) {
 const CudaDevice::Spans& CudaDevice::spans(AttentionPass pass, const AttentionShape& shape) {
   Spans& s = spans_.try_emplace({pass, shape.window}, runtime_).first->second;
   if (s.planned) return s;
+  s.rows = tileRows(pass, shape.headDim);
+  plan(pass, shape.window, s);
+  return s;
+}
+
+int CudaDevice::tileRows(AttentionPass pass, std::int32_t headDim) const {
   static_cast<void>(runtime_.stream());  // the device whose limits decide
-  const int rows = attentionRows(pass, shape.headDim, precision_);
-  const std::vector<AttentionSpan> list = planAttention(pass, borders_.data(), static_cast<int>(borders_.size()) - 1, rows, shape.window);
+  return attentionRows(pass, headDim, precision_);
+}
+
+void CudaDevice::plan(AttentionPass pass, std::int32_t window, Spans& s) {
+  const std::vector<AttentionSpan> list = planAttention(pass, borders_.data(), static_cast<int>(borders_.size()) - 1, s.rows, window);
   upload<AttentionSpan>(s.list, list);
   s.count = static_cast<std::int64_t>(list.size());
   s.planned = true;
-  return s;
+}
+
+// Work is captured when it is met again, so that batches of ever new sizes cost nothing; then it is one launch.
+void CudaDevice::repeated(int stretch, const std::function<void()>& work) {
+  Sizes sizes{stretch, batch_.tokens};
+  for (auto& [key, s] : spans_) {
+    if (!s.planned && s.rows > 0) plan(key.first, key.second, s);
+    sizes.push_back(s.count);
+  }
+  if (graphs_.size() >= mostGraphs && !graphs_.contains(sizes)) graphs_.clear();
+  const auto [found, isNew] = graphs_.try_emplace(std::move(sizes));
+  if (isNew || !failure_.empty()) return work();
+  if (found->second == nullptr) {
+    check("capturing work", [&] { return runtime_.beginCapture(); });
+    work();
+    found->second = runtime_.endCapture();
+    if (found->second == nullptr) return work();
+  } else ++replays_;
+  check("work that was captured", [&] { return runtime_.replay(*found->second); });
 }
 
 // Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices. cuBLASLt wants float32

@@ -1,6 +1,7 @@
 // A graphics card as the engine's device: its memory, and the launches that each operation is.
 #pragma once
 #include <concepts>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,6 +62,9 @@ class CudaDevice final : public Device {
   unsigned char* allocateBeside(std::size_t bytes) override;
   void copyBeside(int place, void* to, const void* from, std::size_t bytes) override;
   void awaitCopy(int place) override;
+  void repeated(int stretch, const std::function<void()>& work) override;
+  // How often work was asked for at once.
+  std::size_t replays() const { return replays_; }
   // How often it asked for memory since it was made.
   std::size_t allocations() const { return runtime_.allocations(); }
 
@@ -126,6 +130,7 @@ class CudaDevice final : public Device {
     explicit Spans(Runtime& runtime) : list(runtime) {}
     Buffer list;
     std::int64_t count = 0;
+    int rows = 0;  // of a tile
     bool planned = false;
   };
 
@@ -133,6 +138,8 @@ class CudaDevice final : public Device {
   template <class T>
   const T* upload(Buffer& buffer, std::span<const T> callers);
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
+  int tileRows(AttentionPass pass, std::int32_t headDim) const;
+  void plan(AttentionPass pass, std::int32_t window, Spans& spans);
   unsigned char* decodeRoom() const { return scratch_ + productRoom(); }
   std::int64_t rowsThatFit(const MatrixView& weight) const;
   template <class Body>
@@ -158,6 +165,11 @@ class CudaDevice final : public Device {
   float gradScale_ = 0;  // that norm_ holds
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window
+
+  // Work by what its launches depend on: the stretch, the batch's tokens, and how many tiles each pass of attention has. Null: met once.
+  using Sizes = std::vector<std::int64_t>;
+  std::map<Sizes, std::shared_ptr<Runtime::Graph>> graphs_;
+  std::size_t replays_ = 0;
 };
 
 }  // namespace qt::cuda

@@ -40,6 +40,12 @@ class Runtime {
   // As Device says.
   Status copyBeside(int place, void* to, const void* from, std::size_t bytes);
   Status awaitCopy(int place);
+  // From here on launches on the stream are kept instead of done, until endCapture gives them (null: they cannot be had) to be done by replay. No
+  // memory may be asked for, and nothing be copied, in between.
+  struct Graph;
+  Status beginCapture();
+  std::shared_ptr<Graph> endCapture();
+  Status replay(const Graph& graph);
   // The caller's memory may change when this returns.
   Status copyIn(void* to, const void* callers, std::size_t bytes);
   // Returns when it is there.

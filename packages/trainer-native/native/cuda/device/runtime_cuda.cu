@@ -113,6 +113,28 @@ Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t by
 // An event that was never recorded is one that has passed.
 Status Runtime::awaitCopy(int place) { return statusOf(cudaStreamWaitEvent(stream(), copies_->done[place])); }
 
+struct Runtime::Graph {
+  cudaGraphExec_t steps = nullptr;
+  ~Graph() {
+    if (steps != nullptr) cudaGraphExecDestroy(steps);
+  }
+};
+
+Status Runtime::beginCapture() { return statusOf(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal)); }
+
+std::shared_ptr<Runtime::Graph> Runtime::endCapture() {
+  cudaGraph_t captured = nullptr;
+  auto graph = std::make_shared<Graph>();
+  cudaError_t error = cudaStreamEndCapture(stream(), &captured);
+  if (error == cudaSuccess) error = cudaGraphInstantiate(&graph->steps, captured, 0);
+  if (captured != nullptr) cudaGraphDestroy(captured);
+  if (error == cudaSuccess) return graph;
+  forgetError();
+  return nullptr;
+}
+
+Status Runtime::replay(const Graph& graph) { return statusOf(cudaGraphLaunch(graph.steps, stream())); }
+
 // Waits: CUDA does not promise that it has read the caller's memory before.
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
   const Status status = statusOf(cudaMemcpyAsync(to, callers, bytes, cudaMemcpyHostToDevice, stream()));

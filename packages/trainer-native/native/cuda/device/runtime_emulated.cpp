@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ Stream Runtime::stream() const {
 }
 
 void* Runtime::allocate(std::size_t bytes) {
+  if (emulator::captured != nullptr) return nullptr;
   ++allocations_;
   const std::lock_guard lock(takenMutex);
   std::size_t all = bytes;
@@ -89,6 +91,7 @@ void Runtime::release(void* p) {
 }
 
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
+  if (emulator::captured != nullptr) return Status::LaunchFailed;
   if (bytes >= leastBatch && fullNow()) return Status::OutOfMemory;
   if (bytes > 0) std::memcpy(to, callers, bytes);
   return Status::Ok;
@@ -103,6 +106,7 @@ void* Runtime::allocateHost(std::size_t bytes) { return std::malloc(bytes); }
 void Runtime::releaseHost(void* p) { std::free(p); }
 
 Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t bytes) {
+  if (emulator::captured != nullptr) return Status::LaunchFailed;
   copies_->pending.push_back({place, to, from, bytes, emulator::copyDelay});
   return Status::Ok;
 }
@@ -114,8 +118,38 @@ Status Runtime::awaitCopy(int place) {
   return Status::Ok;
 }
 
+struct Runtime::Graph {
+  emulator::Launches launches;
+};
+
+namespace {
+std::shared_ptr<Runtime::Graph> capturing;
+}
+
+Status Runtime::beginCapture() {
+  capturing = std::make_shared<Graph>();
+  emulator::captured = &capturing->launches;
+  return Status::Ok;
+}
+
+std::shared_ptr<Runtime::Graph> Runtime::endCapture() {
+  emulator::captured = nullptr;
+  return std::exchange(capturing, nullptr);
+}
+
+Status Runtime::replay(const Graph& graph) {
+  for (const auto& launch : graph.launches)
+    if (const Status status = launch(); status != Status::Ok) return status;
+  return Status::Ok;
+}
+
 Status Runtime::zero(void* to, std::size_t bytes) {
-  std::memset(to, 0, bytes);
+  const auto work = [=] {
+    std::memset(to, 0, bytes);
+    return Status::Ok;
+  };
+  if (emulator::captured == nullptr) return work();
+  emulator::captured->push_back(work);
   return Status::Ok;
 }
 

@@ -1,10 +1,12 @@
 // The emulator's side of platform.cuh. One block after another, each thread a fiber: barriers and warp collectives are where a fiber waits
 // for the others. Whatever a device would not define ends the launch with Status::Fault, and lastFault() says what it was.
 #pragma once
+#include <functional>
 #include <source_location>
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #include "../status.hpp"
 #include "language.hpp"
@@ -19,6 +21,10 @@ using Site = std::source_location;
 
 // Why the last launch ended with Status::Fault, else empty.
 const std::string& lastFault();
+
+// Where launches go while a stream is captured: they are kept with what they were given, and done when they are replayed.
+using Launches = std::vector<std::function<Status()>>;
+inline Launches* captured = nullptr;
 
 Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const void*), const void* arguments);
 
@@ -74,6 +80,10 @@ T* dynamicShared(const emulator::Site& site = emulator::Site::current()) {
 
 template <class... P>
 Status launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t sharedBytes, Stream, std::type_identity_t<P>... arguments) {
+  if (emulator::captured != nullptr) {
+    emulator::captured->push_back([=] { return launch(kernel, grid, block, sharedBytes, nullptr, arguments...); });
+    return Status::Ok;
+  }
   const auto body = [&] { kernel(arguments...); };
   return emulator::run(grid, block, sharedBytes, [](const void* call) { (*static_cast<const decltype(body)*>(call))(); }, &body);
 }

@@ -88,6 +88,55 @@ void checkOffloading() {
   CHECK(gradients(true) == expected);
 }
 
+// Batches of the same sizes are asked for at once from the third on, whatever their numbers, and with what parameters and borders are by then.
+void checkRepetition() {
+  for (const bool full : {false, true}) {
+    test::Tiny tiny = test::makeTiny(full, test::everySpec(true, RopeLayout::Halves), !full);
+    tiny.options.checkpointing = full;
+    tiny.options.offload = full;
+    tiny.options.feedForwardChunk = full ? 24 : 0;
+    tiny.ids.resize(40);
+    tiny.labels.resize(40);
+    const std::atomic<bool> abort{false};
+    const auto pass = [&](Trainer& trainer, int which) {
+      test::Tiny batch = tiny;
+      batch.borders = which == 3 ? std::vector{0, 12, 40} : std::vector{0, 25, 40};
+      for (std::size_t i = 0; i < batch.ids.size(); ++i) {
+        batch.ids[i] = (batch.ids[i] + 7 * which) % tiny.model.spec.vocabulary;
+        if (i % 5 == static_cast<std::size_t>(which)) batch.labels[i] = -100;
+      }
+      trainer.forwardBackward(batch.batch(), 1.0f / static_cast<float>(30 + which), static_cast<std::uint32_t>(which), abort);
+    };
+    const auto change = [&](Trainer& trainer) {
+      const std::vector<float> changed(trainer.parameters().size(), 0.01f);
+      trainer.device().copyIn(trainer.parameters().data(), changed.data(), changed.size() * sizeof(float));
+    };
+    auto device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+    const cuda::CudaDevice& asked = *device;
+    Trainer trainer(tiny.model, tiny.options, std::move(device)), fresh(tiny.model, tiny.options, gpu(DType::F32));
+    test::loadParameters(tiny, trainer);
+    for (int which = 0; which < 3; ++which) pass(trainer, which);
+    const std::size_t once = static_cast<std::size_t>((tiny.options.checkpointing ? 3 : 2) * tiny.model.spec.layers);
+    CHECK(asked.replays() == once);
+    change(trainer);
+    change(fresh);
+    trainer.zeroGradients();
+    pass(trainer, 3);
+    pass(fresh, 3);
+    CHECK(asked.replays() == 2 * once);
+    CHECK(test::copied(trainer, trainer.gradients()) == test::copied(fresh, fresh.gradients()));
+    if (full) continue;
+    // Dropout draws other numbers each time.
+    TrainerOptions drops = tiny.options;
+    drops.dropout = 0.2f;
+    device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+    const cuda::CudaDevice& dropping = *device;
+    Trainer never(tiny.model, drops, std::move(device));
+    for (int which = 0; which < 3; ++which) pass(never, which);
+    CHECK(dropping.replays() == 0);
+  }
+}
+
 #ifdef QT_CUDA_EMULATED
 // A GPU whose memory others have taken says so and nothing else; what it holds is as it was, and the next pass is as if this had not been.
 void checkWantOfMemory() {
@@ -153,7 +202,7 @@ void checkAllocations() {
 int main() {
   char reason[256] = "";
   if (cuda::countDevices(reason, sizeof reason) == 0) {
-    std::printf("no device: skipped 4 (%s)\n", reason);
+    std::printf("no device: skipped 5 (%s)\n", reason);
     return 0;
   }
   const test::NamedDevice device{"CUDA", gpu, true, true};
@@ -161,6 +210,7 @@ int main() {
   for (const bool full : {false, true}) checkOptimizers(full);
   checkOffloading();
   checkAllocations();
+  checkRepetition();
 #ifdef QT_CUDA_EMULATED
   checkWantOfMemory();
 #endif

@@ -4,6 +4,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <stdexcept>
 
@@ -136,6 +137,10 @@ class Device {
   virtual void copyBeside(int place, void* to, const void* from, std::size_t bytes) = 0;
   // Operations asked for from now on wait for the last copy of the place.
   virtual void awaitCopy(int place) = 0;
+
+  // Does `work`, whose operations are the same each time that a batch has the same sizes, or asks at once for what it asked for then. `stretch`
+  // tells works apart.
+  virtual void repeated([[maybe_unused]] int stretch, const std::function<void()>& work) { work(); }
 
   // The batch that everything after it is about; the caller's, kept until the next. Its borders were checked.
   virtual void begin(const Batch& batch, std::int32_t kvHeads) = 0;

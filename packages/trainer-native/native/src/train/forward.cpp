@@ -115,7 +115,6 @@ void Trainer::feedForward(int layer, bool remaining) {
 void Trainer::forwardBlock(int layer, bool remaining) {
   refreshScales(layer);
   selfAttention(layer);
-  if (remaining) awaitInput(layer + 1);  // where this one's output goes
   if (remaining || !layout_.chunked) overChunks([&] { feedForward(layer, remaining); });
 }
 

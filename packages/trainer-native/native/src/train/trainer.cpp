@@ -244,7 +244,9 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (stops(abort)) return stopped;
     visit(l, above(l));
     offload(l);
-    forwardBlock(l, true);
+    awaitInput(l + 1);  // where this one's output goes
+    refreshScales(l);  // only where parameters have changed: nothing of what is the same each time
+    repeated(l, [&] { forwardBlock(l, true); });
   }
   const auto call = [](const std::function<void(int)>& of, int layer) {
     if (of) of(layer);
@@ -258,9 +260,9 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     if (stops(abort)) return stopped;
     visit(l, l - 1);
     awaitInput(l);
-    if (options_.checkpointing) forwardBlock(l, false);
+    if (options_.checkpointing) repeated(spec_.layers + l, [&] { forwardBlock(l, false); });
     call(calls_.before, l);
-    backwardBlock(l);
+    repeated(2 * spec_.layers + l, [&] { backwardBlock(l); });
     fetch(l - 2);
     call(calls_.done, l);
   }

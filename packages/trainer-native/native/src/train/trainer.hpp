@@ -135,6 +135,8 @@ class Trainer {
   void feedForward(int layer, bool remaining);
   // Where the input of a block lies in the machine's memory; a copy of it to there and back. Not of blocks whose input stays.
   unsigned char* beside(int layer) { return beside_ + static_cast<std::size_t>(layer) * layout_.offloadedBytes; }
+  // What a block asks for depends on the batch's sizes alone, but for dropout's numbers, and for where a base that processes share is at hand.
+  void repeated(int stretch, const std::function<void()>& work) { dropout() || base_ ? work() : device_->repeated(stretch, work); }
   void offload(int layer);
   void fetch(int layer);
   void awaitInput(int layer);
