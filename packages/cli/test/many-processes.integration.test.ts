@@ -445,7 +445,7 @@ describe('two machines', () => {
 
   test.runIf(here)('train together over the network, and hear of it when the line is cut', async () => {
     const through = (rank: number) => ['ip', 'netns', 'exec', names[rank < 2 ? 0 : 1]]
-    const env = (patience: string) => () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: patience })
+    const env = (patience: string) => () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: patience, QT_JOB_SHARED_MEMORY: '0' })
     const job = { host: '10.71.0.1', port: 29_500, through, env: env('60') }
     const [one, four] = [join(folder, 'one-machine'), join(folder, 'two-machines')]
     await run(1, trained(one, 4, { ...adapter, ...strict }), 'variables')

@@ -210,6 +210,8 @@ export interface JobAddress {
   /** TCP: where rank 0 listens. */
   readonly host: string
   readonly port: number
+  /** TCP: processes of one machine send through memory that they share. */
+  readonly sharedMemory: boolean
   /** 32 bytes that all processes of the job know. */
   readonly key: Uint8Array
   /** Seconds for all to come, and for one that is silent. */
