@@ -54,6 +54,8 @@ export interface StepShare {
   readonly strict: boolean
   /** Of a frozen base each process holds its share. */
   readonly base: boolean
+  /** Each process gathers whole gradients of its micro-batches, and they are exchanged with the last. */
+  readonly once: boolean
 }
 
 /** An adapter to be trained on one projection. */

@@ -65,7 +65,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   signal?.throwIfAborted()
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
-  const { deterministic, gradAccumulation, shardBase } = config.training
+  const { deterministic, gradAccumulation, shardBase, shardGradients } = config.training
   const baseShare = shardBase && size > 1
   const planned = ({
     quantization = config.quantization,
@@ -84,7 +84,14 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
         ? { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storageOf(changed), { rank, size }) }
         : { part: 'base weights (mapped file)', bytes: baseBytes(base, storageOf(changed)) },
       threads,
-      share: { rank, processes: size, microBatches, strict: deterministic === 'strict', base: baseShare },
+      share: {
+        rank,
+        processes: size,
+        microBatches,
+        strict: deterministic === 'strict',
+        base: baseShare,
+        once: !shardGradients && microBatches > size,
+      },
       available: (process.availableMemory() / localSize) * usableShare,
     })
   }

@@ -50,7 +50,15 @@ export async function fingerprint(
   { config, base, adapter, rows, step }: Prepared,
   { totalSteps, microBatches }: Pick<Windows, 'totalSteps' | 'microBatches'>,
 ): Promise<string> {
-  const { steps: _steps, epochs: _epochs, saveEvery: _save, shardBase: _base, deterministic, ...settings } = config.training
+  const {
+    steps: _steps,
+    epochs: _epochs,
+    saveEvery: _save,
+    shardBase: _base,
+    shardGradients: _gradients,
+    deterministic,
+    ...settings
+  } = config.training
   // Which rows a step has is decided by all micro-batches together, whoever takes them.
   const training = { ...settings, gradAccumulation: microBatches, ...(deterministic === 'strict' ? { deterministic } : {}) }
   const decisive = {

@@ -61,8 +61,9 @@ void DataParallel::attend(bool gradients) {
   if (gradients) endRound();
 }
 
-// The room of a bucket is that of earlier ones, which must have been sent.
+// The room of a bucket is that of earlier ones, which must have been sent; or of earlier micro-batches, to which this one is added.
 void DataParallel::before(int layer) {
+  if (trainer_.trained().exchangeOnce && round_ > 0) return;
   for (int stage = 0; stage < stages_; ++stage) {
     const Bucket& bucket = bucketOf(stage);
     if (bucket.first != layer) continue;
@@ -78,19 +79,21 @@ void DataParallel::before(int layer) {
 
 // What is complete now is on its way while the layers below are worked on.
 void DataParallel::done(int layer) {
-  while (started_ < stages_ && bucketOf(started_).last >= layer) startStage();
+  while (exchanges() && started_ < stages_ && bucketOf(started_).last >= layer) startStage();
 }
 
 void DataParallel::startStage() {
   const Bucket& bucket = bucketOf(started_);
-  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round = round_] { reduce(bucket, round); });
+  // What was gathered in all rounds is that of the first: who has any micro-batch has one there.
+  const int round = trainer_.trained().exchangeOnce ? 0 : round_;
+  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round] { reduce(bucket, round); });
   else addAlone(bucket);
   ++started_;
 }
 
 // Also of a pass that was stopped.
 void DataParallel::endRound() {
-  while (started_ < stages_) startStage();
+  while (exchanges() && started_ < stages_) startStage();
   started_ = 0;
   lastStartedBefore_ = lastStarted_;
   ++round_;
