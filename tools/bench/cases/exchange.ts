@@ -18,7 +18,7 @@ export const exchange: MakeCase = async () => ({
   name: 'exchange',
   title: `exchange of gradients between processes, ${Math.round(numbers * 4e-6)} MB of float32`,
   conditions:
-    'One machine, best of several. The rate is the size of the gradients by the time until everybody has their sum. Part of a step: ours, a whole model on 256 tokens for each process and thread, where the exchange runs beside the backward pass. Efficiency: a step that each process takes for itself, while the others do so too, by one that they share.',
+    'One machine, best of several. The rate is the size of the gradients by the time until everybody has their sum. Part of a step: ours, a whole model on 128 tokens for each process and thread, where the exchange runs beside the backward pass. Efficiency: a step that each process takes for itself, while the others do so too, by one that they share.',
   metrics: [
     { key: 'rate', title: 'MB/s', digits: 0, better: 'higher' },
     { key: 'efficiency', title: '% efficiency', digits: 0, better: 'higher' },
@@ -41,11 +41,11 @@ function ours(processes: number, by: 'mpi' | 'variables' | 'loopback'): Contende
     return { name, absent: `build it: cmake -S ${native} -B ${native}/build/release && cmake --build ${native}/build/release` }
   if (by === 'mpi' && !mpirunHere()) return { name, absent: 'no mpirun here: apt-get install openmpi-bin' }
   const last = processes - 1
-  const started = `for r in $(seq 1 ${last}); do RANK=$r ${program} 1 256 3 & done; RANK=0 ${program} 1 256 3; wait`
+  const started = `for r in $(seq 1 ${last}); do RANK=$r ${program} 1 128 2 & done; RANK=0 ${program} 1 128 2; wait`
   const job = { WORLD_SIZE: String(processes), MASTER_ADDR: '127.0.0.1', MASTER_PORT: '23911' }
   return {
     name,
-    command: by === 'mpi' ? [...mpirun(processes), program, '1', '256', '3'] : ['bash', '-c', started],
+    command: by === 'mpi' ? [...mpirun(processes), program, '1', '128', '2'] : ['bash', '-c', started],
     env: by === 'mpi' ? env : { ...job, QT_JOB_SHARED_MEMORY: by === 'loopback' ? '0' : '1' },
     parse: ({ stdout }): Measures => {
       const { waited, rate, own, shared } = line.parse(JSON.parse(stdout))

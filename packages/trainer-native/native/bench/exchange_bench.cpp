@@ -68,7 +68,7 @@ int main(int argc, char** argv) {
   DataParallel shared(trainer, all, pool, kernels());
   const std::size_t count = trainer.trained().count;
   double alone = 1e9, together = 1e9, waited = 0;
-  for (int step = 0; step < steps + 2; ++step) {
+  for (int step = 0; step < 5; ++step) {
     all->run([&] { all->barrier(); });
     const double begin = now();
     shared.begin(size);
