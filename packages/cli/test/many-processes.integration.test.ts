@@ -112,6 +112,10 @@ describe.each(['mpirun', 'variables'] as const)('a job started by %s', (by) => {
     expect(together.map(({ step }) => step)).toEqual(alone.map(({ step }) => step))
     for (const [i, { loss }] of together.entries()) expect(Math.abs(loss / alone[i]!.loss - 1)).toBeLessThan(2e-6)
     expect(together.at(-1)).toMatchObject({ step: 14 })
+    // Exchanged once a step, of whole gradients.
+    const once = join(folder, `${by}-once`)
+    await run(2, [...trained(once, 3, adapter), '--no-shard-gradients'], by)
+    for (const [i, { loss }] of (await numbers(once)).entries()) expect(Math.abs(loss / alone[i]!.loss - 1)).toBeLessThan(2e-6)
     expect((await stepsOf(two)).at(-1)!.tokens).toBe((await stepsOf(one)).at(-1)!.tokens)
     expect((await events(two))[0]).toMatchObject({ type: 'start', processes: 2 })
   })
@@ -269,6 +273,15 @@ describe('a process that dies', () => {
     expect(stderr.match(died)).toHaveLength(2)
   })
 
+  test('does so while blocks of a base that is shared out are brought together', async () => {
+    const output = join(folder, 'killed-base')
+    const job = await byVariables(3, trained(output, 2, { ...long, 'shard-base': 'true' }))
+    await until(async () => (await stepsIn(output)) > 30)
+    process.kill(job[1]!.pid()!, 'SIGKILL')
+    const [zero, , two] = await Promise.all(job.map(({ ended }) => ended))
+    for (const other of [zero!, two!]) expect([other.code, other.stderr]).toEqual([1, expect.stringMatching(died)])
+  })
+
   test('says why where it can: the others name it and its reason', async () => {
     const output = join(folder, 'threw')
     const missing = join(folder, 'nothing.jsonl')
@@ -405,8 +418,8 @@ test('only processes of the job come in', async () => {
 })
 
 test('--plan tells the memory of each process: less than that of one', async () => {
-  const plan = async (size: number): Promise<Map<string, number>> => {
-    const args = [...trained(join(folder, 'plan'), 1, {}), '--plan', '--json']
+  const plan = async (size: number, gradAccumulation = 1, more: readonly string[] = []): Promise<Map<string, number>> => {
+    const args = [...trained(join(folder, 'plan'), gradAccumulation, {}), ...more, '--plan', '--json']
     const [first, ...others]: StartedProcess[] = await byVariables(size, args)
     for (const other of others) expect((await other.ended).stdout).toBe('')
     const { parts }: { parts: { part: string; bytes: number }[] } = JSON.parse((await first!.ended).stdout)
@@ -414,6 +427,9 @@ test('--plan tells the memory of each process: less than that of one', async () 
   }
   const [one, four] = [await plan(1), await plan(4)]
   expect(four.get('optimiser state')! / one.get('optimiser state')!).toBeLessThan(0.35)
+  // Whole gradients for one exchange a step, where a step has several micro-batches for each process.
+  const once = await plan(2, 2, ['--no-shard-gradients'])
+  expect(once.get('gradients on their way')).toBeGreaterThanOrEqual(one.get('gradients')!)
   expect(four.get('gradients')! / one.get('gradients')!).toBeLessThan(0.35)
 })
 
@@ -445,7 +461,12 @@ describe('two machines', () => {
 
   test.runIf(here)('train together over the network, and hear of it when the line is cut', async () => {
     const through = (rank: number) => ['ip', 'netns', 'exec', names[rank < 2 ? 0 : 1]]
-    const env = (patience: string) => () => ({ LOCAL_WORLD_SIZE: '2', QT_JOB_TOKEN: 'of this job', QT_JOB_TIMEOUT: patience })
+    const env = (patience: string) => () => ({
+      LOCAL_WORLD_SIZE: '2',
+      QT_JOB_TOKEN: 'of this job',
+      QT_JOB_TIMEOUT: patience,
+      QT_JOB_SHARED_MEMORY: '0',
+    })
     const job = { host: '10.71.0.1', port: 29_500, through, env: env('60') }
     const [one, four] = [join(folder, 'one-machine'), join(folder, 'two-machines')]
     await run(1, trained(one, 4, { ...adapter, ...strict }), 'variables')

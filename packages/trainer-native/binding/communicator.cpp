@@ -29,7 +29,7 @@ std::vector<unsigned char> bytesOf(const Napi::Value& v) {
 
 }  // namespace
 
-// new Communicator({ kind: 'mpi' | 'tcp', rank, size, host, port, key, patience })
+// new Communicator({ kind: 'mpi' | 'tcp', rank, size, host, port, sharedMemory, key, patience })
 CommunicatorObject::CommunicatorObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<CommunicatorObject>(info) {
   const Napi::Object o = info[0].As<Napi::Object>();
   address_.kind = text(o, "kind") == "mpi" ? JobAddress::Kind::Mpi : JobAddress::Kind::Tcp;
@@ -42,6 +42,7 @@ CommunicatorObject::CommunicatorObject(const Napi::CallbackInfo& info) : Napi::O
   std::copy(key.begin(), key.end(), address_.member.key.begin());
   address_.host = text(o, "host");
   address_.port = static_cast<std::uint16_t>(integer(o, "port"));
+  address_.sharedMemory = boolean(o, "sharedMemory");
   driver_ = std::make_unique<Driver>(info.Env(), "qt job");
 }
 

@@ -103,7 +103,7 @@ OptimizerKind toOptimizer(const std::string& name) {
 Share toShare(const Napi::Object& options) {
   if (!options.Get("share").IsObject()) return {};
   const Napi::Object o = object(options, "share");
-  const Share share{integer(o, "rank"), integer(o, "processes"), integer(o, "microBatches"), boolean(o, "strict"), boolean(o, "base")};
+  const Share share{integer(o, "rank"), integer(o, "processes"), integer(o, "microBatches"), boolean(o, "strict"), boolean(o, "base"), boolean(o, "once")};
   if (share.processes < 1 || share.rank < 0 || share.rank >= share.processes || share.microBatches < 1)
     throw Napi::RangeError::New(options.Env(), "a step is shared among processes with ranks below their number");
   return share;
@@ -132,6 +132,7 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.processes = share.processes;
   // The order of sums does not matter where there is one.
   t.shardBase = share.base;
+  t.exchangeOnce = share.once;
   t.apart = share.processes > 1 || (share.strict && share.microBatches > 1);
   if (t.offload && !t.checkpointing) throw Napi::RangeError::New(o.Env(), "only the inputs of blocks that are repeated are off-loaded");
   if (t.feedForwardChunk < 0) throw Napi::RangeError::New(o.Env(), "a chunk has tokens");

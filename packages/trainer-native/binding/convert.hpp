@@ -72,6 +72,7 @@ struct Share {
   std::int32_t rank = 0, processes = 1, microBatches = 1;
   bool strict = false;
   bool base = false;
+  bool once = false;
 };
 Share toShare(const Napi::Object& options);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);

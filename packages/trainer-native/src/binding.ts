@@ -58,6 +58,8 @@ export interface StepShare {
   readonly strict: boolean
   /** Of a frozen base each process holds its share. */
   readonly base: boolean
+  /** Each process gathers whole gradients of its micro-batches, and they are exchanged with the last. */
+  readonly once: boolean
 }
 
 /** An adapter to be trained on one projection. */
@@ -216,6 +218,8 @@ export interface JobAddress {
   /** TCP: where rank 0 listens. */
   readonly host: string
   readonly port: number
+  /** TCP: processes of one machine send through memory that they share. */
+  readonly sharedMemory: boolean
   /** 32 bytes that all processes of the job know. */
   readonly key: Uint8Array
   /** Seconds for all to come, and for one that is silent. */

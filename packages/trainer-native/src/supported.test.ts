@@ -80,3 +80,9 @@ test('there is no frozen base to share out where all of it is trained', () => {
   expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.shardBase' } })
   expect(() => requireSupportedTraining(parseConfig({ ...shared, adapter: {} }))).not.toThrow()
 })
+
+test('whole gradients and the strict order exclude each other', () => {
+  const whole = { base: 'x', data: { path: 'y' }, training: { shardGradients: false, deterministic: 'strict' } }
+  const error = refusal(() => requireSupportedTraining(parseConfig(whole)))
+  expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.shardGradients' } })
+})

@@ -67,6 +67,11 @@ export function requireSupportedTraining({ training, adapter, quantization, base
       where: { field: 'training.objective' },
       actions: ['Add "adapter": { kind: lora }.', 'Or use training.objective: orpo, which needs no reference.'],
     })
+  if (!training.shardGradients && training.deterministic === 'strict')
+    throw usageError('CONFIG_CONTRADICTION', 'The strict order adds each micro-batch by itself, so that each is exchanged.', {
+      where: { field: 'training.shardGradients' },
+      actions: ['Remove "shardGradients", or set training.deterministic: repeatable.'],
+    })
   if (training.shardBase && !adapter)
     throw usageError('CONFIG_CONTRADICTION', 'A whole model is trained: there is no frozen base to share out.', {
       where: { field: 'training.shardBase' },

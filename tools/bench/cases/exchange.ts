@@ -8,43 +8,48 @@ import { oraclesPython } from '../oracles.js'
 
 const native = 'packages/trainer-native/native'
 const program = join(root, native, 'build/release/exchange_bench')
-const processes = 2
 /** All weights of SmolLM2-135M. */
 const numbers = 134_515_008
 const env = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
-const mpirun = ['mpirun', '--oversubscribe', '-n', String(processes)] as const
+const mpirun = (processes: number) => ['mpirun', '--oversubscribe', '-n', String(processes)] as const
 
 /** Gradients summed over processes and handed to all of them: ours, against OpenMPI's own sum through mpi4py. */
 export const exchange: MakeCase = async () => ({
   name: 'exchange',
-  title: `exchange of gradients between ${processes} processes, ${Math.round(numbers * 4e-6)} MB of float32`,
+  title: `exchange of gradients between processes, ${Math.round(numbers * 4e-6)} MB of float32`,
   conditions:
-    'One machine, best of several. The rate is the size of the gradients by the time until everybody has their sum. Part of a step: ours, a whole model on 256 tokens for each process and thread, where the exchange runs beside the backward pass.',
+    'One machine, best of several. The rate is the size of the gradients by the time until everybody has their sum. Part of a step: ours, a whole model on 128 tokens for each process and thread, where the exchange runs beside the backward pass. Efficiency: a step that each process takes for itself, while the others do so too, by one that they share.',
   metrics: [
     { key: 'rate', title: 'MB/s', digits: 0, better: 'higher' },
+    { key: 'efficiency', title: '% efficiency', digits: 0, better: 'higher' },
     { key: 'waited', title: '% of a step waited', digits: 1, better: 'lower' },
     { key: 'shared', title: 'ms a shared step', digits: 0, better: 'lower' },
     { key: 'own', title: 'ms a step alone', digits: 0, better: 'lower' },
   ],
   inputs: [],
-  ours: [ours()],
-  peers: [peer()],
+  ours: [ours(2, 'mpi'), ours(2, 'variables'), ours(2, 'loopback'), ours(1, 'mpi'), ours(4, 'mpi'), ours(4, 'variables')],
+  peers: [peer(2), peer(4)],
 })
 
 const line = z.object({ rate: z.number(), own: z.number(), shared: z.number(), waited: z.number() })
 
-function ours(): Contender | Absent {
-  const name = 'exchange_bench, MPI'
+/** `variables`: without MPI, through memory that processes share; `loopback`: without that as well. */
+function ours(processes: number, by: 'mpi' | 'variables' | 'loopback'): Contender | Absent {
+  const through = { mpi: 'MPI', variables: 'shared memory', loopback: 'TCP' }[by]
+  const name = `exchange_bench, ${processes} processes, ${through}`
   if (!existsSync(program))
     return { name, absent: `build it: cmake -S ${native} -B ${native}/build/release && cmake --build ${native}/build/release` }
-  if (!mpirunHere()) return { name, absent: 'no mpirun here: apt-get install openmpi-bin' }
+  if (by === 'mpi' && !mpirunHere()) return { name, absent: 'no mpirun here: apt-get install openmpi-bin' }
+  const last = processes - 1
+  const started = `for r in $(seq 1 ${last}); do RANK=$r ${program} 1 128 2 & done; RANK=0 ${program} 1 128 2; wait`
+  const job = { WORLD_SIZE: String(processes), MASTER_ADDR: '127.0.0.1', MASTER_PORT: '23911' }
   return {
     name,
-    command: [...mpirun, program, '1', '256', '3'],
-    env,
+    command: by === 'mpi' ? [...mpirun(processes), program, '1', '128', '2'] : ['bash', '-c', started],
+    env: by === 'mpi' ? env : { ...job, QT_JOB_SHARED_MEMORY: by === 'loopback' ? '0' : '1' },
     parse: ({ stdout }): Measures => {
-      const { waited, ...others } = line.parse(JSON.parse(stdout))
-      return { ...others, waited: 100 * waited }
+      const { waited, rate, own, shared } = line.parse(JSON.parse(stdout))
+      return { ...(processes === 1 ? {} : { rate }), own, shared, waited: 100 * waited, efficiency: (100 * own) / shared }
     },
   }
 }
@@ -65,15 +70,15 @@ if comm.rank == 0:
 `
 
 /** A Python with mpi4py: QT_MPI4PY, or that of the other peers. */
-function peer(): Contender | Absent {
-  const name = 'mpi4py Allreduce'
+function peer(processes: number): Contender | Absent {
+  const name = `mpi4py Allreduce, ${processes} processes`
   const python = process.env.QT_MPI4PY ?? oraclesPython()
   if (python === undefined || spawnSync(python, ['-c', 'import mpi4py, numpy']).status !== 0)
     return { name, absent: 'mpi4py is not installed; QT_MPI4PY names a Python that has it' }
   if (!mpirunHere()) return { name, absent: 'no mpirun here: apt-get install openmpi-bin' }
   return {
     name,
-    command: [...mpirun, python, '-c', allreduce, String(numbers)],
+    command: [...mpirun(processes), python, '-c', allreduce, String(numbers)],
     env,
     parse: ({ stdout }) => z.record(z.string(), z.number()).parse(JSON.parse(stdout)),
   }

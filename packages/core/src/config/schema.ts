@@ -155,6 +155,8 @@ export const trainingSchema = z.strictObject({
   offload: z.union([z.literal('auto'), z.boolean()]).default('auto'),
   /** In several processes: each holds a share of the frozen base, and blocks are brought together as they are needed. */
   shardBase: z.boolean().default(false),
+  /** In several processes: each keeps its share of the gradients, and every micro-batch is exchanged; `false`: only the last one is. */
+  shardGradients: z.boolean().default(true),
   packing: z.boolean().optional(),
   shuffle: z.boolean().optional(),
   seed: count.max(Number.MAX_SAFE_INTEGER).default(1),

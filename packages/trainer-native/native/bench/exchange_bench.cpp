@@ -1,9 +1,11 @@
 // The exchange of a whole model's gradients between processes, in the shape of SmolLM2-135M: alone, and as part of a step.
 // usage: mpirun -n 2 exchange_bench [THREADS] [TOKENS] [STEPS] · or with RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT, over TCP
-// Prints one line of JSON: megabytes a second (gradients summed and handed to everybody, by their size), the milliseconds of a step that
-// each process takes for itself and of one that they share, and the part of that in which they only waited for gradients.
+// Prints one line of JSON: megabytes a second (gradients summed and handed to everybody, by their size; of several processes), the
+// milliseconds of a step that each process takes for itself, while the others do so too, and of one that they share, and the part of that
+// in which they only waited for gradients.
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 
 #include "parallel/data_parallel.hpp"
@@ -24,6 +26,8 @@ JobAddress address() {
   job.member.size = std::atoi(size);
   job.host = host;
   job.port = static_cast<std::uint16_t>(std::atoi(port));
+  const char* memory = std::getenv("QT_JOB_SHARED_MEMORY");
+  job.sharedMemory = memory == nullptr || std::strcmp(memory, "0") != 0;
   return job;
 }
 
@@ -64,7 +68,7 @@ int main(int argc, char** argv) {
   DataParallel shared(trainer, all, pool, kernels());
   const std::size_t count = trainer.trained().count;
   double alone = 1e9, together = 1e9, waited = 0;
-  for (int step = 0; step < steps + 2; ++step) {
+  for (int step = 0; step < 5; ++step) {
     all->run([&] { all->barrier(); });
     const double begin = now();
     shared.begin(size);
@@ -96,7 +100,7 @@ int main(int argc, char** argv) {
   }
   if (all->rank() == 0)
     std::printf("{\"processes\": %d, \"megabytes\": %.0f, \"rate\": %.0f, \"own\": %.0f, \"shared\": %.0f, \"waited\": %.4f}\n", size,
-                static_cast<double>(count) * 4e-6, static_cast<double>(count) * 4e-6 / alone, own * 1e3, together * 1e3, waited / together);
+                static_cast<double>(count) * 4e-6, size == 1 ? 0 : static_cast<double>(count) * 4e-6 / alone, own * 1e3, together * 1e3, waited / together);
   all->leave();
   return 0;
 }

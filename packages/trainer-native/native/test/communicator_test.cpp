@@ -59,22 +59,31 @@ int operations(Communicator& all) {
   return failures;
 }
 
+// Through memory, over sockets, and (one of them has no memory to share) both at the same time.
 void everyOperation() {
   for (const int size : {2, 3, 5})
-    for (const int status : inProcesses(size, [size](int rank, std::uint16_t port) {
-           Communicator all(tcpJob(rank, size, port));
-           const int wrong = operations(all);
-           all.run([&] { all.barrier(); });
-           all.leave();
-           return wrong;
-         }))
-      CHECK(status == 0);
+    for (const int without : {0, 1, size})
+      for (const int status : inProcesses(size, [size, without](int rank, std::uint16_t port) {
+             JobAddress address = tcpJob(rank, size, port);
+             address.sharedMemory = rank >= without;
+             Communicator all(address);
+#if defined(__linux__)
+             CHECK(all.sharedLines() == (address.sharedMemory ? size - 1 - without : 0));
+#endif
+             const int wrong = operations(all);
+             all.run([&] { all.barrier(); });
+             all.leave();
+             return wrong + failures;
+           }))
+        CHECK(status == 0);
 }
 
 // Rank 2 ends in a way of its own while the others wait for it; each of them must say so, by rank, at once: without waiting for its patience to end.
-void death(const char* name, const std::function<void(Communicator&)>& end, const std::string& why, bool spoke) {
+void death(const char* name, const std::function<void(Communicator&)>& end, const std::string& why, bool spoke, bool sharedMemory) {
   const auto statuses = inProcesses(4, [&](int rank, std::uint16_t port) {
-    Communicator all(tcpJob(rank, 4, port));
+    JobAddress address = tcpJob(rank, 4, port);
+    address.sharedMemory = sharedMemory;
+    Communicator all(address);
     if (rank == 2) {
       all.run([&] { all.barrier(); });
       end(all);
@@ -243,9 +252,11 @@ int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "mpi") == 0) return underMpi();
   if (argc > 1) return underSilentMpi(std::strcmp(argv[1], "stopped") == 0);
   everyOperation();
-  death("killed", [](Communicator&) { raise(SIGKILL); }, "died", false);
-  death("ended", [](Communicator&) { _exit(0); }, "died", false);
-  death("failed", [](Communicator& all) { all.fail("no more disk"); }, "no more disk", true);
+  for (const bool sharedMemory : {true, false}) {
+    death("killed", [](Communicator&) { raise(SIGKILL); }, "died", false, sharedMemory);
+    death("ended", [](Communicator&) { _exit(0); }, "died", false, sharedMemory);
+    death("failed", [](Communicator& all) { all.fail("no more disk"); }, "no more disk", true, sharedMemory);
+  }
   strangers();
 #if defined(__linux__)
   silentStrangers();

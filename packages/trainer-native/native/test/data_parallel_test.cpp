@@ -82,6 +82,9 @@ void checkShards(const Tiny& tiny, TrainerOptions options, int size) {
     sums += layout.sums;
   }
   CHECK(sums == whole.count && whole.sums == whole.count && whole.rooms == 0);
+  options.rank = 0;
+  options.exchangeOnce = true;
+  CHECK(TrainedLayout(tiny.model.spec, options).rooms == whole.count);
 }
 
 // Of a deep model the rooms are a small part, whatever the number of processes.
@@ -110,11 +113,12 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
     std::size_t parameters, state;
     double norm, loss;
   };
-  const auto run = [&](int size, bool apart, bool shardBase = false) {
+  const auto run = [&](int size, bool apart, bool shardBase = false, bool exchangeOnce = false) {
     const auto statuses = inProcesses(size, [&](int rank, std::uint16_t port) {
       const auto all = size == 1 ? nullptr : std::make_shared<Communicator>(tcpJob(rank, size, port));
       TrainerOptions chosen = options;
       chosen.shardBase = shardBase;
+      chosen.exchangeOnce = exchangeOnce;
       const Result result = train(tiny, chosen, all, apart);
       if (all) {
         // Everybody has the same parameters.
@@ -153,6 +157,10 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
       }
       CHECK_NEAR(several.norm, usual.norm, 1e-4 * usual.norm);
     }
+    const bool sharedToo = !options.full;
+    const Result once = run(size, true, sharedToo, true), again = run(size, true, sharedToo, true);
+    CHECK_NEAR(once.norm, usual.norm, 1e-4 * usual.norm);
+    CHECK(once.parameters == again.parameters && once.state == again.state && once.norm == again.norm);
   }
 }
 

@@ -22,6 +22,7 @@ export async function withTeam<Result>(
     size: launch.size,
     host: launch.host,
     port: launch.port,
+    sharedMemory: process.env.QT_JOB_SHARED_MEMORY !== '0',
     key: createHash('sha256')
       .update(`qt job ${process.env.QT_JOB_TOKEN ?? ''}`)
       .digest(),

@@ -69,7 +69,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   signal?.throwIfAborted()
   const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
-  const { deterministic, gradAccumulation, shardBase } = config.training
+  const { deterministic, gradAccumulation, shardBase, shardGradients } = config.training
   const memory = memoryFor(config.device, localSize)
   const available = { ...memory, free: memory.free * usableShare, beside: (memory.beside ?? 0) * usableShare }
   const basePart = (changed: TrainingConfig) => {
@@ -95,7 +95,14 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
       dropout: adapter?.dropout ?? 0,
       base: basePart(changed),
       threads,
-      share: { rank, processes: size, microBatches, strict: deterministic === 'strict', base: shardBase && size > 1 },
+      share: {
+        rank,
+        processes: size,
+        microBatches,
+        strict: deterministic === 'strict',
+        base: shardBase && size > 1,
+        once: !shardGradients && microBatches > size,
+      },
       available,
     })
   }

@@ -56,6 +56,7 @@ export async function fingerprint(
     epochs: _epochs,
     saveEvery: _save,
     shardBase: _base,
+    shardGradients: _gradients,
     feedForwardChunk: _chunk,
     offload: _offload,
     deterministic,

@@ -41,10 +41,11 @@ void Communicator::loop(const JobAddress& address, const std::function<bool()>& 
       watch_ = size_ > 1 ? &mpi->watch() : nullptr;
       transport_ = std::move(mpi);
     } else {
-      auto tcp = std::make_unique<TcpTransport>(address.member, address.host, address.port, stop);
+      auto tcp = std::make_unique<TcpTransport>(address.member, address.host, address.port, address.sharedMemory, stop);
       rank_ = address.member.rank;
       size_ = address.member.size;
       watch_ = &tcp->watch();
+      sharedLines_ = tcp->sharedLines();
       transport_ = std::move(tcp);
     }
 #endif

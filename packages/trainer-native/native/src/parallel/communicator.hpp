@@ -21,6 +21,7 @@ struct JobAddress {
   Membership member;      // MPI itself says rank and size
   std::string host;       // TCP: of rank 0
   std::uint16_t port = 0;
+  bool sharedMemory = true;  // TCP: between processes of one machine
 };
 
 // One piece of an array for each process: that of rank r is [cuts[r], cuts[r + 1]).
@@ -60,12 +61,14 @@ class Communicator {
   // Every process has its piece of the array, and gets the others'.
   void allGather(void* array, const Cuts& bytes);
   Transport& transport() { return *transport_; }
+  // How many others are reached through memory.
+  int sharedLines() const { return sharedLines_; }
 
  private:
   void loop(const JobAddress& address, const std::function<bool()>& stop);
   Watch* watch() const { return watch_; }
 
-  int rank_ = 0, size_ = 1;
+  int rank_ = 0, size_ = 1, sharedLines_ = 0;
   std::unique_ptr<Transport> transport_;
   Watch* watch_ = nullptr;
   std::mutex mutex_;

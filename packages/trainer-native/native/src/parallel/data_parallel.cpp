@@ -70,8 +70,9 @@ void DataParallel::attend(bool gradients) {
   if (gradients) endRound();
 }
 
-// The room of a bucket is that of earlier ones, which must have been sent.
+// The room of a bucket is that of earlier ones, which must have been sent; or of earlier micro-batches, to which this one is added.
 void DataParallel::before(int layer) {
+  if (trainer_.trained().exchangeOnce && round_ > 0) return;
   for (int stage = 0; stage < stages_; ++stage) {
     const Bucket& bucket = bucketOf(stage);
     if (bucket.first != layer) continue;
@@ -88,7 +89,7 @@ void DataParallel::prepareRoom(int stage) {
   const Bucket& bucket = bucketOf(stage);
   float* room = trainer_.rooms().data() + bucket.room;
   trainer_.device().zero(room, sizeof(float) * (bucket.end - bucket.begin));
-  if (!group_ || round_ == 0) return;
+  if (!group_ || roundSent() == 0) return;
   group_->await(tickets_[stage]);
   trainer_.device().copy(room + (bucket.cuts[rank_] - bucket.begin), trainer_.gradients().data() + bucket.piece,
                          sizeof(float) * (bucket.cuts[rank_ + 1] - bucket.cuts[rank_]));
@@ -96,21 +97,22 @@ void DataParallel::prepareRoom(int stage) {
 
 // What is complete now is on its way while the layers below are worked on.
 void DataParallel::done(int layer) {
-  while (started_ < stages_ && bucketOf(started_).last >= layer) startStage();
+  while (exchanges() && started_ < stages_ && bucketOf(started_).last >= layer) startStage();
 }
 
 void DataParallel::startStage() {
   const Bucket& bucket = bucketOf(started_);
   if (group_) return startOnDevices(started_++);
-  if (takesPart(rank_, round_)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
-  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round = round_] { reduce(bucket, round); });
+  const int round = roundSent();
+  if (takesPart(rank_, round)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
+  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round] { reduce(bucket, round); });
   else addAlone(bucket);
   ++started_;
 }
 
 void DataParallel::startOnDevices(int stage) {
   const Bucket& bucket = bucketOf(stage);
-  if (!takesPart(rank_, round_)) prepareRoom(stage);
+  if (!takesPart(rank_, roundSent())) prepareRoom(stage);
   Cuts cuts;
   for (const std::size_t cut : bucket.cuts) cuts.push_back(cut - bucket.begin);
   tickets_[stage] = lastStarted_ = group_->reduce(trainer_.rooms().data() + bucket.room, trainer_.gradients().data() + bucket.piece, cuts);
@@ -118,7 +120,7 @@ void DataParallel::startOnDevices(int stage) {
 
 // Also of a pass that was stopped.
 void DataParallel::endRound() {
-  while (started_ < stages_) startStage();
+  while (exchanges() && started_ < stages_) startStage();
   started_ = 0;
   lastStartedBefore_ = lastStarted_;
   ++round_;

@@ -18,7 +18,7 @@ class DataParallel {
   ~DataParallel();
 
   // A step of micro-batches, which are taken in rounds: micro-batch m is that of process m % processes. Where gradients lie apart
-  // they are added one after the other by their numbers, whoever has them.
+  // they are added one after the other by their numbers, whoever has them; where they are exchanged once, by process.
   void begin(std::int32_t microBatches);
   // The next micro-batch of this process.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
@@ -49,6 +49,9 @@ class DataParallel {
   void addAlone(const Bucket& bucket);
   void reduce(const Bucket& bucket, int round);
   bool takesPart(int rank, int round) const { return static_cast<std::int64_t>(round) * size_ + rank < microBatches_; }
+  bool exchanges() const { return !trainer_.trained().exchangeOnce || round_ + 1 == rounds_; }
+  // What was gathered in all rounds is that of the first: who has any micro-batch has one there.
+  int roundSent() const { return trainer_.trained().exchangeOnce ? 0 : round_; }
   void prepareRoom(int stage);
   void startOnDevices(int stage);
   double gradientNorm();

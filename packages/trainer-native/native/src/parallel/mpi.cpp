@@ -14,9 +14,9 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 
 #include "failure.hpp"
+#include "wait.hpp"
 
 namespace qt {
 
@@ -179,14 +179,12 @@ void MpiTransport::transfer(std::span<const Outgoing> out, std::span<const Incom
   inPieces(out, [&](const Outgoing& m, std::size_t at, int bytes, void** request) {
     return mpi_.send(static_cast<const char*>(m.data) + at, bytes, mpi_.bytes, m.peer, tag, mpi_.world, request);
   });
-  // The processors belong to the arithmetic: who waits for long looks only now and then.
   for (int looked = 0;; ++looked) {
     int done = 0;
     require(mpi_.testAll(static_cast<int>(requests.size()), requests.data(), &done, nullptr), "waiting");
     if (done != 0) return;
     over();
-    if (looked < 200) sched_yield();
-    else std::this_thread::sleep_for(std::chrono::microseconds(std::min(500, looked / 4)));
+    waitALittle(looked);
   }
 }
 

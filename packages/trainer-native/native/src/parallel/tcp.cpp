@@ -2,12 +2,15 @@
 #include "tcp.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <cstdio>
+#include <type_traits>
+#include <utility>
 #include <stdexcept>
 
 #include <poll.h>
 
 #include "failure.hpp"
+#include "wait.hpp"
 
 namespace qt {
 namespace {
@@ -15,27 +18,31 @@ namespace {
 struct DataHello {
   std::uint32_t rank;
   JobKey key;
+  char line[SharedLine::longestName];  // what memory it offers; "": none
 };
 
 }  // namespace
 
-TcpTransport::TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, const std::function<bool()>& stop)
-    : peers_(member.size) {
+TcpTransport::TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, bool sharedMemory, const std::function<bool()>& stop)
+    : peers_(member.size), lines_(member.size) {
   const Socket data = listenOn(0);
   Socket control = member.rank == 0 ? listenOn(port) : connectTo(host, port, Clock::now() + member.patience, stop);
   watch_ = std::make_unique<Watch>(member, std::move(control), portOf(data), stop);
-  meet(member, data, host, stop);
+  meet(member, data, host, sharedMemory, stop);
+}
+
+int TcpTransport::sharedLines() const {
+  return static_cast<int>(std::count_if(lines_.begin(), lines_.end(), [](const auto& line) { return line != nullptr; }));
 }
 
 // Each connects to those before it, and waits for those after it.
-void TcpTransport::meet(const Membership& member, const Socket& listener, const std::string& host, const std::function<bool()>& stop) {
+void TcpTransport::meet(const Membership& member, const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop) {
   const Deadline deadline = Clock::now() + member.patience;
   const auto over = [&] { return stop() || watch_->failed(); };
   const auto missing = [&]() -> void {
     if (watch_->failed()) throwFailure(*watch_);
     throw std::runtime_error(stop() ? "stopped while connecting" : "the processes could not connect to each other");
   };
-  const DataHello mine{static_cast<std::uint32_t>(member.rank), member.key};
   for (int rank = 0; rank < member.rank; ++rank) {
     const Endpoint& endpoint = watch_->endpoints()[rank];
     try {
@@ -45,7 +52,22 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
     } catch (const std::exception&) {
       missing();
     }
+    // Whoever finds the memory by its name is on this machine.
+    std::unique_ptr<SharedLine> line = sharedMemory ? SharedLine::create() : nullptr;
+    DataHello mine{static_cast<std::uint32_t>(member.rank), member.key, {}};
+    if (line) std::snprintf(mine.line, sizeof mine.line, "%s", line->name().c_str());
     if (!sendWhole(peers_[rank], &mine, sizeof mine, deadline)) missing();
+    for (unsigned char found = 0;;) {
+      const auto got = receiveSome(peers_[rank], &found, sizeof found);
+      if (got > 0) {
+        if (found != 0) lines_[rank] = std::move(line);
+        break;
+      }
+      if (got < 0 || over() || Clock::now() >= deadline) missing();
+      pollfd p{peers_[rank].handle(), POLLIN, 0};
+      poll(&p, 1, 100);
+    }
+    if (lines_[rank]) lines_[rank]->forget();
   }
   // Strangers, and those that say nothing, keep nobody from coming in.
   struct Pending {
@@ -66,6 +88,10 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
       const bool whole = one.got == sizeof(DataHello);
       const int rank = static_cast<int>(one.hello.rank);
       if (whole && sameKey(one.hello.key, member.key) && rank > member.rank && rank < member.size && !peers_[rank].open()) {
+        one.hello.line[SharedLine::longestName - 1] = '\0';
+        if (sharedMemory) lines_[rank] = SharedLine::attach(one.hello.line);
+        const unsigned char found = lines_[rank] ? 1 : 0;
+        if (!sendWhole(one.socket, &found, sizeof found, deadline)) missing();
         peers_[rank] = std::move(one.socket);
         --waiting;
       }
@@ -95,42 +121,71 @@ void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incom
     if (o.bytes > 0) lines[o.peer].out.push_back(o);
   for (const Incoming& i : in)
     if (i.bytes > 0) lines[i.peer].in.push_back(i);
-  for (;;) {
+  const auto sent = [](Line& line, std::size_t bytes) {
+    line.sent += bytes;
+    if (line.sent < line.out[line.sending].bytes) return;
+    line.sent = 0;
+    ++line.sending;
+  };
+  const auto received = [](Line& line, std::size_t bytes) {
+    line.received += bytes;
+    if (line.received < line.in[line.receiving].bytes) return;
+    line.received = 0;
+    ++line.receiving;
+  };
+  const auto rest = [](const auto& message, std::size_t done) {
+    using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(message.data)>>, const char, char>;
+    return std::pair{static_cast<Byte*>(message.data) + done, message.bytes - done};
+  };
+  for (int looked = 0;;) {
     std::vector<pollfd> polled;
     std::vector<int> ranks;
+    bool shared = false, moved = false;
     for (std::size_t rank = 0; rank < lines.size(); ++rank) {
-      const Line& line = lines[rank];
+      Line& line = lines[rank];
       if (!line.sends() && !line.receives()) continue;
+      if (lines_[rank]) {
+        shared = true;
+        if (line.receives()) {
+          const auto [to, bytes] = rest(line.in[line.receiving], line.received);
+          const std::size_t got = lines_[rank]->receive(to, bytes);
+          moved = moved || got > 0;
+          received(line, got);
+        }
+        if (line.sends()) {
+          const auto [from, bytes] = rest(line.out[line.sending], line.sent);
+          const std::size_t gone = lines_[rank]->send(from, bytes);
+          moved = moved || gone > 0;
+          sent(line, gone);
+        }
+        continue;
+      }
       polled.push_back({peers_[rank].handle(), static_cast<short>((line.sends() ? POLLOUT : 0) | (line.receives() ? POLLIN : 0)), 0});
       ranks.push_back(static_cast<int>(rank));
     }
-    if (polled.empty()) return;
-    poll(polled.data(), polled.size(), 20);
+    if (polled.empty() && !shared) return;
+    if (!polled.empty()) poll(polled.data(), polled.size(), shared ? 0 : 20);
     if (watch_->failed()) throwFailure(*watch_);
     for (std::size_t i = 0; i < polled.size(); ++i) {
       const int rank = ranks[i];
       Line& line = lines[rank];
       if (line.receives() && (polled[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        const Incoming& message = line.in[line.receiving];
-        const auto got = receiveSome(peers_[rank], static_cast<char*>(message.data) + line.received, message.bytes - line.received);
+        const auto [to, bytes] = rest(line.in[line.receiving], line.received);
+        const auto got = receiveSome(peers_[rank], to, bytes);
         if (got < 0) failed(rank);
-        line.received += static_cast<std::size_t>(got);
-        if (line.received == message.bytes) {
-          line.received = 0;
-          ++line.receiving;
-        }
+        moved = moved || got > 0;
+        received(line, static_cast<std::size_t>(got));
       }
       if (line.sends() && (polled[i].revents & (POLLOUT | POLLHUP | POLLERR)) != 0) {
-        const Outgoing& message = line.out[line.sending];
-        const auto sent = sendSome(peers_[rank], static_cast<const char*>(message.data) + line.sent, message.bytes - line.sent);
-        if (sent < 0) failed(rank);
-        line.sent += static_cast<std::size_t>(sent);
-        if (line.sent == message.bytes) {
-          line.sent = 0;
-          ++line.sending;
-        }
+        const auto [from, bytes] = rest(line.out[line.sending], line.sent);
+        const auto gone = sendSome(peers_[rank], from, bytes);
+        if (gone < 0) failed(rank);
+        moved = moved || gone > 0;
+        sent(line, static_cast<std::size_t>(gone));
       }
     }
+    if (moved) looked = 0;
+    else if (shared) waitALittle(++looked);
   }
 }
 

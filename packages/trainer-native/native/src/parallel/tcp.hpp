@@ -1,8 +1,9 @@
-// A connection between any two processes, and the watch beside them.
+// A connection between any two processes, and the watch beside them. Two of one machine send through memory that they share.
 #pragma once
 #include <memory>
 #include <vector>
 
+#include "shared_line.hpp"
 #include "transport.hpp"
 #include "watch.hpp"
 
@@ -11,14 +12,17 @@ namespace qt {
 class TcpTransport : public Transport {
  public:
   // Rank 0 listens at `port`, and the others reach it at `host`.
-  TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, const std::function<bool()>& stop);
+  TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, bool sharedMemory, const std::function<bool()>& stop);
+  // How many of the others it reaches through memory.
+  int sharedLines() const;
   Watch& watch() { return *watch_; }
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in) override;
 
  private:
-  void meet(const Membership& member, const Socket& listener, const std::string& host, const std::function<bool()>& stop);
+  void meet(const Membership& member, const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop);
   [[noreturn]] void failed(int peer);
   std::vector<Socket> peers_;  // by rank; its own is closed
+  std::vector<std::unique_ptr<SharedLine>> lines_;  // by rank; null: over the socket
   std::unique_ptr<Watch> watch_;
 };
 

@@ -39,6 +39,7 @@ struct TrainerOptions {
   std::int32_t processes = 1;         // each keeps the optimiser's state and the gradients of its shard
   bool shardBase = false;             // and of a frozen base only its share
   bool apart = false;                 // gradients of a micro-batch lie apart from the sums that they are added to
+  bool exchangeOnce = false;          // of several processes: each gathers whole gradients of its micro-batches, which are exchanged with the last
   std::vector<std::array<AdapterModule, projectionCount>> adapters;  // one entry for each block, or empty
 };
 

@@ -24,7 +24,12 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
 }
 
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
-    : rank(o.rank), processes(o.processes), apart(o.apart || o.processes > 1), optimizer_(o.optimizer), average_(o.average) {
+    : rank(o.rank),
+      processes(o.processes),
+      exchangeOnce(o.exchangeOnce && o.processes > 1),
+      apart(o.apart || o.processes > 1),
+      optimizer_(o.optimizer),
+      average_(o.average) {
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
     TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}};
     index_.emplace(id, tensors.size());
@@ -67,11 +72,11 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
   if ((o.full && !spec.tiedEmbeddings) || o.trainOutput) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
 
   buckets = cutBuckets(tensors, count, o.optimizer, processes, spec.layers, o.full && spec.tiedEmbeddings);
-  if (apart) rooms = placeRooms(buckets);
+  if (apart) rooms = exchangeOnce ? count : placeRooms(buckets);
   for (Bucket& bucket : buckets) {
     bucket.piece = sums;
     sums += bucket.cuts[rank + 1] - bucket.cuts[rank];
-    if (!apart) bucket.room = bucket.begin;
+    if (!apart || exchangeOnce) bucket.room = bucket.begin;
   }
   std::size_t bucket = 0;
   for (TrainedTensor& tensor : tensors) {

@@ -85,6 +85,7 @@ struct TrainedLayout {
   std::size_t stateBytes = 0;  // of the optimiser
   int rank = 0, processes = 1;
   std::vector<Bucket> buckets;
+  bool exchangeOnce = false;   // a room for each bucket, in which a process gathers a step's gradients
   bool apart = false;          // passes write gradients into rooms; else where they are summed
   std::size_t rooms = 0;       // floats, where they do
   std::size_t sums = 0;        // floats: gradients of this process's pieces
