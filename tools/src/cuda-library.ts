@@ -10,7 +10,8 @@ export const mostLibraryBytes = 60e6
 export async function buildCudaLibrary(into: string): Promise<string> {
   if ((await command('nvcc', ['--version'])).code !== 0)
     throw new Error("The GPU's library cannot be built here: nvcc is not installed.")
-  const flags = ['-DCMAKE_BUILD_TYPE=Release', '-DQT_CUDA=ON', '-DQT_BUILD_TESTS=OFF']
+  // Named, for the folder may have been configured for one of them.
+  const flags = ['-DCMAKE_BUILD_TYPE=Release', '-DQT_CUDA=ON', '-DQT_CUDA_ARCHITECTURES=80;86;89;90', '-DQT_BUILD_TESTS=OFF']
   const built = await buildNative('trainer-native', 'cuda', flags, 'qt_cuda')
   if (typeof built === 'string') throw new Error(`The GPU's library cannot be built here: ${built}.`)
   await mkdir(into, { recursive: true })

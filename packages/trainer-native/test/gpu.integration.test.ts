@@ -186,7 +186,7 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
         dropout: 0,
         base: { part: 'base weights', bytes: weightBytes },
         threads: 1,
-        share: { rank: 0, processes: 1, microBatches: 1, strict: false, base: false },
+        share: { rank: 0, processes: 1, microBatches: 1, strict: false, base: false, once: false },
         available: { free: 24e9, beside: 64e9 },
       }).plan
     const plan = planned({}, 78_000)

@@ -9,7 +9,7 @@
 namespace qt::cuda {
 namespace {
 
-constexpr std::size_t workspaceBytes = std::size_t{32} << 20;
+constexpr std::size_t workspaceBytes = std::size_t{32} << 20, workspaceAlignment = 256;
 // What is left to our own kernels: adapters' terms, thin products, and those that take no longer than their launches.
 struct Least {
   std::int32_t depth, side;
@@ -36,7 +36,7 @@ bool fits(const MatrixView& m, bool mayNarrow) {
 
 }  // namespace
 
-std::size_t productRoom() { return asked() == "own" || cublasLtLibrary() == nullptr ? mostProductWorkspace : std::max(mostProductWorkspace, workspaceBytes); }
+std::size_t productRoom() { return asked() == "own" || cublasLtLibrary() == nullptr ? mostProductWorkspace : std::max(mostProductWorkspace, workspaceBytes + workspaceAlignment); }
 
 // A matrix in rows is its transpose in the library's columns: of D = op(A)·op(B), D is our output, or its transpose.
 struct CublasLtProducts::Operation {
@@ -146,13 +146,14 @@ Status CublasLtProducts::multiply(const Product& p, void* workspace, Stream stre
     if (choose(operation(p, *large[i], i > 0 || added != nullptr)) == nullptr) return product(p, Precision::Bf16, workspace, stream);
   if (prepares)
     if (const Status status = product(before, Precision::Bf16, workspace, stream); status != Status::Ok) return status;
+  void* room = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(workspace) + workspaceAlignment - 1) / workspaceAlignment * workspaceAlignment);
   for (int i = 0; i < count; ++i) {
     const void* c = i > 0 ? p.out : added;
     const Operation o = operation(p, *large[i], c != nullptr);
     const Chosen& chosen = *choose(o);
     const float beta = c == nullptr ? 0.0f : 1.0f;
     if (lt_.multiply(handle_, chosen.description, &p.scale, o.a.data, chosen.a, o.b.data, chosen.b, &beta, c == nullptr ? p.out : c, chosen.d, p.out, chosen.d,
-                     &chosen.found.algorithm, workspace, workspaceBytes, stream) != ltOk)
+                     &chosen.found.algorithm, room, workspaceBytes, stream) != ltOk)
       return Status::LaunchFailed;
   }
   return Status::Ok;

@@ -103,7 +103,8 @@ int cublasLtMatmulAlgoGetHeuristic(LtHandle, LtDescription description, LtLayout
 }
 
 int cublasLtMatmul(LtHandle, LtDescription description, const void* alpha, const void* a, LtLayout aLayout, const void* b, LtLayout bLayout, const void* beta, const void* c,
-                   LtLayout cLayout, void* d, LtLayout dLayout, const LtAlgorithm* algorithm, void*, std::size_t, Stream) {
+                   LtLayout cLayout, void* d, LtLayout dLayout, const LtAlgorithm* algorithm, void* workspace, std::size_t, Stream) {
+  if (reinterpret_cast<std::uintptr_t>(workspace) % 256 != 0) return refused;
   const auto &A = *static_cast<Layout*>(aLayout), &B = *static_cast<Layout*>(bLayout), &C = *static_cast<Layout*>(cLayout), &D = *static_cast<Layout*>(dLayout);
   const auto& o = *static_cast<Description*>(description);
   const float scale = *static_cast<const float*>(alpha), keeps = *static_cast<const float*>(beta);
