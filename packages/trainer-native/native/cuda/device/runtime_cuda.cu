@@ -148,7 +148,7 @@ Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
 
 Status Runtime::zero(void* to, std::size_t bytes) { return statusOf(cudaMemsetAsync(to, 0, bytes, stream())); }
 
-Status Runtime::copy(void* to, const void* from, std::size_t bytes) { return checked(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }
+Status Runtime::copy(void* to, const void* from, std::size_t bytes) { return statusOf(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream())); }
 
 std::string Runtime::place() const {
   char bus[32] = "";

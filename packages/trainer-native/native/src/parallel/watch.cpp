@@ -173,7 +173,8 @@ void Watch::settle(const JobFailure& failure) {
   std::function<void()> call;
   {
     const std::lock_guard lock(mutex_);
-    if (failure_) return;
+    // Who goes after this process may be gone before its watch ends, and owes it no word any more.
+    if (failure_ || leaving_.load()) return;
     failure_ = failure;
     tellAll(Fail, failure.rank, (failure.spoke ? "+" : "-") + failure.why);
     failed_.store(true, std::memory_order_release);
@@ -209,8 +210,8 @@ void Watch::leave() {
   {
     const std::lock_guard lock(mutex_);
     if (!failure_) tellAll(Leave, member_.rank, "");
+    leaving_.store(true);
   }
-  leaving_.store(true);
   wake();
 }
 

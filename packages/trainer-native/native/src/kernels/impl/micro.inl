@@ -127,7 +127,7 @@ struct Strip {
   int leftStep = M::panelRows * M::perStep; // and from one step to the next
 };
 
-constexpr int mostStrips = maxTerms + 8;
+constexpr int mostStrips = 24;  // what the terms of a product are cut into at most
 
 // Of the given panels. The sums stay in registers from strip to strip: reading and writing them is what short strips would cost.
 template <class M, int R, int P>

@@ -62,6 +62,10 @@ static int paddedColumns(int columns) { return (columns + lanes - 1) / lanes * l
 
 static std::size_t align64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
+// Besides one for each term there is a strip for each time that what lies packed is full of steps.
+static_assert(maxTerms + mostDepth<MultiplyBF16> / (MultiplyBF16::deepSteps * MultiplyBF16::perStep) < mostStrips);
+static_assert(maxTerms + mostDepth<MultiplyF32> / (MultiplyF32::deepSteps * MultiplyF32::perStep) < mostStrips);
+
 // Of all sums of a tile, or of the blocks that take turns.
 static std::size_t sumsBytes(int rows, int columns) {
   const int room = roomOfBlocks(columns);
