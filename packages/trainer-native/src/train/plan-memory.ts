@@ -112,11 +112,7 @@ function savingsOf({ training, device }: TrainingConfig, maxTokens: number): [Sa
 /** Its pages come and go. */
 export const mapped = 'base weights (mapped file)'
 
-function memoryPlan(
-  native: StepPlan,
-  base: PlanInput['base'],
-  { checkpointing, feedForwardChunk }: Savings,
-): MemoryPlan {
+function memoryPlan(native: StepPlan, base: PlanInput['base'], { checkpointing, feedForwardChunk }: Savings): MemoryPlan {
   const parts = [
     base,
     { part: 'trained parameters', bytes: native.trained },
