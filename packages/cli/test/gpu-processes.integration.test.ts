@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseEvent } from '@qt/core'
 import { gpus } from '@qt/trainer-native'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cublasLtLibrary, cudaLibrary, emulated, gpuLibraries, ncclLibrary } from './emulated-gpu.js'
 import { byVariables, type StartedProcess } from './job.js'
 import { fixture } from './qt.js'
 
@@ -13,19 +12,11 @@ import { fixture } from './qt.js'
  * Jobs whose processes compute on GPUs, each of which is an emulator here, as NVIDIA's libraries are emulated. On a machine that has a GPU
  * QT_CUDA_LIBRARY, QT_NCCL_LIBRARY and QT_CUBLASLT_LIBRARY name the real ones.
  */
-const built = fileURLToPath(
-  new URL('../../trainer-native/native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url),
-)
-const beside = (name: string) => built.replace('libqt_cuda_emulated', name)
-const library = process.env.QT_CUDA_LIBRARY || built
-const nccl = process.env.QT_NCCL_LIBRARY || beside('libqt_nccl_emulated')
-const cublasLt = process.env.QT_CUBLASLT_LIBRARY || beside('libqt_cublaslt_emulated')
-const there = existsSync(library) && existsSync(nccl) && existsSync(cublasLt)
-if (!there) console.log('Jobs on emulated GPUs are not tried: ctest of trainer-native has not built it.')
+const there = gpuLibraries([cudaLibrary, ncclLibrary, cublasLtLibrary], 'jobs')
 
 // NCCL joins GPUs of which no two are the same; emulators never are.
 const found = gpus()
-const separate = library === built || (found.state === 'usable' && found.devices.length >= 3)
+const separate = emulated || (found.state === 'usable' && found.devices.length >= 3)
 if (!separate) console.log('Jobs by NCCL are not tried: they want three GPUs.')
 
 let folder = ''
@@ -56,12 +47,12 @@ const trained = (output: string, more: Readonly<Record<string, string>>): string
 }
 
 const start = (size: number, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<StartedProcess[]> =>
-  byVariables(size, args, { env: () => ({ QT_CUDA_LIBRARY: library, ...env }) })
+  byVariables(size, args, { env: () => ({ QT_CUDA_LIBRARY: cudaLibrary, ...env }) })
 
 /** Through the memory of the processes, or by the library for GPUs, which is emulated as they are. */
 const ways = {
-  memory: { QT_NCCL_LIBRARY: nccl, QT_GPU_EXCHANGE: 'memory' },
-  NCCL: { QT_NCCL_LIBRARY: nccl },
+  memory: { QT_NCCL_LIBRARY: ncclLibrary, QT_GPU_EXCHANGE: 'memory' },
+  NCCL: { QT_NCCL_LIBRARY: ncclLibrary },
 } as const
 const said = { memory: 'through the memory of the processes', NCCL: 'from GPU to GPU by NCCL ' } as const
 const expectWay = async (output: string, way: keyof typeof ways) =>
@@ -143,7 +134,7 @@ test.skipIf(!there).each([
 ] as const)('products by cuBLASLt train as our own do: %s', async (name, more) => {
   const [own, library] = [join(folder, `own ${name}`), join(folder, `cuBLASLt ${name}`)]
   const settings = { ...more, ...gpu, precision: 'bfloat16' }
-  const by = (way: string) => ({ QT_CUBLASLT_LIBRARY: cublasLt, QT_CUDA_PRODUCTS: way })
+  const by = (way: string) => ({ QT_CUBLASLT_LIBRARY: cublasLtLibrary, QT_CUDA_PRODUCTS: way })
   await run(1, trained(own, settings), by('own'))
   await run(1, trained(library, settings), by('cublaslt'))
   const [expected, found] = [await numbers(own), await numbers(library)]
@@ -156,7 +147,7 @@ test.skipIf(!there).each([
 test.skipIf(!there)('where one process has no library for GPUs, none uses it', async () => {
   const output = join(folder, 'uneven')
   const job = await byVariables(2, trained(output, { ...lora, ...gpu }), {
-    env: (rank) => ({ QT_CUDA_LIBRARY: library, QT_NCCL_LIBRARY: rank === 0 ? nccl : join(folder, 'nothing.so') }),
+    env: (rank) => ({ QT_CUDA_LIBRARY: cudaLibrary, QT_NCCL_LIBRARY: rank === 0 ? ncclLibrary : join(folder, 'nothing.so') }),
   })
   for (const { ended } of job) expect((await ended).code).toBe(0)
   await expectWay(output, 'memory')

@@ -185,7 +185,7 @@ def run(args):
             sys.stdout.flush()
 
 
-# What issue 10 asks for: times the peer's speed, and of its memory.
+# What is to be reached: times the peer's speed, and of its memory.
 BARS = {"lora-0.5b": (1.5, 0.5), "lora-8b": (1.25, 0.6), "qlora-8b-nf4": (1.5, 0.6)}
 
 

@@ -60,6 +60,16 @@ run_tests() {
   grep -q '^100% tests passed' "$out/test.log"
 }
 
+# Shows what a command prints, keeps it in a file, and ends as the command does.
+keep() {
+  file=$1
+  shift
+  { "$@"; echo $? > "$file.status"; } | tee "$file"
+  code=$(cat "$file.status")
+  rm -f "$file.status"
+  return "$code"
+}
+
 # Reads and writes out of bounds, then races in shared memory.
 sanitize() {
   say sanitize
@@ -81,8 +91,7 @@ sanitize() {
 
 bench() {
   say bench
-  "$build/gpu_bench" "$library" $tiny ${QT_ONLY:+--only "$QT_ONLY"} ${QT_BENCH:-} | tee "$out/ours.jsonl"
-  ! grep -q '"case":"device","absent"' "$out/ours.jsonl"
+  keep "$out/ours.jsonl" "$build/gpu_bench" "$library" $tiny ${QT_ONLY:+--only "$QT_ONLY"} ${QT_BENCH:-} && ! grep -q '"absent"' "$out/ours.jsonl"
 }
 
 run_peers() {
@@ -91,13 +100,13 @@ run_peers() {
     echo "skipped: $python has no torch, transformers and peft; QT_ORACLES names one that has"
     return 0
   fi
-  "$python" "$here/bench/gpu_peers.py" run $peers ${QT_ONLY:+--only "$QT_ONLY"} ${QT_PEERS:-} | tee "$out/peers.jsonl"
+  keep "$out/peers.jsonl" "$python" "$here/bench/gpu_peers.py" run $peers ${QT_ONLY:+--only "$QT_ONLY"} ${QT_PEERS:-}
 }
 
 table() {
   say table
   touch "$out/peers.jsonl"
-  "$python" "$here/bench/gpu_peers.py" table "$out/ours.jsonl" "$out/peers.jsonl" | tee "$out/table.md"
+  keep "$out/table.md" "$python" "$here/bench/gpu_peers.py" table "$out/ours.jsonl" "$out/peers.jsonl"
 }
 
 # The addon's way to the GPU: a run with its files, resumed, in one process and in two.
@@ -108,7 +117,7 @@ node_tests() {
     echo "skipped: Node or the installed packages are not here"
     return 0
   fi
-  (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --config tools/vitest.config.ts --project integration gpu.integration gpu-processes)
+  (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --config tools/vitest.config.ts --project integration gpu)
 }
 
 [ $# -gt 0 ] || set -- build test sanitize bench peers table node

@@ -1,26 +1,24 @@
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { readImportance } from '@qt/quantize'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { cudaLibrary, gpuLibraries } from './emulated-gpu.js'
 import { fixture, qt } from './qt.js'
 
 // Processes on a busy machine, and an emulator in a GPU's place.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 })
 
-const library = fileURLToPath(
-  new URL('../../trainer-native/native/build/release/cuda/emulator/libqt_cuda_emulated.so', import.meta.url),
-)
-const there = existsSync(library)
-if (!there) console.log('skipped: verbs on the emulated GPU (ctest of trainer-native has not built it)')
+const there = gpuLibraries([cudaLibrary], 'verbs')
 
 const tiny = fixture('tiny.gguf')
-const env = { QT_CUDA_LIBRARY: library }
+const env = { QT_CUDA_LIBRARY: cudaLibrary }
 let folder = ''
+let text = ''
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'qt-gpu-'))
+  text = join(folder, 'text.txt')
+  await writeFile(text, 'The rain in the thin another sand. '.repeat(8))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
@@ -30,7 +28,7 @@ async function document(args: readonly string[]): Promise<unknown> {
   return JSON.parse(stdout)
 }
 
-describe.skipIf(!there)('on an emulated GPU', () => {
+describe.skipIf(!there)('on a GPU or an emulated one', () => {
   test('a model answers what it answers on the processor', async () => {
     const flags = [
       'generate',
@@ -51,8 +49,6 @@ describe.skipIf(!there)('on an emulated GPU', () => {
   })
 
   test('an importance matrix is that of the processor', async () => {
-    const text = join(folder, 'text.txt')
-    await writeFile(text, 'The rain in the thin another sand. '.repeat(8))
     const made = async (name: string, more: readonly string[]) => {
       const output = join(folder, name)
       await document(['imatrix', tiny, '--text', text, '--row-size', '64', '--process-output', '--output', output, ...more])
@@ -68,7 +64,7 @@ describe.skipIf(!there)('on an emulated GPU', () => {
   })
 
   test('perplexity is that of the processor', async () => {
-    const flags = ['eval', 'perplexity', tiny, '--text', join(folder, 'text.txt')]
+    const flags = ['eval', 'perplexity', tiny, '--text', text]
     const [gpu, here] = [await document([...flags, '--device', 'cuda']), await document(flags)]
     expect(Object(gpu).perplexity).toBeCloseTo(Object(here).perplexity, 3)
   })
