@@ -5,6 +5,9 @@
 #include <string_view>
 
 #include <qt/blocks/types.hpp>
+#ifdef QT_CUDA_EMULATED
+#include "../platform.cuh"
+#endif
 
 namespace qt::cuda {
 namespace {
@@ -152,9 +155,19 @@ Status CublasLtProducts::multiply(const Product& p, void* workspace, Stream stre
     const Operation o = operation(p, *large[i], c != nullptr);
     const Chosen& chosen = *choose(o);
     const float beta = c == nullptr ? 0.0f : 1.0f;
-    if (lt_.multiply(handle_, chosen.description, &p.scale, o.a.data, chosen.a, o.b.data, chosen.b, &beta, c == nullptr ? p.out : c, chosen.d, p.out, chosen.d,
-                     &chosen.found.algorithm, room, workspaceBytes, stream) != ltOk)
-      return Status::LaunchFailed;
+    const auto call = [=, this, &chosen, scale = p.scale, out = p.out, a = o.a.data, b = o.b.data] {
+      const int result = lt_.multiply(handle_, chosen.description, &scale, a, chosen.a, b, chosen.b, &beta, c == nullptr ? out : c, chosen.d, out, chosen.d,
+                                      &chosen.found.algorithm, room, workspaceBytes, stream);
+      return result == ltOk ? Status::Ok : Status::LaunchFailed;
+    };
+#ifdef QT_CUDA_EMULATED
+    // The emulated library knows nothing of captures.
+    if (emulator::captured != nullptr) {
+      emulator::captured->push_back(call);
+      continue;
+    }
+#endif
+    if (const Status status = call(); status != Status::Ok) return status;
   }
   return Status::Ok;
 }

@@ -60,7 +60,7 @@ std::size_t CudaNeeds::scratch(const ModelSpec& spec, std::int64_t) const {
   return roundUpBytes(static_cast<std::size_t>(mostDecoded(spec)) * bytesOf(precision_), 256) + productRoom();
 }
 
-CudaDevice::CudaDevice(int index, DType precision)
+CudaDevice::CudaDevice(int index, DType precision, Products products)
     : precision_(precision),
       needs_(precision),
       runtime_(index),
@@ -78,7 +78,9 @@ CudaDevice::CudaDevice(int index, DType precision)
       partials_(runtime_),
       norm_(runtime_) {
   check("opening it", runtime_.opened());
-  if (failure_.empty()) cublasLt_ = CublasLtProducts::open(runtime_);
+  if (!failure_.empty() || products == Products::Own) return;
+  cublasLt_ = CublasLtProducts::open(runtime_);
+  productRoom_ = productRoom();
 }
 
 CudaDevice::~CudaDevice() {
@@ -98,6 +100,7 @@ void CudaDevice::check(const char* what, Status status) {
 
 bool CudaDevice::recover() {
   if (outOfMemory_) failure_.clear();
+  graphs_.clear();
   return std::exchange(outOfMemory_, false);
 }
 
@@ -130,6 +133,7 @@ const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
 }
 
 void CudaDevice::useScratch(unsigned char* scratch, std::size_t bytes) {
+  if (bytes < productRoom_) throw std::logic_error("the scratch is smaller than products need");
   scratch_ = scratch;
   scratchBytes_ = bytes;
 }
@@ -248,6 +252,7 @@ void CudaDevice::plan(AttentionPass pass, std::int32_t window, Spans& s) {
 
 // Work is captured when it is met again, so that batches of ever new sizes cost nothing; then it is one launch.
 void CudaDevice::repeated(int stretch, const std::function<void()>& work) {
+  if (!capturable_) return work();
   Sizes sizes{stretch, batch_.tokens};
   for (auto& [key, s] : spans_) {
     if (!s.planned && s.rows > 0) plan(key.first, key.second, s);
@@ -259,8 +264,12 @@ void CudaDevice::repeated(int stretch, const std::function<void()>& work) {
   if (found->second == nullptr) {
     check("capturing work", [&] { return runtime_.beginCapture(); });
     work();
-    found->second = runtime_.endCapture();
-    if (found->second == nullptr) return work();
+    auto graph = runtime_.endCapture();
+    // Half of the work is none.
+    if (!failure_.empty()) return;
+    capturable_ = graph != nullptr;
+    if (!capturable_) return work();
+    found->second = std::move(graph);
   } else ++replays_;
   check("work that was captured", [&] { return runtime_.replay(*found->second); });
 }
@@ -446,7 +455,7 @@ void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64
 
 // The caller's rows go through the scratch, as many at once as fit.
 void CudaDevice::decode(const MatrixView& callers, float* to) {
-  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom()) / callers.rowBytes));
+  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom_) / callers.rowBytes));
   for (std::int64_t row = 0; row < callers.rows; row += together) {
     const std::int64_t count = std::min(together, callers.rows - row);
     copyIn(decodeRoom(), static_cast<const unsigned char*>(callers.data) + row * callers.rowBytes, static_cast<std::size_t>(count) * callers.rowBytes);
@@ -459,7 +468,7 @@ void CudaDevice::decode(const MatrixView& callers, float* to) {
 template <class Body>
 void CudaDevice::overDecoded(const MatrixView& weight, const Body& body) {
   const std::size_t rowBytes = static_cast<std::size_t>(weight.columns) * sizeof(float);
-  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom()) / rowBytes));
+  const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom_) / rowBytes));
   for (std::int64_t row = 0; row < weight.rows; row += together) {
     const std::int64_t count = std::min(together, weight.rows - row);
     check("decoding weights", [&] { return cuda::decode(weight, row, row + count, DType::F32, decodeRoom(), runtime_.stream()); });

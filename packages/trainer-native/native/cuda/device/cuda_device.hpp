@@ -32,7 +32,9 @@ class CudaNeeds final : public DeviceNeeds {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(int index, DType precision);
+  // Whether large products may be the library's.
+  enum class Products { Library, Own };
+  CudaDevice(int index, DType precision, Products products = Products::Library);
   ~CudaDevice() override;
   const DeviceNeeds& needs() const override { return needs_; }
   const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
@@ -140,7 +142,7 @@ class CudaDevice final : public Device {
   const Spans& spans(AttentionPass pass, const AttentionShape& shape);
   int tileRows(AttentionPass pass, std::int32_t headDim) const;
   void plan(AttentionPass pass, std::int32_t window, Spans& spans);
-  unsigned char* decodeRoom() const { return scratch_ + productRoom(); }
+  unsigned char* decodeRoom() const { return scratch_ + productRoom_; }
   std::int64_t rowsThatFit(const MatrixView& weight) const;
   template <class Body>
   void overDecoded(const MatrixView& weight, const Body& body);
@@ -151,6 +153,8 @@ class CudaDevice final : public Device {
   CudaNeeds needs_;
   Runtime runtime_;
   std::unique_ptr<CublasLtProducts> cublasLt_;
+  std::size_t productRoom_ = mostProductWorkspace;
+  bool capturable_ = true;
   std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_, ownedBeside_;
   unsigned char* reserved_ = nullptr;  // what is left of it

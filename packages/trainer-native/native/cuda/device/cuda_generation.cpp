@@ -52,7 +52,7 @@ CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const Generatio
     : spec_(spec),
       options_(options),
       index_(index),
-      device_(index, DType::F32),
+      device_(index, DType::F32, CudaDevice::Products::Own),  // the left sides of sessions are float32, which it does not take
       decodeBytes_(decodeRoom(spec)),
       tables_(device_.runtime()),
       copiedSequences_(device_.runtime()),

@@ -30,7 +30,7 @@ class NcclGroup final : public DeviceGroup {
 
   ~NcclGroup() override {
     if (!joined()) thread_.detach();
-    else if (comm_ != nullptr) nccl_.commDestroy(comm_);
+    else if (NcclComm comm = comm_.exchange(nullptr)) nccl_.commDestroy(comm);
   }
 
   Ticket reduce(const float* array, float* piece, std::span<const std::size_t> cuts) override {
@@ -52,6 +52,7 @@ class NcclGroup final : public DeviceGroup {
   }
 
   State state() override {
+    if (aborted_ && failure_.empty()) failure_ = "the exchange was broken off";
     if (!failure_.empty()) return State::Failed;
     if (!joined()) return State::Working;
     if (comm_ != nullptr) {
@@ -68,8 +69,8 @@ class NcclGroup final : public DeviceGroup {
   }
 
   void abort() override {
-    if (failure_.empty()) failure_ = "the exchange was broken off";
-    if (comm_ != nullptr) nccl_.commAbort(std::exchange(comm_, nullptr));
+    aborted_ = true;
+    if (NcclComm comm = comm_.exchange(nullptr)) nccl_.commAbort(comm);
   }
 
   const char* failure() const override { return failure_.c_str(); }
@@ -104,7 +105,7 @@ class NcclGroup final : public DeviceGroup {
 
   template <class Calls>
   Ticket together(const Calls& calls) {
-    if (!failure_.empty() || comm_ == nullptr) return last_;
+    if (!failure_.empty() || aborted_ || comm_ == nullptr) return last_;
     if (side_.follow() != Status::Ok) {
       failure_ = "the GPU has no second stream";
       return last_;
@@ -122,7 +123,8 @@ class NcclGroup final : public DeviceGroup {
   int rank_, size_;
   std::shared_ptr<Joining> joining_ = std::make_shared<Joining>();
   std::thread thread_;
-  NcclComm comm_ = nullptr;
+  std::atomic<NcclComm> comm_ = nullptr;
+  std::atomic<bool> aborted_{false};  // by whoever heard of a death
   Ticket last_ = 0;
   std::string failure_;
 };

@@ -82,9 +82,10 @@ Stream Runtime::stream() const {
 void* Runtime::allocate(std::size_t bytes) {
   ++allocations_;
   void* p = nullptr;
-  if (cudaSetDevice(index_) != cudaSuccess || cudaMalloc(&p, bytes == 0 ? 1 : bytes) != cudaSuccess) return nullptr;
-  if (zero(p, bytes) == Status::Ok) return p;
-  cudaFree(p);
+  const bool made = cudaSetDevice(index_) == cudaSuccess && cudaMalloc(&p, bytes == 0 ? 1 : bytes) == cudaSuccess;
+  if (made && zero(p, bytes) == Status::Ok) return p;
+  if (made) cudaFree(p);
+  forgetError();  // the caller may ask for less
   return nullptr;
 }
 

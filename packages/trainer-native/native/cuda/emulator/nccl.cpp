@@ -95,7 +95,11 @@ NcclResult ncclCommDestroy(ncclComm* comm) {
   delete comm;
   return qt::cuda::ncclOk;
 }
-NcclResult ncclCommAbort(ncclComm* comm) { return ncclCommDestroy(comm); }
+// From any thread: what is under way ends with an error. The memory goes with the process.
+NcclResult ncclCommAbort(ncclComm* comm) {
+  comm->error = remoteError;
+  return qt::cuda::ncclOk;
+}
 
 NcclResult ncclCommGetAsyncError(ncclComm* comm, NcclResult* error) {
   *error = comm->error;

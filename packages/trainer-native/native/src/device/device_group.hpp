@@ -25,7 +25,7 @@ class DeviceGroup {
   virtual void await(Ticket ticket) = 0;
   // Whether everybody has come, and all that was asked for is done.
   virtual State state() = 0;
-  // What is under way ends, and nothing is done any more.
+  // What is under way ends, and nothing is done any more. From any thread.
   virtual void abort() = 0;
   virtual const char* failure() const = 0;
 };

@@ -76,21 +76,20 @@ void DataParallel::before(int layer) {
   for (int stage = 0; stage < stages_; ++stage) {
     const Bucket& bucket = bucketOf(stage);
     if (bucket.first != layer) continue;
-    const int written = bucket.last < 0 && layer >= 0 ? 0 : stage;
-    const std::uint64_t sent = written < 2 ? lastStartedBefore_ : tickets_[written - 2];
-    if (sent > 0 && group_) group_->await(sent);
-    else if (sent > 0 && size_ > 1) communicator_->wait(sent);
-    prepareRoom(stage);
+    prepareRoom(stage, bucket.last < 0 && layer >= 0 ? 0 : stage);
   }
 }
 
-// Zeros. Devices add up what all of them bring, so that what was summed before is brought along by the process that keeps it.
-void DataParallel::prepareRoom(int stage) {
+// Zeros, once what lay there before is sent: the bucket before the last, when it is written in the place of stage `written`. Devices add up what all of them bring, so that what was summed before is brought along by the process that keeps it.
+void DataParallel::prepareRoom(int stage, int written) {
   const Bucket& bucket = bucketOf(stage);
+  const std::uint64_t sent = written < 2 ? lastStartedBefore_ : tickets_[written - 2];
+  if (sent > 0 && group_) group_->await(sent);
+  else if (sent > 0 && size_ > 1) communicator_->wait(sent);
+  if (group_ && roundSent() > 0) group_->await(tickets_[stage]);
   float* room = trainer_.rooms().data() + bucket.room;
   trainer_.device().zero(room, sizeof(float) * (bucket.end - bucket.begin));
   if (!group_ || roundSent() == 0) return;
-  group_->await(tickets_[stage]);
   trainer_.device().copy(room + (bucket.cuts[rank_] - bucket.begin), trainer_.gradients().data() + bucket.piece,
                          sizeof(float) * (bucket.cuts[rank_ + 1] - bucket.cuts[rank_]));
 }
@@ -112,7 +111,7 @@ void DataParallel::startStage() {
 
 void DataParallel::startOnDevices(int stage) {
   const Bucket& bucket = bucketOf(stage);
-  if (!takesPart(rank_, roundSent())) prepareRoom(stage);
+  if (!takesPart(rank_, roundSent())) prepareRoom(stage, stage);
   Cuts cuts;
   for (const std::size_t cut : bucket.cuts) cuts.push_back(cut - bucket.begin);
   tickets_[stage] = lastStarted_ = group_->reduce(trainer_.rooms().data() + bucket.room, trainer_.gradients().data() + bucket.piece, cuts);
@@ -293,6 +292,11 @@ const char* DataParallel::library() { return group_ ? trainer_.device().links()-
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
   if (!trainer_.device().isHost()) group_ = joinGpus(trainer_.device(), *communicator_);
+  // Whoever waits for the device waits for what the dead do not send; only this ends it.
+  if (group_)
+    communicator_->onFailure([group = std::weak_ptr(group_)] {
+      if (const auto here = group.lock()) here->abort();
+    });
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();

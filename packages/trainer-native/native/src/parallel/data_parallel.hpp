@@ -52,7 +52,7 @@ class DataParallel {
   bool exchanges() const { return !trainer_.trained().exchangeOnce || round_ + 1 == rounds_; }
   // What was gathered in all rounds is that of the first: who has any micro-batch has one there.
   int roundSent() const { return trainer_.trained().exchangeOnce ? 0 : round_; }
-  void prepareRoom(int stage);
+  void prepareRoom(int stage, int written);
   void startOnDevices(int stage);
   double gradientNorm();
   double normOnDevices();
@@ -63,7 +63,7 @@ class DataParallel {
   const KernelTable& kernels_;
   int rank_, size_;
   Mirror parameters_, rooms_, sums_;
-  std::unique_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator
+  std::shared_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator
 
   std::int32_t microBatches_ = 0;
   int rounds_ = 0, round_ = 0;        // of this step; the one at hand

@@ -75,7 +75,10 @@ std::unique_ptr<SharedLine> SharedLine::attach(const std::string& name) {
   const bool whole = lseek(file, 0, SEEK_END) == static_cast<off_t>(2 * sizeof(Ring));
   void* memory = whole ? mmap(nullptr, 2 * sizeof(Ring), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0) : MAP_FAILED;
   close(file);
-  return memory == MAP_FAILED ? nullptr : std::unique_ptr<SharedLine>(new SharedLine("", memory, false));
+  if (memory == MAP_FAILED) return nullptr;
+  // Both have it: the name is not left to a process that may be killed before it forgets it.
+  unlink((folder + name).c_str());
+  return std::unique_ptr<SharedLine>(new SharedLine("", memory, false));
 }
 
 std::size_t SharedLine::send(const void* data, std::size_t bytes) {

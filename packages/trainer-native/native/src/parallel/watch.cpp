@@ -12,7 +12,7 @@
 namespace qt {
 namespace {
 
-constexpr std::uint32_t magic = 0x316a7471;  // "qtj1"
+constexpr std::uint32_t magic = 0x326a7471;  // "qtj2": the number of what processes say to each other
 constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 constexpr auto pingEvery = std::chrono::seconds(2);
@@ -170,7 +170,7 @@ void Watch::tellAll(std::uint32_t type, int about, const std::string& text) {
 
 // The first failure counts: those that follow are its consequences.
 void Watch::settle(const JobFailure& failure) {
-  std::function<void()> call;
+  std::vector<std::function<void()>> calls;
   {
     const std::lock_guard lock(mutex_);
     // Who goes after this process may be gone before its watch ends, and owes it no word any more.
@@ -178,9 +178,9 @@ void Watch::settle(const JobFailure& failure) {
     failure_ = failure;
     tellAll(Fail, failure.rank, (failure.spoke ? "+" : "-") + failure.why);
     failed_.store(true, std::memory_order_release);
-    call = call_;
+    calls = calls_;
   }
-  if (call) call();
+  for (auto call = calls.rbegin(); call != calls.rend(); ++call) (*call)();
 }
 
 void Watch::fail(const std::string& why) { settle({member_.rank, why.substr(0, longestText), true}); }
@@ -200,7 +200,7 @@ std::optional<JobFailure> Watch::failure() const {
 void Watch::onFailure(std::function<void()> call) {
   {
     const std::lock_guard lock(mutex_);
-    call_ = call;
+    calls_.push_back(call);
     if (!failure_) return;
   }
   call();

@@ -57,7 +57,7 @@ class Watch {
   void accuse(int rank, const std::string& why);
   bool failed() const { return failed_.load(std::memory_order_acquire); }
   std::optional<JobFailure> failure() const;
-  // Called once, on the watching thread, when the job has failed.
+  // Called once, on the watching thread, when the job has failed; before those that were given earlier.
   void onFailure(std::function<void()> call);
   // This process ends in order; what becomes of the others is no longer its matter.
   void leave();
@@ -84,7 +84,7 @@ class Watch {
   std::vector<Peer> peers_;  // rank 0: all others; others: rank 0
   mutable std::mutex mutex_;
   std::optional<JobFailure> failure_;
-  std::function<void()> call_;
+  std::vector<std::function<void()>> calls_;
   std::atomic<bool> failed_{false}, leaving_{false};
   int wakeRead_ = -1, wakeWrite_ = -1;
   std::thread thread_;

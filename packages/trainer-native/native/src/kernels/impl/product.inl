@@ -1,4 +1,4 @@
-// One tile of a product: the right side is decoded from whatever it is stored as, up to 640 deep and across terms, into packed panels
+// One tile of a product: the right side is decoded from whatever it is stored as, up to mostDepth deep and across terms, into packed panels
 // that stay in the second-level cache, then met by all left panels of the tile. Most depths of a small model, its adapter's included,
 // are one such stretch: its sums are finished block by block, while they are in the first-level cache.
 #include <qt/blocks.hpp>
