@@ -39,6 +39,14 @@ export const loadFlags = {
   'kv-cache': kvCache,
 } as const satisfies Flags
 
+/** Refused before anything is read. */
+function requireDevice(device: string | undefined): void {
+  if (device === undefined || /^(cpu|cuda(:\d+)?)$/.test(device)) return
+  throw usageError('USAGE_BAD_VALUE', `--device must be cpu, cuda or cuda:N, not "${device}".`, {
+    actions: ['Leave --device out.'],
+  })
+}
+
 /** The model that flags name, loaded. */
 export async function loadModel(
   flags: Values<typeof loadFlags>,
@@ -59,6 +67,7 @@ export async function loadModel(
     throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {
       actions: ['Leave --precision out.'],
     })
+  requireDevice(flags.device)
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   return load(path, {
     ...(adapter ? { adapters: [...adapter] } : {}),
