@@ -47,11 +47,11 @@ function requireDevice(device: string | undefined): void {
   })
 }
 
-/** The model that flags name, loaded. */
+/** The model that flags name, loaded: for one request at a time, unless more are wanted, which a GPU keeps memory for. */
 export async function loadModel(
   flags: Values<typeof loadFlags>,
   positionals: readonly string[],
-  { signal, reusePrompts, parallel }: { signal?: AbortSignal; reusePrompts?: boolean; parallel?: number } = {},
+  { signal, reusePrompts, parallel = 1 }: { signal?: AbortSignal; reusePrompts?: boolean; parallel?: number } = {},
 ) {
   const path = flags.model ?? positionals[0]
   if (path === undefined)
@@ -77,7 +77,7 @@ export async function loadModel(
     ...(precision === undefined ? {} : { precision }),
     ...(cache === undefined ? {} : { cache }),
     ...(reusePrompts === undefined ? {} : { reusePrompts }),
-    ...(parallel === undefined ? {} : { parallel }),
+    parallel,
     ...(signal ? { signal } : {}),
   })
 }
