@@ -39,11 +39,19 @@ export const loadFlags = {
   'kv-cache': kvCache,
 } as const satisfies Flags
 
-/** The model that flags name, loaded. */
+/** Refused before anything is read. */
+function requireDevice(device: string | undefined): void {
+  if (device === undefined || /^(cpu|cuda(:\d+)?)$/.test(device)) return
+  throw usageError('USAGE_BAD_VALUE', `--device must be cpu, cuda or cuda:N, not "${device}".`, {
+    actions: ['Leave --device out.'],
+  })
+}
+
+/** The model that flags name, loaded: for one request at a time, unless more are wanted, which a GPU keeps memory for. */
 export async function loadModel(
   flags: Values<typeof loadFlags>,
   positionals: readonly string[],
-  { signal, reusePrompts, parallel }: { signal?: AbortSignal; reusePrompts?: boolean; parallel?: number } = {},
+  { signal, reusePrompts, parallel = 1 }: { signal?: AbortSignal; reusePrompts?: boolean; parallel?: number } = {},
 ) {
   const path = flags.model ?? positionals[0]
   if (path === undefined)
@@ -59,6 +67,7 @@ export async function loadModel(
     throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {
       actions: ['Leave --precision out.'],
     })
+  requireDevice(flags.device)
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   return load(path, {
     ...(adapter ? { adapters: [...adapter] } : {}),
@@ -68,7 +77,7 @@ export async function loadModel(
     ...(precision === undefined ? {} : { precision }),
     ...(cache === undefined ? {} : { cache }),
     ...(reusePrompts === undefined ? {} : { reusePrompts }),
-    ...(parallel === undefined ? {} : { parallel }),
+    parallel,
     ...(signal ? { signal } : {}),
   })
 }

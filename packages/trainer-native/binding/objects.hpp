@@ -111,6 +111,7 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   Napi::Value addAdapters(const Napi::CallbackInfo& info);
   Napi::Value length(const Napi::CallbackInfo& info);
   void truncate(const Napi::CallbackInfo& info);
+  Napi::Value withoutRoom(const Napi::CallbackInfo& info);
   Napi::Value append(const Napi::CallbackInfo& info);
   Napi::Value decode(const Napi::CallbackInfo& info);
   Napi::Value score(const Napi::CallbackInfo& info);

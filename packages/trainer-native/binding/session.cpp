@@ -8,7 +8,7 @@ Napi::Function SessionObject::define(Napi::Env env) {
   return DefineClass(env, "Session",
                      {InstanceMethod<&SessionObject::addCache>("addCache"), InstanceMethod<&SessionObject::dropCache>("dropCache"),
                       InstanceMethod<&SessionObject::addAdapters>("addAdapters"), InstanceMethod<&SessionObject::length>("length"),
-                      InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::append>("append"),
+                      InstanceMethod<&SessionObject::truncate>("truncate"), InstanceMethod<&SessionObject::withoutRoom>("withoutRoom"), InstanceMethod<&SessionObject::append>("append"),
                       InstanceMethod<&SessionObject::decode>("decode"), InstanceMethod<&SessionObject::score>("score"),
                       InstanceMethod<&SessionObject::judge>("judge"), InstanceMethod<&SessionObject::mostTogether>("mostTogether"),
                       InstanceMethod<&SessionObject::meanState>("meanState"), InstanceMethod<&SessionObject::collect>("collect"),
@@ -112,6 +112,19 @@ void SessionObject::truncate(const Napi::CallbackInfo& info) {
   } catch (const std::runtime_error& e) {
     throw Napi::RangeError::New(info.Env(), e.what());
   }
+}
+
+// (caches, tokens of each) → Int32Array of the numbers of those for which there is no room
+Napi::Value SessionObject::withoutRoom(const Napi::CallbackInfo& info) {
+  Session& session = open(info.Env());
+  const std::vector<std::int32_t> caches = integers(info[0]), tokens = integers(info[1]);
+  if (caches.size() != tokens.size()) throw Napi::RangeError::New(info.Env(), "caches and tokens differ in number");
+  std::vector<CacheRows> sequences;
+  for (std::size_t i = 0; i < caches.size(); ++i) sequences.push_back({cache(info.Env(), caches[i]).get(), 0, tokens[i]});
+  const std::vector<std::int32_t> found = session.withoutRoom(sequences);
+  Napi::Int32Array out = Napi::Int32Array::New(info.Env(), found.size());
+  std::copy(found.begin(), found.end(), out.Data());
+  return out;
 }
 
 // (cache, adapters, ids, wanted, exact) → Float32Array of wanted × vocabulary, or null when stopped

@@ -294,6 +294,8 @@ export interface NativeSession {
   addAdapters(adapters: AdapterSet): Promise<number>
   length(cache: number): number
   truncate(cache: number, length: number): void
+  /** Which of these, by their numbers, have no room for so many tokens more, once those before them have theirs; between passes. */
+  withoutRoom(caches: Int32Array, tokens: Int32Array): Int32Array
   /** Logits of the last `wanted` tokens, or null when stopped (then nothing was appended); `exact` multiplies float32 throughout. */
   append(cache: number, adapters: number, ids: Int32Array, wanted: number, exact: boolean): Promise<Float32Array | null>
   /** One token for each of several caches: [caches, vocabulary]. */

@@ -56,7 +56,8 @@ export function gpus(): GpuReport {
       library,
     }
   } catch (error) {
-    return { state: 'unusable', why: error instanceof Error ? error.message : String(error), library }
+    const why = error instanceof Error ? error.message : String(error)
+    return { state: 'unusable', why: process.env.QT_CUDA_LIBRARY ? `${why} (QT_CUDA_LIBRARY names ${library})` : why, library }
   }
 }
 
@@ -79,28 +80,35 @@ export function gpuLibraries(): readonly GpuLibrary[] {
 
 /**
  * Where a configuration's `device` is: undefined for the processor. Without a number the processes of a job take the machine's GPUs in turn;
- * a launcher that shows each of them only its own is right, too.
+ * a launcher that shows each of them only its own is right, too. `setting` says how people name another device.
  */
-export function gpuPlace(device: string): GpuPlace | undefined {
+export function gpuPlace(
+  device: string,
+  setting: (other: string) => string = (other) => `Set device: ${other}.`,
+): GpuPlace | undefined {
   if (device === 'cpu') return undefined
   const found = gpus()
   const where = { field: 'device' }
   if (found.state === 'absent')
     throw usageError('GPU_MISSING', 'The part of the engine for GPUs is not installed.', {
       where,
-      actions: [{ label: 'Install it', command: found.install }, 'Set device: cpu.'],
+      actions: [{ label: 'Install it', command: found.install }, setting('cpu')],
     })
   if (found.state === 'unusable')
     throw usageError('GPU_MISSING', `No GPU can be used: ${found.why}.`, {
       where,
-      actions: ['Look at nvidia-smi: the driver must be 580 or newer, and see the device.', 'Set device: cpu.'],
+      actions: [
+        ...(process.env.QT_CUDA_LIBRARY ? ['Correct QT_CUDA_LIBRARY, or unset it.'] : []),
+        'Look at nvidia-smi: the driver must be 580 or newer, and see the device.',
+        setting('cpu'),
+      ],
     })
   const named = device.split(':')[1]
   const index = named === undefined ? (launchOf()?.localRank ?? 0) % found.devices.length : Number(named)
   if (index >= found.devices.length)
     throw usageError('GPU_MISSING', `There is no GPU ${index}: this machine has ${found.devices.length}, numbered from 0.`, {
       where,
-      actions: [`Set device: cuda:0 (${found.devices[0]?.name}).`],
+      actions: [setting('cuda:0')],
     })
   return { library: found.library, index }
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { convert, openModel, readAdapter } from '@qt/weights'
-import { describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { binding, type GpuSessionPlace, type Storage } from '../src/binding.js'
 import { adapterSet } from '../src/generate/adapter-set.js'
 import { load } from '../src/generate/load.js'
@@ -130,11 +130,56 @@ describe.skipIf(!there)('on an emulated GPU', () => {
     }
   })
 
+  describe('whose memory holds one context', () => {
+    beforeAll(() => {
+      vi.stubEnv('QT_EMULATED_GPU_FREE', String(200 << 20))
+      return () => vi.stubEnv('QT_EMULATED_GPU_FREE', undefined)
+    })
+    // Three pages of 64 tokens.
+    const options = { contextLength: 192, precision: 'float32', device: 'cuda' } as const
+    const greedy = { temperature: 0, maxTokens: 80 }
+    const [cat, hat] = ['the cat', 'the hat in the cat']
+
+    test('of answers that grow past it one ends by name, and the others are what they are alone', async () => {
+      const model = await load(tiny, options)
+      try {
+        const alone = await model.generate(cat, greedy)
+        expect(alone.tokens).toBe(80)
+        const [first, second] = await Promise.allSettled([model.generate(cat, greedy), model.generate(hat, greedy)])
+        const [ended, went] = first.status === 'rejected' ? [first, second] : [second, first]
+        expect(ended).toMatchObject({ status: 'rejected', reason: { code: 'GPU_FULL' } })
+        expect(went).toEqual({ status: 'fulfilled', value: await model.generate(went === first ? cat : hat, greedy) })
+        const four = [cat, hat, 'sat', 'mat'].map((prompt) => model.generate(prompt, { ...greedy, maxTokens: 8 }))
+        const said = await Promise.allSettled(four)
+        expect(said.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+      } finally {
+        await model.close()
+      }
+    })
+
+    test('what was kept of old prompts gives way to new ones', async () => {
+      const model = await load(tiny, { ...options, reusePrompts: true })
+      try {
+        const short = { temperature: 0, maxTokens: 2 }
+        const read: number[] = []
+        for (const prompt of ['the cat', 'sat', 'mat', 'hat', 'and']) read.push((await model.generate(prompt, short)).tokens)
+        expect(read).toEqual([2, 2, 2, 2, 2])
+        expect((await model.generate('the cat', { temperature: 0, maxTokens: 150 })).tokens).toBe(150)
+      } finally {
+        await model.close()
+      }
+    })
+  })
+
   test('what cannot be is refused by name', async () => {
     const refused = (options: Parameters<typeof load>[1], code: string) =>
       expect(load(tiny, options)).rejects.toMatchObject({ code, where: { field: 'device' } })
     await refused({ device: 'gpu' }, 'GENERATE_OPTION')
     await refused({ device: 'cuda:1' }, 'GPU_MISSING')
     await refused({ device: 'cuda', contextLength: 30_000_000 }, 'GPU_REFUSED')
+    await expect(load(tiny, { device: 'cuda', contextLength: 30_000_000 })).rejects.toMatchObject({
+      kind: 'usage',
+      message: expect.stringMatching(/ cannot be opened on cuda: generation takes \d+ MiB of the GPU's memory with one sequence/),
+    })
   })
 })

@@ -46,5 +46,8 @@ test('answers that were given with other settings, or by another version, are no
     modelId(flags, [at('m.gguf')], { io: createIo(true), signal: new AbortController().signal })
   expect(await id({})).toMatch(/^[0-9a-f]{64} qt \d+\.\d+/)
   expect(await id({ precision: 'float32' })).not.toBe(await id({ 'kv-cache': 'float32' }))
+  expect(await id({ device: 'cpu' })).toBe(await id({}))
+  expect(await id({ device: 'cuda' })).toBe(await id({ device: 'cuda:0' }))
+  expect(await id({ device: 'cuda' })).not.toBe(await id({}))
   expect(await id({ precision: 'float32', 'context-length': 512 })).toContain(' precision float32 context-length 512 ')
 })

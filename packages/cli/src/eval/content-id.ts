@@ -25,8 +25,11 @@ export async function modelId(
 const decisive = ['device', 'precision', 'kv-cache', 'context-length'] as const
 
 /** What decides about an answer besides the model and its adapters, each by its name. */
-const answering = (flags: Loading): string[] =>
-  decisive.flatMap((name) => (flags[name] === undefined ? [] : [`${name} ${flags[name]}`]))
+const answering = (flags: Loading): string[] => {
+  const device = flags.device === 'cpu' ? undefined : flags.device?.replace(/^cuda$/, 'cuda:0')
+  const said = { ...flags, device }
+  return decisive.flatMap((name) => (said[name] === undefined ? [] : [`${name} ${said[name]}`]))
+}
 
 /** The same for the same bytes, wherever the files lie: SHA-256 over the files, of a folder in the order of their names. */
 export async function contentId(paths: readonly string[], signal?: AbortSignal): Promise<string> {

@@ -57,13 +57,15 @@ interface Measuring {
   readonly signal: AbortSignal
   /** Something keeps the id: hashing a file takes a while. */
   readonly identified: boolean
+  /** Requests of it at the same time; left out: one. */
+  readonly parallel?: number
 }
 
 /** The model that flags name, ready to be measured. */
 export async function measuredModel(
   flags: Values<typeof measuredFlags>,
   positionals: readonly string[],
-  { io, signal, identified }: Measuring,
+  { io, signal, identified, parallel }: Measuring,
 ): Promise<MeasuredModel> {
   checkMeasured(flags, positionals)
   const { server, ollama, threads, 'context-length': contextLength } = flags
@@ -78,7 +80,7 @@ export async function measuredModel(
     return { model, id: `${await id()} llama.cpp`, remote: false }
   }
   if (server === undefined && !ollama) {
-    const model = await loadModel(flags, positionals, { signal })
+    const model = await loadModel(flags, positionals, { signal, ...(parallel === undefined ? {} : { parallel }) })
     return { model, id: await id(), remote: false }
   }
   const { ollamaModel, openAiModel } = await need('@qt/eval', () => import('@qt/eval'))

@@ -136,7 +136,12 @@ export const evalRun = defineVerb({
       const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, embedder, maxTokens, code, judged }
       const suites = await suitesOf(read)
       const identified = flags.cache !== undefined || flags.report !== undefined || io.json
-      const { model, id, remote } = await measuredModel(flags, positionals, { io, signal, identified })
+      const { model, id, remote } = await measuredModel(flags, positionals, {
+        io,
+        signal,
+        identified,
+        parallel: Math.min(flags.parallel ?? 1, 64), // the most that a model answers together
+      })
       const progress = status(io)
       const judges = await openJudges(flags, signal).catch(async (error: unknown) => {
         await model.close()

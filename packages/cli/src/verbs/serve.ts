@@ -56,7 +56,7 @@ export const serve = defineVerb({
     const { serve } = await need('@qt/serve', () => import('@qt/serve'))
     const { concurrent, queue, 'max-body': bodyBytes, 'max-seconds': seconds, 'max-tokens': maxTokens } = flags
     return withInterrupt(async (signal) => {
-      const model = await loadModel(flags, positionals, { signal, ...(concurrent === undefined ? {} : { parallel: concurrent }) })
+      const model = await loadModel(flags, positionals, { signal, parallel: concurrent ?? 8 })
       try {
         const server = await serve(flags.name === undefined ? model : { name: flags.name, model }, {
           ...(flags.port === undefined ? {} : { port: flags.port }),

@@ -47,6 +47,7 @@ export function toApiError(thrown: unknown): ApiError {
     return new ApiError(500, 'internal_error', 'The server failed at this request; its log says why.')
   const message = [messageOf(thrown), ...thrown.actions.map(({ label }) => label)].join(' ')
   if (closing.has(thrown.code)) return new ApiError(503, 'shutting_down', 'The server is shutting down.')
+  if (thrown.code === 'GPU_FULL') return new ApiError(503, 'gpu_full', message, { headers: { 'retry-after': '1' } })
   if (thrown.kind !== 'usage') return new ApiError(500, thrown.code.toLowerCase(), message)
   const code = thrown.code === 'PROMPT_TOO_LONG' ? 'context_length_exceeded' : thrown.code.toLowerCase()
   return new ApiError(400, code, message, { param: thrown.where?.field ?? null })

@@ -23,7 +23,11 @@ export function embedder({ session, scheduler, adapters, spec, tokenizer, exact,
       for (const { length } of ids) requireRoom(length)
       const means: Float32Array[] = []
       for (const part of ids)
-        means.push(await withCache((cache) => scheduler.alone(() => session.meanState(cache, adapters, part, exact), signal)))
+        means.push(
+          await withCache((cache) =>
+            scheduler.alone({ cache, tokens: part.length }, () => session.meanState(cache, adapters, part, exact), signal),
+          ),
+        )
       return means
     },
   }

@@ -30,6 +30,15 @@ export function lanes({ session, scheduler, type, most, reuse }: Options): Lanes
   const waiting: (() => void)[] = []
   let made = 0
 
+  // What was read for a next time gives way to what is read now: of the lanes that nobody has, the one given back longest ago.
+  scheduler.onWant(() => {
+    const kept = free.find(({ read }) => read.length > 0)
+    if (!kept) return false
+    session.truncate(kept.cache, 0)
+    kept.read = []
+    return true
+  })
+
   /** Leading tokens that need not be read again; the last one always is, for its logits. */
   function common({ read, adapters }: Lane, ids: Uint32Array, wanted: number): number {
     if (!reuse || adapters !== wanted) return 0

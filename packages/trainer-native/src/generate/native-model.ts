@@ -70,7 +70,11 @@ export function nativeModel(shared: Shared, adapters: number): NativeModel {
       const first = lane.read.length
       const part = Int32Array.from(ids.subarray(first, first + promptChunk))
       const wanted = first + part.length === ids.length ? 1 : 0
-      const logits = await scheduler.alone(() => session.append(lane.cache, lane.adapters, part, wanted, exact.answers), signal)
+      const logits = await scheduler.alone(
+        { cache: lane.cache, tokens: part.length },
+        () => session.append(lane.cache, lane.adapters, part, wanted, exact.answers),
+        signal,
+      )
       lane.read.push(...part)
       if (wanted) return logits
     }

@@ -1,4 +1,4 @@
-import { QtError, specForLength, usageError } from '@qt/core'
+import { specForLength, usageError } from '@qt/core'
 import type { Model } from '@qt/weights'
 import { binding, type CacheType, forcedKernels, type NativeSession, threadCount } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
@@ -25,11 +25,11 @@ export function openSession(
   { contextLength, fast, cache, parallel, threads, device = 'cpu' }: Options,
 ): OpenedSession {
   if (!/^(cpu|cuda(:\d+)?)$/.test(device))
-    throw usageError('GENERATE_OPTION', `device cannot be ${device}.`, {
+    throw usageError('GENERATE_OPTION', `device must be cpu, cuda or cuda:N, not "${device}".`, {
       where: { field: 'device' },
-      actions: ['Give cpu, cuda or cuda:1, say.'],
+      actions: ['Leave it out for the processor.'],
     })
-  const place = gpuPlace(device)
+  const place = gpuPlace(device, (other) => `Compute elsewhere: --device ${other}.`)
   const native = binding()
   const opened = new native.Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed')
   const arithmetic = { contextLength, bf16: fast, dots: fast }
@@ -42,16 +42,22 @@ export function openSession(
     const gpu = { ...place, sequences: parallel, cache }
     return { session: new native.Session(opened, arithmetic, threadCount(threads), forcedKernels(), gpu), ownCaches: 1 }
   } catch (cause) {
-    if (!(cause instanceof Error)) throw cause
-    throw new QtError({
-      code: 'GPU_REFUSED',
-      message: `${model.name} cannot be opened on the GPU: ${cause.message}.`,
-      where: { field: 'device' },
-      actions: [
-        'Ask for a shorter context (--context-length), a smaller cache (--kv-cache int8), or take a more strongly quantised file.',
-        'Set device: cpu.',
-      ],
-      cause,
-    })
+    throw refused(model.name, device, cause)
   }
+}
+
+/** A GPU that will not do, in words; anything else is what it is. */
+function refused(name: string, device: string, cause: unknown): unknown {
+  const said =
+    cause instanceof Error
+      ? /^(?:GPU \d+ cannot be used: |(?=the device has not the memory))(.*)$/s.exec(cause.message)?.[1]
+      : undefined
+  if (said === undefined) return cause
+  const smaller =
+    'Ask for a shorter context (--context-length), a smaller cache (--kv-cache int8), or take a more strongly quantised file.'
+  return usageError('GPU_REFUSED', `${name} cannot be opened on ${device}: ${said}.`, {
+    where: { field: 'device' },
+    actions: [...(said.includes('memory') ? [smaller] : []), 'Compute on the processor: --device cpu.'],
+    cause,
+  })
 }

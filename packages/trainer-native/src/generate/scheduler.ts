@@ -5,12 +5,14 @@ import type { Judgement, NativeQuestion, NativeSession } from '../binding.js'
 const mostSequences = 64
 
 export interface Scheduler {
-  /** Runs a pass of its own; rejects when its signal aborts it. */
-  alone<T>(pass: () => Promise<T | null>, signal?: AbortSignal): Promise<T>
+  /** Runs a pass of its own, which appends so many tokens to a cache; rejects when its signal aborts it. */
+  alone<T>(appended: Appended, pass: () => Promise<T | null>, signal?: AbortSignal): Promise<T>
   /** What the model thinks of continuations, in one pass with others that are asked for at the same time. */
   judge(question: NativeQuestion, signal?: AbortSignal): Promise<Judgement>
   /** One token of one sequence, together with those of others that ask at the same time. */
   next(cache: number, adapters: number, id: number, signal?: AbortSignal): Promise<Float32Array>
+  /** Names one who can give back a cache that nobody uses, and says false when there is none; asked when the device has no room left. */
+  onWant(giveBack: () => boolean): void
   /** Runs work that has a cache of its own when there is room for one more. */
   withRoom<T>(work: () => Promise<T>): Promise<T>
   /** Says that a sequence begins to ask for tokens, until the returned function is called. */
@@ -24,11 +26,17 @@ export interface Scheduler {
   close(): Promise<void>
 }
 
+export interface Appended {
+  readonly cache: number
+  readonly tokens: number
+}
+
 interface Waiting {
   readonly signal: AbortSignal | undefined
   reject(error: unknown): void
 }
 interface Alone extends Waiting {
+  readonly appended: Appended
   /** Settles its promise; says false when the pass was stopped. */
   run(): Promise<boolean>
 }
@@ -42,6 +50,17 @@ interface Token extends Waiting {
   readonly adapters: number
   readonly id: number
 }
+
+/** Requests whose contexts do not all fit share the GPU's memory; this one found none left. */
+const full = (name: string) =>
+  new QtError({
+    code: 'GPU_FULL',
+    message: `The GPU has no room for more tokens of this answer of ${name}: those of others fill its memory.`,
+    actions: [
+      'Ask again when others have ended.',
+      'Ask for fewer answers at the same time, or load with a shorter contextLength.',
+    ],
+  })
 
 /** Tokens that are read of a question: the last one of a continuation is only foretold. */
 export const tokensRead = ({ context, continuations }: NativeQuestion): number =>
@@ -60,6 +79,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
   let asking = 0
   let room = ownCaches
   const forRoom: (() => void)[] = []
+  let giveBack = () => false
   let running: Promise<void> | undefined
   let closed = false
   let shut = () => {}
@@ -88,10 +108,26 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
           cause,
         })
 
-  async function runAlone({ run, signal, reject }: Alone): Promise<void> {
+  /** Those for whose tokens there is room; the others end. Caches that nobody uses give theirs back first. */
+  function thoseWithRoom<T extends Waiting>(batch: readonly T[], appended: (asked: T) => Appended): readonly T[] {
+    const caches = Int32Array.from(batch, (asked) => appended(asked).cache)
+    const counts = Int32Array.from(batch, (asked) => appended(asked).tokens)
+    let without = session.withoutRoom(caches, counts)
+    while (without.length > 0 && giveBack()) without = session.withoutRoom(caches, counts)
+    if (without.length === 0) return batch
+    const ended = new Set(without)
+    return batch.filter(({ reject }, i) => {
+      if (ended.has(i)) reject(full(name))
+      return !ended.has(i)
+    })
+  }
+
+  async function runAlone(alone: Alone): Promise<void> {
+    const { run, signal, reject, appended } = alone
     const stop = () => session.setAbort(true)
     signal?.addEventListener('abort', stop, { once: true })
     try {
+      if (thoseWithRoom([alone], () => appended).length === 0) return
       if (!(await run())) reject(stopped(signal))
     } catch (error) {
       reject(failed(error))
@@ -100,9 +136,11 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
     }
   }
 
-  async function runTokens(batch: readonly Token[]): Promise<void> {
-    const numbers = (of: (token: Token) => number) => Int32Array.from(batch, of)
+  async function runTokens(asked: readonly Token[]): Promise<void> {
     try {
+      const batch = thoseWithRoom(asked, ({ cache }) => ({ cache, tokens: 1 }))
+      if (batch.length === 0) return
+      const numbers = (of: (token: Token) => number) => Int32Array.from(batch, of)
       const logits = await session.decode(
         numbers(({ cache }) => cache),
         numbers(({ adapters }) => adapters),
@@ -114,7 +152,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
         else resolve(logits.subarray(i * vocabulary, (i + 1) * vocabulary))
       })
     } catch (error) {
-      for (const { reject } of batch) reject(failed(error))
+      for (const { reject } of asked) reject(failed(error))
     }
   }
 
@@ -190,7 +228,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
     closed ? wasClosed() : signal?.aborted ? signal.reason : undefined
 
   return {
-    alone: (pass, signal) =>
+    alone: (appended, pass, signal) =>
       new Promise((resolve, reject) => {
         const reason = refused(signal)
         if (reason !== undefined) return reject(reason)
@@ -199,7 +237,7 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
           if (result !== null) resolve(result)
           return result !== null
         }
-        passes.push({ run, signal, reject })
+        passes.push({ appended, run, signal, reject })
         wake()
       }),
     judge: (question, signal) =>
@@ -216,6 +254,9 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
         tokens.push({ cache, adapters, id, signal, resolve, reject })
         wake()
       }),
+    onWant(give) {
+      giveBack = give
+    },
     async withRoom(work) {
       if (room > 0) room--
       else await new Promise<void>((resolve) => forRoom.push(resolve))

@@ -38,7 +38,10 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
       if (ids.length < 2) return out
       const part = known(ids)
       return withCache(async (cache) => {
-        out.set(await scheduler.alone(() => session.score(cache, adapters, part, exact), signal), 1)
+        out.set(
+          await scheduler.alone({ cache, tokens: part.length }, () => session.score(cache, adapters, part, exact), signal),
+          1,
+        )
         return out
       })
     },
@@ -48,7 +51,11 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
       return withCache(async (cache) => {
         for (let first = 0; first < ids.length; first += chunk) {
           const part = known(ids, first, Math.min(ids.length, first + chunk))
-          const logits = await scheduler.alone(() => session.append(cache, adapters, part, part.length, exact), signal)
+          const logits = await scheduler.alone(
+            { cache, tokens: part.length },
+            () => session.append(cache, adapters, part, part.length, exact),
+            signal,
+          )
           for (let i = 0; i < part.length; i++) {
             const from = logits.subarray(i * vocabularySize, (i + 1) * vocabularySize)
             const row = out.subarray((first + i) * vocabularySize, (first + i + 1) * vocabularySize)
@@ -74,7 +81,7 @@ export function scoring({ session, scheduler, adapters, vocabularySize, exact, r
       }
       return withCache(async (cache) => {
         const read = (ids: Int32Array, wanted: number) =>
-          scheduler.alone(() => session.append(cache, adapters, ids, wanted, exact), signal)
+          scheduler.alone({ cache, tokens: ids.length }, () => session.append(cache, adapters, ids, wanted, exact), signal)
         let first = new Float32Array(0)
         for (let from = 0; from < context.length; from += promptChunk) {
           const part = question.context.subarray(from, from + promptChunk)

@@ -27,7 +27,11 @@ export function statistics({ description, session, scheduler, adapters, exact, c
     await withCache(async (cache) => {
       for (let first = 0; first < ids.length; first += chunk) {
         const part = Int32Array.from({ length: Math.min(chunk, ids.length - first) }, (_, i) => ids[first + i]!)
-        const sums = await scheduler.alone(() => session.collect(cache, adapters, part, output, exact), signal)
+        const sums = await scheduler.alone(
+          { cache, tokens: part.length },
+          () => session.collect(cache, adapters, part, output, exact),
+          signal,
+        )
         for (let i = 0; i < total.length; i++) total[i]! += sums[i]!
       }
     })

@@ -1,6 +1,7 @@
 #include "cuda_generation.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 
@@ -119,6 +120,19 @@ std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t 
   const std::size_t region = passing ? OfPassing : type == options_.type ? OfSequences : OfOthers;
   if (type != regions_[region].type) throw std::runtime_error("the GPU's memory was planned for caches of another type");
   return std::make_unique<PagedCache>(type, positions, region, regions_[region].pool);
+}
+
+std::vector<std::int32_t> CudaGeneration::withoutRoom(std::span<const CacheRows> sequences) {
+  std::vector<std::int32_t> found;
+  std::vector<std::size_t> left;
+  for (const Region& r : regions_) left.push_back(r.pool ? r.pool->left() : std::numeric_limits<std::size_t>::max());
+  for (std::size_t i = 0; i < sequences.size(); ++i) {
+    const PagedCache& cache = paged(*sequences[i].cache);
+    const auto lacking = static_cast<std::size_t>(cache.lacking(cache.length() + sequences[i].count));
+    if (lacking > left[cache.region()]) found.push_back(static_cast<std::int32_t>(i));
+    else left[cache.region()] -= lacking;
+  }
+  return found;
 }
 
 AttentionShape CudaGeneration::shape(std::int32_t layer) const {

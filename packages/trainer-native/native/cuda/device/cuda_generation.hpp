@@ -21,6 +21,7 @@ class CudaGeneration final : public GenerationDevice {
   void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }
   void ready() override;
   std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) override;
+  std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) override;
   void adaptedNorms(const AdaptedWeight& adapted, float* norms) override;
 
   void begin(const Pass& pass) override;

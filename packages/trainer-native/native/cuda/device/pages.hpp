@@ -28,6 +28,10 @@ class PagePool {
     }
     return true;
   }
+  std::size_t left() {
+    const std::lock_guard lock(mutex_);
+    return free_.size();
+  }
   void give(std::vector<std::int32_t>& from, std::size_t keep) {
     const std::lock_guard lock(mutex_);
     for (; from.size() > keep; from.pop_back()) free_.push_back(from.back());

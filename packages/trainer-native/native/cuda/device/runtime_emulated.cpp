@@ -18,8 +18,13 @@ int countDevices(char*, std::size_t) { return 1; }
 
 namespace {
 
-// What tests set to play a GPU that others use, too: how many bytes are left of it after its memory was asked for, and a file that, when it is
-// there, makes the next batch find none, and goes.
+// What tests set to play a GPU that others use, too: how many bytes it says are free, how many are left of it after its memory was asked for,
+// and a file that, when it is there, makes the next batch find none, and goes.
+std::size_t bytesFree() {
+  constexpr std::size_t all = std::size_t{8} << 30;
+  const char* free = std::getenv("QT_EMULATED_GPU_FREE");
+  return free == nullptr ? all : std::min<std::size_t>(all, std::strtoull(free, nullptr, 10));
+}
 std::size_t bytesLeft() {
   const char* left = std::getenv("QT_EMULATED_GPU_LEFT");
   return left == nullptr ? SIZE_MAX : std::strtoull(left, nullptr, 10);
@@ -40,7 +45,7 @@ constexpr std::size_t leastBatch = 64;
 
 bool describe(int index, CudaInfo& info) {
   if (index != 0) return false;
-  info = {"CUDA emulator", std::size_t{8} << 30, std::size_t{8} << 30, 9, 0, 13000, 13000};
+  info = {"CUDA emulator", std::size_t{8} << 30, bytesFree(), 9, 0, 13000, 13000};
   return true;
 }
 

@@ -27,7 +27,7 @@ struct CudaParts {
 };
 
 // Grows whenever Device, GenerationDevice or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 3;
+inline constexpr std::uint32_t cudaInterface = 4;
 
 struct CudaLibrary {
   std::uint32_t interface;

@@ -92,6 +92,8 @@ class GenerationDevice {
   virtual void ready() {}
   // For a sequence; `passing`: of up to `positions` tokens, all of them in one pass.
   virtual std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) = 0;
+  // Numbers of the sequences for whose next rows no room is left once those before them have theirs. Asked between passes.
+  virtual std::vector<std::int32_t> withoutRoom(std::span<const CacheRows>) { return {}; }
   // ‖W + s·B·A‖ of each row, the caller's.
   virtual void adaptedNorms(const AdaptedWeight& adapted, float* norms) = 0;
 

@@ -60,6 +60,8 @@ class Session {
   const SessionOptions& options() const { return options_; }
 
   std::unique_ptr<KvCache> makeCache(CacheType type) { return device_->makeCache(type, options_.contextLength, false); }
+  // Numbers of those for whose tokens the device has no room left, once those before them have theirs.
+  std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) { return device_->withoutRoom(sequences); }
   // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used.
   void prepare(AdapterSet& adapters);
 
