@@ -230,9 +230,10 @@ async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void>
   run.prepared = prepared
   run.plan = plan
   run.trainer = trainer
-  run.frozen = frozenModules(trainer, prepared.adapter)
   const found = await sharedCheckpoint(runFiles(prepared.config.output).checkpoints, team)
   if (found) await restoreCheckpoint(found, trainer, team)
+  // What it holds are the checkpoint's numbers, so it is asked after they are there.
+  run.frozen = frozenModules(trainer, prepared.adapter)
   for (const text of [message, ...warnings])
     await recorder.record({ type: 'message', level: 'warning', message: text }, 'everywhere')
 }
