@@ -7,6 +7,7 @@ import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '.
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
+import { agreedChunk, chunkWarnings } from './agreed-chunk.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
@@ -17,6 +18,7 @@ import { writeOutput } from './output.js'
 import type { PlanChange, Prepared } from './prepare.js'
 import { openRecorder, type Recorder, silent } from './recorder.js'
 import { writeReport } from './report.js'
+import { requireMemory } from './require-memory.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
@@ -41,15 +43,20 @@ export async function training(
   if (first && !resume) await requireFresh(config.output)
   const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
   const microBatches = microBatchesOf(config, team.size, found?.state)
-  const chunk = found?.state.feedForwardChunk
-  const change: PlanChange = { microBatches, ...(chunk === undefined ? {} : { feedForwardChunk: chunk }) }
+  const batchSize = found?.state.batchSize ?? config.training.batchSize
+  const factor = config.training.batchSize / batchSize
+  const stored = found?.state.feedForwardChunk
+  const feedForwardChunk = await agreedChunk(given, { microBatches: microBatches * factor, batchSize }, stored, team)
+  const change: PlanChange = { microBatches, feedForwardChunk }
   const configured: Cut = {
     prepared: { ...given, step: given.planned(change) },
     plan: windows(rows.train, rows.shuffle, config.training, microBatches),
   }
-  const configuration = await fingerprint(configured.prepared, configured.plan)
-  if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
+  const { configuration, earlier } = await fingerprint(configured.prepared, configured.plan)
+  if (found && ![configuration, ...earlier].includes(found.state.configuration)) throw changedSince(found.state.step, found.path)
   requireAlike(await team.gatherText(configuration))
+  const cut = factor === 1 ? configured : cutInto(configured, batchSize, change)
+  requireMemory(cut.prepared)
 
   const unlock = first ? await lockFolder(config.output) : async () => {}
   let trainer: NativeTrainer | undefined
@@ -58,8 +65,6 @@ export async function training(
   const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
-    const batchSize = found?.state.batchSize ?? config.training.batchSize
-    const cut = batchSize === config.training.batchSize ? configured : cutInto(configured, batchSize, change)
     const opened = openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
@@ -89,7 +94,8 @@ export async function training(
       const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
       await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
     }
-    for (const message of opened.warnings) await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
+    for (const message of [...chunkWarnings(stored, feedForwardChunk), ...opened.warnings])
+      await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
