@@ -105,7 +105,8 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
 
   test('when others take the memory, at the start or in the middle, steps go on in smaller micro-batches with the same rows', async () => {
     const four = { training: { batchSize: 4, gradAccumulation: 1 } } as const
-    const plain = { ...four, device: 'cuda', adapter: { rank: 4, alpha: 8, frozen: ['q_proj'] } } as const
+    const adapter = { rank: 4, alpha: 8, frozen: ['q_proj'] }
+    const plain = { ...four, device: 'cuda', adapter } as const
     const undisturbed = await losses(train(config('undisturbed', plain)))
     const { spec } = await openModel(fixture('tiny-untied'))
     const frozen = async (name: string) =>
@@ -117,6 +118,7 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
       for await (const event of train(config(name, { ...plain, training: { ...four.training, ...training } }))) {
         if (event.type === 'step') found.push(event.loss)
         if (event.type === 'message' && event.level === 'warning') warnings.push(event.message)
+        if (event.type === 'start') expect(event.config).toMatchObject({ training: { batchSize: 4, gradAccumulation: 1 } })
         at(event)
       }
       for (const [step, loss] of found.entries()) expect(loss).toBeCloseTo(undisturbed[step]!, 4)

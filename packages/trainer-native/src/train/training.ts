@@ -150,13 +150,13 @@ interface OpenRun {
 }
 
 /** The log of a resumed run is the log of an uninterrupted one: its beginning is there already. */
-async function announce({ prepared, plan, recorder, position, team }: OpenRun, resumed: boolean): Promise<void> {
+async function announce({ configured, prepared, plan, recorder, position, team }: OpenRun, resumed: boolean): Promise<void> {
   const where = resumed ? 'aside' : 'everywhere'
   const { config, adapter, step, rows } = prepared
   await recorder.record(
     {
       type: 'start',
-      config: resolvedConfig(config, adapter),
+      config: resolvedConfig(configured.prepared.config, adapter),
       plan: [...step.plan.parts],
       versions: versions(),
       steps: plan.totalSteps,
@@ -166,7 +166,7 @@ async function announce({ prepared, plan, recorder, position, team }: OpenRun, r
     where,
   )
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
-  const ignored = ignoredSettings(config, prepared.base.spec, rows.validation !== undefined)
+  const ignored = ignoredSettings(config, prepared.base.spec, { validated: rows.validation !== undefined, processes: team.size })
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
   const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
   const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, team, config)]
