@@ -58,3 +58,17 @@ test('a value that the schema refuses is named with what it may be', () => {
   expect(() => config({ optimizer: 'adam' })).toThrow('--optimizer cannot be "adam"')
   expect(() => config({ steps: '1.5' })).toThrow(/--steps cannot be "1.5": .*int/)
 })
+
+test.each([
+  ['checkpointing', 'maybe', 'auto, true, false'],
+  ['offload', 'maybe', 'auto, true, false'],
+  ['feed-forward-chunk', '0', 'auto, false or a number from 1'],
+  ['average-decay', '1', 'off or a number from 0 below 1'],
+  ['grad-clip', 'x', 'off or a number above 0'],
+  ['early-stopping', 'x', 'on, off'],
+])('--%s %s is refused with all that it takes, as its help has it', (flag, value, all) => {
+  expect(trainFlags[flag]?.description).toContain(`: ${all}`)
+  expect(() => overridesFromFlags({ [flag]: value })).toThrow(
+    expect.objectContaining({ code: 'USAGE_BAD_VALUE', actions: [expect.objectContaining({ label: `Use one of: ${all}.` })] }),
+  )
+})

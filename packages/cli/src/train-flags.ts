@@ -37,6 +37,9 @@ interface Described {
   readonly enum?: readonly unknown[]
   readonly const?: unknown
   readonly default?: unknown
+  readonly minimum?: number
+  readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
   readonly anyOf?: readonly Described[]
 }
 
@@ -54,12 +57,27 @@ function valueName(leaf: Leaf): string {
   return types.includes('number') || types.includes('integer') ? 'N' : 'on|off'
 }
 
-/** The values that a leaf is limited to. */
+/** The values that a leaf is limited to: all members of a union, where at least one of them has a name. */
 function choices(leaf: Leaf): string {
   const found = describe(leaf)
   const parts = found.anyOf ?? [found]
-  const named = parts.flatMap((part) => part.enum ?? (part.const === undefined ? [] : [part.const]))
-  return [...named.map(String), ...(parts.some(({ type }) => type === 'null') ? ['off'] : [])].join(', ')
+  const values = parts.flatMap((part) => part.enum ?? (part.const === undefined ? [] : [part.const]))
+  const nothing = parts.some(({ type }) => type === 'null') ? ['off'] : []
+  if (values.length === 0 && nothing.length === 0) return ''
+  const of = (type: string) => parts.find((part) => part.type === type && part.const === undefined)
+  const switches = of('boolean') ? ['true', 'false'] : of('object') && nothing.length > 0 ? ['on'] : []
+  const named = [...values.map(String), ...switches, ...nothing].join(', ')
+  const number = of('integer') ?? of('number')
+  return number ? `${named} or ${numberText(number)}` : named
+}
+
+function numberText({ type, minimum, exclusiveMinimum, exclusiveMaximum }: Described): string {
+  const least = type === 'integer' && exclusiveMinimum !== undefined ? exclusiveMinimum + 1 : minimum
+  return [
+    'a number',
+    ...(least === undefined ? (exclusiveMinimum === undefined ? [] : [`above ${exclusiveMinimum}`]) : [`from ${least}`]),
+    ...(exclusiveMaximum === undefined ? [] : [`below ${exclusiveMaximum}`]),
+  ].join(' ')
 }
 
 function help(leaf: Leaf): string {

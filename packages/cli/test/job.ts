@@ -71,3 +71,12 @@ export async function byVariables(size: number, args: readonly string[], options
     })
   })
 }
+
+/** Waits for what a process is to do, a minute at most. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 60_000
+  while (!(await condition().catch(() => false))) {
+    if (performance.now() > deadline) throw new Error(`not within a minute: ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseEvent, type RunEvent, uniform } from '@qt/core'
 import { readSafetensors } from '@qt/weights'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { byVariables, mpirunHere, type StartedProcess, underMpirun } from './job.js'
+import { byVariables, mpirunHere, type StartedProcess, underMpirun, until } from './job.js'
 import { fixture, type Outcome, qt } from './qt.js'
 
 let folder = ''
@@ -210,13 +210,6 @@ test('a paused run with a shared base goes on in one process', async () => {
   expect(await result(moved)).toEqual(await result(whole))
 })
 
-const until = async (condition: () => Promise<boolean>) => {
-  const deadline = performance.now() + 60_000
-  while (!(await condition().catch(() => false))) {
-    if (performance.now() > deadline) throw new Error(`not within a minute: ${condition}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
 const stepsIn = async (output: string) => (await stepsOf(output)).length
 
 /** The processes that mpirun has started, by rank. */

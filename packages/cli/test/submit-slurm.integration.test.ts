@@ -50,6 +50,8 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
     (await readFile(join(folder, 'runs', name, 'events.jsonl'), 'utf8').catch(() => ''))
       .split('\n')
       .filter((line) => parseEvent(line)?.type === 'step').length
+  /** By what it says itself: it may have ended again before anybody counts its steps. */
+  const resumedAfter = (said: string) => Number(/rank 0 {2}Resuming after step (\d+)\./.exec(said)?.[1] ?? Number.NaN)
   const knows = (mpi: string) =>
     spawnSync('srun', [`--mpi=${mpi}`, 'true'], { env: { ...process.env, ...cluster.env } }).status === 0
   const until = async (what: string, holds: () => Promise<boolean>) => {
@@ -105,9 +107,9 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
         await until('ten steps are done', async () => (await stepsOf(name)) >= 10)
         slurm(cluster.env, program, ...args, job)
         await until('it is queued again', async () => (await json('submit', 'status', `runs/${name}`)).restarts === 1)
-        expect(await stepsOf(name)).toBeLessThan(steps)
         const { code, stdout } = await qt(['submit', 'status', `runs/${name}`, '--follow'], '', here())
-        expect([code, stdout]).toEqual([0, expect.stringMatching(/rank 0 {2}Resuming after step \d+\./)])
+        expect(code).toBe(0)
+        expect(resumedAfter(stdout)).toBeLessThan(steps)
         expect(stdout).toMatch(/job {2}job \d+ began on \S+, start 2/)
         expect((await adapter(name)).equals(await adapter('whole'))).toBe(true)
         expect(await json('submit', 'status', `runs/${name}`)).toMatchObject({
@@ -206,9 +208,9 @@ describe.skipIf(missing.length > 0)('qt submit on a one-node Slurm', () => {
       await until('ten steps are done', async () => (await stepsOf(name)) >= 10)
       slurm(cluster.env, 'scontrol', 'requeue', JSON.parse(stdout).job)
       await until('it is queued again', async () => (await json('submit', 'status', `runs/${name}`)).restarts === 1)
-      expect(await stepsOf(name)).toBeLessThan(steps)
       const followed = await qt(['submit', 'status', `runs/${name}`, '--follow'], '', here())
-      expect([followed.code, followed.stdout]).toEqual([0, expect.stringMatching(/rank 0 {2}Resuming after step \d+\./)])
+      expect(followed.code).toBe(0)
+      expect(resumedAfter(followed.stdout)).toBeLessThan(steps)
       const made = (run: string) => readFile(join(folder, 'runs', run, 'adapter', 'adapter_model.safetensors'), 'base64')
       expect(await made(name)).toBe(await made(alone))
       // Each wrote its own part of the last checkpoint.

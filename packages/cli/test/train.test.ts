@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEvent } from '@qt/core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { until } from './job.js'
 import { fixture, qt, start } from './qt.js'
 
 // Processes on a busy machine.
@@ -72,7 +73,7 @@ describe('qt train', () => {
     const steps = ['--steps', '2000', '--save-every', '1000']
     expect((await qt(lora(whole, ...steps))).code).toBe(0)
     const { child, ended } = start(lora(stopped, ...steps))
-    while ((await stepsOf(stopped).catch(() => [])).length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
+    await until(async () => (await stepsOf(stopped)).length >= 5)
     child.kill('SIGINT')
     const paused = await ended
     expect(paused.code).toBe(130)

@@ -13,6 +13,11 @@ export async function engineErrors<Result>(work: () => Promise<Result>): Promise
       code: 'ENGINE_FAILED',
       message: `The engine stopped: ${error.message}.`,
       actions: [
+        ...(isOutOfMemory(error)
+          ? [
+              'See who else takes the memory of the GPU: nvidia-smi. Then go on from the last checkpoint, where there is one: --resume',
+            ]
+          : []),
         'See what the run would take: qt train --plan',
         'Lower training.batchSize or sequenceLength, or set checkpointing: true.',
       ],

@@ -112,3 +112,19 @@ export function gpuPlace(
     })
   return { library: found.library, index }
 }
+
+/**
+ * How many processes of the job compute on a GPU of this machine. Whoever sets CUDA_VISIBLE_DEVICES has decided which GPUs each process
+ * has, and they are taken to be its own.
+ */
+export function processesOn(
+  device: string,
+  index: number,
+  { localSize, devices }: { localSize: number; devices: number },
+  visible = process.env.CUDA_VISIBLE_DEVICES,
+): number {
+  if (visible !== undefined) return 1
+  if (device.includes(':')) return localSize
+  // In turn: process r takes r modulo devices.
+  return Math.max(1, Math.ceil((localSize - index) / devices))
+}

@@ -2,7 +2,7 @@ import { type ModelSpec, parseConfig, QtError } from '@qt/core'
 import { type MetadataValue, openModel } from '@qt/weights'
 import { expect, test } from 'vitest'
 import { fixture } from '../test/support.js'
-import { beyondContext, requireSupportedModel, requireSupportedTraining } from './supported.js'
+import { beyondContext, ignoredSettings, requireSupportedModel, requireSupportedTraining } from './supported.js'
 
 const refusal = (action: () => void): QtError => {
   try {
@@ -85,4 +85,17 @@ test('whole gradients and the strict order exclude each other', () => {
   const whole = { base: 'x', data: { path: 'y' }, training: { shardGradients: false, deterministic: 'strict' } }
   const error = refusal(() => requireSupportedTraining(parseConfig(whole)))
   expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.shardGradients' } })
+})
+
+test('what is shared out among processes is said to change nothing in one', async () => {
+  const { spec } = await openModel(fixture('tiny-tied'))
+  const config = parseConfig({
+    base: 'x',
+    data: { path: 'y' },
+    adapter: {},
+    training: { shardBase: true, shardGradients: false },
+  })
+  const ignored = (processes: number) => ignoredSettings(config, spec, { validated: true, processes })
+  expect(ignored(1)).toEqual([expect.stringContaining('"shardBase"'), expect.stringContaining('"shardGradients"')])
+  expect(ignored(2)).toEqual([])
 })

@@ -104,11 +104,19 @@ export const beyondContext = (longest: number, { contextLength }: ModelSpec): st
     : []
 
 /** What a configuration asks for that changes nothing here, so that nobody waits for it. */
-export function ignoredSettings({ profile, quantum, training }: TrainingConfig, spec: ModelSpec, validated: boolean): string[] {
+export function ignoredSettings(
+  { profile, quantum, training }: TrainingConfig,
+  spec: ModelSpec,
+  { validated, processes }: { validated: boolean; processes: number },
+): string[] {
   const ignored: string[] = []
   if (quantum) ignored.push('"quantum" has no effect yet: training goes on without its optimiser.')
   if (profile !== 'auto' && !spec.architecture.startsWith(profile))
     ignored.push(`"profile: ${profile}" has no effect on a ${spec.architecture} model.`)
   if (training.earlyStopping && !validated) ignored.push('"earlyStopping" has no effect without validation data.')
+  if (processes === 1 && training.shardBase)
+    ignored.push('"shardBase" has no effect in one process: its share is the whole base.')
+  if (processes === 1 && !training.shardGradients)
+    ignored.push('"shardGradients" has no effect in one process, which exchanges nothing.')
   return ignored
 }

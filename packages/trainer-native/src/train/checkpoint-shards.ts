@@ -89,7 +89,7 @@ export function shardReader(folder: string, shards: number) {
         const piece = file.tensors.get(name)
         if (!piece) continue
         const [first, last] = [Math.max(from, at), Math.min(from + bytes, at + piece.bytes)]
-        if (first < last) found.set((await file.read(name)).subarray(first - at, last - at), first - from)
+        if (first < last) found.set(await file.readPart(name, first - at, last - first), first - from)
         at += piece.bytes
       }
       if (at !== whole) throw new Error(`${name} has another size than the model's`)

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { smallTrainer } from '../../test/engine.js'
 import { temporaryFolder } from '../../test/support.js'
 import type { NativeTrainer } from '../binding.js'
+import { alone } from '../parallel/team.js'
 import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 
 const folder = await temporaryFolder()
@@ -63,6 +64,42 @@ test('a checkpoint whose writing was cut short is ignored, and does not stand in
   await writeCheckpoint(run, trainer, state(6))
   expect((await findCheckpoint(run))?.state.step).toBe(6)
   expect((await readdir(run)).sort()).toEqual(['step-000003', 'step-000006'])
+})
+
+test('what is left of an earlier job writes into no folder of this one, and goes when a checkpoint is whole', async () => {
+  const run = join(folder, 'straggler')
+  const seen: string[] = []
+  const team = {
+    ...alone,
+    async gatherText(mine: string) {
+      // Meanwhile the other job's process writes where it saw that job write this step.
+      for (const name of seen.slice(0, 1)) {
+        await mkdir(join(run, name), { recursive: true })
+        await writeFile(join(run, name, 'parameters.safetensors'), 'of another job')
+      }
+      for (const name of await readdir(run).catch(() => [])) if (name.endsWith('.tmp') && !seen.includes(name)) seen.push(name)
+      return [mine]
+    },
+  }
+  for (let time = 0; time < 2; time++) await writeCheckpoint(run, trainer, state(3), team)
+  expect(seen).toHaveLength(2)
+  expect(await readdir(run)).toEqual(['step-000003'])
+  expect((await findCheckpoint(run))?.state.step).toBe(3)
+})
+
+test('what breaks off while numbers are handed on is not the checkpoint’s fault', async () => {
+  const run = join(folder, 'broken-off')
+  await writeCheckpoint(run, trainer, state(3))
+  const found = await findCheckpoint(run)
+  const team = {
+    ...alone,
+    // Another process does not see the folder, so that it is read for all.
+    gatherText: async (mine: string) => [mine, ''],
+    broadcast: () => Promise.reject(new Error('rank 1 died')),
+  }
+  await expect(restoreCheckpoint(found!, trainer, team)).rejects.toThrow(/^rank 1 died$/)
+  await rm(join(found!.path, 'optimizer.safetensors'))
+  await expect(restoreCheckpoint(found!, trainer)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
 })
 
 test('a damaged one is passed over for the one before it, and named when there is no other', async () => {

@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { NativeTrainer } from '../binding.js'
 import { alone, type Team } from '../parallel/team.js'
 import { checkpointFiles, shardReader, writeShard, writeWhole } from './checkpoint-shards.js'
-import { storedArrays } from './stored-arrays.js'
+import { type StoredArray, storedArrays } from './stored-arrays.js'
 
 const stateSchema = z.object({
   version: z.literal(1),
@@ -58,11 +58,10 @@ export async function writeCheckpoint(
 ): Promise<string> {
   const { rank } = team
   const path = checkpointPath(folder, state.step)
-  const temporary = join(folder, `.${folderName(state.step)}.tmp`)
-  if (rank === 0) {
-    await rm(temporary, { recursive: true, force: true })
-    await mkdir(temporary, { recursive: true })
-  }
+  // A name of its own: a process that is left of an earlier job may still be writing the same step.
+  const [token = ''] = await team.gatherText(rank === 0 ? randomUUID() : '')
+  const temporary = join(folder, `.${folderName(state.step)}.${token}.tmp`)
+  if (rank === 0) await mkdir(temporary, { recursive: true })
   const arrays = storedArrays(trainer)
   const together = team.size > 1 && (await allSee(temporary, team))
   const own: Record<string, WrittenFile> = {}
@@ -91,6 +90,9 @@ export async function writeCheckpoint(
   await syncFolder(folder)
   await rm(old, { recursive: true, force: true })
   for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
+  // Those that were never finished.
+  for (const name of await readdir(folder))
+    if (/^\.step-.*\.tmp$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
   return path
 }
 
@@ -194,16 +196,17 @@ export async function restoreCheckpoint(
   const reader = shardReader(path, state.shards ?? 1)
   const manifests = await team.gatherText(await digest(join(path, 'state.json')).catch(() => ''))
   const together = manifests.every((one) => one === manifests[0])
-  for (const array of arrays)
-    try {
-      const { from, bytes } = array.own
-      if (together) {
-        array.writeOwn(await reader.read(array, from, bytes))
-      } else {
-        const mine = team.rank === 0 ? await reader.read(array, 0, array.bytes) : new Uint8Array()
-        array.writeOwn((await team.broadcast(mine)).slice(from, from + bytes))
-      }
-    } catch (cause) {
+  const read = (array: StoredArray, from: number, bytes: number) =>
+    reader.read(array, from, bytes).catch((cause: unknown) => {
       throw damaged(path, cause)
+    })
+  for (const array of arrays) {
+    const { from, bytes } = array.own
+    if (together) {
+      array.writeOwn(await read(array, from, bytes))
+    } else {
+      const mine = team.rank === 0 ? await read(array, 0, array.bytes) : new Uint8Array()
+      array.writeOwn((await team.broadcast(mine)).slice(from, from + bytes))
     }
+  }
 }

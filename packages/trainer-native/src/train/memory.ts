@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os'
-import { gpuPlace, gpus } from '../gpu.js'
+import { gpuPlace, gpus, processesOn } from '../gpu.js'
 
 /** Memory of the machine, or of the group that the process may use, and what is free of it; of a GPU, where a run is on one. */
 export interface Memory {
@@ -9,12 +9,13 @@ export interface Memory {
   readonly beside?: number
 }
 
-/** Of the GPU that a run asks for everything is needed at once: nothing there is mapped. */
+/** Of the GPU that a run asks for everything is needed at once: nothing there is mapped. Processes that share one each take their part. */
 export function memoryFor(device: string, localSize: number): Memory {
   const place = gpuPlace(device)
   if (!place) return memoryHere(localSize)
   const found = gpus()
-  const free = found.state === 'usable' ? (found.devices[place.index]?.free ?? 0) : 0
+  const devices = found.state === 'usable' ? found.devices : []
+  const free = (devices[place.index]?.free ?? 0) / processesOn(device, place.index, { localSize, devices: devices.length })
   return { all: free, free, beside: memoryHere(localSize).free }
 }
 

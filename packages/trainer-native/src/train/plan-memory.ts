@@ -104,7 +104,9 @@ function savingsOf({ training, device }: TrainingConfig, maxTokens: number): [Sa
     if (open) steps.push({ ...(steps.at(-1) ?? asked), ...more })
   }
   also(training.checkpointing === 'auto' && !asked.checkpointing, { checkpointing: true })
-  also(training.feedForwardChunk === 'auto' && maxTokens > chunk, { feedForwardChunk: chunk })
+  // The last bits follow from it, and in the strict order not from the memory that is free.
+  const mayChunk = training.feedForwardChunk === 'auto' && training.deterministic !== 'strict'
+  also(mayChunk && maxTokens > chunk, { feedForwardChunk: chunk })
   also(training.offload === 'auto' && mayOffload, { offload: true })
   return steps
 }

@@ -28,7 +28,10 @@ const besideText = ({ offloaded }: MemoryPlan, { beside = 0 }: Memory): string =
     ? ` Off-loading takes ${bytesText(offloaded)} of the machine's memory, of which ${bytesText(beside)} are free.`
     : ''
 
-const fits = ({ parts, total, offloaded }: MemoryPlan, { all, free, beside = Number.POSITIVE_INFINITY }: Memory): boolean => {
+export const fits = (
+  { parts, total, offloaded }: MemoryPlan,
+  { all, free, beside = Number.POSITIVE_INFINITY }: Memory,
+): boolean => {
   const pages = parts.find(({ part }) => part === mapped)?.bytes ?? 0
   return total <= all && total - pages <= free && offloaded <= beside
 }

@@ -45,11 +45,14 @@ export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapte
   return { ...config, adapter: { ...config.adapter, rank, alpha, dropout, rankStabilised, targets } }
 }
 
-/** A fingerprint of all that decides the numbers of a run; a resumed run must have the same. */
+/**
+ * A fingerprint of all that decides the numbers of a run; a resumed run must have the same, or one of those by which earlier versions
+ * knew it.
+ */
 export async function fingerprint(
   { config, base, adapter, rows, step }: Prepared,
   { totalSteps, microBatches }: Pick<Windows, 'totalSteps' | 'microBatches'>,
-): Promise<string> {
+): Promise<{ configuration: string; earlier: readonly string[] }> {
   // What only saves memory may be another after a pause.
   const {
     steps: _steps,
@@ -57,13 +60,14 @@ export async function fingerprint(
     saveEvery: _save,
     shardBase: _base,
     shardGradients: _gradients,
-    feedForwardChunk: _chunk,
+    feedForwardChunk,
     offload: _offload,
     deterministic,
     ...settings
   } = config.training
+  const strict = deterministic === 'strict'
   // Which rows a step has is decided by all micro-batches together, whoever takes them.
-  const training = { ...settings, gradAccumulation: microBatches, ...(deterministic === 'strict' ? { deterministic } : {}) }
+  const training = { ...settings, gradAccumulation: microBatches, ...(strict ? { deterministic } : {}) }
   const decisive = {
     base: base.model && (await contentSample([...base.model.tensors.values()].map(({ file }) => file))),
     architecture: config.architecture,
@@ -77,5 +81,14 @@ export async function fingerprint(
     validation: rows.validationHash,
     precision: step.options.precision,
   }
-  return createHash('sha256').update(JSON.stringify(decisive)).digest('hex')
+  const { checkpointing: _checkpointing, ...now } = training
+  const chunk = strict && typeof feedForwardChunk === 'number' ? { feedForwardChunk } : {}
+  const hash = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex')
+  return {
+    configuration: hash({ ...decisive, training: { ...now, ...chunk } }),
+    // Once repeated activations counted, whichever way was set.
+    earlier: (['auto', true, false] as const).map((checkpointing) =>
+      hash({ ...decisive, training: { ...training, checkpointing } }),
+    ),
+  }
 }

@@ -4,7 +4,6 @@ import { launchOf } from '../parallel/launch.js'
 import { withTeam } from '../parallel/with-team.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
-import { requireMemory } from './require-memory.js'
 import { training } from './training.js'
 import { trial } from './trial.js'
 import type { NativeTrainResult, TrainOptions } from './types.js'
@@ -29,7 +28,6 @@ export function train(
     const launch = launchOf()
     return withTeam(launch, asked, async (team, signal) => {
       const prepared = await prepare(parseConfig(config), signal, launch)
-      requireMemory(prepared)
       const { resume = false, dryRun } = options
       const context = { emit, signal, team }
       return engineErrors(() =>

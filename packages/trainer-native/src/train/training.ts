@@ -7,6 +7,7 @@ import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '.
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
+import { agreedChunk, chunkWarnings } from './agreed-chunk.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
@@ -17,6 +18,7 @@ import { writeOutput } from './output.js'
 import type { PlanChange, Prepared } from './prepare.js'
 import { openRecorder, type Recorder, silent } from './recorder.js'
 import { writeReport } from './report.js'
+import { requireMemory } from './require-memory.js'
 import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
@@ -41,15 +43,20 @@ export async function training(
   if (first && !resume) await requireFresh(config.output)
   const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
   const microBatches = microBatchesOf(config, team.size, found?.state)
-  const chunk = found?.state.feedForwardChunk
-  const change: PlanChange = { microBatches, ...(chunk === undefined ? {} : { feedForwardChunk: chunk }) }
+  const batchSize = found?.state.batchSize ?? config.training.batchSize
+  const factor = config.training.batchSize / batchSize
+  const stored = found?.state.feedForwardChunk
+  const feedForwardChunk = await agreedChunk(given, { microBatches: microBatches * factor, batchSize }, stored, team)
+  const change: PlanChange = { microBatches, feedForwardChunk }
   const configured: Cut = {
     prepared: { ...given, step: given.planned(change) },
     plan: windows(rows.train, rows.shuffle, config.training, microBatches),
   }
-  const configuration = await fingerprint(configured.prepared, configured.plan)
-  if (found && found.state.configuration !== configuration) throw changedSince(found.state.step, found.path)
+  const { configuration, earlier } = await fingerprint(configured.prepared, configured.plan)
+  if (found && ![configuration, ...earlier].includes(found.state.configuration)) throw changedSince(found.state.step, found.path)
   requireAlike(await team.gatherText(configuration))
+  const cut = factor === 1 ? configured : cutInto(configured, batchSize, change)
+  requireMemory(cut.prepared)
 
   const unlock = first ? await lockFolder(config.output) : async () => {}
   let trainer: NativeTrainer | undefined
@@ -58,8 +65,6 @@ export async function training(
   const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
-    const batchSize = found?.state.batchSize ?? config.training.batchSize
-    const cut = batchSize === config.training.batchSize ? configured : cutInto(configured, batchSize, change)
     const opened = openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
@@ -89,7 +94,8 @@ export async function training(
       const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
       await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
     }
-    for (const message of opened.warnings) await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
+    for (const message of [...chunkWarnings(stored, feedForwardChunk), ...opened.warnings])
+      await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
@@ -144,13 +150,13 @@ interface OpenRun {
 }
 
 /** The log of a resumed run is the log of an uninterrupted one: its beginning is there already. */
-async function announce({ prepared, plan, recorder, position, team }: OpenRun, resumed: boolean): Promise<void> {
+async function announce({ configured, prepared, plan, recorder, position, team }: OpenRun, resumed: boolean): Promise<void> {
   const where = resumed ? 'aside' : 'everywhere'
   const { config, adapter, step, rows } = prepared
   await recorder.record(
     {
       type: 'start',
-      config: resolvedConfig(config, adapter),
+      config: resolvedConfig(configured.prepared.config, adapter),
       plan: [...step.plan.parts],
       versions: versions(),
       steps: plan.totalSteps,
@@ -160,7 +166,7 @@ async function announce({ prepared, plan, recorder, position, team }: OpenRun, r
     where,
   )
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
-  const ignored = ignoredSettings(config, prepared.base.spec, rows.validation !== undefined)
+  const ignored = ignoredSettings(config, prepared.base.spec, { validated: rows.validation !== undefined, processes: team.size })
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
   const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
   const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, team, config)]
@@ -230,9 +236,10 @@ async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void>
   run.prepared = prepared
   run.plan = plan
   run.trainer = trainer
-  run.frozen = frozenModules(trainer, prepared.adapter)
   const found = await sharedCheckpoint(runFiles(prepared.config.output).checkpoints, team)
   if (found) await restoreCheckpoint(found, trainer, team)
+  // What it holds are the checkpoint's numbers, so it is asked after they are there.
+  run.frozen = frozenModules(trainer, prepared.adapter)
   for (const text of [message, ...warnings])
     await recorder.record({ type: 'message', level: 'warning', message: text }, 'everywhere')
 }

@@ -2,6 +2,7 @@ import { versions } from '../versions.js'
 import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
 import { listenersOnly, silent } from './recorder.js'
+import { requireMemory } from './require-memory.js'
 import { resolvedConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
@@ -17,6 +18,7 @@ export async function trial(
   examples: number,
   { emit, signal, team }: RunningContext,
 ): Promise<NativeTrainResult> {
+  requireMemory(prepared)
   const { config, rows, adapter, step: planned } = prepared
   const microBatches = config.training.gradAccumulation * team.size
   const { steps: _steps, ...settings } = config.training

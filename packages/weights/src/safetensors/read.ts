@@ -8,6 +8,8 @@ export interface Safetensors extends SafetensorsHeader {
   readonly size: number
   /** The raw bytes of a tensor. */
   read(tensor: string): Promise<Uint8Array<ArrayBuffer>>
+  /** Some of them. */
+  readPart(tensor: string, from: number, bytes: number): Promise<Uint8Array<ArrayBuffer>>
   /** The same in pieces of a few megabytes. */
   stream(tensor: string): AsyncIterable<Uint8Array>
 }
@@ -45,6 +47,12 @@ export async function readSafetensors(input: SourceInput): Promise<Safetensors> 
     name: source.name,
     size: source.size,
     read: async (tensor) => source.read(info(tensor).offset, info(tensor).bytes),
+    async readPart(tensor, from, bytes) {
+      const { offset, bytes: all } = info(tensor)
+      if (from < 0 || bytes < 0 || from + bytes > all)
+        throw new RangeError(`${tensor} has ${all} bytes, and ${bytes} from ${from} on are asked for`)
+      return source.read(offset + from, bytes)
+    },
     stream: (tensor) => readChunks(source, info(tensor).offset, info(tensor).bytes),
   }
 }

@@ -54,3 +54,11 @@ describe('safetensors', () => {
     expect(await readdir(folder)).toEqual(['model.safetensors'])
   })
 })
+
+it('reads some bytes of a tensor, and none beyond it', async () => {
+  const file = await readSafetensors(fixture('tiny-llama/model.safetensors'))
+  const [name] = [...file.tensors.keys()]
+  const whole = await file.read(name!)
+  expect(await file.readPart(name!, 6, 10)).toEqual(whole.slice(6, 16))
+  await expect(file.readPart(name!, 6, whole.length)).rejects.toThrow(RangeError)
+})

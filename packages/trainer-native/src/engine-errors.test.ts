@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest'
+import { engineErrors } from './engine-errors.js'
+
+const actionsFor = async (error: Error) => {
+  const refused: unknown = await engineErrors(() => Promise.reject(error)).catch((found: unknown) => found)
+  expect(refused).toMatchObject({ code: 'ENGINE_FAILED' })
+  return JSON.stringify(refused)
+}
+
+test('who finds no memory on a GPU is told how to go on, and others are not', async () => {
+  const full = Object.assign(new Error('no memory left'), { name: 'OutOfMemoryError' })
+  expect(await actionsFor(full)).toMatch(/nvidia-smi.*--resume/)
+  expect(await actionsFor(new Error('something else'))).not.toContain('nvidia-smi')
+})

@@ -1,0 +1,44 @@
+import { parseConfig, type TrainingConfigInput } from '@qt/core'
+import { expect, test } from 'vitest'
+import { fixture } from '../../test/support.js'
+import { prepare } from './prepare.js'
+import { fingerprint } from './run-files.js'
+
+const fingerprintOf = async (training: TrainingConfigInput['training']) =>
+  fingerprint(
+    await prepare(
+      parseConfig({
+        base: fixture('tiny-untied'),
+        data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens' },
+        adapter: { rank: 4 },
+        training: { batchSize: 4, sequenceLength: 64, ...training },
+      }),
+      undefined,
+    ),
+    { totalSteps: 3, microBatches: 1 },
+  )
+
+test('what changes no byte may be another after a pause', async () => {
+  const { configuration } = await fingerprintOf({})
+  for (const saving of [{ checkpointing: true }, { checkpointing: false }, { feedForwardChunk: 32 }, { saveEvery: 3 }])
+    expect((await fingerprintOf(saving)).configuration).toBe(configuration)
+  expect((await fingerprintOf({ learningRate: 1e-5 })).configuration).not.toBe(configuration)
+})
+
+test('in the strict order a chunk that is set counts', async () => {
+  const of = async (feedForwardChunk: 32 | 64 | false | 'auto') =>
+    (await fingerprintOf({ deterministic: 'strict', feedForwardChunk })).configuration
+  expect(await of(32)).not.toBe(await of(64))
+  expect(await of('auto')).toBe(await of(false))
+})
+
+test('a run whose checkpoint counts repeated activations is known', async () => {
+  const { earlier } = await fingerprintOf({})
+  // As they were written for auto, true and false.
+  expect(earlier).toEqual([
+    '2ef0a0149dbababb36492ef733a0c6d0f7c82de82f78ea205703b3251787f8c2',
+    '85ad1e8339c9a580e3c6793aeda2b1196e50e8b8a004499672a5cd5bbcad373a',
+    '67d96e5c793f6c6ff83c982181588f049938e9352307c6af32577c2b21ab2d1c',
+  ])
+  expect((await fingerprintOf({ learningRate: 1e-5 })).earlier).not.toContain(earlier[0])
+})
