@@ -103,62 +103,69 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
     expect(more.offloaded).toBe(0)
   })
 
-  test.skipIf(!isEmulated)('when others take the memory, at the start or in the middle, steps go on in smaller micro-batches with the same rows', async () => {
-    const four = { training: { batchSize: 4, gradAccumulation: 1 } } as const
-    const adapter = { rank: 4, alpha: 8, frozen: ['q_proj'] }
-    const plain = { ...four, device: 'cuda', adapter } as const
-    const undisturbed = await losses(train(config('undisturbed', plain)))
-    const { spec } = await openModel(fixture('tiny-untied'))
-    const frozen = async (name: string) =>
-      [...(await readAdapter(join(folder, name, 'adapter'), spec)).modules].filter(([module]) => module.includes('attn_q'))
-    const { total } = await planMemory(config('less', { ...plain, training: { batchSize: 2 } }))
-    const disturbed = async (name: string, training: TrainingConfigInput['training'], at: (event: RunEvent) => void) => {
-      const warnings: string[] = []
-      const found: number[] = []
-      for await (const event of train(config(name, { ...plain, training: { ...four.training, ...training } }))) {
-        if (event.type === 'step') found.push(event.loss)
-        if (event.type === 'message' && event.level === 'warning') warnings.push(event.message)
-        if (event.type === 'start') expect(event.config).toMatchObject({ training: { batchSize: 4, gradAccumulation: 1 } })
-        at(event)
+  test.skipIf(!isEmulated)(
+    'when others take the memory, at the start or in the middle, steps go on in smaller micro-batches with the same rows',
+    async () => {
+      const four = { training: { batchSize: 4, gradAccumulation: 1 } } as const
+      const adapter = { rank: 4, alpha: 8, frozen: ['q_proj'] }
+      const plain = { ...four, device: 'cuda', adapter } as const
+      const undisturbed = await losses(train(config('undisturbed', plain)))
+      const { spec } = await openModel(fixture('tiny-untied'))
+      const frozen = async (name: string) =>
+        [...(await readAdapter(join(folder, name, 'adapter'), spec)).modules].filter(([module]) => module.includes('attn_q'))
+      const { total } = await planMemory(config('less', { ...plain, training: { batchSize: 2 } }))
+      const disturbed = async (name: string, training: TrainingConfigInput['training'], at: (event: RunEvent) => void) => {
+        const warnings: string[] = []
+        const found: number[] = []
+        for await (const event of train(config(name, { ...plain, training: { ...four.training, ...training } }))) {
+          if (event.type === 'step') found.push(event.loss)
+          if (event.type === 'message' && event.level === 'warning') warnings.push(event.message)
+          if (event.type === 'start') expect(event.config).toMatchObject({ training: { batchSize: 4, gradAccumulation: 1 } })
+          at(event)
+        }
+        for (const [step, loss] of found.entries()) expect(loss).toBeCloseTo(undisturbed[step]!, 4)
+        expect(found).toHaveLength(4)
+        expect(await frozen(name)).toEqual(await frozen('undisturbed'))
+        return warnings
       }
-      for (const [step, loss] of found.entries()) expect(loss).toBeCloseTo(undisturbed[step]!, 4)
-      expect(found).toHaveLength(4)
-      expect(await frozen(name)).toEqual(await frozen('undisturbed'))
-      return warnings
-    }
-    vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
-    const start = await disturbed('taken-before', {}, () => {})
-    vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
-    expect(start).toEqual([
-      expect.stringContaining('a micro-batch has 2 rows from now on instead of 4, and a step 2 of them instead of 1'),
-    ])
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
+      const start = await disturbed('taken-before', {}, () => {})
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+      expect(start).toEqual([
+        expect.stringContaining('a micro-batch has 2 rows from now on instead of 4, and a step 2 of them instead of 1'),
+      ])
 
-    const full = join(folder, 'full')
-    vi.stubEnv('QT_EMULATED_GPU_FULL', full)
-    // The run does not wait for its listener, but it writes a checkpoint after this step.
-    const middle = await disturbed('taken-between', { validateEvery: 100 }, (event) => {
-      if (event.type === 'step' && event.step === 2) writeFileSync(full, '')
-    })
-    vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
-    expect(middle).toEqual([expect.stringMatching(/no memory left: a micro-batch has 2 rows/)])
-  })
+      const full = join(folder, 'full')
+      vi.stubEnv('QT_EMULATED_GPU_FULL', full)
+      // The run does not wait for its listener, but it writes a checkpoint after this step.
+      const middle = await disturbed('taken-between', { validateEvery: 100 }, (event) => {
+        if (event.type === 'step' && event.step === 2) writeFileSync(full, '')
+      })
+      vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
+      expect(middle).toEqual([expect.stringMatching(/no memory left: a micro-batch has 2 rows/)])
+    },
+  )
 
-  test.skipIf(!isEmulated)('a run that was cut into smaller micro-batches stays so when it goes on, and ends with the same bytes', async () => {
-    const bytes = ({ adapter }: Awaited<ReturnType<typeof train>>) => numbersOf(join(adapter!.path, 'adapter_model.safetensors'))
-    const { total } = await planMemory(config('small', { device: 'cuda', training: { batchSize: 1 } }))
-    vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
-    const whole = await train(config('cut-whole', { device: 'cuda' }))
-    const stopped = new AbortController()
-    const run = train(config('cut-halves', { device: 'cuda' }), { signal: stopped.signal })
-    await expect(
-      (async () => {
-        for await (const event of run) if (event.type === 'checkpoint') stopped.abort()
-      })(),
-    ).rejects.toMatchObject({ code: 'RUN_PAUSED' })
-    vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
-    const rest = await train(config('cut-halves', { device: 'cuda' }), { resume: true })
-    expect(await bytes(rest)).toEqual(await bytes(whole))
-  })
+  test.skipIf(!isEmulated)(
+    'a run that was cut into smaller micro-batches stays so when it goes on, and ends with the same bytes',
+    async () => {
+      const bytes = ({ adapter }: Awaited<ReturnType<typeof train>>) =>
+        numbersOf(join(adapter!.path, 'adapter_model.safetensors'))
+      const { total } = await planMemory(config('small', { device: 'cuda', training: { batchSize: 1 } }))
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', String(total))
+      const whole = await train(config('cut-whole', { device: 'cuda' }))
+      const stopped = new AbortController()
+      const run = train(config('cut-halves', { device: 'cuda' }), { signal: stopped.signal })
+      await expect(
+        (async () => {
+          for await (const event of run) if (event.type === 'checkpoint') stopped.abort()
+        })(),
+      ).rejects.toMatchObject({ code: 'RUN_PAUSED' })
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+      const rest = await train(config('cut-halves', { device: 'cuda' }), { resume: true })
+      expect(await bytes(rest)).toEqual(await bytes(whole))
+    },
+  )
 
   test('8B QLoRA of rank 32 with 78,000 tokens fits into 24 GB, by chunks and off-loading', () => {
     const { spec } = specFromConfig({
