@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { binding, type StepOptions } from '../src/binding.js'
 import { tensorSources } from '../src/train/base.js'
 import { type ArchitectureFixture, batch, length, numbers, readArchitecture, writeArchitecture } from './architectures.js'
+import { onAllLinear, plainStep } from './engine.js'
 import { blockTypes, distance, withBlocks } from './random-blocks.js'
 import { temporaryFolder } from './support.js'
 
@@ -28,30 +29,9 @@ async function baseFile(): Promise<string> {
 const base = await baseFile()
 
 const options: StepOptions = {
-  precision: 'float32',
-  checkpointing: false,
-  feedForwardChunk: 0,
-  offload: false,
-  full: false,
-  maxTokens: 2 * length,
-  maxPositions: length,
-  lossChunk: 32,
-  dropout: 0,
-  labelSmoothing: 0,
-  seed: 1,
-  optimizer: 'adamw',
-  average: false,
-  embeddingNoise: 0,
-  trainEmbedding: false,
-  trainOutput: false,
-  adapters: Array.from({ length: 7 }, (_, projection) => ({
-    layer: 0,
-    projection,
-    rank: 4,
-    scale: 2,
-    magnitude: false,
-    origin: false,
-  })),
+  ...plainStep,
+  ...{ maxTokens: 2 * length, maxPositions: length, lossChunk: 32 },
+  adapters: onAllLinear(1, { rank: 4, scale: 2, magnitude: false, origin: false }),
 }
 
 /** Loss, every gradient and logits of a file, its weights as they lie or decoded. */

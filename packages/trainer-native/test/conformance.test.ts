@@ -16,6 +16,7 @@ import {
   vocabulary,
   writeArchitecture,
 } from './architectures.js'
+import { onAllLinear, plainStep } from './engine.js'
 import { temporaryFolder } from './support.js'
 
 /*
@@ -35,27 +36,11 @@ const onlyFolders: Readonly<Record<string, RegExp>> = {
 }
 
 const options = (full: boolean, layers: number): StepOptions => ({
-  precision: 'float32',
+  ...plainStep,
+  ...{ maxTokens: 2 * length, maxPositions: length, lossChunk: 32 },
   checkpointing: !full,
-  feedForwardChunk: 0,
-  offload: false,
   full,
-  maxTokens: 2 * length,
-  maxPositions: length,
-  lossChunk: 32,
-  dropout: 0,
-  labelSmoothing: 0,
-  seed: 1,
-  optimizer: 'adamw',
-  average: false,
-  embeddingNoise: 0,
-  trainEmbedding: false,
-  trainOutput: false,
-  adapters: full
-    ? []
-    : Array.from({ length: layers }, (_, layer) =>
-        Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank, scale, magnitude: false, origin: false })),
-      ).flat(),
+  adapters: full ? [] : onAllLinear(layers, { rank, scale, magnitude: false, origin: false }),
 })
 
 interface Case {

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { binding, type StepOptions } from '../src/binding.js'
 import { tensorSources } from '../src/train/base.js'
 import { trainedName } from '../src/train/trained-name.js'
+import { plainStep } from './engine.js'
 import { fixture, readJson } from './support.js'
 
 interface Expected {
@@ -26,25 +27,7 @@ async function batchOf(name: string) {
   }
 }
 
-const full: StepOptions = {
-  precision: 'float32',
-  checkpointing: false,
-  feedForwardChunk: 0,
-  offload: false,
-  full: true,
-  maxTokens: 96,
-  maxPositions: 48,
-  lossChunk: 40,
-  dropout: 0,
-  labelSmoothing: 0,
-  seed: 1,
-  optimizer: 'adamw',
-  average: false,
-  embeddingNoise: 0,
-  trainEmbedding: false,
-  trainOutput: false,
-  adapters: [],
-}
+const full: StepOptions = { ...plainStep, full: true, maxTokens: 96, maxPositions: 48, lossChunk: 40 }
 
 describe.each(['tiny-tied', 'tiny-untied', 'tiny-llama3'])('%s computes what transformers computes', (name) => {
   test('loss and the gradient of every weight', async () => {

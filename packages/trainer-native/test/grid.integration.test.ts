@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { binding, type NativeTrainer, type StepOptions, type Storage } from '../src/binding.js'
 import { tensorSources } from '../src/train/base.js'
 import { batch, length, numbers, readArchitecture, writeArchitecture } from './architectures.js'
+import { onAllLinear, plainStep } from './engine.js'
 import { blockTypes, distance, withBlocks } from './random-blocks.js'
 import { temporaryFolder } from './support.js'
 
@@ -45,32 +46,11 @@ async function baseOf(name: string, type: (typeof bases)[number]): Promise<strin
 }
 
 const options = (kind: (typeof adapters)[number], layers: number, vocabularyOnly: boolean): StepOptions => ({
-  precision: 'float32',
-  checkpointing: false,
-  feedForwardChunk: 0,
-  offload: false,
-  full: false,
-  maxTokens: 2 * length,
-  maxPositions: length,
-  lossChunk: 32,
-  dropout: 0,
-  labelSmoothing: 0,
-  seed: 1,
-  optimizer: 'adamw',
-  average: false,
-  embeddingNoise: 0,
+  ...plainStep,
+  ...{ maxTokens: 2 * length, maxPositions: length, lossChunk: 32 },
   trainEmbedding: vocabularyOnly,
   trainOutput: vocabularyOnly,
-  adapters: Array.from({ length: layers }, (_, layer) =>
-    Array.from({ length: 7 }, (_, projection) => ({
-      layer,
-      projection,
-      rank,
-      scale: 0.5,
-      magnitude: kind === 'dora',
-      origin: kind === 'pissa',
-    })),
-  ).flat(),
+  adapters: onAllLinear(layers, { rank, scale: 0.5, magnitude: kind === 'dora', origin: kind === 'pissa' }),
 })
 
 async function start(trainer: NativeTrainer, kind: (typeof adapters)[number]): Promise<void> {

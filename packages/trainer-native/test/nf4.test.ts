@@ -15,6 +15,7 @@ import { adapterSet } from '../src/generate/adapter-set.js'
 import { planMemory } from '../src/index.js'
 import { baseBytes, tensorSources } from '../src/train/base.js'
 import { batch, hashed, length, numbers, readArchitecture, writeArchitecture } from './architectures.js'
+import { onAllLinear, plainStep } from './engine.js'
 import { distance } from './random-blocks.js'
 import { fixture, readJson, temporaryFolder } from './support.js'
 
@@ -132,25 +133,9 @@ async function folders(double: boolean): Promise<{ nf4: string; wide: string }> 
 }
 
 const options: StepOptions = {
-  precision: 'float32',
-  checkpointing: false,
-  feedForwardChunk: 0,
-  offload: false,
-  full: false,
-  maxTokens: 2 * length,
-  maxPositions: length,
-  lossChunk: 32,
-  dropout: 0,
-  labelSmoothing: 0,
-  seed: 1,
-  optimizer: 'adamw',
-  average: false,
-  embeddingNoise: 0,
-  trainEmbedding: false,
-  trainOutput: false,
-  adapters: [0, 1].flatMap((layer) =>
-    Array.from({ length: 7 }, (_, projection) => ({ layer, projection, rank: 4, scale: 2, magnitude: false, origin: false })),
-  ),
+  ...plainStep,
+  ...{ maxTokens: 2 * length, maxPositions: length, lossChunk: 32 },
+  adapters: onAllLinear(2, { rank: 4, scale: 2, magnitude: false, origin: false }),
 }
 
 async function results(path: string) {

@@ -1,20 +1,10 @@
-import { parseConfig, type TrainingConfigInput } from '@qt/core'
+import type { TrainingConfigInput } from '@qt/core'
 import { expect, test } from 'vitest'
-import { fixture } from '../../test/support.js'
+import { tinyRun } from '../../test/tiny-run.js'
 import { alone } from '../parallel/team.js'
 import { agreedChunk, chunkWarnings } from './agreed-chunk.js'
-import { prepare } from './prepare.js'
 
-const prepared = (training: TrainingConfigInput['training']) =>
-  prepare(
-    parseConfig({
-      base: fixture('tiny-untied'),
-      data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens' },
-      adapter: { rank: 4 },
-      training: { batchSize: 4, sequenceLength: 64, ...training },
-    }),
-    undefined,
-  )
+const prepared = (training: TrainingConfigInput['training']) => tinyRun({ training })
 
 test('processes take the least of what each would take', async () => {
   const run = await prepared({})

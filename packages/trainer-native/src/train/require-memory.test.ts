@@ -1,20 +1,10 @@
-import { parseConfig, QtError, type TrainingConfigInput } from '@qt/core'
+import { QtError, type TrainingConfigInput } from '@qt/core'
 import { expect, test } from 'vitest'
-import { fixture } from '../../test/support.js'
-import { prepare } from './prepare.js'
+import { tinyRun } from '../../test/tiny-run.js'
 import { requireMemory } from './require-memory.js'
 
 const prepared = (more: Partial<TrainingConfigInput> = {}) =>
-  prepare(
-    parseConfig({
-      base: fixture('tiny-untied'),
-      data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens' },
-      adapter: { rank: 4 },
-      ...more,
-      training: { batchSize: 8, sequenceLength: 64, checkpointing: false, ...more.training },
-    }),
-    undefined,
-  )
+  tinyRun({ ...more, training: { batchSize: 8, checkpointing: false, ...more.training } })
 
 const refusal = (action: () => void): QtError => {
   try {

@@ -1,22 +1,10 @@
-import { parseConfig, type TrainingConfigInput } from '@qt/core'
+import type { TrainingConfigInput } from '@qt/core'
 import { expect, test } from 'vitest'
-import { fixture } from '../../test/support.js'
-import { prepare } from './prepare.js'
+import { tinyRun } from '../../test/tiny-run.js'
 import { fingerprint } from './run-files.js'
 
 const fingerprintOf = async (training: TrainingConfigInput['training']) =>
-  fingerprint(
-    await prepare(
-      parseConfig({
-        base: fixture('tiny-untied'),
-        data: { path: fixture('lora', 'rows.jsonl'), format: 'tokens' },
-        adapter: { rank: 4 },
-        training: { batchSize: 4, sequenceLength: 64, ...training },
-      }),
-      undefined,
-    ),
-    { totalSteps: 3, microBatches: 1 },
-  )
+  fingerprint(await tinyRun({ training }), { totalSteps: 3, microBatches: 1 })
 
 test('what changes no byte may be another after a pause', async () => {
   const { configuration } = await fingerprintOf({})
