@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { freePort } from './free-port.js'
 import { heard, type Outcome } from './qt.js'
 
 const bin = fileURLToPath(new URL('../bin/qt.js', import.meta.url))
@@ -29,15 +29,6 @@ export const underMpirun = (size: number, args: readonly string[]): StartedProce
   begin(['mpirun', '--oversubscribe', '-n', String(size), process.execPath, bin, ...args], {
     OMPI_ALLOW_RUN_AS_ROOT: '1',
     OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
-  })
-
-/** A port that was free a moment ago, and is none of those that the system hands out by itself to whoever asks next. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const port = 20_000 + Math.floor(Math.random() * 10_000)
-    const server = createServer()
-    server.on('error', () => resolve(freePort()))
-    server.listen(port, () => server.close(() => resolve(port)))
   })
 
 export interface TcpJob {

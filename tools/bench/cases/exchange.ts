@@ -12,6 +12,8 @@ const program = join(root, native, 'build/release/exchange_bench')
 const numbers = 134_515_008
 const env = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
 const mpirun = (processes: number) => ['mpirun', '--oversubscribe', '-n', String(processes)] as const
+const byVariables = (processes: number) =>
+  [process.execPath, '--import', 'tsx', join(root, 'tools/bench/exchange/processes.ts'), String(processes)] as const
 
 /** Gradients summed over processes and handed to all of them: ours, against OpenMPI's own sum through mpi4py. */
 export const exchange: MakeCase = async () => ({
@@ -40,13 +42,10 @@ function ours(processes: number, by: 'mpi' | 'variables' | 'loopback'): Contende
   if (!existsSync(program))
     return { name, absent: `build it: cmake -S ${native} -B ${native}/build/release && cmake --build ${native}/build/release` }
   if (by === 'mpi' && !mpirunHere()) return { name, absent: 'no mpirun here: apt-get install openmpi-bin' }
-  const last = processes - 1
-  const started = `for r in $(seq 1 ${last}); do RANK=$r ${program} 1 128 2 & done; RANK=0 ${program} 1 128 2; wait`
-  const job = { WORLD_SIZE: String(processes), MASTER_ADDR: '127.0.0.1', MASTER_PORT: '23911' }
   return {
     name,
-    command: by === 'mpi' ? [...mpirun(processes), program, '1', '128', '2'] : ['bash', '-c', started],
-    env: by === 'mpi' ? env : { ...job, QT_JOB_SHARED_MEMORY: by === 'loopback' ? '0' : '1' },
+    command: [...(by === 'mpi' ? mpirun(processes) : byVariables(processes)), program, '1', '128', '2'],
+    env: by === 'mpi' ? env : { QT_JOB_SHARED_MEMORY: by === 'loopback' ? '0' : '1' },
     parse: ({ stdout }): Measures => {
       const { waited, rate, own, shared } = line.parse(JSON.parse(stdout))
       return { ...(processes === 1 ? {} : { rate }), own, shared, waited: 100 * waited, efficiency: (100 * own) / shared }
