@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { QtError, usageError } from '@qt/core'
+import type { EngineOptions } from './engine-flags.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
 import { status } from './print/status.js'
@@ -11,7 +12,7 @@ export interface HealOptions {
   readonly paths: readonly string[]
   readonly steps: number
   readonly sequenceLength: number
-  readonly threads?: number | undefined
+  readonly engine: EngineOptions
 }
 
 /**
@@ -19,7 +20,7 @@ export interface HealOptions {
  * command goes on from the newest checkpoint.
  */
 export async function heal(file: string, options: HealOptions, io: Io, signal: AbortSignal): Promise<void> {
-  const { paths, steps, sequenceLength, threads } = options
+  const { paths, steps, sequenceLength, engine } = options
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { convert, inspect } = await need('@qt/weights', () => import('@qt/weights'))
   const { totals } = await inspect(file)
@@ -34,7 +35,7 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
       data: { path: [...paths], validation: 0 },
       training: { steps, sequenceLength, warmupSteps: Math.min(20, Math.floor(steps / 10)), weightDecay: 0.01 },
       output,
-      ...(threads === undefined ? {} : { threads }),
+      ...engine,
     },
     { signal, resume },
   )

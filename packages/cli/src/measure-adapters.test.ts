@@ -23,7 +23,7 @@ test('placements are judged on the tokens that are trained on, each with its wei
   const data = join(folder, 'masked.jsonl')
   const config = parseConfig({ base, data: { path: data, validation: 0.2 }, training: { sequenceLength: 8 }, output: folder })
   await writeFile(data, Array.from({ length: 60 }, (_, i) => row(i, i % 3 === 1 ? 2 : 4)).join('\n'))
-  const given = { base, data, folder, signal, sequenceLength: 8, threads: 1, onProgress: () => {} }
+  const given = { base, data, folder, signal, sequenceLength: 8, engine: { threads: 1 }, onProgress: () => {} }
   // Without an adapter: the model as it is.
   const [judged] = await judgePlacements([{ name: 'none', ranks: new Map() }], [], 1, given)
   const { logs, held } = await withModel(base, { threads: 1, signal }, async ({ scoring, tokenizer }) => ({

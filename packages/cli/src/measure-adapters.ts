@@ -10,6 +10,7 @@ import {
 } from '@qt/core'
 import type { Interval, Statistics } from '@qt/eval'
 import type { AdapterSite } from '@qt/quantum/decisions'
+import type { EngineOptions } from './engine-flags.js'
 import { need } from './need.js'
 import { numbers } from './print/units.js'
 import { comparable, verdictOf, withModel } from './variants.js'
@@ -22,7 +23,7 @@ export interface AdapterMeasuring {
   readonly sequenceLength?: number | undefined
   readonly learningRate?: number | undefined
   readonly seed?: number | undefined
-  readonly threads?: number | undefined
+  readonly engine: EngineOptions
   /** For what is trained for a moment. */
   readonly folder: string
   readonly signal: AbortSignal
@@ -51,7 +52,7 @@ const scale = 2
 const heldOut = 0.2
 
 /** What was said of the training, and nothing else. */
-function saidOf({ base, data, sequenceLength, learningRate, seed, threads }: AdapterMeasuring): TrainingConfigInput {
+function saidOf({ base, data, sequenceLength, learningRate, seed, engine }: AdapterMeasuring): TrainingConfigInput {
   const training = {
     ...(sequenceLength !== undefined && { sequenceLength }),
     ...(learningRate !== undefined && { learningRate }),
@@ -60,7 +61,7 @@ function saidOf({ base, data, sequenceLength, learningRate, seed, threads }: Ada
   return {
     ...{ base, data: { path: data } },
     ...(Object.keys(training).length > 0 && { training }),
-    ...(threads !== undefined && { threads }),
+    ...engine,
   }
 }
 
@@ -121,8 +122,8 @@ export async function judgePlacements(
   const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
   const { perplexityOfChats } = await need('@qt/eval', () => import('@qt/eval'))
   const config = await configOf(given)
-  const { signal, threads } = given
-  return withModel(given.base, { threads, signal }, async (model) => {
+  const { signal, engine } = given
+  return withModel(given.base, { ...engine, signal }, async (model) => {
     const prepared = await prepareRows(config, model.tokenizer, { signal })
     const documents = prepared.validation ? learntDocuments(prepared.validation) : []
     if (documents.length < 2)

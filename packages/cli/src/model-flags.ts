@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { type Constraint, usageError } from '@qt/core'
 import type { Flags, Values } from './args/verb.js'
+import { engineFlags, engineOptions } from './engine-flags.js'
 import { need } from './need.js'
 
 /** Flags of verbs that load a model. */
@@ -16,8 +17,7 @@ export const modelFlags = {
   'repetition-penalty': { type: 'number', value: 'R', description: 'Above 1: say less twice.' },
   stop: { type: 'text', many: true, description: 'End the answer before this text; may be repeated.' },
   seed: { type: 'number', description: 'The same seed gives the same answer.' },
-  threads: { type: 'number', description: 'Threads; left out: what the machine allows.' },
-  device: { type: 'text', value: 'NAME', description: 'cpu, or an NVIDIA GPU by its number: cuda, cuda:1 (default cpu).' },
+  ...engineFlags,
   'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
   precision: { type: 'text', value: 'NAME', description: 'float32 or bfloat16; left out: fast answers, exact scores.' },
   'kv-cache': { type: 'text', value: 'NAME', description: 'Keys and values as float32, float16 or int8 (default float16).' },
@@ -28,24 +28,15 @@ export const modelFlags = {
 type ModelValues = Values<typeof modelFlags>
 
 /** Which model it is, not how it answers: all that a verb that measures needs. */
-const { model, adapter, threads, device, 'context-length': contextLength, precision, 'kv-cache': kvCache } = modelFlags
+const { model, adapter, 'context-length': contextLength, precision, 'kv-cache': kvCache } = modelFlags
 export const loadFlags = {
   model,
   adapter,
-  threads,
-  device,
+  ...engineFlags,
   'context-length': contextLength,
   precision,
   'kv-cache': kvCache,
 } as const satisfies Flags
-
-/** Refused before anything is read. */
-function requireDevice(device: string | undefined): void {
-  if (device === undefined || /^(cpu|cuda(:\d+)?)$/.test(device)) return
-  throw usageError('USAGE_BAD_VALUE', `--device must be cpu, cuda or cuda:N, not "${device}".`, {
-    actions: ['Leave --device out.'],
-  })
-}
 
 /** The model that flags name, loaded: for one request at a time, unless more are wanted, which a GPU keeps memory for. */
 export async function loadModel(
@@ -58,7 +49,7 @@ export async function loadModel(
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
       actions: ['Add --model FILE: a GGUF file or a Hugging Face folder.'],
     })
-  const { precision, adapter, threads, 'kv-cache': cache } = flags
+  const { precision, adapter, 'kv-cache': cache } = flags
   if (cache !== undefined && cache !== 'float32' && cache !== 'float16' && cache !== 'int8')
     throw usageError('USAGE_BAD_VALUE', `--kv-cache must be float32, float16 or int8, not "${cache}".`, {
       actions: ['Leave --kv-cache out.'],
@@ -67,12 +58,11 @@ export async function loadModel(
     throw usageError('USAGE_BAD_VALUE', `--precision must be float32 or bfloat16, not "${precision}".`, {
       actions: ['Leave --precision out.'],
     })
-  requireDevice(flags.device)
+  const engine = engineOptions(flags)
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   return load(path, {
     ...(adapter ? { adapters: [...adapter] } : {}),
-    ...(threads === undefined ? {} : { threads }),
-    ...(flags.device === undefined ? {} : { device: flags.device }),
+    ...engine,
     ...(flags['context-length'] === undefined ? {} : { contextLength: flags['context-length'] }),
     ...(precision === undefined ? {} : { precision }),
     ...(cache === undefined ? {} : { cache }),

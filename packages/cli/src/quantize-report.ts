@@ -4,9 +4,11 @@ import { writeFileAtomic } from '@qt/core/node'
 import type { Importance, QualityReport, SizePlan } from '@qt/quantize'
 import type { Values } from './args/verb.js'
 import { type calibrationFlags, calibrationRows } from './calibration.js'
+import type { EngineOptions } from './engine-flags.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
 import { status } from './print/status.js'
+import { withModel } from './variants.js'
 
 export interface ReportInput {
   readonly original: string
@@ -17,7 +19,7 @@ export interface ReportInput {
   readonly bytes: { readonly original: number; readonly quantised: number }
   readonly importance?: Importance | undefined
   readonly plan?: Pick<SizePlan, 'cost' | 'frontier'> | undefined
-  readonly threads?: number | undefined
+  readonly engine: EngineOptions
 }
 
 /** Compares two files: tensor by tensor, and on text when the flags name some. */
@@ -49,31 +51,24 @@ export async function qualityOf(
 }
 
 async function onText(
-  { original, quantised, threads }: ReportInput,
+  { original, quantised, engine }: ReportInput,
   flags: Values<typeof calibrationFlags>,
   io: Io,
   signal: AbortSignal,
   update: (line: string) => void,
 ): Promise<NonNullable<QualityReport['text']>> {
   const { divergenceOfRows } = await need('@qt/eval', () => import('@qt/eval'))
-  const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
-  const options = { signal, ...(threads === undefined ? {} : { threads }) }
-  const before = await load(original, options)
-  try {
-    const after = await load(quantised, options)
-    try {
+  const options = { ...engine, signal }
+  return withModel(original, options, (before) =>
+    withModel(quantised, options, async (after) => {
       const { rows, datasets } = await calibrationRows(flags, before, original, io.note, signal)
       const quality = await divergenceOfRows(before.scoring, after.scoring, rows, {
         signal,
         onProgress: ({ rows: done }) => update(`comparing on text  row ${done}/${rows.length}`),
       })
       return { datasets, quality }
-    } finally {
-      await after.close()
-    }
-  } finally {
-    await before.close()
-  }
+    }),
+  )
 }
 
 /** As JSON, or as one page, by the name of the file. */

@@ -4,6 +4,7 @@ import { join, relative } from 'node:path'
 import { type RunEvent, type TrainingConfig, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import type { StagedTrainer, StageSettings } from '@qt/quantum/decisions'
+import { engineOptions } from './engine-flags.js'
 import { contentId } from './eval/content-id.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
@@ -58,7 +59,7 @@ export async function stagedTrainer({
   await mkdir(folder, { recursive: true })
   const { groups, heldOut } = await splitGroups(config, groupBy, folder)
   const features = textFeatures(groups.map(({ text }) => text))
-  const { threads } = config
+  const engine = engineOptions(config)
   const baseId = await contentId([await localPath(config.base!, io, signal)], signal)
 
   const sample = join(folder, 'sample.jsonl')
@@ -68,7 +69,7 @@ export async function stagedTrainer({
 
   /** Mean loss of a token of each file. */
   async function losses(state: StageState, files: readonly string[]): Promise<{ loss: number; tokens: number }[]> {
-    return withModel(state.model ?? config.base!, { threads, signal }, async (bare) => {
+    return withModel(state.model ?? config.base!, { ...engine, signal }, async (bare) => {
       const model = state.adapter === undefined ? bare : await bare.withAdapters([state.adapter])
       const found: { loss: number; tokens: number }[] = []
       for (const file of files) {

@@ -2,6 +2,7 @@ import { usageError } from '@qt/core'
 import type { NativeModel } from '@qt/trainer-native'
 import type { Values } from './args/verb.js'
 import { calibrationFlags, calibrationRows } from './calibration.js'
+import { engineFlags } from './engine-flags.js'
 
 /** Flags of decisions that are measured on one text and judged on another. */
 export const measuringFlags = {
@@ -14,7 +15,7 @@ export const measuringFlags = {
     many: true,
     description: 'The text to judge on; left out: three of four rows, the others are measured on.',
   },
-  threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+  ...engineFlags,
 } as const
 
 export interface MeasuringRows {

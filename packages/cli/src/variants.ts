@@ -1,21 +1,17 @@
 import type { Scoring } from '@qt/core'
 import type { Interval, Statistics } from '@qt/eval'
 import type { NativeModel } from '@qt/trainer-native'
+import type { EngineOptions } from './engine-flags.js'
 import { need } from './need.js'
 
-export interface VariantOptions {
-  readonly threads?: number | undefined
+export interface VariantOptions extends EngineOptions {
   readonly signal: AbortSignal
 }
 
 /** Loads a model for as long as the work takes. */
-export async function withModel<T>(
-  path: string,
-  { threads, signal }: VariantOptions,
-  work: (model: NativeModel) => Promise<T>,
-): Promise<T> {
+export async function withModel<T>(path: string, options: VariantOptions, work: (model: NativeModel) => Promise<T>): Promise<T> {
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
-  const model = await load(path, { signal, parallel: 1, ...(threads === undefined ? {} : { threads }) })
+  const model = await load(path, { ...options, parallel: 1 })
   try {
     return await work(model)
   } finally {

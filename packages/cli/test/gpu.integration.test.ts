@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readImportance } from '@qt/quantize'
@@ -68,6 +68,148 @@ describe.skipIf(!there)('on a GPU or an emulated one', () => {
     const [gpu, here] = [await document([...flags, '--device', 'cuda']), await document(flags)]
     expect(Object(gpu).perplexity).toBeCloseTo(Object(here).perplexity, 3)
   })
+
+  test('what is cut, healed and measured again there is what the processor would have', async () => {
+    const cut = async (name: string, more: readonly string[]) => {
+      const flags = ['--drop-layers', '1', '--text', text, '--row-size', '32', '--heal', '2', '--held-out', text, ...more]
+      return Object(await document(['prune', tiny, join(folder, name), ...flags]))
+    }
+    const [gpu, here] = [await cut('cut-gpu.gguf', ['--device', 'cuda']), await cut('cut.gguf', [])]
+    expect(gpu.droppedLayers).toEqual(here.droppedLayers)
+    for (const when of ['before', 'after']) expect(gpu.perplexity[when]).toBeCloseTo(here.perplexity[when], 3)
+    expect(gpu.perplexity.healed / here.perplexity.healed).toBeCloseTo(1, 1)
+  })
+
+  test('what tensors lose, and a quantised model beside its original, are those of the processor', async () => {
+    const made = async (name: string, more: readonly string[]) => {
+      const size = ['--max-size', String(Math.floor(0.6 * (await stat(tiny)).size))]
+      const asked = [
+        '--sensitivity',
+        text,
+        '--rows',
+        '1',
+        '--row-size',
+        '32',
+        '--report',
+        join(folder, 'report.json'),
+        '--text',
+        text,
+      ]
+      return Object(await document(['quantize', tiny, join(folder, name), ...size, ...asked, ...more]))
+    }
+    const [gpu, here] = [await made('small-gpu.gguf', ['--device', 'cuda']), await made('small.gguf', [])]
+    expect(gpu.tensors).toEqual(here.tensors)
+    const between = async (more: readonly string[]) =>
+      Object(await document(['eval', 'divergence', tiny, join(folder, 'small.gguf'), '--text', text, '--rows', '1', ...more]))
+    expect(gpu.quality.text.quality.mean / here.quality.text.quality.mean).toBeCloseTo(1, 3)
+    const [there, again] = [await between(['--device', 'cuda']), await between([])]
+    expect(there.text.quality.mean / again.text.quality.mean).toBeCloseTo(1, 3)
+  })
+
+  test('which layers to leave out is measured and judged there', async () => {
+    const flags = [
+      'optimize',
+      'layers',
+      tiny,
+      '--drop-layers',
+      '1',
+      '--text',
+      text,
+      '--row-size',
+      '16',
+      '--rows',
+      '4',
+      '--time',
+      '0.05',
+    ]
+    const [gpu, here] = [Object(await document([...flags, '--device', 'cuda'])), Object(await document(flags))]
+    expect(gpu.layers).toEqual(here.layers)
+    expect(gpu.judged[0].kl.value / here.judged[0].kl.value).toBeCloseTo(1, 3)
+  })
+
+  test('adapters are measured, trained and judged there, and the configuration says so', async () => {
+    const data = join(folder, 'rows.jsonl')
+    await writeFile(
+      data,
+      Array.from({ length: 10 }, () => JSON.stringify({ text: 'The rain in the thin another sand.' })).join('\n'),
+    )
+    const output = join(folder, 'adapter.json')
+    const flags = [
+      '--base',
+      tiny,
+      '--data',
+      data,
+      '--parameters',
+      '2000',
+      '--ranks',
+      '1,2',
+      '--steps',
+      '1',
+      '--sequence-length',
+      '32',
+    ]
+    const decided = [...flags, '--time', '0.05', '--device', 'cuda', '--output', output]
+    expect(Object(await document(['optimize', 'adapters', ...decided])).judged).toHaveLength(4)
+    expect(JSON.parse(await readFile(output, 'utf8'))).toMatchObject({ device: 'cuda' })
+  })
+
+  test('a judge computes there, and what a cache remembers of it is not taken for the processor’s', async () => {
+    const chat = join(folder, 'chat.jsonl')
+    const turns = ['user', 'assistant'].map((role) => ({ role, content: 'The rain in the sand.' }))
+    await writeFile(chat, JSON.stringify({ messages: turns }))
+    const cache = join(folder, 'judge.jsonl')
+    const rubric = join(folder, 'rubric.yaml')
+    // Short, as the model's context is.
+    await writeFile(rubric, 'name: short\ncriteria: [{ name: c, question: q, scale: { 1: a, 2: b } }]\nprompt: "{{answer}}"\n')
+    const flags = [
+      'eval',
+      'run',
+      tiny,
+      '--suite',
+      'judge',
+      '--data',
+      chat,
+      '--max-tokens',
+      '2',
+      '--judge',
+      tiny,
+      '--rubric',
+      rubric,
+      '--judge-cache',
+      cache,
+    ]
+    const remembered = async (more: readonly string[]) => {
+      expect(Object(await document([...flags, ...more])).suites[0].items[0].error).toBeUndefined()
+      return (await readFile(cache, 'utf8')).trim().split('\n').length
+    }
+    const once = await remembered(['--judge-device', 'cuda'])
+    expect(await remembered(['--judge-device', 'cuda:0'])).toBe(once)
+    expect(await remembered([])).toBe(2 * once)
+  })
+})
+
+test.each([
+  [
+    ['prune', tiny, 'out.gguf', '--drop-layers', '1', '--text', 'TEXT', '--device', 'gpu'],
+    '--device must be cpu, cuda or cuda:N',
+  ],
+  [['quantize', tiny, 'out.gguf', '--max-size', '1MB', '--sensitivity', 'TEXT', '--device', 'gpu'], '--device must be'],
+  [['quantize', tiny, 'out.gguf', '--type', 'Q8_0', '--device', 'cuda'], 'Quantising is done on the processor'],
+  [['eval', 'divergence', tiny, tiny, '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
+  [['optimize', 'bits', tiny, '--max-size', '1MB', '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
+  [['optimize', 'heads', tiny, '--drop-heads', '1', '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
+  [
+    ['eval', 'run', tiny, '--suite', 'judge', '--data', 'CHAT', '--judge', tiny, '--judge-device', 'gpu'],
+    '--judge-device must be',
+  ],
+  [['eval', 'run', tiny, '--suite', 'judge', '--data', 'CHAT', '--judge', 'ollama:x', '--judge-device', 'cuda'], 'loaded here'],
+] as const)('%j: a device that is none, or of no use, is refused', async (args, message) => {
+  const chat = join(folder, 'refused.jsonl')
+  await writeFile(chat, JSON.stringify({ messages: ['user', 'assistant'].map((role) => ({ role, content: 'x' })) }))
+  const named = args.map((arg) => (arg === 'TEXT' ? text : arg === 'CHAT' ? chat : arg))
+  const { code, stdout, stderr } = await qt([...named, '--json'])
+  expect([code, stderr + stdout]).toEqual([2, expect.stringContaining('USAGE_BAD_VALUE')])
+  expect(stderr + stdout).toContain(message)
 })
 
 test('a GPU that is not there is refused by name, and a device that is none', async () => {

@@ -1,9 +1,10 @@
 import { usageError } from '@qt/core'
 import type { AnyModel, Price, Rubric } from '@qt/eval'
 import type { Flags, Values } from '../args/verb.js'
+import { type EngineOptions, engineFlags, engineOptions } from '../engine-flags.js'
+import type { Io } from '../io.js'
 import { need } from '../need.js'
-import { version } from '../version.js'
-import { contentId } from './content-id.js'
+import { modelId } from './content-id.js'
 
 /** Models that judge answers. */
 export const judgeFlags = {
@@ -12,6 +13,10 @@ export const judgeFlags = {
     value: 'MODEL',
     many: true,
     description: 'A model that judges: NAME@http://HOST:PORT/v1 behind a server, ollama:NAME, or a file; may be repeated.',
+  },
+  'judge-device': {
+    ...engineFlags.device,
+    description: 'Where judges that are files compute: cpu, cuda, cuda:1 (default cpu).',
   },
   rubric: {
     type: 'text',
@@ -38,9 +43,17 @@ export interface Judges {
 }
 
 /** The judges that flags name; undefined where they name none. */
-export async function openJudges(flags: Values<typeof judgeFlags>, signal: AbortSignal): Promise<Judges | undefined> {
+export async function openJudges(
+  flags: Values<typeof judgeFlags>,
+  { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
+): Promise<Judges | undefined> {
   const { judge: names = [], 'judge-cache': cache, 'judge-price-input': input, 'judge-price-output': output } = flags
   if (names.length === 0) return undefined
+  const engine = engineOptions({ device: flags['judge-device'] }, 'judge-device')
+  if (engine.device !== undefined && names.every(isElsewhere))
+    throw usageError('USAGE_BAD_VALUE', '--judge-device is for a judge that is loaded here, not for one behind a server.', {
+      actions: ['Leave --judge-device out.'],
+    })
   const { cachedModel, loadRubric } = await need('@qt/eval', () => import('@qt/eval'))
   const rubric = await loadRubric(flags.rubric ?? 'quality')
   const apiKey = keyOf(flags['judge-key-env'])
@@ -51,7 +64,7 @@ export async function openJudges(flags: Values<typeof judgeFlags>, signal: Abort
   const models: AnyModel[] = []
   try {
     for (const name of names) {
-      const { model, id } = await openJudge(name, { apiKey, identified: cache !== undefined, signal })
+      const { model, id } = await openJudge(name, { apiKey, identified: cache !== undefined, engine, io, signal })
       opened.push(model)
       models.push(cache === undefined ? model : await cachedModel(model, { file: cache, modelId: id }))
     }
@@ -63,24 +76,34 @@ export async function openJudges(flags: Values<typeof judgeFlags>, signal: Abort
   return { models, rubric, price, close }
 }
 
+const behindServer = /^(.+?)@(https?:\/\/.+)$/
+const ofOllama = 'ollama:'
+const isElsewhere = (name: string): boolean => behindServer.test(name) || name.startsWith(ofOllama)
+
 interface Opening {
   readonly apiKey: string | undefined
   /** A cache needs to tell this model from others; hashing a file takes a while. */
   readonly identified: boolean
+  readonly engine: EngineOptions
+  readonly io: Io
   readonly signal: AbortSignal
 }
 
-async function openJudge(name: string, { apiKey, identified, signal }: Opening): Promise<{ model: AnyModel; id: string }> {
+async function openJudge(
+  name: string,
+  { apiKey, identified, engine, io, signal }: Opening,
+): Promise<{ model: AnyModel; id: string }> {
   const { ollamaModel, openAiModel } = await need('@qt/eval', () => import('@qt/eval'))
-  const [, served, baseUrl] = /^(.+?)@(https?:\/\/.+)$/.exec(name) ?? []
+  const [, served, baseUrl] = behindServer.exec(name) ?? []
   if (served !== undefined && baseUrl !== undefined)
     return {
       model: openAiModel({ baseUrl, model: served, ...(apiKey === undefined ? {} : { apiKey }) }),
       id: `${baseUrl} ${served}`,
     }
-  if (name.startsWith('ollama:')) return { model: ollamaModel({ model: name.slice('ollama:'.length) }), id: name }
+  if (name.startsWith(ofOllama)) return { model: ollamaModel({ model: name.slice(ofOllama.length) }), id: name }
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
-  return { model: await load(name, { signal }), id: identified ? `${await contentId([name], signal)} qt ${version()}` : name }
+  const model = await load(name, { ...engine, signal })
+  return { model, id: identified ? await modelId({ model: name, device: engine.device }, [], { io, signal }) : name }
 }
 
 function keyOf(variable: string | undefined): string | undefined {

@@ -1,5 +1,6 @@
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags, requireText } from '../calibration.js'
+import { engineFlags, engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { fields } from '../print/units.js'
@@ -19,12 +20,13 @@ export const evalDivergence = defineVerb({
     ...calibrationFlags,
     imatrix: { type: 'text', value: 'FILE', description: 'Also weigh the errors of tensors by this importance matrix.' },
     report: { type: 'text', value: 'FILE', description: 'Write everything to a page (.html) or as .json.' },
-    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+    ...engineFlags,
   },
   examples: ['qt eval divergence model-f16.gguf model-q4_k_m.gguf --text held-out.txt --report report.html'],
   async run({ flags, positionals, io }) {
     const [original, quantised] = [positionals[0]!, positionals[1]!]
     requireText('eval divergence', flags)
+    const engine = engineOptions(flags)
     const { readImportance } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { readWholeGguf } = await need('@qt/weights', () => import('@qt/weights'))
     return withInterrupt(async (signal) => {
@@ -40,7 +42,7 @@ export const evalDivergence = defineVerb({
           type: [...new Set(matrices.map(({ type }) => type))].join(', '),
           bytes: { original: bytesOf(before), quantised: bytesOf(after) },
           importance: flags.imatrix === undefined ? undefined : await readImportance(flags.imatrix),
-          threads: flags.threads,
+          engine,
         },
         flags,
         io,

@@ -44,7 +44,7 @@ export const evalRate = defineVerb({
     }
     if (flags.judge !== undefined && !flags.summary)
       await withInterrupt(async (signal) => {
-        const judges = await openJudges(flags, signal)
+        const judges = await openJudges(flags, { io, signal })
         if (judges) await rateByJudges(judges, { pairs, file, seed, limits, io, signal }).finally(() => judges.close())
       })
     else if (!flags.summary)

@@ -143,7 +143,7 @@ export const evalRun = defineVerb({
         parallel: Math.min(flags.parallel ?? 1, 64), // the most that a model answers together
       })
       const progress = status(io)
-      const judges = await openJudges(flags, signal).catch(async (error: unknown) => {
+      const judges = await openJudges(flags, { io, signal }).catch(async (error: unknown) => {
         await model.close()
         throw error
       })

@@ -5,6 +5,7 @@ import { usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import { defineVerb } from '../args/verb.js'
+import { engineFlags, engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import {
   type AdapterMeasuring,
@@ -53,7 +54,7 @@ export const optimizeAdapters = defineVerb({
     'sequence-length': { type: 'number', value: 'N', description: 'As of qt train.' },
     'learning-rate': { type: 'number', value: 'N', description: 'As of qt train, for --steps.' },
     steps: { type: 'number', value: 'N', description: 'Train every placement for so many steps; left out: none is trained.' },
-    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+    ...engineFlags,
     output: { type: 'text', value: 'FILE', description: 'Write a configuration for qt train --config; with --base and --data.' },
   },
   examples: [
@@ -76,7 +77,8 @@ export const optimizeAdapters = defineVerb({
           ],
         },
       )
-    const ofMeasuring = [base, data, steps, flags.threads, flags['sequence-length'], flags['learning-rate']]
+    const engine = engineOptions(flags)
+    const ofMeasuring = [base, data, steps, flags.threads, flags.device, flags['sequence-length'], flags['learning-rate']]
     if ((file === undefined) !== measures || (file !== undefined && ofMeasuring.some((one) => one !== undefined)))
       throw usageError(
         'USAGE_MISSING_FLAG',
@@ -105,7 +107,7 @@ export const optimizeAdapters = defineVerb({
           ? {
               ...{ base: await localPath(base, io, signal), data, folder, signal, onProgress: progress.update },
               ...{ sequenceLength: flags['sequence-length'], learningRate: flags['learning-rate'] },
-              ...{ seed: flags.seed, threads: flags.threads },
+              ...{ seed: flags.seed, engine },
             }
           : undefined
         const { sites, overlaps } = measuring

@@ -5,6 +5,7 @@ import { type TensorType, usageError } from '@qt/core'
 import type { SizePlan } from '@qt/quantize'
 import { sizeOf } from '../args/size.js'
 import { defineVerb } from '../args/verb.js'
+import { engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -65,6 +66,7 @@ export const optimizeBits = defineVerb({
       throw usageError('USAGE_BAD_VALUE', 'There are several sizes, and --output is one file.', {
         actions: ['Give one --max-size, or leave out --output.'],
       })
+    const engine = engineOptions(flags)
     const { mergeImportance, planQuantization, quantize, quantMethods, readImportance } = await need(
       '@qt/quantize',
       () => import('@qt/quantize'),
@@ -82,7 +84,7 @@ export const optimizeBits = defineVerb({
       return withGguf(path, base, io, signal, async (input) => {
         // Refuses what is quantised already, before anything is measured.
         await planQuantization(input, { type: 'Q8_0', importance })
-        const options = { threads: flags.threads, signal }
+        const options = { ...engine, signal }
         const rows = reads
           ? await withModel(input, options, (model) => measuringRows(flags, model, input, io.note, signal))
           : undefined

@@ -5,6 +5,7 @@ import { usageError } from '@qt/core'
 import type { PruneModelOptions } from '@qt/quantize'
 import { defineVerb } from '../args/verb.js'
 import { requireModelFile, requireText } from '../calibration.js'
+import { engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -36,6 +37,7 @@ export const optimizeHeads = defineVerb({
     const input = positionals[0]!
     const count = flags['drop-heads']
     requireText('optimize heads', flags)
+    const engine = engineOptions(flags)
     await requireModelFile(input)
     const { dropHeads, dropHeadsProblem, keptHeads, objectiveOf } = await need(
       '@qt/quantum',
@@ -43,7 +45,7 @@ export const optimizeHeads = defineVerb({
     )
     const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
     return withInterrupt(async (signal) => {
-      const options = { threads: flags.threads, signal }
+      const options = { ...engine, signal }
       const progress = status(io)
       const { heldOut, measured } = await withModel(input, options, async (model) => {
         const { kvHeads } = model.spec

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { requireModelFile, requireText } from '../calibration.js'
+import { engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -34,10 +35,11 @@ export const optimizeLayers = defineVerb({
     const input = positionals[0]!
     const count = flags['drop-layers']
     requireText('optimize layers', flags)
+    const engine = engineOptions(flags)
     await requireModelFile(input)
     const { dropLayers, dropLayersProblem, objectiveOf } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
     return withInterrupt(async (signal) => {
-      const options = { threads: flags.threads, signal }
+      const options = { ...engine, signal }
       const progress = status(io)
       const { heldOut, measured } = await withModel(input, options, async (model) => {
         const { layers } = model.spec

@@ -1,11 +1,13 @@
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags, calibrationRows, pathFlags, requireModelFile, requireText } from '../calibration.js'
+import { engineFlags, engineOptions } from '../engine-flags.js'
 import { heal, requireSteps } from '../heal.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { status } from '../print/status.js'
 import { bytesText, fields } from '../print/units.js'
+import { withModel } from '../variants.js'
 
 export const prune = defineVerb({
   name: 'prune',
@@ -38,7 +40,7 @@ export const prune = defineVerb({
       many: true,
       description: 'A text (.txt, .md) or data to measure perplexity on, which the model is neither cut nor healed by.',
     },
-    threads: { type: 'number', value: 'N', description: 'Threads; left out: what the machine allows.' },
+    ...engineFlags,
   },
   examples: [
     'qt prune model-f16.gguf smaller-f16.gguf --drop-layers 2 --keep-channels 1280 --text calibration.txt',
@@ -47,11 +49,12 @@ export const prune = defineVerb({
   async run({ flags, positionals, io }) {
     const [input, output] = [positionals[0]!, positionals[1]!]
     requireText('prune', flags)
-    const { 'drop-layers': dropLayers, 'keep-channels': keepChannels, 'keep-key-heads': keepKeyHeads, threads } = flags
+    const { 'drop-layers': dropLayers, 'keep-channels': keepChannels, 'keep-key-heads': keepKeyHeads } = flags
     if (dropLayers === undefined && keepChannels === undefined && keepKeyHeads === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'qt prune needs to know what to take out.', {
         actions: ['Add --drop-layers N, --keep-channels N or --keep-key-heads N.'],
       })
+    const engine = engineOptions(flags)
     if (flags.heal !== undefined) {
       requireSteps(flags.heal)
       if (flags['held-out'] === undefined)
@@ -62,13 +65,11 @@ export const prune = defineVerb({
     await requireModelFile(input)
     const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
-    const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
     return withInterrupt(async (signal) => {
       const progress = status(io)
-      const options = { signal, ...(threads === undefined ? {} : { threads }) }
-      async function pruned() {
-        const model = await load(input, options)
-        try {
+      const options = { ...engine, signal }
+      const pruned = () =>
+        withModel(input, options, async (model) => {
           const { rows } = await calibrationRows(flags, model, input, io.note, signal)
           const held = flags['held-out'] && pathFlags(flags['held-out'])
           const measured = held ? (await calibrationRows({ ...flags, ...held }, model, input, io.note, signal)).rows : rows
@@ -79,18 +80,9 @@ export const prune = defineVerb({
           })
           const result = await pruneModel(input, output, { statistics, dropLayers, keepChannels, keepKeyHeads, signal })
           return { measured, result, perplexity, context: model.contextLength }
-        } finally {
-          await model.close()
-        }
-      }
-      async function perplexityOf(rows: readonly Uint32Array[]) {
-        const model = await load(output, options)
-        try {
-          return (await perplexityOfRows(model.scoring, rows, { signal })).perplexity
-        } finally {
-          await model.close()
-        }
-      }
+        })
+      const perplexityOf = (rows: readonly Uint32Array[]) =>
+        withModel(output, options, async ({ scoring }) => (await perplexityOfRows(scoring, rows, { signal })).perplexity)
       try {
         const { measured, result, perplexity, context } = await pruned()
         const cut = await perplexityOf(measured)
@@ -111,7 +103,7 @@ export const prune = defineVerb({
         else {
           const paths = [...(flags.text ?? []), ...(flags.data ?? [])]
           const sequenceLength = flags['row-size'] ?? Math.min(512, context)
-          await heal(output, { paths, steps: flags.heal, sequenceLength, threads }, io, signal)
+          await heal(output, { paths, steps: flags.heal, sequenceLength, engine }, io, signal)
           healed = await perplexityOf(measured)
           io.out(`${fields([['healed', `perplexity ${healed.toFixed(3)} after ${flags.heal} steps`]])}Wrote ${output}.\n`)
         }

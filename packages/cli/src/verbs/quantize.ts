@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags } from '../calibration.js'
+import { engineFlags, engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
 import { frontierText } from '../print/frontier.js'
@@ -31,6 +32,10 @@ export const quantize = defineVerb({
       description: 'A quantisation method of yours: the path of a JavaScript file, or a package.',
     },
     threads: { type: 'number', value: 'N', description: 'Left out: as many as the process may use. The bytes are the same.' },
+    device: {
+      ...engineFlags.device,
+      description: 'Where the model is asked, for --sensitivity and --report: cpu, cuda, cuda:1 (default cpu).',
+    },
     'no-sync': {
       type: 'boolean',
       description: 'Do not wait until the disk has the file: faster, but a power failure may lose it.',
@@ -85,6 +90,12 @@ export const quantize = defineVerb({
       throw usageError('USAGE_MISSING_FLAG', '--text and --data say on what to compare, for --report.', {
         actions: ['Add --report report.html.'],
       })
+    const engine = engineOptions(flags)
+    if (flags.device !== undefined && flags.sensitivity === undefined && !(flags.text || flags.data))
+      throw usageError('USAGE_BAD_VALUE', 'Quantising is done on the processor; --device says where the model is asked.', {
+        where: { field: '--device' },
+        actions: ['Leave out --device.', 'Or ask the model: --sensitivity PATH, or --report FILE with --text.'],
+      })
     if (flags.report !== undefined && flags['prune-layers'] !== undefined)
       throw usageError('USAGE_BAD_VALUE', '--report compares layer by layer, and --prune-layers leaves some out.', {
         where: { field: '--report' },
@@ -102,8 +113,8 @@ export const quantize = defineVerb({
       const folder = dry ? tmpdir() : dirname(output)
       return withGguf(path, folder, io, signal, async (input) => {
         const asks = { ...asked, importance }
-        const { sensitivity, rows, threads } = flags
-        const measure = sensitivity === undefined ? undefined : { path: sensitivity, rows, rowSize: flags['row-size'], threads }
+        const { sensitivity, rows, 'row-size': rowSize } = flags
+        const measure = sensitivity === undefined ? undefined : { path: sensitivity, rows, rowSize, engine }
         const sized = method || asked.type !== undefined ? undefined : await planSize(input, asks, io, signal, measure)
         const options = sized ? { ...asks, types: sized.types } : asks
         const plan = await planQuantization(
@@ -167,7 +178,7 @@ export const quantize = defineVerb({
                   bytes: { original: result.bytesBefore, quantised: result.bytesAfter },
                   importance,
                   plan: sized,
-                  threads: flags.threads,
+                  engine,
                 },
                 flags,
                 io,
