@@ -1,4 +1,5 @@
 import { messageOf, QtError } from '@qt/core'
+import { fileExists } from '../model/read-json.js'
 import type { RepositoryCache } from './cache.js'
 import { type HubConnection, hubRequest } from './request.js'
 
@@ -47,7 +48,10 @@ export async function remoteFile(
   return { url, commit, etag, size: length === null ? undefined : Number(length) }
 }
 
-/** Downloads a file's content into the cache, from where an earlier attempt stopped. */
+/**
+ * Downloads a file's content into the cache, from where an earlier attempt stopped. Others may do so at the same time: all write the same
+ * bytes at the same places and nobody takes any away, so that what is there is right up to its end, and whoever is first gives it its name.
+ */
 export async function downloadBlob(
   connection: HubConnection,
   cache: RepositoryCache,
@@ -55,7 +59,7 @@ export async function downloadBlob(
   remote: RemoteFile,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const { mkdir, open, rename, rm, stat } = await import('node:fs/promises')
+  const { constants, mkdir, open, rename, rm, stat } = await import('node:fs/promises')
   const target = cache.blob(remote.etag)
   const partial = `${target}.incomplete`
   await mkdir(`${cache.folder}/blobs`, { recursive: true })
@@ -63,13 +67,16 @@ export async function downloadBlob(
     ({ size }) => size,
     () => 0,
   )
-  if (remote.size !== undefined && done > remote.size) done = 0
+  if (remote.size !== undefined && done > remote.size) {
+    await rm(partial, { force: true })
+    done = 0
+  }
   if (remote.size === undefined || done < remote.size || done === 0) {
     const headers = { 'accept-encoding': 'identity', ...(done > 0 ? { range: `bytes=${done}-` } : {}) }
     const response = await hubRequest(connection, remote.url, repository, { headers })
     // A server that ignores the range starts again from the first byte.
     if (response.status !== 206) done = 0
-    const handle = await open(partial, done > 0 ? 'r+' : 'w')
+    const handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
     try {
       onBytes(done)
       for await (const chunk of body(response, remote, connection)) {
@@ -84,15 +91,19 @@ export async function downloadBlob(
   } else onBytes(done)
   if (remote.size !== undefined && done !== remote.size)
     throw interrupted(remote, `it ended after ${done} of ${remote.size} bytes`)
-  if (/^[0-9a-f]{64}$/.test(remote.etag) && (await sha256(partial)) !== remote.etag) {
-    await rm(partial, { force: true })
-    throw new QtError({
-      code: 'HUB_CHECKSUM',
-      message: `The download of ${remote.url} is damaged: its SHA-256 is not the one that the hub announced.`,
-      actions: ['Run the same command again; the damaged part was removed.'],
-    })
+  try {
+    if (/^[0-9a-f]{64}$/.test(remote.etag) && (await sha256(partial)) !== remote.etag) {
+      await rm(partial, { force: true })
+      throw new QtError({
+        code: 'HUB_CHECKSUM',
+        message: `The download of ${remote.url} is damaged: its SHA-256 is not the one that the hub announced.`,
+        actions: ['Run the same command again; the damaged part was removed.'],
+      })
+    }
+    await rename(partial, target)
+  } catch (error) {
+    if (!(await fileExists(target))) throw error
   }
-  await rename(partial, target)
 }
 
 async function* body(response: Response, remote: RemoteFile, connection: HubConnection): AsyncGenerator<Uint8Array> {

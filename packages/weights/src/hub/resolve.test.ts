@@ -71,6 +71,17 @@ describe('resolve', () => {
     expect(readFileSync(`${folder}/model.safetensors`).equals(model['model.safetensors']!)).toBe(true)
   })
 
+  it('lets several processes download the same at the same time, and go on with what one of them left', async () => {
+    const hub = await hubServer({ files, large })
+    const options = { endpoint: hub.endpoint, cacheDir: temporaryFolder() }
+    hub.cut('model.safetensors', 50_000)
+    await expect(resolve('owner/name', options)).rejects.toMatchObject({ code: 'HUB_INTERRUPTED' })
+    const folders = await Promise.all(Array.from({ length: 6 }, () => resolve('owner/name', options)))
+    expect(new Set(folders).size).toBe(1)
+    for (const name of names) expect(readFileSync(`${folders[0]}/${name}`).equals(model[name]!), name).toBe(true)
+    expect((await readdir(`${options.cacheDir}/models--owner--name/blobs`)).length).toBe(names.length)
+  })
+
   it('notices damage by the checksum and starts again', async () => {
     const hub = await hubServer({ files, large })
     const options = { endpoint: hub.endpoint, cacheDir: temporaryFolder() }
