@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseEvent, type RunEvent, uniform } from '@qt/core'
 import { readSafetensors } from '@qt/weights'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hubServer } from '../../weights/test/hub-server.js'
 import { byVariables, mpirunHere, type StartedProcess, underMpirun, until } from './job.js'
 import { fixture, type Outcome, qt } from './qt.js'
 
@@ -368,6 +369,14 @@ describe('a checkpoint of several processes', () => {
     for (const { ended } of again) good(await ended)
     expect(await result(output)).toEqual(await result(whole))
   })
+})
+
+test('a base of the hub comes down once, by however many processes it is wanted', async () => {
+  const hub = await hubServer({ files: { 'tiny.gguf': await readFile(fixture('tiny.gguf')) }, large: ['tiny.gguf'] })
+  const env = { HF_ENDPOINT: hub.endpoint, HF_HUB_CACHE: join(folder, 'hub') }
+  const args = trained(join(folder, 'of-the-hub'), 1, { ...adapter, steps: '2', base: 'owner/name:tiny.gguf' })
+  for (const { ended } of await byVariables(3, args, { env: () => env })) good(await ended)
+  expect(hub.log.filter((line) => line.startsWith('GET storage'))).toEqual(['GET storage/tiny.gguf'])
 })
 
 test('a run goes on in another number of processes, and ends with the bytes of one that never stopped', async () => {

@@ -1,5 +1,6 @@
 import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, type TrainingConfigInput } from '@qt/core'
 import { engineErrors } from '../engine-errors.js'
+import { downloadInTurns } from '../parallel/download-in-turns.js'
 import { launchOf } from '../parallel/launch.js'
 import { withTeam } from '../parallel/with-team.js'
 import type { MemoryPlan } from './plan-memory.js'
@@ -27,7 +28,9 @@ export function train(
   return startRun(async ({ emit, signal: asked }) => {
     const launch = launchOf()
     return withTeam(launch, asked, async (team, signal) => {
-      const prepared = await prepare(parseConfig(config), signal, launch)
+      const checked = parseConfig(config)
+      await downloadInTurns(checked, launch, team, signal)
+      const prepared = await prepare(checked, signal, launch)
       const { resume = false, dryRun } = options
       const context = { emit, signal, team }
       return engineErrors(() =>
