@@ -1,9 +1,9 @@
 import { readFile, stat } from 'node:fs/promises'
 import { openModel } from '@qt/weights'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { smallStep } from '../test/engine.js'
 import { fixture } from '../test/support.js'
-import { binding, threadCount } from './binding.js'
+import { binding, forcedKernels, threadCount } from './binding.js'
 
 const source = await readFile(new URL('./binding.ts', import.meta.url), 'utf8')
 
@@ -40,6 +40,15 @@ test('kernels are named, best first, with one set that every machine has', () =>
 test('unknown kernels are refused by name', async () => {
   const { spec } = await openModel(fixture('tiny-tied'))
   expect(() => binding().planStep(spec, smallStep, 1, 'abacus')).toThrow('no kernels named abacus')
+})
+
+test('kernels that the environment forces are refused by its name for them, with those that there are', () => {
+  vi.stubEnv('QT_KERNELS', 'baseline')
+  onTestFinished(() => void vi.unstubAllEnvs())
+  expect(forcedKernels()).toBe('baseline')
+  vi.stubEnv('QT_KERNELS', 'abacus')
+  expect(forcedKernels).toThrow(expect.objectContaining({ code: 'USAGE_BAD_VALUE', kind: 'usage' }))
+  expect(forcedKernels).toThrow('QT_KERNELS is "abacus"')
 })
 
 test('threads are those asked for, else what the machine allows', () => {

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { type ModelSpec, type Nf4Scales, nativePlatform, QtError, type TrainingConfig } from '@qt/core'
+import { type ModelSpec, type Nf4Scales, nativePlatform, QtError, type TrainingConfig, usageError } from '@qt/core'
 
 /*
  * What the C++ side offers, declared once. It moves handles, arrays and numbers; what to do with them is decided in TypeScript.
@@ -421,7 +421,14 @@ function load(): Binding {
 }
 
 /** Kernels forced by QT_KERNELS, for tests and comparisons; undefined takes the best. */
-export const forcedKernels = (): string | undefined => process.env.QT_KERNELS || undefined
+export function forcedKernels(): string | undefined {
+  const name = process.env.QT_KERNELS || undefined
+  const available = binding().availableKernels()
+  if (name === undefined || available.includes(name)) return name
+  throw usageError('USAGE_BAD_VALUE', `QT_KERNELS is "${name}", and this machine has no such kernels.`, {
+    actions: [`Set it to one of ${available.join(', ')}, or leave it out.`],
+  })
+}
 
 /** Threads for the arithmetic: what was asked for, else what affinity and cgroup allow. */
 export const threadCount = (wanted: number | undefined): number => wanted ?? binding().availableProcessors()

@@ -8,7 +8,8 @@ test('a process that nothing started as part of a job is alone', () => {
   // As in a batch script, before any srun.
   expect(launchOf({ SLURM_PROCID: '0', SLURM_NTASKS: '4' })).toBeUndefined()
   expect(launchOf({ ...torch, RANK: '0', WORLD_SIZE: '1' })).toBeUndefined()
-  expect(launchOf({ RANK: '1', WORLD_SIZE: '2' })).toBeUndefined()
+  expect(launchOf({ WORLD_SIZE: '1' })).toBeUndefined()
+  expect(launchOf({ RANK: '1', MASTER_ADDR: 'first', MASTER_PORT: '29500' })).toBeUndefined()
 })
 
 test('the variables of torchrun, whose own store has the port already', () => {
@@ -32,6 +33,8 @@ test('mpirun, and srun with PMIx', () => {
 test.each([
   ['srun without PMIx', { SLURM_STEP_ID: '0', SLURM_STEP_NUM_TASKS: '4' }, /do not know each other/],
   ['a rank beyond the size', { ...torch, RANK: '8' }, /rank 8 of 8/],
+  ['a size without a rank', { ...torch, RANK: undefined }, /WORLD_SIZE is 8, and RANK is not set/],
+  ['a size alone', { WORLD_SIZE: '2' }, /RANK, MASTER_ADDR and MASTER_PORT are not set/],
   ['a size that is no number', { ...torch, WORLD_SIZE: 'many' }, /WORLD_SIZE is "many"/],
 ])('%s is refused with what to do', (_, environment, message) => {
   expect(() => launchOf(environment)).toThrow(

@@ -74,6 +74,13 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         { label: 'Start them with PMIx', command: 'srun --mpi=pmix qt train --config train.yaml' },
         { label: 'Or, without PMIx', command: 'qt submit slurm --mpi none --config train.yaml' },
       ])
+    // Each of them would train by itself, and all into one folder.
+    const missing = torch.filter((name) => environment[name] === undefined)
+    if (environment.WORLD_SIZE !== undefined && environment.WORLD_SIZE !== '1')
+      throw launchError(`WORLD_SIZE is ${environment.WORLD_SIZE}, and ${listOf(missing)} not set.`, [
+        { label: 'Give each process its RANK, and all of them host and port of rank 0 as MASTER_ADDR and MASTER_PORT.' },
+        { label: 'Alone? Take WORLD_SIZE out of the environment: env -u WORLD_SIZE qt …' },
+      ])
     return undefined
   }
   const found = launched()
@@ -81,6 +88,9 @@ export function launchOf(environment: Environment = process.env): Launch | undef
   if (found.rank >= found.size) throw launchError(`This process has the rank ${found.rank} of ${found.size}: ranks count from 0.`)
   return found
 }
+
+const listOf = (names: readonly string[]): string =>
+  names.length === 1 ? `${names[0]} is` : `${names.slice(0, -1).join(', ')} and ${names.at(-1)} are`
 
 const launchError = (message: string, actions: readonly { label: string; command?: string }[] = []) =>
   usageError('JOB_LAUNCH', message, {

@@ -75,8 +75,12 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
     throw new QtError({
       code: 'JOB_NOT_JOINED',
       message: `Rank ${rank} of ${size} could not join its job: ${messageOf(error)}.`,
-      actions:
-        kind === 'tcp'
+      actions: isPortTaken(error)
+        ? [
+            `Take another MASTER_PORT for all processes: something listens on ${port} already.`,
+            'Perhaps another process of this job has RANK 0, too: give each a rank of its own, from 0.',
+          ]
+        : kind === 'tcp'
           ? [
               `Start all ${size} processes within ${patience()} s (QT_JOB_TIMEOUT), with the same QT_JOB_TOKEN.`,
               `Rank 0 must be reachable from all machines at MASTER_ADDR ${host}, port ${port}, and all machines from each other.`,
@@ -91,6 +95,9 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
     signal.removeEventListener('abort', stop)
   }
 }
+
+/** As strerror says it, whichever the locale: it is never set. */
+const isPortTaken = (error: unknown): boolean => messageOf(error).includes('Address already in use')
 
 const lost = ({ rank, why, spoke }: JobFailure, { size }: Launch, cause: unknown) =>
   new QtError({
