@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -107,9 +108,24 @@ test('a damaged one is passed over for the one before it, and named when there i
   await writeCheckpoint(run, trainer, state(3))
   const newest = await writeCheckpoint(run, trainer, state(6))
   await writeFile(join(newest, 'optimizer.safetensors'), 'not a checkpoint at all')
-  expect((await findCheckpoint(run))?.state.step).toBe(3)
+  expect(await findCheckpoint(run)).toMatchObject({
+    state: { step: 3 },
+    passedOver: [expect.stringContaining(`${newest} cannot be used`)],
+  })
   await rm(checkpointPath(run, 3), { recursive: true })
   await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test.each([
+  ['is missing', (path: string) => rm(join(path, 'optimizer.safetensors'))],
+  ['is not complete', (path: string) => writeFile(join(path, 'state.json'), '{}')],
+  ['is not complete', (path: string) => writeFile(join(path, 'state.json'), '{"step"')],
+  ['is missing', (path: string) => rm(join(path, 'state.json'))],
+  ['is not what was written', (path: string) => writeFile(join(path, 'parameters.safetensors'), 'x')],
+])('of what is damaged is said what is wrong: a file %s', async (why, damage) => {
+  const run = join(folder, randomUUID())
+  await damage(await writeCheckpoint(run, trainer, state(3)))
+  await expect(findCheckpoint(run)).rejects.toThrow(why)
 })
 
 test('one flipped bit is found', async () => {

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { messageOf, QtError } from '@qt/core'
 import { syncFolder, writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
@@ -121,19 +121,39 @@ async function digest(file: string): Promise<string> {
   return hash.digest('hex')
 }
 
+/** What is wrong with a file of a checkpoint. */
+class Damage extends Error {
+  constructor(
+    readonly file: string,
+    why: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${basename(file)} ${why}`, options)
+  }
+}
+
+function damageOf(file: string, cause: unknown): Damage {
+  if (cause instanceof Damage) return cause
+  const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
+  const isTorn = cause instanceof z.ZodError || cause instanceof SyntaxError
+  return new Damage(file, isMissing ? 'is missing' : isTorn ? 'is not complete' : `cannot be read: ${messageOf(cause)}`, {
+    cause,
+  })
+}
+
 async function requireWhole(file: string, expected: string | undefined): Promise<void> {
   const found = await digest(file).catch((cause: unknown) => {
-    throw damaged(file, cause)
+    throw damageOf(file, cause)
   })
-  if (found !== expected) throw damaged(file, new Error('its content is not what was written'))
+  if (found !== expected) throw new Damage(file, 'is not what was written')
 }
 
 /** Asked first: what was cut off is found without reading all of it. */
 async function requireLength(file: string, expected: number): Promise<void> {
   const found = await stat(file).catch((cause: unknown) => {
-    throw damaged(file, cause)
+    throw damageOf(file, cause)
   })
-  if (found.size !== expected) throw damaged(file, new Error(`it has ${found.size} bytes instead of ${expected}`))
+  if (found.size !== expected) throw new Damage(file, `has ${found.size} bytes instead of ${expected}`)
 }
 
 /** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
@@ -153,11 +173,13 @@ async function steps(folder: string): Promise<number[]> {
 export interface FoundCheckpoint {
   readonly path: string
   readonly state: CheckpointState & Pick<StoredState, 'shards'>
+  /** In a sentence each: newer ones that cannot be used. */
+  readonly passedOver: readonly string[]
 }
 
 /** The newest whole checkpoint of a run, or undefined when it has none; an error when it has only damaged ones. */
 export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
-  let error: QtError | undefined
+  const passed: { path: string; damage: Damage }[] = []
   for (const name of await candidates(folder)) {
     const path = join(folder, name)
     const file = join(path, 'state.json')
@@ -165,21 +187,29 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
       const state = stateSchema.parse(JSON.parse(await readFile(file, 'utf8')))
       for (const [name, length] of Object.entries(state.lengths ?? {})) await requireLength(join(path, name), length)
       for (const name of checkpointFiles(state.shards ?? 1)) await requireWhole(join(path, name), state.files[name])
-      return { path, state }
+      const passedOver = passed.map(
+        ({ path: newer, damage }) =>
+          `The checkpoint ${newer} cannot be used, and the run goes on from one before it: ${damage.message}.`,
+      )
+      return { path, state, passedOver }
     } catch (cause) {
-      error ??= QtError.isInstance(cause) ? cause : damaged(file, cause)
+      passed.push({ path, damage: damageOf(file, cause) })
     }
   }
-  if (error) throw error
+  const [newest] = passed
+  if (newest) {
+    const { message, file } = newest.damage
+    throw damaged(`No checkpoint of this run can be used. Of the newest, ${message}.`, file, newest.path, newest.damage)
+  }
   return undefined
 }
 
-const damaged = (file: string, cause: unknown) =>
+const damaged = (message: string, file: string, checkpoint: string, cause: unknown) =>
   new QtError({
     code: 'CHECKPOINT_DAMAGED',
-    message: `No checkpoint of this run can be used. Of the newest: ${cause instanceof z.ZodError ? 'its state is not complete' : messageOf(cause)}.`,
+    message,
     where: { file },
-    actions: [`Restore ${dirname(file)}, or choose another "output" and start anew.`],
+    actions: [`Restore ${checkpoint}, or choose another "output" and start anew.`],
     cause,
   })
 
@@ -198,7 +228,7 @@ export async function restoreCheckpoint(
   const together = manifests.every((one) => one === manifests[0])
   const read = (array: StoredArray, from: number, bytes: number) =>
     reader.read(array, from, bytes).catch((cause: unknown) => {
-      throw damaged(path, cause)
+      throw damaged(`The checkpoint ${path} cannot be read: ${messageOf(cause)}.`, path, path, cause)
     })
   for (const array of arrays) {
     const { from, bytes } = array.own

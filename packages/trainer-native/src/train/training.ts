@@ -96,6 +96,7 @@ export async function training(
     }
     for (const message of [...chunkWarnings(stored, feedForwardChunk), ...opened.warnings])
       await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
+    for (const message of found?.passedOver ?? []) await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
     if (resume && !found) {
       const message = `There is nothing to resume in ${config.output}: the run starts from its beginning.`
       await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
