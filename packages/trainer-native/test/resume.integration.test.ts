@@ -174,3 +174,20 @@ test('resuming a run that has ended changes nothing', async () => {
   await train(config(whole), { resume: true })
   expect(await result(whole)).toEqual(before)
 })
+
+test('nobody hears of a checkpoint that could not be written', async () => {
+  const output = join(folder, 'unwritable')
+  await mkdir(output)
+  // A file where the folder of checkpoints is to be.
+  await writeFile(join(output, 'checkpoints'), '')
+  const heard: string[] = []
+  const run = train(config(output))
+  const listening = (async () => {
+    for await (const { type } of run) heard.push(type)
+  })()
+  await expect(run).rejects.toThrow()
+  await listening.catch(() => {})
+  expect(heard.filter((type) => type === 'step')).toHaveLength(3)
+  expect(heard).not.toContain('checkpoint')
+  expect(await readFile(join(output, 'run.log'), 'utf8')).not.toContain('saved ')
+})

@@ -107,7 +107,9 @@ async function trainAndReport(config: TrainingConfig, { resume, dryRun, argv, io
     if (!speaks && QtError.isInstance(error) && error.kind === 'interrupted') return 130
     if (dryRun !== undefined || !QtError.isInstance(error) || error.kind !== 'interrupted') throw error
     const command = resumeCommand(argv)
-    io.note(`${error.message}\nGo on with:\n  ${command}\n`)
+    io.note(
+      `${error.message}\nGo on with${trainer.launchOf() ? ', started in as many processes as you like' : ''}:\n  ${command}\n`,
+    )
     io.document({ error: error.toJSON(), resume: command })
     return 130
   }

@@ -10,6 +10,8 @@ export type NewEvent = WithoutTime<RunEvent>
 export interface Recorder {
   /** `aside`: not into events.jsonl, which has it already or must not show that the run was interrupted. */
   record(event: NewEvent, where?: 'everywhere' | 'aside'): Promise<void>
+  /** Into events.jsonl alone; what comes back tells all others, once what the event says is so. */
+  write(event: NewEvent): Promise<() => Promise<void>>
   /** Makes events.jsonl durable and returns its length. */
   sync(): Promise<number>
   close(): Promise<void>
@@ -25,12 +27,20 @@ export async function openRecorder(
 ): Promise<Recorder> {
   const log = await openEventLog(files.events, length)
   const runLog = await openRunLog(files.log)
+  const tell = async (whole: RunEvent) => {
+    await runLog.append(whole)
+    emit(whole)
+  }
   return {
     async record(event, where = 'everywhere') {
       const whole = timed(event)
       if (where === 'everywhere') await log.append(whole)
-      await runLog.append(whole)
-      emit(whole)
+      await tell(whole)
+    },
+    async write(event) {
+      const whole = timed(event)
+      await log.append(whole)
+      return () => tell(whole)
     },
     sync: () => log.sync(),
     async close() {
@@ -41,11 +51,17 @@ export async function openRecorder(
 }
 
 /** For all processes of a job but the first, which speaks for them. */
-export const silent: Recorder = { record: async () => {}, sync: async () => 0, close: async () => {} }
+export const silent: Recorder = {
+  record: async () => {},
+  write: async () => async () => {},
+  sync: async () => 0,
+  close: async () => {},
+}
 
 /** For a trial, which leaves no files. */
 export const listenersOnly = (emit: (event: RunEvent) => void): Recorder => ({
   record: async (event) => emit(timed(event)),
+  write: async (event) => async () => emit(timed(event)),
   sync: async () => 0,
   close: async () => {},
 })

@@ -306,8 +306,10 @@ async function validated({ prepared, team, trainer, recorder, patience, position
 async function checkpoint(run: OpenRun): Promise<void> {
   const { step } = run.position
   const path = checkpointPath(runFiles(run.prepared.config.output).checkpoints, step)
-  await run.recorder.record({ type: 'checkpoint', step, path })
+  // A checkpoint counts the event that tells of it, and nobody else hears of one that is not written yet.
+  const tell = await run.recorder.write({ type: 'checkpoint', step, path })
   await save(run)
+  await tell()
 }
 
 async function save({
