@@ -1,5 +1,5 @@
 // Training on a GPU, measured: one line of JSON for each case. The library that computes is named, so that the emulator can stand in.
-// usage: gpu_bench LIBRARY [--tiny] [--only CASE[,CASE…]] [--checkpointing] [--device N]
+// usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE…]] [--checkpointing] [--device N]
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -21,6 +21,7 @@ struct Settings {
   std::string library;
   int device = 0;
   bool tiny = false, checkpointing = false;
+  bool counted = false;  // as tiny, with shapes that take the same kernels as the real ones
   std::string only;
 };
 
@@ -92,7 +93,7 @@ void products(const Settings& s) {
   struct Size {
     int rows, columns, depth;
   };
-  const std::vector<Size> sizes = s.tiny ? std::vector<Size>{{64, 64, 64}} : std::vector<Size>{{8192, 8192, 8192}, {8192, 4096, 14336}, {8192, 28672, 4096}, {16384, 4864, 896}};
+  const std::vector<Size> sizes = s.counted ? std::vector<Size>{{1536, 1024, 64}} : s.tiny ? std::vector<Size>{{64, 64, 64}} : std::vector<Size>{{8192, 8192, 8192}, {8192, 4096, 14336}, {8192, 28672, 4096}, {16384, 4864, 896}};
   CudaParts parts{};
   cudaLibrary(s.library).parts(&parts);
   std::vector<const char*> ways{"own"};
@@ -126,7 +127,7 @@ void products(const Settings& s) {
 
 // Causal attention of one document, forward and backward.
 void attention(const Settings& s) {
-  const std::int32_t tokens = s.tiny ? 64 : 8192, heads = s.tiny ? 2 : 32, kvHeads = s.tiny ? 1 : 8, headDim = 128;
+  const std::int32_t tokens = s.counted ? 256 : s.tiny ? 64 : 8192, heads = s.tiny ? 2 : 32, kvHeads = s.tiny ? 1 : 8, headDim = 128;
   const auto device = openCuda(s.library, s.device, DType::BF16);
   const std::size_t wide = static_cast<std::size_t>(tokens) * heads * headDim, narrow = static_cast<std::size_t>(tokens) * kvHeads * headDim;
   const std::vector<std::int32_t> ids(tokens, 1), borders{0, tokens};
@@ -319,8 +320,15 @@ void measure(const Settings& s, const char* name, const std::function<void()>& b
   std::fflush(stdout);
 }
 
-Training smaller(Training t, bool isTiny) {
-  if (!isTiny) return t;
+Training smaller(const Settings& s, Training t) {
+  if (!s.tiny) return t;
+  if (s.counted) {
+    const bool narrowHeads = t.widths.dModel / t.widths.heads == 64;
+    t.widths = narrowHeads ? countedNarrow : countedWide;
+    t.rows = 1;
+    t.length = 256;
+    return t;
+  }
   t.widths = tiny;
   if (t.type != TensorType::BF16) t.widths.dModel = t.widths.ffn = 256;  // whole blocks
   t.rows = 2;
@@ -336,13 +344,14 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--tiny") s.tiny = true;
+    else if (argument == "--counted") s.tiny = s.counted = true;
     else if (argument == "--checkpointing") s.checkpointing = true;
     else if (argument == "--only" && i + 1 < argc) s.only = argv[++i];
     else if (argument == "--device" && i + 1 < argc) s.device = std::atoi(argv[++i]);
     else s.library = argument;
   }
   if (s.library.empty()) {
-    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
+    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
     return 2;
   }
   const CudaDevices found = cudaDevices(s.library);
@@ -355,12 +364,12 @@ int main(int argc, char** argv) {
               static_cast<double>(info.memory) / (1 << 20), info.major, info.minor, info.driver, info.runtime);
   measure(s, "product", [&] { products(s); });
   measure(s, "attention", [&] { attention(s); });
-  const int steps = s.tiny ? 2 : 8;
+  const int steps = s.counted ? 1 : s.tiny ? 2 : 8;
   for (const Training& t : {Training{"lora-0.5b", qwen05, TensorType::BF16, 16, 8, 2048}, Training{"lora-8b", llama8, TensorType::BF16, 16, 4, 2048},
                             Training{"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, Training{"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
                             Training{"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048}, Training{"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}})
-    measure(s, t.name, [&] { train(s, smaller(t, s.tiny), s.checkpointing, steps); });
-  measure(s, "context", [&] { longest(s, smaller({"context-8b", llama8, TensorType::NF4, 32, 1, 1024}, s.tiny)); });
-  measure(s, "curve", [&] { curve(s, smaller({"curve", smol, TensorType::BF16, 0, 8, 512}, s.tiny)); });
+    measure(s, t.name, [&] { train(s, smaller(s, t), s.checkpointing, steps); });
+  measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::NF4, 32, 1, 1024})); });
+  measure(s, "curve", [&] { curve(s, smaller(s, {"curve", smol, TensorType::BF16, 0, 8, 512})); });
   return 0;
 }

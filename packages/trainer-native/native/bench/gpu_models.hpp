@@ -23,6 +23,9 @@ inline constexpr Widths llama8{128256, 32, 4096, 32, 8, 14336, false};
 inline constexpr Widths preset1b{49152, 16, 2048, 32, 8, 5632, true};
 inline constexpr Widths llama15{50304, 24, 2048, 16, 16, 5632, true};
 inline constexpr Widths smol{49152, 30, 576, 9, 3, 1536, true};
+// Of one layer, as little as takes the kernels that the real widths take.
+inline constexpr Widths countedNarrow{4096, 1, 768, 12, 4, 2048, true, true};
+inline constexpr Widths countedWide{4096, 1, 1024, 8, 2, 2816, false};
 inline constexpr Widths tiny{256, 2, 64, 2, 1, 128, true, true};
 
 inline ModelSpec specOf(const Widths& w) {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # All that is to be run on a machine with an NVIDIA GPU, which needs nvcc, CMake and g++; Python with PyTorch for the peers, Node for the addon.
 # usage: cuda/check.sh [--emulated] [build] [test] [sanitize] [bench] [peers] [table] [node]      without names: all of them, in this order
+#        cuda/check.sh resources | counts      what nvcc and the emulator say of kernels, without a GPU
 # QT_BUILD: where to build (build/gpu here). OUT: where results go (QT_BUILD/results).
 # --emulated: the same with the emulator for a GPU and tiny shapes, so that nothing is tried for the first time where time is lent.
 set -u
@@ -120,6 +121,46 @@ node_tests() {
   (cd "$root" && QT_CUDA_LIBRARY="$library" npx vitest run --config tools/vitest.config.ts --project integration gpu)
 }
 
+# Registers, spilled bytes, and how many warps of a multiprocessor the registers leave room for; shared memory is in `counts`. Spilling fails.
+resources() {
+  say resources
+  architecture=${QT_ARCHITECTURE:-90}
+  mkdir -p "$out/resources"
+  for source in "$here"/cuda/kernels/*.cu; do
+    to=$out/resources/$(basename "$source" .cu)
+    nvcc -std=c++20 -O3 -DNDEBUG -arch="compute_$architecture" -ptx --expt-relaxed-constexpr -diag-suppress=445,177 -I"$here/cuda" -I"$here/src" \
+      -I"$here/../../weights/native/include" "$source" -o "$to.ptx" > "$to.log" 2>&1 &&
+      ptxas -v -arch="sm_$architecture" "$to.ptx" -o /dev/null > "$to.log" 2>&1 || { cat "$to.log"; return 1; }
+    cat "$to.ptx" "$to.log"
+  done | awk '
+    $1 == ".maxntid" { limit[entry] = $2 + 0 }
+    $2 == ".entry" || $1 == ".entry" { entry = $0; sub(/.*\.entry */, "", entry); sub(/\(.*/, "", entry) }
+    /Compiling entry function/ { name = $0; sub(/[^\047]*\047/, "", name); sub(/\047.*/, "", name) }
+    /bytes stack frame/ { spilled[name] = $5 + $9 }
+    /Used [0-9]+ registers/ {
+      registers = $0; sub(/.*Used /, "", registers); registers += 0
+      ofWarp = int((registers * 32 + 255) / 256) * 256; warps = limit[name] > 0 ? int((limit[name] + 31) / 32) : 1
+      blocks = int(int(65536 / ofWarp) / warps); if (blocks * warps > 64) blocks = int(64 / warps)
+      print name, limit[name] + 0, registers, spilled[name] + 0, blocks * warps
+    }' | c++filt -p | sed 's/qt::cuda:://g; s/(anonymous namespace):://g' > "$out/resources.txt"
+  { echo '| kernel | threads | registers | spilled bytes | warps of 64 |'; echo '|---|---|---|---|---|'
+    awk '{ n = NF; row = $1; for (i = 2; i <= n - 4; ++i) row = row " " $i; print "| " row " | " $(n-3) " | " $(n-2) " | " $(n-1) " | " $n " |" }' "$out/resources.txt"; } | tee "$out/resources.md"
+  awk '$(NF-1) > 0 { print "spills: " $0; bad = 1 } END { exit bad || NR == 0 }' "$out/resources.txt"
+}
+
+# What kernels ask of memory, case by case, on shapes that take the kernels of the real ones; our own products, so that those are seen too.
+counts() {
+  say counts
+  cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release > "$out/configure.log" 2>&1 || { cat "$out/configure.log"; return 1; }
+  cmake --build "$build" --parallel "$(nproc)" --target qt_cuda_counted_library gpu_bench > "$out/build.log" 2>&1 || { grep -i -A5 error "$out/build.log" | head -n 60; return 1; }
+  for case in $(echo "${QT_ONLY:-product,attention,lora-0.5b,lora-8b,qlora-8b-q4k,full-1.5b}" | tr , ' '); do
+    say "counts: $case"
+    QT_CUDA_PRODUCTS=${QT_CUDA_PRODUCTS:-own} QT_CUDA_COUNTS="$out/counts-$case.md" \
+      "$build/gpu_bench" "$build/cuda/emulator/libqt_cuda_counted.so" --counted --only "$case" || return 1
+    cat "$out/counts-$case.md"
+  done
+}
+
 [ $# -gt 0 ] || set -- build test sanitize bench peers table node
 for part; do
   case $part in
@@ -130,6 +171,8 @@ for part; do
     peers) try peers run_peers ;;
     table) try table table ;;
     node) try node node_tests ;;
+    resources) try resources resources ;;
+    counts) try counts counts ;;
     *) echo "there is no part '$part'" >&2; exit 2 ;;
   esac
 done

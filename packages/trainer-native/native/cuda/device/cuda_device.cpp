@@ -409,10 +409,13 @@ LeftSide CudaDevice::crossEntropy(const LossChunk& c) {
                           c.smoothing,
                           c.softcap,
                           c.gradient,
+                          precision_,
                           losses_.get<float>() + c.first,
                           correct_.get<unsigned char>() + c.first};
   check("the loss", [&] { return cuda::crossEntropy(call, runtime_.stream()); });
-  return {dense(c.logits, DType::F32, c.rows, c.vocabulary), false, nullptr};
+  MatrixView gradient = dense(c.logits, precision_, c.rows, c.vocabulary);
+  gradient.rowBytes = static_cast<std::size_t>(c.vocabulary) * sizeof(float);
+  return {gradient, false, nullptr};
 }
 
 void CudaDevice::lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,

@@ -34,9 +34,14 @@ bool fullNow() {
   return file != nullptr && std::remove(file) == 0;
 }
 
-// Of this process.
+// Of this process, by where they begin: on borders like a device's.
+struct Taken {
+  std::size_t bytes;
+  void* whole;
+};
+constexpr std::size_t border = 256;
 std::mutex takenMutex;
-std::map<void*, std::size_t> taken;
+std::map<void*, Taken> taken;
 
 // No number of a step alone, as a batch's tables are.
 constexpr std::size_t leastBatch = 64;
@@ -82,17 +87,21 @@ void* Runtime::allocate(std::size_t bytes) {
   ++allocations_;
   const std::lock_guard lock(takenMutex);
   std::size_t all = bytes;
-  for (const auto& [place, size] : taken) all += size;
+  for (const auto& [place, one] : taken) all += one.bytes;
   if (all > bytesLeft()) return nullptr;
-  void* p = std::calloc(1, bytes == 0 ? 1 : bytes);
-  taken[p] = bytes;
+  void* whole = std::calloc(1, bytes + border);
+  if (whole == nullptr) return nullptr;
+  void* p = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(whole) + border - 1) / border * border);
+  taken[p] = {bytes, whole};
   return p;
 }
 
 void Runtime::release(void* p) {
   const std::lock_guard lock(takenMutex);
-  taken.erase(p);
-  std::free(p);
+  const auto one = taken.find(p);
+  if (one == taken.end()) return;
+  std::free(one->second.whole);
+  taken.erase(one);
 }
 
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {

@@ -1,5 +1,6 @@
 #include "emulator.hpp"
 
+#include <link.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -61,6 +62,8 @@ struct Machine {
   const void* arguments = nullptr;
   std::string fault;
   bool watching = false;
+  bool observing = false;  // what an observer and the emulator do may be compiled like kernels, and is not told
+  const unsigned char* callers = nullptr;  // the stack of whoever launches, where arguments lie
   Races races;
 };
 
@@ -113,6 +116,7 @@ unsigned char* sharedEnd() {
 void releaseBarrier(Machine& m) {
   m.atBarrier = 0;
   m.races.blockBarrier();
+  if (observer != nullptr) observer->together(Together::Barrier);
   for (unsigned t = 0; t < m.count; ++t) m.threads[t]->state = State::Ready;
 }
 
@@ -176,6 +180,48 @@ bool inShared(const void* p, std::size_t bytes) {
   return m.shared != nullptr && at >= m.shared && at + bytes <= m.shared + m.sharedBytes;
 }
 
+// Whether this is a constant or variable of the library or program that the emulator is linked into.
+bool ofProgram(const void* at) {
+  struct Range {
+    std::uintptr_t begin = UINTPTR_MAX, end = 0;
+  };
+  static const Range program = [] {
+    Range found;
+    dl_iterate_phdr(
+        [](dl_phdr_info* module, std::size_t, void* to) {
+          Range range;
+          for (int i = 0; i < module->dlpi_phnum; ++i) {
+            const auto& part = module->dlpi_phdr[i];
+            if (part.p_type != PT_LOAD) continue;
+            range.begin = std::min(range.begin, static_cast<std::uintptr_t>(module->dlpi_addr + part.p_vaddr));
+            range.end = std::max(range.end, static_cast<std::uintptr_t>(module->dlpi_addr + part.p_vaddr + part.p_memsz));
+          }
+          const auto self = reinterpret_cast<std::uintptr_t>(&observer);
+          if (self < range.begin || self >= range.end) return 0;
+          *static_cast<Range*>(to) = range;
+          return 1;
+        },
+        &found);
+    return found;
+  }();
+  const auto address = reinterpret_cast<std::uintptr_t>(at);
+  return address >= program.begin && address < program.end;
+}
+
+// What lies in registers or among constants on a device is none of an observer's: threads' own memory, arguments, the program's.
+void observe(const void* at, std::size_t bytes, bool write, const void* code) {
+  Machine& m = machine();
+  if (m.observing) return;
+  constexpr std::ptrdiff_t mostStack = 8 << 20;
+  const auto* p = static_cast<const unsigned char*>(at);
+  const bool shared = inShared(at, bytes);
+  if (!shared && (Fiber::onAnyStack(at) || (p >= m.callers && p < m.callers + mostStack) || ofProgram(at))) return;
+  m.observing = true;
+  observer->access({m.nowIndex, shared ? Space::Shared : Space::Global, shared ? static_cast<std::uintptr_t>(p - m.shared) : reinterpret_cast<std::uintptr_t>(at),
+                    static_cast<std::uint32_t>(bytes), write, code});
+  m.observing = false;
+}
+
 void requireShared(const void* p, const char* what, const Site& site) {
   if (reinterpret_cast<std::uintptr_t>(p) % 16 != 0) fail(std::string(what) + " is not aligned to 16 bytes at " + place(site));
   if (!inShared(p, 16)) fail(std::string(what) + " lies outside dynamic shared memory at " + place(site));
@@ -235,10 +281,13 @@ Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const 
   gridDim = grid;
   blockDim = block;
   m.races.beginLaunch();
+  m.callers = static_cast<const unsigned char*>(__builtin_frame_address(0));
+  if (observer != nullptr) observer->beginLaunch(launching, grid, block, sharedBytes);
   for (blockIdx.z = 0; blockIdx.z < grid.z; ++blockIdx.z)
     for (blockIdx.y = 0; blockIdx.y < grid.y; ++blockIdx.y)
       for (blockIdx.x = 0; blockIdx.x < grid.x; ++blockIdx.x) {
         runBlock(m);
+        if (observer != nullptr) observer->endBlock();
         if (!m.fault.empty()) return Status::Fault;
       }
   return Status::Ok;
@@ -280,7 +329,10 @@ void collective(std::uint32_t mask, void* mine, void (*together)(void* const (&l
     wait();
     return;
   }
+  m.observing = true;
   together(meeting->brought, mask);
+  m.observing = false;
+  if (observer != nullptr) observer->together(Together::Collective);
   warp.erase(meeting);
   const unsigned first = m.nowIndex - self;
   for (unsigned i = 0; i < 32; ++i)
@@ -302,6 +354,7 @@ void* dynamicShared(const Site& site) {
 
 // a: registers 0 … 3 hold rows g, g + 8, g, g + 8 at depths 2t, 2t, 2t + 8, 2t + 8 and one more; b: depths 2t and 2t + 8 of column g.
 void multiplyBf16(float* d, const std::uint32_t* a, const std::uint32_t* b, const Site& site) {
+  if (observer != nullptr && lane() == 0) observer->together(Together::Multiply);
   Fragments mine{d, a, b};
   collective(
       0xffffffffu, &mine,
@@ -322,6 +375,7 @@ void multiplyBf16(float* d, const std::uint32_t* a, const std::uint32_t* b, cons
 
 // a: registers 0 … 3 hold rows g, g + 8, g, g + 8 at depths t, t, t + 4, t + 4; b: depths t and t + 4 of column g.
 void multiplyTf32(float* d, const std::uint32_t* a, const std::uint32_t* b, const Site& site) {
+  if (observer != nullptr && lane() == 0) observer->together(Together::Multiply);
   Fragments mine{d, a, b};
   collective(
       0xffffffffu, &mine,
@@ -342,7 +396,8 @@ void multiplyTf32(float* d, const std::uint32_t* a, const std::uint32_t* b, cons
 // Lane l gets numbers 2·(l % 4) and one more of row l / 4; of column l / 4 when transposed.
 void loadMatrices(std::uint32_t* r, const void* row, bool transposed, const Site& site) {
   requireShared(row, "a row of ldmatrix", site);
-  accessed(row, 16, false);
+  accessed(row, 16, false, __builtin_return_address(0));
+  if (observer != nullptr && lane() == 0) observer->together(Together::LoadMatrices);
   MatrixRow mine{r, row, transposed};
   collective(
       0xffffffffu, &mine,
@@ -366,16 +421,21 @@ void copyAsync(void* to, const void* from, int bytes, const Site& site) {
   requireShared(to, "what cp.async writes", site);
   if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0) fail("what cp.async reads is not aligned to 16 bytes at " + place(site));
   if (bytes < 0 || bytes > 16) fail("cp.async copies at most 16 bytes at " + place(site));
-  accessed(to, 16, true);
+  accessed(to, 16, true, __builtin_return_address(0));
+  if (observer != nullptr && bytes > 0) observe(from, static_cast<std::size_t>(bytes), false, __builtin_return_address(0));
   std::memset(to, unwritten, 16);
   machine().now->groups.back().push_back({to, from, bytes});
 }
 
 void watchAccesses() { machine().watching = true; }
 
-void accessed(const void* at, std::size_t bytes, bool write) {
+void accessed(const void* at, std::size_t bytes, bool write, const void* code) {
   Machine& m = machine();
   if (!m.watching || m.now == nullptr) return;
+  if (observer != nullptr) {
+    observe(at, bytes, write, code);
+    return;
+  }
   std::string why;
   if (inShared(at, bytes)) why = m.races.sharedAccess(m.nowIndex, at, bytes, write);
   else if (!Fiber::onAnyStack(at)) why = m.races.globalAccess(at, bytes, write);
@@ -388,7 +448,7 @@ void awaitCopies(int groupsLeft) {
   auto& groups = machine().now->groups;
   while (groups.size() > static_cast<std::size_t>(groupsLeft) + 1) {
     for (const Copy& c : groups.front()) {
-      accessed(c.to, 16, true);
+      if (observer == nullptr) accessed(c.to, 16, true, nullptr);  // an observer has seen it when it was asked for
       std::memset(c.to, 0, 16);
       std::memcpy(c.to, c.from, static_cast<std::size_t>(c.bytes));
     }

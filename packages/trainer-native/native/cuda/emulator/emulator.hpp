@@ -10,6 +10,7 @@
 
 #include "../status.hpp"
 #include "language.hpp"
+#include "observer.hpp"
 
 namespace qt::cuda {
 
@@ -43,9 +44,9 @@ void awaitCopies(int groupsLeft);
 
 int lane();
 
-// Of code that is compiled to tell of its loads and stores (accesses.cpp): from then on, races end a launch too.
+// Of code that is compiled to tell of its loads and stores (accesses.cpp): from then on, races end a launch too, unless there is an observer.
 void watchAccesses();
-void accessed(const void* at, std::size_t bytes, bool write);
+void accessed(const void* at, std::size_t bytes, bool write, const void* code);
 
 // What a lane gives to a shuffle, and whose value it takes.
 template <class T>
@@ -85,6 +86,7 @@ Status launch(void (*kernel)(P...), dim3 grid, dim3 block, std::size_t sharedByt
     return Status::Ok;
   }
   const auto body = [&] { kernel(arguments...); };
+  emulator::launching = reinterpret_cast<const void*>(kernel);
   return emulator::run(grid, block, sharedBytes, [](const void* call) { (*static_cast<const decltype(body)*>(call))(); }, &body);
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #define __global__
 #define __device__
@@ -24,12 +25,33 @@ struct dim3 {
   constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-struct alignas(8) int2 { int x, y; };
-struct alignas(16) int4 { int x, y, z, w; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
-struct alignas(8) float2 { float x, y; };
-struct alignas(16) float4 { float x, y, z, w; };
+// Where accesses are counted, a vector is loaded and stored at once, as on a device; else GCC would do so number by number.
+#ifdef QT_CUDA_COUNTED
+template <int Bytes>
+inline void moveWhole(void* to, const void* from) {
+  using Word = std::conditional_t<Bytes == 16, long long __attribute__((vector_size(16))), long long>;
+  Word word;
+  std::memcpy(&word, from, Bytes);
+  if constexpr (Bytes == 16) asm("" : "+m"(word));
+  else asm("" : "+r"(word));
+  std::memcpy(to, &word, Bytes);
+}
+#define QT_VECTOR(Name)                                                 \
+  Name() = default;                                                     \
+  Name(const Name& o) { moveWhole<sizeof(Name)>(this, &o); }            \
+  Name& operator=(const Name& o) { moveWhole<sizeof(Name)>(this, &o); return *this; }
+#define QT_PAIR(Name, T) struct alignas(8) Name { T x, y; QT_VECTOR(Name) Name(T x, T y) : x(x), y(y) {} };
+#define QT_FOUR(Name, T) struct alignas(16) Name { T x, y, z, w; QT_VECTOR(Name) Name(T x, T y, T z, T w) : x(x), y(y), z(z), w(w) {} };
+#else
+#define QT_PAIR(Name, T) struct alignas(8) Name { T x, y; };
+#define QT_FOUR(Name, T) struct alignas(16) Name { T x, y, z, w; };
+#endif
+QT_PAIR(int2, int)
+QT_FOUR(int4, int)
+QT_PAIR(uint2, unsigned)
+QT_FOUR(uint4, unsigned)
+QT_PAIR(float2, float)
+QT_FOUR(float4, float)
 inline int2 make_int2(int x, int y) { return {x, y}; }
 inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }

@@ -25,10 +25,35 @@ struct ScoreGradient {
       slope = 1.0f - t * t;
       s = softcap * t;
     }
-    s = seen ? qtExp2(s * factor - lse) : 0.0f;
+    // Chosen before the power is taken, so that no branch is around it.
+    s = qtExp2(seen ? s * factor - lse : -INFINITY);
     d = s * (d - delta) * slope;
   }
 };
+
+// Which of a fragment's scores count: a query sees what is `distance` before it where 0 ≤ distance < window. Distances of a lane's numbers are
+// that of its first and a constant more.
+struct Sight {
+  int nearest, farthest;  // of the first number: its distance, and that less the window
+  __device__ Sight(bool cut, int distance, int window)
+      : nearest(cut ? distance : everything), farthest(cut && window > 0 ? distance - window : -everything) {}
+  __device__ bool of(int more) const { return nearest >= -more && farthest < -more; }
+
+ private:
+  static constexpr int everything = 1 << 30;
+};
+
+// Without a soft cap what is not seen can be −∞ before anything is computed of it; most tiles are seen as a whole.
+template <int M, int N, class Seen>
+__device__ inline void hide(float (&s)[M][N][4], const Seen& seen) {
+#pragma unroll
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int n = 0; n < N; ++n)
+#pragma unroll
+      for (int i = 0; i < 4; ++i)
+        if (!seen(m, n, i)) s[m][n][i] = -INFINITY;
+}
 
 struct BackwardPointers {
   const bf16 *q, *k, *v, *dOut;
@@ -36,8 +61,9 @@ struct BackwardPointers {
   bf16 *dq, *dk, *dv;
 };
 
-// SPLIT: as many warps share sixteen keys; each does its part of the queries' scores and of the heads' columns, and P and dS go
-// through shared memory. Without it a warp has 16·M keys to itself.
+// SPLIT: as many warps share 16·M keys; each does its part of the queries' scores and of the heads' columns, and P and dS go through shared
+// memory. Without it a warp has 16·M keys to itself. What fragments are read of shared memory for a multiplication is what limits this
+// kernel: 80 for 128 with M = 1, 112 for 256 where two warps share 32 keys.
 template <int D, int GROUPS, int M, int SPLIT, int QUERIES, int STAGES>
 struct KeyTile {
   static constexpr int threads = GROUPS * SPLIT * 32;
@@ -48,7 +74,7 @@ struct KeyTile {
 };
 
 template <int D, int GROUPS, int M, int SPLIT, int QUERIES, int STAGES, bool CAP>
-__global__ void __launch_bounds__(KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>::threads, SPLIT > 1 ? 1 : 2)
+__global__ void __launch_bounds__(KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>::threads, SPLIT > 1 || GROUPS > 4 ? 1 : 2)
     backwardKeyKernel(BackwardPointers a, AttentionShape shape, const AttentionSpan* spans) {
   using Tile = KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>;
   constexpr int N = QUERIES / 8 / SPLIT, C = D / 8 / SPLIT;
@@ -124,6 +150,8 @@ __global__ void __launch_bounds__(KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>:
       multiplyRows<D>(s, keys + firstRow * pitch<D>, query + own * pitch<D>, lane);
       multiplyRows<D>(d, values + firstRow * pitch<D>, dOut + own * pitch<D>, lane);
       const bool cut = row < warpFirst + 16 * M - 1 || (shape.window > 0 && row + QUERIES > warpFirst + shape.window);
+      const Sight sight(cut, row + own + lane % 4 * 2 - warpFirst - lane / 4, shape.window);  // of the first query after the first key
+      if (!CAP && cut) hide(s, [&](int m, int n, int i) { return sight.of(8 * n + i % 2 - 16 * m - i / 2 * 8); });
 #pragma unroll
       for (int n = 0; n < N; ++n) {
         const int column = own + 8 * n + lane % 4 * 2;
@@ -131,24 +159,22 @@ __global__ void __launch_bounds__(KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>:
 #pragma unroll
         for (int m = 0; m < M; ++m)
 #pragma unroll
-          for (int i = 0; i < 4; ++i) {
-            const int behind = row + column + i % 2 - (warpFirst + 16 * m + i / 2 * 8 + lane / 4);  // how far the query is behind the key
-            const bool seen = !cut || (behind >= 0 && (shape.window == 0 || behind < shape.window));
-            scoreGradient(s[m][n][i], d[m][n][i], i % 2 == 0 ? lses.x : lses.y, i % 2 == 0 ? deltas.x : deltas.y, seen);
-          }
+          for (int i = 0; i < 4; ++i)
+            scoreGradient(s[m][n][i], d[m][n][i], i % 2 == 0 ? lses.x : lses.y, i % 2 == 0 ? deltas.x : deltas.y, !CAP || sight.of(8 * n + i % 2 - 16 * m - i / 2 * 8));
       }
     }
     if constexpr (SPLIT > 1) {
-      static_assert(M == 1);
       if (active)
 #pragma unroll
-        for (int n = 0; n < N; ++n)
+        for (int m = 0; m < M; ++m)
 #pragma unroll
-          for (int half = 0; half < 2; ++half) {
-            bf16* to = weights + (firstRow + 8 * half + lane / 4) * Tile::scorePitch + own + 8 * n + lane % 4 * 2;
-            *reinterpret_cast<std::uint32_t*>(to) = packBf16(s[0][n][2 * half], s[0][n][2 * half + 1]);
-            *reinterpret_cast<std::uint32_t*>(to + Tile::rows * Tile::scorePitch) = packBf16(d[0][n][2 * half], d[0][n][2 * half + 1]);
-          }
+          for (int n = 0; n < N; ++n)
+#pragma unroll
+            for (int half = 0; half < 2; ++half) {
+              bf16* to = weights + (firstRow + 16 * m + 8 * half + lane / 4) * Tile::scorePitch + own + 8 * n + lane % 4 * 2;
+              *reinterpret_cast<std::uint32_t*>(to) = packBf16(s[m][n][2 * half], s[m][n][2 * half + 1]);
+              *reinterpret_cast<std::uint32_t*>(to + Tile::rows * Tile::scorePitch) = packBf16(d[m][n][2 * half], d[m][n][2 * half + 1]);
+            }
       __syncthreads();
     }
     if (active) {
@@ -158,8 +184,8 @@ __global__ void __launch_bounds__(KeyTile<D, GROUPS, M, SPLIT, QUERIES, STAGES>:
 #pragma unroll
         for (int m = 0; m < M; ++m) {
           if constexpr (SPLIT > 1) {
-            loadLeft(p[m], weights + firstRow * Tile::scorePitch + 16 * j, Tile::scorePitch, lane);
-            loadLeft(ds[m], weights + (Tile::rows + firstRow) * Tile::scorePitch + 16 * j, Tile::scorePitch, lane);
+            loadLeft(p[m], weights + (firstRow + 16 * m) * Tile::scorePitch + 16 * j, Tile::scorePitch, lane);
+            loadLeft(ds[m], weights + (Tile::rows + firstRow + 16 * m) * Tile::scorePitch + 16 * j, Tile::scorePitch, lane);
           } else {
             leftOfSums(p[m], s[m][2 * j], s[m][2 * j + 1]);
             leftOfSums(ds[m], d[m][2 * j], d[m][2 * j + 1]);
@@ -264,17 +290,15 @@ __global__ void __launch_bounds__(QueryTile<D, WARPS, M, KEYS, STAGES>::threads,
       multiplyRows<D>(s, queries + firstRow * pitch<D>, key, lane);
       multiplyRows<D>(d, dOut + firstRow * pitch<D>, value, lane);
       const bool cut = first + KEYS - 1 > warpFirst || (shape.window > 0 && first <= warpLast - shape.window);
+      const Sight sight(cut, warpFirst + lane / 4 - first - lane % 4 * 2, shape.window);
+      if (!CAP && cut) hide(s, [&](int m, int n, int i) { return sight.of(16 * m + i / 2 * 8 - 8 * n - i % 2); });
 #pragma unroll
       for (int m = 0; m < M; ++m)
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          // Of this lane's columns, 8n and 8n + 1, the row sees those up to `last` and after `before`.
-          const int last = warpFirst - first + 16 * m + i / 2 * 8 + lane / 4 - lane % 4 * 2;
-          const int before = shape.window > 0 ? last - shape.window : -KEYS;
+        for (int n = 0; n < N; ++n)
 #pragma unroll
-          for (int n = 0; n < N; ++n)
-            scoreGradient(s[m][n][i], d[m][n][i], lse[m][i / 2], delta[m][i / 2], !cut || (8 * n + i % 2 <= last && 8 * n + i % 2 > before));
-        }
+          for (int i = 0; i < 4; ++i)
+            scoreGradient(s[m][n][i], d[m][n][i], lse[m][i / 2], delta[m][i / 2], !CAP || sight.of(16 * m + i / 2 * 8 - 8 * n - i % 2));
 #pragma unroll
       for (int j = 0; j < KEYS / 16; ++j) {
         std::uint32_t ds[M][4];
@@ -305,19 +329,31 @@ __global__ void __launch_bounds__(QueryTile<D, WARPS, M, KEYS, STAGES>::threads,
   storeTile<D, 16 * M, 32>(own, a.dq + head * headDim, qStride, warpFirst, span.end, headDim, lane);
 }
 
-// The tiles of a head size: where a block may have 160 KB of shared memory, and elsewhere.
-template <int D, bool WIDE>
+// How much shared memory a block may have: less than 160 KB (sm_86, sm_89), less than 200 KB (sm_80), or more.
+enum class Room { Little, Wide, Most };
+
+// The tiles of a head size.
+template <int D, Room R>
 struct Tiles {
-  static constexpr int m = D <= 64 ? 2 : 1;
+  static constexpr int m = D <= 64 ? 2 : 1, queryM = R != Room::Little || D <= 80 ? 2 : 1;
   using Key = KeyTile<D, 4, m, 1, 32, 2>;
-  using Query = QueryTile<D, 4, WIDE || D <= 80 ? 2 : 1, 32, 2>;
+  using Query = QueryTile<D, 4, queryM, 32, 2>;
   template <bool CAP>
   static constexpr auto key = backwardKeyKernel<D, 4, m, 1, CAP && D == 64 ? 16 : 32, 2, CAP>;  // so that what the cap needs fits into registers
   template <bool CAP>
-  static constexpr auto query = backwardQueryKernel<D, 4, WIDE || D <= 80 ? 2 : 1, 32, 2, CAP>;
+  static constexpr auto query = backwardQueryKernel<D, 4, queryM, 32, 2, CAP>;
 };
 template <>
-struct Tiles<256, true> {
+struct Tiles<128, Room::Most> {
+  using Key = KeyTile<128, 4, 2, 2, 64, 2>;
+  using Query = Tiles<128, Room::Wide>::Query;
+  template <bool CAP>
+  static constexpr auto key = backwardKeyKernel<128, CAP ? 8 : 4, CAP ? 1 : 2, CAP ? 1 : 2, CAP ? 32 : 64, 2, CAP>;  // as above
+  template <bool CAP>
+  static constexpr auto query = backwardQueryKernel<128, 4, 2, 32, 2, CAP>;
+};
+template <>
+struct Tiles<256, Room::Wide> {
   using Key = KeyTile<256, 4, 1, 2, 32, 2>;
   using Query = QueryTile<256, 4, 1, 32, 2>;
   template <bool CAP>
@@ -326,7 +362,7 @@ struct Tiles<256, true> {
   static constexpr auto query = backwardQueryKernel<256, 4, 1, 32, 2, CAP>;
 };
 template <>
-struct Tiles<256, false> {
+struct Tiles<256, Room::Little> {
   using Key = KeyTile<256, 2, 1, 2, 32, 1>;
   using Query = QueryTile<256, 2, 1, 16, 2>;
   template <bool CAP>
@@ -337,8 +373,12 @@ struct Tiles<256, false> {
 
 template <class Body>
 auto byTiles(std::int32_t headDim, const Body& body) {
-  const bool wide = sharedLimit() >= 160 * 1024;
-  return byHeadDim(headDim, [&]<int D>() { return wide ? body.template operator()<Tiles<D, true>>() : body.template operator()<Tiles<D, false>>(); });
+  const std::size_t limit = sharedLimit();
+  return byHeadDim(headDim, [&]<int D>() {
+    if constexpr (D == 128)
+      if (limit >= 200 * 1024) return body.template operator()<Tiles<D, Room::Most>>();
+    return limit >= 160 * 1024 ? body.template operator()<Tiles<D, Room::Wide>>() : body.template operator()<Tiles<D, Room::Little>>();
+  });
 }
 
 BackwardPointers pointersOf(const AttentionBackward& a) {

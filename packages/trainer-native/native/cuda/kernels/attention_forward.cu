@@ -45,8 +45,10 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
   const int lastSeen = min(span.first + Tile::rows, span.end) - 1;
 
   // Of what is seldom needed, with 32 queries to a warp, nothing fits into registers: it lies behind the tiles' rows, where pitch leaves room
-  // for four numbers. A thread's sums of weights, and the head.
-  float* sums = reinterpret_cast<float*>(queries + threadIdx.x * 2 * M / 4 * pitch<D> + D) + threadIdx.x * 2 * M % 4;
+  // for four numbers. A thread's sums of weights, the i-th at ownSum ^ i so that threads whose places begin in one bank differ; and the head.
+  float* sums = reinterpret_cast<float*>(queries);
+  const int ownSum = (static_cast<int>(threadIdx.x) * 2 * M / 4 * pitch<D> + D) / 2 + static_cast<int>(threadIdx.x) * 2 * M % 4 +
+                     static_cast<int>(threadIdx.x) * 2 * M / 32 % (2 * M);
   int* kept = reinterpret_cast<int*>(keys + D);
   if (threadIdx.x == 0) *kept = head;
 
@@ -57,7 +59,7 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       most[m][half] = -INFINITY;
-      sums[2 * m + half] = 0.0f;
+      sums[ownSum ^ (2 * m + half)] = 0.0f;
     }
   // What turns a score into a power of two.
   const float factor = (CAP ? 1.0f : shape.scale) * log2e;
@@ -116,7 +118,8 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
             s[m][n][i] = qtExp2(s[m][n][i] * factor - base);
             total += s[m][n][i];
           }
-        sums[2 * m + half] = sums[2 * m + half] * shrink + total;
+        float& sum = sums[ownSum ^ (2 * m + half)];
+        sum = sum * shrink + total;
 #pragma unroll
         for (int n = 0; n < D / 8; ++n) {
           o[m][n][2 * half] *= shrink;
@@ -143,7 +146,7 @@ __global__ void __launch_bounds__(ForwardTile<D>::warps * 32, ForwardTile<D>::bl
   for (int m = 0; m < M; ++m)
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float all = sumOver(sums[2 * m + half], 4);
+      const float all = sumOver(sums[ownSum ^ (2 * m + half)], 4);
       inverse[m][half] = 1.0f / all;
       const int row = warpFirst + 16 * m + 8 * half + lane / 4;
       if (lane % 4 == 0 && row < span.end)

@@ -270,6 +270,17 @@ inline constexpr bool isNumber = std::is_same_v<Stored, float> || std::is_same_v
 template <class Stored, int Size>
 __device__ inline void eightOfRow(const Stored* row, std::int64_t g, std::int64_t columns, float (&out)[8]) {
   if constexpr (isNumber<Stored>) {
+    if (8 * g + 8 <= columns && reinterpret_cast<std::uintptr_t>(row) % 16 == 0) {
+      if constexpr (std::is_same_v<Stored, F16Number>) {
+        const uint4 v = *reinterpret_cast<const uint4*>(row + 8 * g);
+        const std::uint32_t words[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+        for (int j = 0; j < 8; ++j) out[j] = numberOf(F16Number{static_cast<std::uint16_t>(words[j / 2] >> (16 * (j % 2)))});
+      } else {
+        load8(row + 8 * g, out);
+      }
+      return;
+    }
 #pragma unroll
     for (int j = 0; j < 8; ++j) out[j] = 8 * g + j < columns ? numberOf(row[8 * g + j]) : 0.0f;
   } else {

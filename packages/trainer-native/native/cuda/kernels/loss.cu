@@ -1,5 +1,6 @@
 // A block to a row of logits: one reading for the highest of them and the sum of exponentials under it (Milakov & Gimelshein, arXiv
-// 1805.02867), one more for the gradient, by when most of the row is still in the second-level cache.
+// 1805.02867), one more for the gradient, by when most of the row is still in the second-level cache. A gradient in bfloat16, which is how
+// products want it, lies in the first half of its row: what a stretch of the row becomes is written where stretches before it have been read.
 #include <cmath>
 
 #include "loss.hpp"
@@ -35,7 +36,18 @@ __device__ inline void loadSome(const float* p, float (&x)[V]) {
   }
 }
 
-template <int V, bool CAP>
+template <int V>
+__device__ inline void storeSome(float* p, const float (&x)[V]) {
+  if constexpr (V == 4) *reinterpret_cast<float4*>(p) = make_float4(x[0], x[1], x[2], x[3]);
+  else *p = x[0];
+}
+template <int V>
+__device__ inline void storeSome(bf16* p, const float (&x)[V]) {
+  if constexpr (V == 4) *reinterpret_cast<uint2*>(p) = make_uint2(packBf16(x[0], x[1]), packBf16(x[2], x[3]));
+  else *p = narrow(x[0]);
+}
+
+template <class G, int V, bool CAP>
 __global__ void __launch_bounds__(threads, 2) crossEntropyKernel(CrossEntropy a) {
   auto* sums = dynamicShared<double>();                       // [warps]
   auto* peaks = reinterpret_cast<Peak*>(sums + warps);        // [warps]
@@ -89,17 +101,28 @@ __global__ void __launch_bounds__(threads, 2) crossEntropyKernel(CrossEntropy a)
   __syncthreads();
   const float shift = *shared, weight = a.weight * (a.weights == nullptr ? 1.0f : a.weights[token]);
   const float every = a.smoothing / static_cast<float>(a.vocabulary) * weight, own = weight * (1.0f - a.smoothing);
-  for (std::int64_t c = threadIdx.x * V; c < a.vocabulary; c += threads * V) {
-    float z[V];
-    loadSome(row + c, z);
+  auto* gradient = reinterpret_cast<G*>(row);
+  constexpr int together = 2;
+  for (std::int64_t first = 0; first < a.vocabulary; first += threads * V * together) {
+    float z[together][V];
 #pragma unroll
-    for (int i = 0; i < V; ++i) {
-      const float value = capped<CAP>(z[i], a.softcap, inverse), t = value * inverse;
-      const float g = expf(value - shift) * weight - every - (c + i == target ? own : 0.0f);
-      z[i] = CAP ? g * (1.0f - t * t) : g;
+    for (int j = 0; j < together; ++j) {
+      const std::int64_t c = first + (j * threads + threadIdx.x) * V;
+      if (c < a.vocabulary) loadSome(row + c, z[j]);
     }
-    if constexpr (V == 4) *reinterpret_cast<float4*>(row + c) = make_float4(z[0], z[1], z[2], z[3]);
-    else row[c] = z[0];
+    if constexpr (sizeof(G) < sizeof(float)) __syncthreads();
+#pragma unroll
+    for (int j = 0; j < together; ++j) {
+      const std::int64_t c = first + (j * threads + threadIdx.x) * V;
+      if (c >= a.vocabulary) continue;
+#pragma unroll
+      for (int i = 0; i < V; ++i) {
+        const float value = capped<CAP>(z[j][i], a.softcap, inverse), t = value * inverse;
+        const float g = expf(value - shift) * weight - every - (c + i == target ? own : 0.0f);
+        z[j][i] = CAP ? g * (1.0f - t * t) : g;
+      }
+      storeSome(gradient + c, z[j]);
+    }
   }
 }
 
@@ -109,8 +132,10 @@ Status crossEntropy(const CrossEntropy& a, Stream stream) {
   if (a.vocabulary <= 0 || a.rows < 0) return Status::BadShape;
   if (a.rows == 0) return Status::Ok;
   const bool packed = a.vocabulary % 4 == 0 && aligned(a.logits), cap = a.softcap != 0.0f;
-  const auto kernel = packed ? (cap ? crossEntropyKernel<4, true> : crossEntropyKernel<4, false>) : (cap ? crossEntropyKernel<1, true> : crossEntropyKernel<1, false>);
-  return launch(kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), warps * (sizeof(double) + sizeof(Peak)) + sizeof(float), stream, a);
+  return byType(a.gradientType, [&]<class G>() {
+    const auto kernel = packed ? (cap ? crossEntropyKernel<G, 4, true> : crossEntropyKernel<G, 4, false>) : (cap ? crossEntropyKernel<G, 1, true> : crossEntropyKernel<G, 1, false>);
+    return launch(kernel, dim3(static_cast<unsigned>(a.rows)), dim3(threads), warps * (sizeof(double) + sizeof(Peak)) + sizeof(float), stream, a);
+  });
 }
 
 }  // namespace qt::cuda

@@ -5,12 +5,13 @@
 #include <cstdint>
 
 #include "../status.hpp"
+#include "kernels/table.hpp"
 
 namespace qt::cuda {
 
 // Everything lies on the device. Row r of the chunk is token tokens[r] of the batch.
 struct CrossEntropy {
-  float* logits;  // [rows, vocabulary]
+  float* logits;  // [rows, vocabulary]; then their gradient, in float32, or in bfloat16 in the first half of each row
   std::int64_t rows;
   std::int64_t vocabulary;
   const std::int32_t* tokens;  // [rows]
@@ -20,6 +21,7 @@ struct CrossEntropy {
   float smoothing = 0.0f;
   float softcap = 0.0f;        // 0: none
   bool gradient = true;        // else the logits stay as they are
+  DType gradientType = DType::F32;
   float* losses;               // [rows], not weighted
   unsigned char* correct;      // [rows]: whether the label has the highest logit
 };

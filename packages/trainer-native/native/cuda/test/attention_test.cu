@@ -189,12 +189,15 @@ int main() {
   compare(ragged, {2, 1, 64, 0, 0, 16});
   compare(few, {2, 1, 64, 5, 50, 4});
   compare(few, {2, 2, 128, 5, 50, 4});
+  compare(ragged, {4, 2, 128, 0, 70});
   compare(few, {2, 1, 256, 5, 50, 4});
   for (const int window : {1, 2, 5, 63, 64, 65, 100}) compare(ragged, {4, 2, 16, window % 2 == 0 ? 3.0f : 0.0f, window});
 #ifdef QT_CUDA_EMULATED
   // What devices with less shared memory run.
   emulatedSharedLimit = 99 * 1024;
   for (const int headDim : {64, 96, 128, 256}) compare(few, {2, 1, headDim, headDim == 128 ? 3.0f : 0.0f, headDim == 96 ? 70 : 0});
+  emulatedSharedLimit = 163 * 1024;
+  for (const float cap : {0.0f, 3.0f}) compare(ragged, {4, 2, 128, cap});
   emulatedSharedLimit = 227 * 1024;
 #endif
   keepsDocumentsApart();

@@ -49,6 +49,15 @@ void rows(std::int64_t vocabulary, float smoothing, float softcap, bool weighted
   }
   CHECK(correct[2] != 0);
   if (vocabulary > 1) checkClose("the gradient of logits", logits, expected, 5e-6);
+
+  Array<float> narrowed(from, offset);
+  a.logits = narrowed.data();
+  a.gradientType = DType::BF16;
+  CHECK(finish(crossEntropy(a, nullptr)));
+  for (std::int64_t r = 0; r < count; ++r) {
+    const auto* halves = reinterpret_cast<const bf16*>(narrowed.data() + r * vocabulary);
+    for (std::int64_t c = 0; c < vocabulary; ++c) CHECK(halves[c].bits == narrow(logits[r * vocabulary + c]).bits);
+  }
 }
 
 void nanAndInfinity() {

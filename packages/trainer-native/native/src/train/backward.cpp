@@ -117,6 +117,16 @@ MatrixView Trainer::throughPostNorm(const TensorId& norm, const void* raw, const
   return view(dy, rows_, d);
 }
 
+// The same where no norm is between. A device that packs operands rounds them as it does; for one that reads them where they lie float32 is
+// twice the bytes, which products of bfloat16 cannot take as they are. It lies where the gradient of the block's part will.
+MatrixView Trainer::residualGradient() {
+  const std::int64_t d = spec_.dModel;
+  if (options_.precision == DType::F32 || device_->needs().packedLeft(rows_, d) > 0) return dense(dxRows(), DType::F32, rows_, d);
+  void* dy = at(layout_.dHidden);
+  device_->narrow(dxRows(), dy, rows_, d);
+  return view(dy, rows_, d);
+}
+
 // The gradient of q or k becomes that of what was normalised, head by head.
 void Trainer::headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight) {
   const std::int64_t rows = static_cast<std::int64_t>(tokens_) * heads;
@@ -156,7 +166,7 @@ void Trainer::feedForwardGradients(int layer) {
   device_->gated(spec_.activation, at(b.gate), at(b.up), hidden, rows_, spec_.ffn);
   const int down[] = {Down};
   const MatrixView dFfn = spec_.postNorms ? throughPostNorm(weightOf(layer, PostFfnNorm), at(b.rawFfn), w.postFfnNorm, at<float>(b.postInverse[1]) + first_)
-                                          : dense(dxRows(), DType::F32, rows_, spec_.dModel);
+                                          : residualGradient();
   projectionGradients(layer, down, {&dFfn, 1}, hidden, at(layout_.dAct));
   // In place, unless DoRA still needs what gate and up were.
   const bool apart = hasMagnitude(layer, Gate) || hasMagnitude(layer, Up);
@@ -179,9 +189,9 @@ void Trainer::backwardBlock(int layer) {
     feedForwardGradients(layer);
   });
 
-  const MatrixView dx = dense(at(layout_.dx), DType::F32, tokens_, spec_.dModel);
   const int out[] = {AttentionOut};
-  const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), at(b.rawAttention), w.postAttentionNorm, at<float>(b.postInverse[0])) : dx;
+  const MatrixView dAttended = spec_.postNorms ? throughPostNorm(weightOf(layer, PostAttentionNorm), at(b.rawAttention), w.postAttentionNorm, at<float>(b.postInverse[0]))
+                                                : residualGradient();
   projectionGradients(layer, out, {&dAttended, 1}, at(b.attention), at(layout_.dAttention));
   attentionGradients(layer);
   if (!spec_.queryKeyNorms && (hasMagnitude(layer, Query) || hasMagnitude(layer, Key))) unrotate(layer);

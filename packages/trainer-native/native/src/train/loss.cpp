@@ -29,7 +29,6 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
     device_->lossNorm(x, outputNorm_, hidden, inverse, static_cast<std::int64_t>(first), rows, d, spec_.normEpsilon);
     const MatrixView hiddenView = dense(hidden, options_.precision, rows, d);
-    const MatrixView logitsView = dense(logits, DType::F32, rows, vocabulary);
 
     Product forward;
     forward.rows = rows;
@@ -59,7 +58,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
       dWeight.out = this->gradient(weightOf(-1, options_.full && spec_.tiedEmbeddings ? Embedding : OutputWeight));
       dWeight.outStride = d;
       dWeight.accumulate = true;
-      dWeight.addPlain(logitsView, true, hiddenView, false, rows);
+      dWeight.addPlain(dLogits.view, true, hiddenView, false, rows);
       device_->multiply(dWeight);
     }
     if (options_.full)

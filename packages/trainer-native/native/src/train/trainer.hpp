@@ -173,6 +173,7 @@ class Trainer {
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
   void normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy);
   MatrixView throughPostNorm(const TensorId& norm, const void* raw, const float* weight, const float* inverse);
+  MatrixView residualGradient();
   void headNormGradients(const TensorId& norm, std::int32_t heads, BufferId dy, BufferId raw, BufferId inverse, const float* weight);
   void attentionGradients(int layer);
   MatrixView beforeScale(int layer, int projection, const MatrixView& dy);
