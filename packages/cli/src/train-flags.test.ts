@@ -72,3 +72,12 @@ test.each([
     expect.objectContaining({ code: 'USAGE_BAD_VALUE', actions: [expect.objectContaining({ label: `Use one of: ${all}.` })] }),
   )
 })
+
+test('help says of lists that they are lists, and of what, and of a pattern what fits it', () => {
+  expect(trainFlags).toMatchObject({
+    frozen: { value: 'NAME,…', description: 'adapter.frozen' },
+    'modules-to-save': { value: 'NAME,…', description: 'adapter.modulesToSave: embed_tokens, lm_head' },
+    targets: { value: 'VALUE', description: 'adapter.targets: all-linear or names, separated by commas' },
+    device: { description: 'device: cpu, cuda or cuda:N (default cpu)' },
+  })
+})

@@ -41,6 +41,7 @@ interface Described {
   readonly exclusiveMinimum?: number
   readonly exclusiveMaximum?: number
   readonly anyOf?: readonly Described[]
+  readonly items?: Described
 }
 
 function describe({ schema }: Leaf): Described {
@@ -52,23 +53,28 @@ function valueName(leaf: Leaf): string {
   if (['path', 'base', 'init', 'tokenizer', 'output'].includes(leaf.path.at(-1)!)) return 'PATH'
   if (choices) return 'NAME'
   if (leaf.path.at(-1)!.endsWith('Pattern')) return 'NAME=N,…'
+  if (type === 'array') return 'NAME,…'
   const types = anyOf?.map((one) => one.type) ?? [type]
   if (only !== undefined || types.includes('string')) return 'VALUE'
   return types.includes('number') || types.includes('integer') ? 'N' : 'on|off'
 }
 
+/** What the schema has as a pattern, in words. */
+const patterns: Readonly<Record<string, string>> = { device: 'cpu, cuda or cuda:N' }
+
 /** The values that a leaf is limited to: all members of a union, where at least one of them has a name. */
 function choices(leaf: Leaf): string {
   const found = describe(leaf)
   const parts = found.anyOf ?? [found]
-  const values = parts.flatMap((part) => part.enum ?? (part.const === undefined ? [] : [part.const]))
+  const values = parts.flatMap((part) => part.enum ?? part.items?.enum ?? (part.const === undefined ? [] : [part.const]))
   const nothing = parts.some(({ type }) => type === 'null') ? ['off'] : []
   if (values.length === 0 && nothing.length === 0) return ''
   const of = (type: string) => parts.find((part) => part.type === type && part.const === undefined)
   const switches = of('boolean') ? ['true', 'false'] : of('object') && nothing.length > 0 ? ['on'] : []
   const named = [...values.map(String), ...switches, ...nothing].join(', ')
   const number = of('integer') ?? of('number')
-  return number ? `${named} or ${numberText(number)}` : named
+  if (number) return `${named} or ${numberText(number)}`
+  return found.anyOf && of('array') ? `${named} or names, separated by commas` : named
 }
 
 function numberText({ type, minimum, exclusiveMinimum, exclusiveMaximum }: Described): string {
@@ -82,7 +88,7 @@ function numberText({ type, minimum, exclusiveMinimum, exclusiveMaximum }: Descr
 
 function help(leaf: Leaf): string {
   const standard = describe(leaf).default
-  const text = choices(leaf)
+  const text = patterns[leaf.path.join('.')] ?? choices(leaf)
   return [
     leaf.path.join('.'),
     ...(text ? [`: ${text}`] : []),

@@ -8,6 +8,7 @@
 
 #include "kernels/impl/vec.inl"
 #include "kernels/impl/micro.inl"
+#include "kernels/impl/blocks.inl"
 #include "kernels/table.hpp"
 
 using namespace qt;

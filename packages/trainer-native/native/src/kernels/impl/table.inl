@@ -3,6 +3,7 @@
 #include "../table.hpp"
 #include "vec.inl"
 #include "micro.inl"
+#include "blocks.inl"
 #include "words.inl"
 #include "product.inl"
 #include "rows.inl"
