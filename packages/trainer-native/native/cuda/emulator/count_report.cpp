@@ -55,17 +55,17 @@ void print(std::FILE* out, const Counts& counts) {
   std::fprintf(out,
                "Sectors are 32 bytes; in brackets: how few would do. KB asked: by all requests; of blocks: each sector once a block; of launch: once a launch.\n"
                "conflicts: wavefronts of shared memory beyond the least, for each request. Together: mma, ldmatrix, other collectives, barriers.\n"
-               "| kernel | launches | blocks | threads | KB shared | sectors a read | a write | KB asked | of blocks | of launch | asked/launch | shared requests | conflicts | mma | ldmatrix | collectives | barriers |\n"
-               "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
+               "| kernel | launches | blocks | threads | KB shared | sectors a read | a write | KB asked | of blocks | of launch | asked/launch | shared requests | conflicts | mma | wavefronts a mma | ldmatrix | collectives | barriers |\n"
+               "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& k : counts.kernels()) {
     const SiteCount t = k->total();
     const std::uint64_t asked = t.read.sectors + t.written.sectors, ofBlocks = t.read.ofBlocks + t.written.ofBlocks, ofLaunch = t.read.ofLaunch + t.written.ofLaunch;
     const auto kilobytes = [](std::uint64_t sectors) { return static_cast<double>(sectors) * sectorBytes / 1024; };
-    std::fprintf(out, "| %s | %zu | %zu | %zu | %.1f | %.2f (%.2f) | %.2f (%.2f) | %.0f | %.0f | %.0f | %.2f | %zu | %.3f | %zu | %zu | %zu | %zu |\n",
+    std::fprintf(out, "| %s | %zu | %zu | %zu | %.1f | %.2f (%.2f) | %.2f (%.2f) | %.0f | %.0f | %.0f | %.2f | %zu | %.3f | %zu | %.2f | %zu | %zu | %zu |\n",
                  shortName(originOf(k->kernel, 0).function).c_str(), k->launches, k->blocks, k->threadsOfBlock, static_cast<double>(k->sharedBytes) / 1024, ratio(t.read.sectors, t.read.requests),
                  ratio(t.read.leastSectors, t.read.requests), ratio(t.written.sectors, t.written.requests), ratio(t.written.leastSectors, t.written.requests), kilobytes(asked),
                  kilobytes(ofBlocks), kilobytes(ofLaunch), ratio(asked, ofLaunch), t.shared.requests, ratio(t.shared.wavefronts - t.shared.leastWavefronts, t.shared.requests),
-                 k->together[0], k->together[1], k->together[2], k->together[3]);
+                 k->together[0], ratio(t.shared.wavefronts, k->together[0]), k->together[1], k->together[2], k->together[3]);
   }
   struct Line {
     const KernelCount* kernel;

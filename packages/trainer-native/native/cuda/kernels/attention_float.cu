@@ -34,7 +34,7 @@ template <int D>
 __device__ inline void products(float (&out)[Square<D>::scores], const float* left, const float* right, int row, int lane) {
 #pragma unroll
   for (float& x : out) x = 0.0f;
-#pragma unroll 4
+#pragma unroll(D == 128 ? 2 : 4)  // what fits into registers
   for (int c = 0; c < D; c += 4) {
     const float4 a = *reinterpret_cast<const float4*>(left + row * Square<D>::tilePitch + c);
 #pragma unroll

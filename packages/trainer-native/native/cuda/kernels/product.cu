@@ -120,11 +120,13 @@ struct Shape {
   static constexpr int threads = 32 * WarpsAlong * WarpsAcross;
   static constexpr int warpRows = TileRows / WarpsAlong, warpColumns = TileColumns / WarpsAcross;
   static constexpr int leftElements = Tiles::template elements<TileRows>, rightElements = Tiles::template elements<TileColumns>;
+  static constexpr int blocks = warpRows * warpColumns > 2048 ? 2 : 3;  // of a multiprocessor, whose registers they share
   static constexpr std::size_t sharedBytes = sizeof(typename Tiles::Element) * Stages * (leftElements + rightElements);
 };
 
-// 64 KB of shared memory and 128 registers: two blocks of 8 warps on a multiprocessor of sm_80 and sm_90, one on sm_86 and sm_89.
-using Large = Shape<Bf16Tiles, 128, 128, 2, 4, 4>;
+// 48 KB of shared memory and 255 registers: two blocks of 4 warps on a multiprocessor. A warp makes 64 × 64 numbers, for which it reads 8
+// fragments for 32 multiplications; with 64 × 32 shared memory, which is also written, would take longer than those.
+using Large = Shape<Bf16Tiles, 128, 128, 2, 2, 3>;
 using Medium = Shape<Bf16Tiles, 64, 64, 2, 2, 4>;   // where large tiles would leave multiprocessors idle
 using Narrow = Shape<Bf16Tiles, 128, 32, 4, 1, 4>;  // down to an adapter's rank
 using Flat = Shape<Bf16Tiles, 32, 128, 1, 4, 4>;    // gradients of an adapter
@@ -133,7 +135,7 @@ using Exact = Shape<F32Tiles, 64, 64, 2, 2, 4>;
 constexpr int groupRows = 16;
 
 template <class S>
-__global__ void __launch_bounds__(S::threads, S::threads == 256 ? 2 : 3) productKernel(const __grid_constant__ Work w) {
+__global__ void __launch_bounds__(S::threads, S::blocks) productKernel(const __grid_constant__ Work w) {
   using Tiles = typename S::Tiles;
   using Element = typename Tiles::Element;
   Element* shared = dynamicShared<Element>();
