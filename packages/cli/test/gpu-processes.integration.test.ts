@@ -103,6 +103,24 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
       await expectAlike(there, here)
     })
 
+    test('have the bytes of one where they are asked for, and then go by no library', async () => {
+      const outputs: string[] = []
+      for (const size of [1, 2, 3]) {
+        const output = place(`strict ${size}`)
+        await run(size, trained(output, { ...lora, ...gpu, deterministic: 'strict', 'grad-accumulation': String(6 / size) }), ways[way])
+        if (size > 1) await expectWay(output, 'memory')
+        outputs.push(output)
+      }
+      const [alone, ...others] = await Promise.all(
+        outputs.map(async (output) => ({
+          numbers: await numbers(output),
+          adapter: (await readFile(join(output, 'adapter', 'adapter_model.safetensors'))).toString('base64'),
+        })),
+      )
+      expect(alone!.numbers).toHaveLength(4)
+      for (const other of others) expect(other).toEqual(alone)
+    })
+
     test('save what another number of them, on the processor, goes on with', async () => {
       const [whole, moved] = [place('whole'), place('moved')]
       // So many that it is asked to stop long before its end; most of them are then taken on the processor.

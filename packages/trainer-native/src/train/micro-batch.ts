@@ -31,12 +31,12 @@ export function cutInto({ prepared, plan }: Cut, batchSize: number, change: Plan
 }
 
 /**
- * With half the rows at once, or the next fewer that divide them; undefined where there is only one, and in a job, whose
- * processes would have to agree on it. What saves memory already stays.
+ * With half the rows at once, or the next fewer that divide them; undefined where there is only one, in the strict order, whose bytes follow
+ * from it, and in a job, whose processes would have to agree on it. What saves memory already stays.
  */
 export function halved(cut: Cut, { size }: Pick<Team, 'size'>): Cut | undefined {
-  const { batchSize } = cut.prepared.config.training
-  if (batchSize === 1 || size > 1) return undefined
+  const { batchSize, deterministic } = cut.prepared.config.training
+  if (batchSize === 1 || size > 1 || deterministic === 'strict') return undefined
   let rows = Math.floor(batchSize / 2)
   while (batchSize % rows !== 0) rows--
   const { checkpointing, feedForwardChunk, offloaded } = cut.prepared.step.plan
