@@ -129,6 +129,8 @@ struct Runtime::Graph {
 
 namespace {
 std::shared_ptr<Runtime::Graph> capturing;
+
+bool isLeft(int& count) { return count < 0 || count-- > 0; }
 }
 
 Status Runtime::beginCapture() {
@@ -137,12 +139,16 @@ Status Runtime::beginCapture() {
   return Status::Ok;
 }
 
-std::shared_ptr<Runtime::Graph> Runtime::endCapture() {
+Runtime::Captured Runtime::endCapture() {
   emulator::captured = nullptr;
-  return std::exchange(capturing, nullptr);
+  std::shared_ptr<Graph> graph = std::exchange(capturing, nullptr);
+  if (!isLeft(emulator::capturesLeft)) return {};
+  const std::size_t nodes = graph->launches.size();
+  return {std::move(graph), nodes};
 }
 
 Status Runtime::replay(const Graph& graph) {
+  if (!isLeft(emulator::replaysLeft)) return Status::OutOfMemory;
   for (const auto& launch : graph.launches)
     if (const Status status = launch(); status != Status::Ok) return status;
   return Status::Ok;

@@ -18,7 +18,7 @@ class HostGeneration final : public GenerationDevice {
   // `rows`: of a pass, at most. `dots`: multiply single tokens in 8 bits with weights that are stored in blocks.
   HostGeneration(const ModelSpec& spec, std::int32_t rows, bool dots, ThreadPool& pool, const KernelTable& kernels);
 
-  float* allocate(std::size_t floats) override { return reinterpret_cast<float*>(arenas_.emplace_back(floats * sizeof(float)).data()); }
+  unsigned char* allocate(std::size_t bytes) override { return arenas_.emplace_back(bytes).data(); }
   const void* resident(const void* callers, std::size_t) override { return callers; }
   bool callersMemory() const override { return true; }
   void copyOut(float* callers, const float* from, std::size_t count) override;
