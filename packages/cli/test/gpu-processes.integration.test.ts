@@ -90,6 +90,7 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
 
     test.each([
       ['an adapter', lora],
+      ['an adapter on a base that they divide', { ...lora, 'shard-base': 'true' }],
       ['an adapter that begins with singular directions', { adapter: 'pissa', rank: '4' }],
       [
         'a whole model, 8-bit moments and a moving average',

@@ -177,7 +177,7 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
       (await planMemory(config('launches', { device: 'cuda', ...more }))).parts.find(({ part }) => part === 'launches that repeat')?.bytes
     const plain = { adapter: { rank: 4, alpha: 8 } } as const
     expect(await bytes(plain)).toBeGreaterThan(1e6)
-    expect(await bytes({ ...plain, training: { feedForwardChunk: 1, sequenceLength: 64 } })).toBe(4096 * (16 << 10))
+    expect(await bytes({ ...plain, training: { feedForwardChunk: 1, batchSize: 4 } })).toBe(4096 * (16 << 10))
     expect(await bytes({ adapter: { rank: 4, alpha: 8, dropout: 0.1 } })).toBeUndefined()
     expect(await bytes({ ...plain, device: 'cpu' })).toBeUndefined()
   })

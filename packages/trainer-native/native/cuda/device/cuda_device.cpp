@@ -77,9 +77,27 @@ void CudaDevice::check(const char* what, Status status) {
   const bool full = status == Status::OutOfMemory;
   // Asked for in any case: an error that nobody read would be taken for that of the next launch.
   const char* reason = runtime_.reason();
-  fail(std::string("the GPU failed at ") + what + ": " +
-           (status == Status::BadShape ? "it has no kernel for these sizes" : full ? "it has no memory left" : reason),
-       full);
+  try {
+    fail(std::string("the GPU failed at ") + what + ": " +
+             (status == Status::BadShape ? "it has no kernel for these sizes" : full ? "it has no memory left" : reason),
+         full);
+  } catch (...) {
+    noteException(what);
+  }
+}
+
+void CudaDevice::noteException(const char* what) noexcept {
+  try {
+    try {
+      throw;
+    } catch (const OutOfMemory& e) {
+      fail(e.what(), true);
+    } catch (const std::exception& e) {
+      fail(std::string("the GPU failed at ") + what + ": " + e.what(), false);
+    }
+  } catch (...) {
+    failure_ = "no host memory";  // as short as takes none
+  }
 }
 
 void CudaDevice::fail(std::string why, bool wantOfMemory) {
@@ -111,6 +129,14 @@ unsigned char* CudaDevice::allocate(std::size_t bytes) {
     if (p != nullptr) owned_.push_back(p);
     return static_cast<unsigned char*>(p);
   });
+}
+
+// The driver waits until nothing uses it.
+void CudaDevice::release(const void* memory) {
+  const auto found = std::find(owned_.begin(), owned_.end(), memory);
+  if (found == owned_.end()) return;
+  runtime_.release(*found);
+  owned_.erase(found);
 }
 
 void CudaDevice::reserve(std::size_t bytes) {

@@ -61,13 +61,10 @@ class CudaDevice final : public Device {
     try {
       if constexpr (std::is_void_v<std::invoke_result_t<const Call&>>) call();
       else check(what, call());
-    } catch (const OutOfMemory& e) {
-      fail(e.what(), true);
-    } catch (const std::exception& e) {
-      fail(std::string("the GPU failed at ") + what + ": " + e.what(), false);
+    } catch (...) {
+      noteException(what);
     }
   }
-  void fail(std::string why, bool wantOfMemory);
   // Room in a buffer; null, and the device has failed, where there is none.
   template <class T>
   T* room(Buffer& buffer, std::size_t count) {
@@ -89,6 +86,7 @@ class CudaDevice final : public Device {
   void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
   void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
   void copy(void* to, const void* from, std::size_t bytes) override { check("a copy on the device", [&] { return runtime_.copy(to, from, bytes); }); }
+  void release(const void* memory);
   void reserve(std::size_t bytes) override;
   const void* resident(const void* callers, std::size_t bytes) override;
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
@@ -176,6 +174,9 @@ class CudaDevice final : public Device {
   void takeTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* at);
   void take(const Batch& batch);
   CapturedWork::Sizes sizesOf(int stretch);
+  void fail(std::string why, bool wantOfMemory);
+  // The exception at hand.
+  void noteException(const char* what) noexcept;
   // Null where the device has failed.
   const Spans* spans(AttentionPass pass, const AttentionShape& shape);
   int tileRows(AttentionPass pass, std::int32_t headDim) const;

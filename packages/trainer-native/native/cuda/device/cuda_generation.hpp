@@ -17,6 +17,7 @@ class CudaGeneration final : public GenerationDevice {
   const char* failure() override { return device_.failure(); }
   bool recover() override { return device_.recover(); }
   unsigned char* allocate(std::size_t bytes) override { return device_.allocate(bytes); }
+  void release(const void* memory) override { device_.release(memory); }
   const void* resident(const void* callers, std::size_t bytes) override { return device_.resident(callers, bytes); }
   bool callersMemory() const override { return false; }
   void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }

@@ -20,6 +20,8 @@ namespace emulator {
 inline int copyDelay = -1;
 // How many captures the driver has memory for, and how many launches of what was captured; −1: all.
 inline int capturesLeft = -1, replaysLeft = -1;
+// Of all devices of this process.
+std::size_t bytesTaken();
 }  // namespace emulator
 #endif
 

@@ -38,10 +38,21 @@ bool fullNow() {
 std::mutex takenMutex;
 std::map<void*, std::size_t> taken;
 
+std::size_t sumTaken() {
+  std::size_t sum = 0;
+  for (const auto& [place, size] : taken) sum += size;
+  return sum;
+}
+
 // No number of a step alone, as a batch's tables are.
 constexpr std::size_t leastBatch = 64;
 
 }  // namespace
+
+std::size_t emulator::bytesTaken() {
+  const std::lock_guard lock(takenMutex);
+  return sumTaken();
+}
 
 bool describe(int index, CudaInfo& info) {
   if (index != 0) return false;
@@ -81,9 +92,7 @@ void* Runtime::allocate(std::size_t bytes) {
   if (emulator::captured != nullptr) return nullptr;
   ++allocations_;
   const std::lock_guard lock(takenMutex);
-  std::size_t all = bytes;
-  for (const auto& [place, size] : taken) all += size;
-  if (all > bytesLeft()) return nullptr;
+  if (sumTaken() + bytes > bytesLeft()) return nullptr;
   void* p = std::calloc(1, bytes == 0 ? 1 : bytes);
   taken[p] = bytes;
   return p;

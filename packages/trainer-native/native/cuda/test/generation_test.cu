@@ -238,15 +238,35 @@ void goesOnWithoutMemory(const Tiny& tiny) {
     CHECK(throws<OutOfMemory>([&] { session->append(*second, none, ids, 40, 1, logits.data(), true, going); }));
   }
   AdapterSet adapters = adaptersOf(tiny, true);
+  const std::size_t before = emulator::bytesTaken();
   {
-    const Set left("QT_EMULATED_GPU_LEFT", "1");
+    // Some of it is brought there, and given back.
+    const Set left("QT_EMULATED_GPU_LEFT", std::to_string(before + 40000).c_str());
     CHECK(throws<OutOfMemory>([&] { session->prepare(adapters); }));
+  }
+  const std::size_t grown = emulator::bytesTaken();
+  CHECK(grown >= before && grown < before + 40000);
+  {
+    const Set left("QT_EMULATED_GPU_LEFT", std::to_string(grown).c_str());
+    CHECK(throws<OutOfMemory>([&] { session->prepare(adapters); }));
+    CHECK(emulator::bytesTaken() == grown);
     std::vector<std::int32_t> many(ids, ids + 100);
     CHECK(session->append(*second, none, many.data(), 40, 1, logits.data(), true, going));
     Judgement judged;
     CHECK(throws<OutOfMemory>([&] { session->judge({{&none, many, {{1, 2, 3}}}}, judged, true, going); }));
   }
   session->prepare(adapters);
+  // A room for wider adapters takes the place of the one that was there.
+  const std::size_t in = tiny.model.spec.dModel, out = tiny.model.spec.attentionWidth(), rows = session->mostTogether();
+  const auto takes = [&](std::size_t rank) {
+    AdapterSet wide;
+    wide.modules.push_back({0, Query, static_cast<std::int32_t>(rank), 1.0f, Floats(rank * in), Floats(out * rank), {}});
+    const std::size_t had = emulator::bytesTaken();
+    session->prepare(wide);
+    return emulator::bytesTaken() - had - sizeof(float) * rank * (in + out);
+  };
+  takes(64);
+  CHECK(takes(64) == 0 && takes(128) == sizeof(float) * rows * 64);
   CHECK(after(*session, *first) == after(*undisturbed, *same));
 }
 #endif

@@ -87,6 +87,8 @@ class GenerationDevice {
   virtual unsigned char* allocate(std::size_t bytes) = 0;
   // The caller's bytes, which stay as they are, where the device can read them.
   virtual const void* resident(const void* callers, std::size_t bytes) = 0;
+  // Gives back what either of them returned.
+  virtual void release(const void* memory) = 0;
   // Whether the caller's memory is the device's, so that results are made where they are wanted.
   virtual bool callersMemory() const = 0;
   virtual void copyOut(float* callers, const float* from, std::size_t count) = 0;

@@ -78,7 +78,10 @@ std::unique_ptr<KvCache> Session::made(CacheType type, std::int32_t positions, b
 }
 
 void Session::grow(Room& room, std::size_t floats) {
-  if (floats > room.size) room = {taken(floats), floats};
+  if (floats <= room.size) return;
+  float* more = taken(floats);
+  device_->release(room.data);
+  room = {more, floats};
 }
 
 void Session::bringModel(const Model& model) {

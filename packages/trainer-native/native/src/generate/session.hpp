@@ -62,7 +62,7 @@ class Session {
   std::unique_ptr<KvCache> makeCache(CacheType type) { return made(type, options_.contextLength, false); }
   // Numbers of those for whose tokens the device has no room left, once those before them have theirs.
   std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) { return device_->withoutRoom(sequences); }
-  // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used.
+  // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used. Whole or, where there is no room for it, not at all.
   void prepare(AdapterSet& adapters);
 
   // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. `exact` multiplies float32 throughout.
@@ -144,6 +144,7 @@ class Session {
   std::unique_ptr<KvCache> made(CacheType type, std::int32_t positions, bool passing);
   void grow(Room& room, std::size_t floats);
   void bringModel(const Model& model);
+  void bring(AdapterSet& adapters, std::vector<const void*>& brought);
 
   const ModelSpec& spec_;
   SessionOptions options_;
