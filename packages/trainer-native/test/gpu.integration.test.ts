@@ -174,7 +174,9 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
 
   test('what the driver takes for launches that repeat is planned for, but not where none repeat', async () => {
     const bytes = async (more: Partial<TrainingConfigInput>) =>
-      (await planMemory(config('launches', { device: 'cuda', ...more }))).parts.find(({ part }) => part === 'launches that repeat')?.bytes
+      (await planMemory(config('launches', { device: 'cuda', ...more }))).parts.find(
+        ({ part }) => part === 'launches that repeat',
+      )?.bytes
     const plain = { adapter: { rank: 4, alpha: 8 } } as const
     expect(await bytes(plain)).toBeGreaterThan(1e6)
     expect(await bytes({ ...plain, training: { feedForwardChunk: 1, batchSize: 4 } })).toBe(4096 * (16 << 10))
