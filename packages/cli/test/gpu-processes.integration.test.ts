@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEvent } from '@qt/core'
-import { gpus } from '@qt/trainer-native'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { gpus, planMemory } from '@qt/trainer-native'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { cublasLtLibrary, cudaLibrary, emulated, gpuLibraries, ncclLibrary } from './emulated-gpu.js'
 import { byVariables, type StartedProcess, until } from './job.js'
 import { fixture } from './qt.js'
@@ -90,6 +90,7 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
 
     test.each([
       ['an adapter', lora],
+      ['an adapter on a base that they divide', { ...lora, 'shard-base': 'true' }],
       ['an adapter that begins with singular directions', { adapter: 'pissa', rank: '4' }],
       [
         'a whole model, 8-bit moments and a moving average',
@@ -102,6 +103,62 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
       await expectWay(there, way)
       await expectAlike(there, here)
     })
+
+    test('have the bytes of one where they are asked for, and then go by no library', async () => {
+      const outputs: string[] = []
+      for (const size of [1, 2, 3]) {
+        const output = place(`strict ${size}`)
+        await run(
+          size,
+          trained(output, { ...lora, ...gpu, deterministic: 'strict', 'grad-accumulation': String(6 / size) }),
+          ways[way],
+        )
+        if (size > 1) await expectWay(output, 'memory')
+        outputs.push(output)
+      }
+      const [alone, ...others] = await Promise.all(
+        outputs.map(async (output) => ({
+          numbers: await numbers(output),
+          adapter: (await readFile(join(output, 'adapter', 'adapter_model.safetensors'))).toString('base64'),
+        })),
+      )
+      expect(alone!.numbers).toHaveLength(4)
+      for (const other of others) expect(other).toEqual(alone)
+    })
+
+    test.runIf(emulated)(
+      'take smaller micro-batches alike when others take the memory of one GPU before the run begins',
+      async () => {
+        const planned = async (batchSize: number) =>
+          await planMemory({
+            base: fixture('tiny.gguf'),
+            data: { path: rows, format: 'tokens' },
+            adapter: { rank: 4 },
+            device: 'cuda',
+            training: { batchSize, sequenceLength: 32, precision: 'float32' },
+          })
+        vi.stubEnv('QT_CUDA_LIBRARY', cudaLibrary)
+        const [whole, half] = [await planned(8), await planned(4)]
+        vi.unstubAllEnvs()
+        // The driver's part of the plan is taken by nobody here.
+        const drivers = whole.parts.find(({ part }) => part === 'launches that repeat')?.bytes ?? 0
+        const left = String(Math.floor((whole.total + half.total) / 2 - drivers))
+        const more = { adapter: 'lora', rank: '4', 'batch-size': '8', ...gpu }
+        const [plain, crowded] = [place('plain'), place('crowded')]
+        await run(2, trained(plain, more), ways[way])
+        const job = await byVariables(2, trained(crowded, more), {
+          env: (rank) => ({ QT_CUDA_LIBRARY: cudaLibrary, ...ways[way], ...(rank === 1 ? { QT_EMULATED_GPU_LEFT: left } : {}) }),
+        })
+        for (const { ended } of job) {
+          const { code, stderr } = await ended
+          expect(code, stderr).toBe(0)
+        }
+        expect(await readFile(join(crowded, 'run.log'), 'utf8')).toMatch(
+          /rank 1: the device has not the memory for this.* a micro-batch has 4 rows from now on instead of 8/,
+        )
+        await expectAlike(crowded, plain)
+      },
+    )
 
     test('save what another number of them, on the processor, goes on with', async () => {
       const [whole, moved] = [place('whole'), place('moved')]

@@ -29,7 +29,8 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
     const std::optional<GpuPlace> gpu = toGpu(info[4]);
     const HostNeeds host(toKernels(info[3]), toThreads(info[2]), options.precision);
-    const StepLayout layout(spec, options, gpu ? *cudaLibrary(gpu->library).needs(options.precision) : host);
+    const DeviceNeeds& needs = gpu ? *cudaLibrary(gpu->library).needs(options.precision) : host;
+    const StepLayout layout(spec, options, needs);
     const TrainedLayout trained(spec, options);
     Napi::Object out = Napi::Object::New(info.Env());
     out.Set("arena", static_cast<double>(layout.plan.size()));
@@ -41,12 +42,14 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
     out.Set("origins", static_cast<double>(trained.originCount * sizeof(float)));
     out.Set("offloaded", static_cast<double>(layout.offloaded) * static_cast<double>(layout.offloadedBytes));
     Napi::Array parts = Napi::Array::New(info.Env());
-    for (const ArenaPlan::Part& part : layout.plan.fullest()) {
+    const auto add = [&](const std::string& name, std::size_t bytes) {
       Napi::Object o = Napi::Object::New(info.Env());
-      o.Set("part", part.name);
-      o.Set("bytes", static_cast<double>(part.bytes));
+      o.Set("part", name);
+      o.Set("bytes", static_cast<double>(bytes));
       parts.Set(parts.Length(), o);
-    }
+    };
+    for (const ArenaPlan::Part& part : layout.plan.fullest()) add(part.name, part.bytes);
+    add("launches that repeat", needs.captured(spec, options));
     out.Set("parts", parts);
     return out;
   });

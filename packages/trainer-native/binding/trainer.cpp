@@ -35,8 +35,7 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
     const std::shared_ptr<Communicator> communicator =
         info[4].IsObject() ? Napi::ObjectWrap<CommunicatorObject>::Unwrap(info[4].As<Napi::Object>())->communicator(info.Env()) : nullptr;
     const bool strict = toShare(info[1].As<Napi::Object>()).strict;
-    if (gpu && strict) throw std::runtime_error("sums in the strict order are for the processor");
-    if (communicator || strict) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen);
+    if (communicator || strict) shared_ = std::make_unique<DataParallel>(*trainer_, communicator, *pool_, chosen, strict);
     driver_ = std::make_unique<Driver>(info.Env(), "qt trainer");
   });
 }

@@ -50,8 +50,6 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   }
   if (training.precision === 'float16') refuse('training.precision', 'float16', 'bfloat16 or float32')
   if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
-  if (device !== 'cpu' && training.deterministic === 'strict')
-    refuse('training.deterministic', 'strict on a GPU', 'repeatable, or device: cpu')
   if (training.offload === true && device === 'cpu')
     throw usageError('CONFIG_CONTRADICTION', 'The processor works in the memory that is off-loaded to.', {
       where: { field: 'training.offload' },

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { convert, openModel, readAdapter } from '@qt/weights'
@@ -8,7 +9,7 @@ import { load } from '../src/generate/load.js'
 import { gpuPlace } from '../src/gpu.js'
 import { tensorSources } from '../src/train/base.js'
 import { architectureNames, batch, length, readArchitecture, writeArchitecture, writePeftAdapter } from './architectures.js'
-import { emulatedGpu, useEmulatedGpu } from './emulated-gpu.js'
+import { emulatedGpu, isEmulated, useEmulatedGpu } from './emulated-gpu.js'
 import { blockTypes, distance, withBlocks } from './random-blocks.js'
 import { temporaryFolder } from './support.js'
 
@@ -170,6 +171,34 @@ describe.skipIf(!there)('on an emulated GPU', () => {
       }
     })
   })
+
+  test.skipIf(!isEmulated)(
+    'an answer for which other programs left no memory ends by name, and the next is as ever',
+    async () => {
+      const model = await load(tiny, { contextLength: 64, device: 'cuda' })
+      const full = join(folder, 'full')
+      try {
+        const long = 'the cat and the hat sat on the mat in the cat and the hat'
+        const expected = await model.generate(long, { temperature: 0, maxTokens: 8 })
+        vi.stubEnv('QT_EMULATED_GPU_FULL', full)
+        await writeFile(full, '')
+        await expect(model.generate(long, { temperature: 0, maxTokens: 8 })).rejects.toMatchObject({
+          code: 'GPU_FULL',
+          message: expect.stringContaining('no memory left'),
+        })
+        expect(await model.generate(long, { temperature: 0, maxTokens: 8 })).toEqual(expected)
+      } finally {
+        vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
+        await model.close()
+      }
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', '1000000')
+      try {
+        await expect(load(tiny, { contextLength: 64, device: 'cuda' })).rejects.toMatchObject({ code: 'GPU_REFUSED' })
+      } finally {
+        vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+      }
+    },
+  )
 
   test('what cannot be is refused by name', async () => {
     const refused = (options: Parameters<typeof load>[1], code: string) =>

@@ -5,7 +5,7 @@ struct CUstream_st;
 
 namespace qt::cuda {
 
-using Stream = CUstream_st*;  // cudaStream_t; the emulator takes no notice of it
+using Stream = CUstream_st*;  // cudaStream_t; of the emulator only lines beside the device's own are one
 
 enum class [[nodiscard]] Status : int {
   Ok = 0,

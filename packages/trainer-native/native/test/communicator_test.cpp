@@ -191,6 +191,31 @@ void silentStrangers() {
 }
 #endif
 
+// A process that leaves in order while others wait for what it takes part in is lost to the job; where nobody waits it is not.
+void leftTooEarly() {
+  for (const int leaver : {0, 1, 2})
+    for (const bool waiting : {true, false}) {
+      if (!waiting && leaver != 1) continue;
+      const auto statuses = inProcesses(3, [&](int rank, std::uint16_t port) {
+        Communicator all(tcpJob(rank, 3, port));
+        all.run([&] { all.barrier(); });
+        if (rank == leaver) {
+          all.leave();
+          return failures;
+        }
+        all.whenLeft([&] { return waiting; });
+        const auto until = Clock::now() + std::chrono::seconds(waiting ? 15 : 5);
+        while (!all.failure() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        const auto failure = all.failure();
+        CHECK(failure.has_value() == waiting);
+        if (failure) CHECK(failure->rank == leaver && failure->why == "ended while others still exchanged numbers with it");
+        all.leave();
+        return failures;
+      });
+      for (const int status : statuses) CHECK(status == 0);
+    }
+}
+
 void missing() {
   const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
     try {
@@ -262,6 +287,7 @@ int main(int argc, char** argv) {
   silentStrangers();
 #endif
   missing();
+  leftTooEarly();
   if (std::system("command -v mpirun >/dev/null 2>&1") != 0) {
     std::printf("skipped: MPI (no mpirun here: apt-get install openmpi-bin)\n");
     return report("communicator_test");

@@ -1,6 +1,7 @@
 import { specForLength, usageError } from '@qt/core'
 import type { Model } from '@qt/weights'
 import { binding, type CacheType, forcedKernels, type NativeSession, threadCount } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
 import { gpuPlace } from '../gpu.js'
 import { tensorSources } from '../train/base.js'
 
@@ -48,9 +49,10 @@ export function openSession(
 
 /** A GPU that will not do, in words; anything else is what it is. */
 function refused(name: string, device: string, cause: unknown): unknown {
-  const said =
-    cause instanceof Error
-      ? /^(?:GPU \d+ cannot be used: |(?=the device has not the memory))(.*)$/s.exec(cause.message)?.[1]
+  const said = isOutOfMemory(cause)
+    ? cause.message
+    : cause instanceof Error
+      ? /^GPU \d+ cannot be used: (.*)$/s.exec(cause.message)?.[1]
       : undefined
   if (said === undefined) return cause
   const smaller =

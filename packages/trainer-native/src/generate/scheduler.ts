@@ -1,5 +1,6 @@
 import { QtError } from '@qt/core'
 import type { Judgement, NativeQuestion, NativeSession } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
 
 /** Most sequences in one pass of single tokens, as native/src/generate/session.hpp. */
 const mostSequences = 64
@@ -51,15 +52,19 @@ interface Token extends Waiting {
   readonly id: number
 }
 
-/** Requests whose contexts do not all fit share the GPU's memory; this one found none left. */
-const full = (name: string) =>
+/** Requests whose contexts do not all fit share the GPU's memory; this one found none left. So it may when other programs took it. */
+const full = (name: string, cause?: Error) =>
   new QtError({
     code: 'GPU_FULL',
-    message: `The GPU has no room for more tokens of this answer of ${name}: those of others fill its memory.`,
+    message: cause
+      ? `This answer of ${name} ends: ${cause.message}.`
+      : `The GPU has no room for more tokens of this answer of ${name}: those of others fill its memory.`,
     actions: [
       'Ask again when others have ended.',
+      ...(cause ? ['See who else takes the memory of the GPU: nvidia-smi.'] : []),
       'Ask for fewer answers at the same time, or load with a shorter contextLength.',
     ],
+    cause,
   })
 
 /** Tokens that are read of a question: the last one of a continuation is only foretold. */
@@ -98,15 +103,16 @@ export function scheduler(session: NativeSession, name: string, exact: boolean, 
   const stopped = (signal: AbortSignal | undefined) => (!closed && signal?.aborted ? signal.reason : wasClosed())
 
   /** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
-  const failed = (cause: unknown): unknown =>
-    !(cause instanceof Error) || QtError.isInstance(cause) || 'code' in cause
-      ? cause
-      : new QtError({
-          code: 'GENERATION_FAILED',
-          message: `The engine stopped: ${cause.message}.`,
-          actions: ['Ask for fewer answers at the same time, or load with a shorter contextLength.'],
-          cause,
-        })
+  const failed = (cause: unknown): unknown => {
+    if (isOutOfMemory(cause)) return full(name, cause)
+    if (!(cause instanceof Error) || QtError.isInstance(cause) || 'code' in cause) return cause
+    return new QtError({
+      code: 'GENERATION_FAILED',
+      message: `The engine stopped: ${cause.message}.`,
+      actions: ['Ask for fewer answers at the same time, or load with a shorter contextLength.'],
+      cause,
+    })
+  }
 
   /** Those for whose tokens there is room; the others end. Caches that nobody uses give theirs back first. */
   function thoseWithRoom<T extends Waiting>(batch: readonly T[], appended: (asked: T) => Appended): readonly T[] {

@@ -31,33 +31,53 @@ export function cutInto({ prepared, plan }: Cut, batchSize: number, change: Plan
 }
 
 /**
- * With half the rows at once, or the next fewer that divide them; undefined where there is only one, and in a job, whose
- * processes would have to agree on it. What saves memory already stays.
+ * With half the rows at once, or the next fewer that divide them; undefined where there is only one, and in the strict order, whose bytes follow
+ * from it. What saves memory already stays.
  */
-export function halved(cut: Cut, { size }: Pick<Team, 'size'>): Cut | undefined {
-  const { batchSize } = cut.prepared.config.training
-  if (batchSize === 1 || size > 1) return undefined
+export function halved(cut: Cut): Cut | undefined {
+  const { batchSize, deterministic } = cut.prepared.config.training
+  if (batchSize === 1 || deterministic === 'strict') return undefined
   let rows = Math.floor(batchSize / 2)
   while (batchSize % rows !== 0) rows--
   const { checkpointing, feedForwardChunk, offloaded } = cut.prepared.step.plan
   return cutInto(cut, rows, { checkpointing, feedForwardChunk, offload: offloaded > 0 })
 }
 
-/** Opens the engine; in smaller micro-batches when others have taken memory since it was planned. */
-export function openCut(cut: Cut, team: Team, open: (prepared: Prepared, team: Team) => NativeTrainer): OpenCut {
+/**
+ * Opens the engine; in smaller micro-batches when others have taken memory since it was planned. Processes of a job cut them alike as soon as
+ * one has to.
+ */
+export async function openCut(cut: Cut, team: Team, open: (prepared: Prepared, team: Team) => NativeTrainer): Promise<OpenCut> {
   const warnings: string[] = []
   for (let next = cut; ; ) {
-    try {
-      return { ...next, trainer: open(next.prepared, team), warnings }
-    } catch (error) {
-      const smaller = isOutOfMemory(error) ? halved(next, team) : undefined
-      if (!smaller) throw error
-      warnings.push(cutText(error, next, smaller))
-      next = smaller
+    const tried = opened(() => open(next.prepared, team))
+    const mine = 'lack' in tried ? tried.lack.message : ''
+    const said = team.size === 1 ? [mine] : await team.gatherText(mine)
+    const lacking = said.findIndex((text) => text !== '')
+    if ('trainer' in tried && lacking < 0) return { ...next, trainer: tried.trainer, warnings }
+    if ('trainer' in tried) tried.trainer.close()
+    const smaller = halved(next)
+    if (!smaller) {
+      if ('lack' in tried) throw tried.lack
+      // Whoever lacks it ends the job.
+      await team.gather([])
+      throw new Error(said[lacking])
     }
+    warnings.push(cutText(team.size === 1 ? said[lacking]! : `rank ${lacking}: ${said[lacking]}`, next, smaller))
+    next = smaller
+  }
+}
+
+/** An engine, or that its device has not the memory. */
+function opened(open: () => NativeTrainer): { trainer: NativeTrainer } | { lack: Error } {
+  try {
+    return { trainer: open() }
+  } catch (error) {
+    if (isOutOfMemory(error)) return { lack: error }
+    throw error
   }
 }
 
 /** What is said of a step that goes on in smaller micro-batches. */
-export const cutText = (error: unknown, from: Cut, to: Cut): string =>
-  `${error instanceof Error ? error.message : String(error)}: a micro-batch has ${to.prepared.config.training.batchSize} rows from now on instead of ${from.prepared.config.training.batchSize}, and a step ${to.plan.microBatches} of them instead of ${from.plan.microBatches}, with the same rows.`
+export const cutText = (why: string, from: Cut, to: Cut): string =>
+  `${why}: a micro-batch has ${to.prepared.config.training.batchSize} rows from now on instead of ${from.prepared.config.training.batchSize}, and a step ${to.plan.microBatches} of them instead of ${from.plan.microBatches}, with the same rows.`

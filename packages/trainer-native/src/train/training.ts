@@ -65,7 +65,7 @@ export async function training(
   const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
-    const opened = openCut(cut, team, openTrainer)
+    const opened = await openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
     if (found) await restoreCheckpoint(found, trainer, team)
@@ -223,9 +223,11 @@ async function withRoom<Result>(run: OpenRun, work: () => Promise<Result>): Prom
     try {
       return await work()
     } catch (error) {
-      const smaller = isOutOfMemory(error) ? halved(run, run.team) : undefined
+      // Processes of a job are in the middle of an exchange, which the others wait for.
+      if (!isOutOfMemory(error) || run.team.size > 1) throw error
+      const smaller = halved(run)
       if (!smaller) throw error
-      await recut(run, smaller, cutText(error, run, smaller))
+      await recut(run, smaller, cutText(error.message, run, smaller))
     }
 }
 
@@ -233,7 +235,7 @@ async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void>
   const { team, recorder } = run
   await save(run)
   run.trainer.close()
-  const { prepared, plan, trainer, warnings } = openCut(smaller, team, openTrainer)
+  const { prepared, plan, trainer, warnings } = await openCut(smaller, team, openTrainer)
   run.prepared = prepared
   run.plan = plan
   run.trainer = trainer

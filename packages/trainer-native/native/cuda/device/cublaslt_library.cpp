@@ -21,19 +21,15 @@ CublasLtLibrary open() {
   from.take(lt.preferenceSet, "cublasLtMatmulPreferenceSetAttribute");
   from.take(lt.heuristic, "cublasLtMatmulAlgoGetHeuristic");
   from.take(lt.multiply, "cublasLtMatmul");
-  const std::size_t version = lt.version();
+  const int version = static_cast<int>(lt.version());
   // 13 counts 130200 for 13.2.0; 12 counted 120803 for 12.8.3.
   if (version < 120000 || version >= 140000) throw std::runtime_error("cuBLASLt's version " + std::to_string(version) + " is neither 12 nor 13");
-  lt.name = "cuBLASLt " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+  lt.name = withVersion("cuBLASLt", version / 10000, version / 100 % 100, version % 100);
   return lt;
 }
 
 }  // namespace
 
-const CublasLtLibrary* cublasLtLibrary(std::string* why) {
-  static const auto found = sought(open);
-  if (why != nullptr) *why = found.why;
-  return found.why.empty() ? &found.library : nullptr;
-}
+const CublasLtLibrary* cublasLtLibrary(std::string* why) { return openedOnce<open>(why); }
 
 }  // namespace qt::cuda

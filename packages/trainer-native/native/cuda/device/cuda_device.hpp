@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -12,10 +13,14 @@
 #include "../kernels/product.hpp"
 #include "../kernels/squares.hpp"
 #include "buffer.hpp"
+#include "captured_work.hpp"
 #include "cublaslt_products.hpp"
 #include "nccl_links.hpp"
 
 namespace qt::cuda {
+
+// What products read as it lies.
+inline bool isDense(TensorType type) { return type == TensorType::F32 || type == TensorType::BF16; }
 
 // Room for weights that lie in blocks, decoded for the product at hand, then for sums that are shared out over blocks of threads.
 class CudaNeeds final : public DeviceNeeds {
@@ -25,6 +30,9 @@ class CudaNeeds final : public DeviceNeeds {
   std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const override;
   std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const override;
   std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const override;
+  std::size_t captured(const ModelSpec& spec, const TrainerOptions& options) const override;
+  // Launches of repeated work that are kept at most.
+  static std::size_t graphNodes(const ModelSpec& spec, const TrainerOptions& options);
 
  private:
   DType precision_;
@@ -45,10 +53,31 @@ class CudaDevice final : public Device {
   Stream stream() const { return runtime_.stream(); }
   void multiply(Product& product, Precision precision);
   void check(const char* what, Status status);
-  // Nothing is asked of a device that has failed: what it would work on may not be there.
+  // Nothing is asked of a device that has failed: what it would work on may not be there. And nothing is thrown at whoever asks, which has a
+  // C++ runtime of its own: an exception in here is the device's failure.
   template <std::invocable Call>
   void check(const char* what, const Call& call) {
-    if (failure_.empty()) check(what, call());
+    if (!failure_.empty()) return;
+    try {
+      if constexpr (std::is_void_v<std::invoke_result_t<const Call&>>) call();
+      else check(what, call());
+    } catch (...) {
+      noteException(what);
+    }
+  }
+  // Room in a buffer; null, and the device has failed, where there is none.
+  template <class T>
+  T* room(Buffer& buffer, std::size_t count) {
+    T* found = buffer.room<T>(count);
+    if (found == nullptr) check("finding memory for a batch", Status::OutOfMemory);
+    return found;
+  }
+  // The caller's numbers in it.
+  template <class T>
+  const T* upload(Buffer& buffer, std::span<const T> callers) {
+    T* to = room<T>(buffer, callers.size());
+    if (to != nullptr) copyIn(to, callers.data(), callers.size_bytes());
+    return to;
   }
   DeviceLinks* links() override;
 
@@ -57,6 +86,7 @@ class CudaDevice final : public Device {
   void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
   void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
   void copy(void* to, const void* from, std::size_t bytes) override { check("a copy on the device", [&] { return runtime_.copy(to, from, bytes); }); }
+  void release(const void* memory);
   void reserve(std::size_t bytes) override;
   const void* resident(const void* callers, std::size_t bytes) override;
   void useScratch(unsigned char* scratch, std::size_t bytes) override;
@@ -64,14 +94,15 @@ class CudaDevice final : public Device {
   unsigned char* allocateBeside(std::size_t bytes) override;
   void copyBeside(int place, void* to, const void* from, std::size_t bytes) override;
   void awaitCopy(int place) override;
-  void repeated(int stretch, const std::function<void()>& work) override;
+  void repeated(int stretch, const std::function<bool()>& work) override;
   // How often work was asked for at once.
-  std::size_t replays() const { return replays_; }
+  std::size_t replays() const { return captured_.replays(); }
+  const CapturedWork& captured() const { return captured_; }
   // How often it asked for memory since it was made.
   std::size_t allocations() const { return runtime_.allocations(); }
 
   void begin(const Batch& batch, std::int32_t kvHeads) override;
-  void embed(const MatrixView& table, void* out, float scale, const EmbeddingNoise& noise) override;
+  void embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) override;
   void embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) override;
 
   LeftSide pack(const MatrixView& left, bool transposed, std::int64_t, std::int64_t, void*) override { return {left, transposed, nullptr}; }
@@ -115,11 +146,14 @@ class CudaDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
+  void addTo(float* sums, const float* x, std::int64_t count) override;
   double sumOfSquares(const float* x, std::int64_t count) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 
  private:
+  static constexpr std::size_t squaresFront = 16;  // of the gradient's length lies before what it is made of
+
   friend CudaNeeds;
   struct Table {
     Buffer CudaDevice::* buffer;
@@ -137,13 +171,18 @@ class CudaDevice final : public Device {
   };
 
   const GradientNorm* normFor(float gradScale);
-  template <class T>
-  const T* upload(Buffer& buffer, std::span<const T> callers);
-  const Spans& spans(AttentionPass pass, const AttentionShape& shape);
+  void takeTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* at);
+  void take(const Batch& batch);
+  CapturedWork::Sizes sizesOf(int stretch);
+  void fail(std::string why, bool wantOfMemory);
+  // The exception at hand.
+  void noteException(const char* what) noexcept;
+  // Null where the device has failed.
+  const Spans* spans(AttentionPass pass, const AttentionShape& shape);
   int tileRows(AttentionPass pass, std::int32_t headDim) const;
   void plan(AttentionPass pass, std::int32_t window, Spans& spans);
+  bool principalHere(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort);
   unsigned char* decodeRoom() const { return scratch_ + productRoom_; }
-  std::int64_t rowsThatFit(const MatrixView& weight) const;
   template <class Body>
   void overDecoded(const MatrixView& weight, const Body& body);
   // Scratch of sums over the rows of a matrix.
@@ -154,7 +193,6 @@ class CudaDevice final : public Device {
   Runtime runtime_;
   std::unique_ptr<CublasLtProducts> cublasLt_;
   std::size_t productRoom_ = mostProductWorkspace;
-  bool capturable_ = true;
   std::unique_ptr<NcclLinks> links_;
   std::vector<void*> owned_, ownedBeside_;
   unsigned char* reserved_ = nullptr;  // what is left of it
@@ -169,11 +207,7 @@ class CudaDevice final : public Device {
   float gradScale_ = 0;  // that norm_ holds
   std::vector<std::int32_t> borders_;
   std::map<std::pair<AttentionPass, std::int32_t>, Spans> spans_;  // by pass and window
-
-  // Work by what its launches depend on: the stretch, the batch's tokens, and how many tiles each pass of attention has. Null: met once.
-  using Sizes = std::vector<std::int64_t>;
-  std::map<Sizes, std::shared_ptr<Runtime::Graph>> graphs_;
-  std::size_t replays_ = 0;
+  CapturedWork captured_;
 };
 
 }  // namespace qt::cuda

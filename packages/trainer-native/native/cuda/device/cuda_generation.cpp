@@ -14,6 +14,7 @@
 #include "../kernels/norm.hpp"
 #include "../kernels/statistics.hpp"
 #include "generate/session.hpp"
+#include "or_nothing.hpp"
 #include "product.hpp"
 #include "train/magnitude.hpp"
 
@@ -44,9 +45,7 @@ std::string mebibytes(std::size_t bytes) { return std::to_string((bytes + (1 << 
 
 template <class T>
 T* CudaGeneration::taken(std::size_t count) {
-  unsigned char* memory = device_.allocate(count * sizeof(T));
-  if (memory == nullptr) throw std::runtime_error("the GPU has not the memory for this: " + mebibytes(count * sizeof(T)) + " more were asked for");
-  return reinterpret_cast<T*>(memory);
+  return reinterpret_cast<T*>(takeMemory(device_, count * sizeof(T)));
 }
 
 CudaGeneration::CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options)
@@ -104,6 +103,10 @@ std::size_t CudaGeneration::freeMemory() const {
 
 // Sequences that are shorter than the context share what there is, where not all may be as long.
 void CudaGeneration::ready() {
+  device_.check("taking memory for caches", [&] { takePools(); });
+}
+
+void CudaGeneration::takePools() {
   Region& own = regions_[OfSequences];
   const std::size_t free = freeMemory(), others = poolBytes(regions_[OfOthers], regions_[OfOthers].pages) + poolBytes(regions_[OfPassing], regions_[OfPassing].pages);
   const std::size_t left = free > others + keptFree ? free - others - keptFree : 0;
@@ -118,11 +121,15 @@ void CudaGeneration::ready() {
 
 std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t positions, bool passing) {
   const std::size_t region = passing ? OfPassing : type == options_.type ? OfSequences : OfOthers;
-  if (type != regions_[region].type) throw std::runtime_error("the GPU's memory was planned for caches of another type");
-  return std::make_unique<PagedCache>(type, positions, region, regions_[region].pool);
+  if (type != regions_[region].type) return nullptr;
+  return orNothing([&]() -> std::unique_ptr<KvCache> { return std::make_unique<PagedCache>(type, positions, region, regions_[region].pool); });
 }
 
 std::vector<std::int32_t> CudaGeneration::withoutRoom(std::span<const CacheRows> sequences) {
+  return orNothing([&] { return lackingRoom(sequences); });
+}
+
+std::vector<std::int32_t> CudaGeneration::lackingRoom(std::span<const CacheRows> sequences) const {
   std::vector<std::int32_t> found;
   std::vector<std::size_t> left;
   for (const Region& r : regions_) left.push_back(r.pool ? r.pool->left() : std::numeric_limits<std::size_t>::max());
@@ -139,15 +146,11 @@ AttentionShape CudaGeneration::shape(std::int32_t layer) const {
   return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
 }
 
-template <class T>
-const T* CudaGeneration::upload(Buffer& buffer, std::span<const T> callers) {
-  T* to = buffer.room<T>(callers.size());
-  if (to == nullptr) device_.check("memory for a pass", Status::LaunchFailed);
-  else device_.copyIn(to, callers.data(), callers.size_bytes());
-  return to;
+void CudaGeneration::begin(const Pass& pass) {
+  device_.check("a pass", [&] { prepare(pass); });
 }
 
-void CudaGeneration::begin(const Pass& pass) {
+void CudaGeneration::prepare(const Pass& pass) {
   pass_ = pass;
   longest_ = 0;
   for (const std::int32_t position : pass.positions) longest_ = std::max(longest_, position + 1);
@@ -172,8 +175,8 @@ void CudaGeneration::takePages() {
   }
   if (taken == pass_.sequences.size()) return;
   for (std::size_t i = 0; i < taken; ++i) paged(*pass_.sequences[i].cache).giveBack(pass_.sequences[i].cache->length());
-  throw std::runtime_error("the GPU has no room for the keys and values of more tokens: all " + std::to_string(regions_[region_].pages) + " pages of " +
-                           std::to_string(pageRows) + " are taken");
+  throw OutOfMemory("the GPU has no room for the keys and values of more tokens: all " + std::to_string(regions_[region_].pages) + " pages of " +
+                    std::to_string(pageRows) + " are taken");
 }
 
 // A sequence that goes on from another one shares its full pages, and copies what the last one holds. No more pages than rows are lent.
@@ -195,7 +198,7 @@ void CudaGeneration::lendPages() {
       copies.insert(copies.end(), static_cast<std::size_t>(rest), numberOf(heir.get()));
     }
   }
-  if (!copies.empty()) upload<std::int32_t>(copiedSequences_, copies);
+  if (!copies.empty()) device_.upload<std::int32_t>(copiedSequences_, copies);
 }
 
 void CudaGeneration::uploadTables() {
@@ -212,7 +215,7 @@ void CudaGeneration::uploadTables() {
   all.insert(all.end(), pass_.positions.begin(), pass_.positions.end());
   all.insert(all.end(), sequences.begin(), sequences.end());
   all.insert(all.end(), table.begin(), table.end());
-  ids_ = upload<std::int32_t>(tables_, all);
+  ids_ = device_.upload<std::int32_t>(tables_, all);
   positions_ = ids_ + rows();
   sequences_ = positions_ + rows();
   table_ = sequences_ + rows();
@@ -240,7 +243,7 @@ void CudaGeneration::normaliseAdd(float* x, float* added, const float* weight) {
 }
 
 void CudaGeneration::normaliseRows(const float* x, const float* weight, float* out, std::span<const std::int32_t> rows) {
-  const std::int32_t* index = upload(rowNumbers_, rows);
+  const std::int32_t* index = device_.upload(rowNumbers_, rows);
   device_.check("the last norm", [&] { return cuda::rmsNorm(x, DType::F32, weight, nullptr, out, inverse_, static_cast<std::int64_t>(rows.size()), spec_.dModel, spec_.normEpsilon, index, device_.stream()); });
 }
 
@@ -266,9 +269,8 @@ void CudaGeneration::multiplyRow(const float* x, std::int32_t count, const RowsO
 void CudaGeneration::multiplyTiles(const float* x, std::int32_t rows, const RowsOut& to) {
   const MatrixView& w = to.weights;
   const Precision precision = pass_.bf16 ? Precision::Bf16 : Precision::F32;
-  const bool isDense = w.type == TensorType::F32 || w.type == TensorType::BF16;
   const std::int64_t fit = static_cast<std::int64_t>(decodeBytes_ / (static_cast<std::size_t>(w.columns) * sizeof(float))) / 16 * 16;  // stretches begin on 16 bytes
-  const std::int64_t together = isDense ? w.rows : std::min(w.rows, fit);
+  const std::int64_t together = isDense(w.type) ? w.rows : std::min(w.rows, fit);
   for (std::int64_t first = 0; first < w.rows; first += together) {
     MatrixView some = w;
     some.data = static_cast<const unsigned char*>(w.data) + static_cast<std::size_t>(first) * w.rowBytes;
@@ -331,13 +333,15 @@ RowsIn CudaGeneration::attend(std::int32_t layer, const float* q, float* out) {
 // The same for every layer of a pass.
 void CudaGeneration::planTiles(DType type, std::int32_t before, std::int32_t all) {
   if (spanCount_ > 0) return;
-  static_cast<void>(device_.stream());  // the device whose limits decide
-  const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
-  std::vector<AttentionSpan> spans;
-  for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
-  std::reverse(spans.begin(), spans.end());  // later ones see more
-  upload<AttentionSpan>(spans_, spans);
-  spanCount_ = static_cast<std::int64_t>(spans.size());
+  device_.check("attention", [&] {
+    static_cast<void>(device_.stream());  // the device whose limits decide
+    const std::int32_t tile = attentionRows(AttentionPass::Forward, spec_.headDim, type);
+    std::vector<AttentionSpan> spans;
+    for (std::int32_t first = before; first < all; first += tile) spans.push_back({0, all, first});
+    std::reverse(spans.begin(), spans.end());  // later ones see more
+    device_.upload<AttentionSpan>(spans_, spans);
+    spanCount_ = static_cast<std::int64_t>(spans.size());
+  });
 }
 
 // A prompt in the tiles of training, over keys and values that are put in a row.
@@ -370,38 +374,43 @@ void CudaGeneration::softcap(float* logits, std::int64_t count, float cap) {
 
 void CudaGeneration::foretell(const float* logits, std::span<const Foretold> foretold, float* logs, std::uint8_t* likeliest) {
   if (foretold.empty()) return;
-  const Foretold* asked = upload(foretold_, foretold);
-  auto* ownLogs = logs_.room<float>(foretold.size());
-  auto* ownLikeliest = likeliest_.room<std::uint8_t>(foretold.size());
-  if (ownLogs == nullptr || ownLikeliest == nullptr) return device_.check("memory for scores", Status::LaunchFailed);
+  const Foretold* asked = device_.upload(foretold_, foretold);
+  auto* ownLogs = device_.room<float>(logs_, foretold.size());
+  auto* ownLikeliest = device_.room<std::uint8_t>(likeliest_, foretold.size());
   device_.check("scores", [&] { return cuda::foretell(logits, spec_.vocabulary, asked, static_cast<std::int64_t>(foretold.size()), ownLogs, ownLikeliest, device_.stream()); });
   device_.copyOut(logs, ownLogs, foretold.size() * sizeof(float));
   device_.copyOut(likeliest, ownLikeliest, foretold.size());
 }
 
 void CudaGeneration::addSums(const float* x, std::int32_t rows, std::int64_t columns, bool squares, double* sums) {
-  auto* own = doubles_.room<double>(static_cast<std::size_t>(columns));
-  if (own == nullptr) return device_.check("memory for sums", Status::LaunchFailed);
+  auto* own = device_.room<double>(doubles_, static_cast<std::size_t>(columns));
   device_.check("sums", [&] { return sumRows(x, rows, columns, squares, own, device_.stream()); });
-  std::vector<double> found(static_cast<std::size_t>(columns));
-  device_.copyOut(found.data(), own, found.size() * sizeof(double));
+  const std::vector<double> found = copied(own, columns);
   for (std::size_t i = 0; i < found.size(); ++i) sums[i] += found[i];
 }
 
 void CudaGeneration::addCosines(const float* a, const float* b, std::int32_t rows, std::int64_t columns, double& sum) {
-  auto* own = doubles_.room<double>(static_cast<std::size_t>(rows));
-  if (own == nullptr) return device_.check("memory for sums", Status::LaunchFailed);
+  auto* own = device_.room<double>(doubles_, static_cast<std::size_t>(rows));
   device_.check("sums", [&] { return cosines(a, b, rows, columns, own, device_.stream()); });
-  std::vector<double> found(static_cast<std::size_t>(rows));
-  device_.copyOut(found.data(), own, found.size() * sizeof(double));
-  for (const double cosine : found) sum += cosine;
+  for (const double cosine : copied(own, rows)) sum += cosine;
+}
+
+// Empty where the device has failed.
+std::vector<double> CudaGeneration::copied(const double* from, std::int64_t count) {
+  std::vector<double> found;
+  device_.check("sums", [&] {
+    found.resize(static_cast<std::size_t>(count));
+    return device_.runtime().copyOut(found.data(), from, found.size() * sizeof(double));
+  });
+  if (device_.failure() != nullptr) found.clear();
+  return found;
 }
 
 void CudaGeneration::adaptedNorms(const AdaptedWeight& adapted, float* norms) {
   const auto outputs = static_cast<std::size_t>(adapted.weight.rows), scratch = normScratch(adapted.weight.rows, adapted.a.rows);
-  Buffer room(device_.runtime());
-  auto* squares = room.room<float>(2 * outputs + scratch);
-  if (squares == nullptr) return device_.check("memory for lengths of rows", Status::LaunchFailed);
+  Buffer buffer(device_.runtime());
+  auto* squares = device_.room<float>(buffer, 2 * outputs + scratch);
+  if (squares == nullptr) return;
   float* own = squares + outputs;
   device_.rowSquares(adapted.weight, squares);
   device_.adaptedNorms(adapted, squares, own, own + outputs);

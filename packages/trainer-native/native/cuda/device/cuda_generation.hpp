@@ -11,11 +11,13 @@ namespace qt::cuda {
 
 class CudaGeneration final : public GenerationDevice {
  public:
-  // Throws when the GPU has not the memory for what was planned and for one whole sequence.
+  // Throws, within the library, when the GPU has not the memory for what was planned and for one whole sequence.
   CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options);
 
   const char* failure() override { return device_.failure(); }
-  float* allocate(std::size_t floats) override { return reinterpret_cast<float*>(device_.allocate(floats * sizeof(float))); }
+  bool recover() override { return device_.recover(); }
+  unsigned char* allocate(std::size_t bytes) override { return device_.allocate(bytes); }
+  void release(const void* memory) override { device_.release(memory); }
   const void* resident(const void* callers, std::size_t bytes) override { return device_.resident(callers, bytes); }
   bool callersMemory() const override { return false; }
   void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }
@@ -62,6 +64,10 @@ class CudaGeneration final : public GenerationDevice {
   std::int32_t rows() const { return static_cast<std::int32_t>(pass_.ids.size()); }
   AttentionShape shape(std::int32_t layer) const;
   KvPages pagesOf(std::int32_t layer) const;
+  void takePools();
+  void prepare(const Pass& pass);
+  std::vector<std::int32_t> lackingRoom(std::span<const CacheRows> sequences) const;
+  std::vector<double> copied(const double* from, std::int64_t count);
   void takePages();
   void lendPages();
   void uploadTables();
@@ -71,8 +77,6 @@ class CudaGeneration final : public GenerationDevice {
   void attendTiles(std::int32_t layer, const float* q, float* out);
   template <class T>
   T* taken(std::size_t count);
-  template <class T>
-  const T* upload(Buffer& buffer, std::span<const T> callers);
 
   const ModelSpec& spec_;
   const GenerationOptions options_;

@@ -25,16 +25,12 @@ NcclLibrary open() {
   // Numbered so since 2.9.
   if (nccl.getVersion(&version) != ncclOk || version < 21000 || version >= 30000)
     throw std::runtime_error("NCCL's version " + std::to_string(version) + " is not one from 2.10 to 2.99");
-  nccl.name = "NCCL " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+  nccl.name = withVersion("NCCL", version / 10000, version / 100 % 100, version % 100);
   return nccl;
 }
 
 }  // namespace
 
-const NcclLibrary* ncclLibrary(std::string* why) {
-  static const auto found = sought(open);
-  if (why != nullptr) *why = found.why;
-  return found.why.empty() ? &found.library : nullptr;
-}
+const NcclLibrary* ncclLibrary(std::string* why) { return openedOnce<open>(why); }
 
 }  // namespace qt::cuda

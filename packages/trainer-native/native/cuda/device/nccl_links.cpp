@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "or_nothing.hpp"
 #include "side_stream.hpp"
 
 namespace qt::cuda {
@@ -30,7 +31,11 @@ class NcclGroup final : public DeviceGroup {
 
   ~NcclGroup() override {
     if (!joined()) thread_.detach();
-    else if (NcclComm comm = comm_.exchange(nullptr)) nccl_.commDestroy(comm);
+    else if (NcclComm comm = comm_.exchange(nullptr)) {
+      // What is still under way waits for others, who may not come any more.
+      if (side_.state() == SideStream::State::Working) nccl_.commAbort(comm);
+      else nccl_.commDestroy(comm);
+    }
   }
 
   Ticket reduce(const float* array, float* piece, std::span<const std::size_t> cuts) override {
@@ -67,6 +72,8 @@ class NcclGroup final : public DeviceGroup {
       default: failure_ = "the GPU failed while it exchanged numbers with others"; return State::Failed;
     }
   }
+
+  bool busy() const override { return !aborted_ && side_.state() == SideStream::State::Working; }
 
   void abort() override {
     aborted_ = true;
@@ -145,7 +152,7 @@ bool NcclLinks::invite(GroupInvitation& invitation) {
 DeviceGroup* NcclLinks::join(const GroupInvitation& invitation, int rank, int size) {
   NcclId id{};
   std::memcpy(id.bytes, invitation.data(), sizeof id.bytes);
-  return new NcclGroup(nccl_, runtime_, id, rank, size);
+  return orNothing([&]() -> DeviceGroup* { return new NcclGroup(nccl_, runtime_, id, rank, size); });
 }
 
 }  // namespace qt::cuda

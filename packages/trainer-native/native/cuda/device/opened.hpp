@@ -38,20 +38,28 @@ class Opened {
   std::string name_, error_;
 };
 
-// What opening came to: `why` is empty where the library can be used.
-template <class Library>
-struct Sought {
-  Library library{};
-  std::string why;
-};
+// What `open` opens, once; null where it throws, and `why` says what.
+template <auto open>
+auto openedOnce(std::string* why) -> const decltype(open())* {
+  struct Sought {
+    decltype(open()) library{};
+    std::string why;
+    Sought() {
+      try {
+        library = open();
+      } catch (const std::exception& e) {
+        why = e.what();
+      }
+    }
+  };
+  static const Sought found;
+  if (why != nullptr) *why = found.why;
+  return found.why.empty() ? &found.library : nullptr;
+}
 
-template <class Library>
-Sought<Library> sought(Library (*open)()) {
-  try {
-    return {open(), {}};
-  } catch (const std::exception& e) {
-    return {{}, e.what()};
-  }
+// "NCCL 2.27.3"
+inline std::string withVersion(const char* name, int major, int minor, int patch) {
+  return std::string(name) + " " + std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
 }
 
 }  // namespace qt::cuda

@@ -18,6 +18,10 @@ bool describe(int index, CudaInfo& info);
 namespace emulator {
 // How many launches later a copy beside the step is done, unless it is waited for before; −1: then only. Either may be on a device.
 inline int copyDelay = -1;
+// How many captures the driver has memory for, and how many launches of what was captured; −1: all.
+inline int capturesLeft = -1, replaysLeft = -1;
+// Of all devices of this process.
+std::size_t bytesTaken();
 }  // namespace emulator
 #endif
 
@@ -43,8 +47,12 @@ class Runtime {
   // From here on launches on the stream are kept instead of done, until endCapture gives them (null: they cannot be had) to be done by replay. No
   // memory may be asked for, and nothing be copied, in between.
   struct Graph;
+  struct Captured {
+    std::shared_ptr<Graph> graph;
+    std::size_t nodes = 0;  // launches in it
+  };
   Status beginCapture();
-  std::shared_ptr<Graph> endCapture();
+  Captured endCapture();
   Status replay(const Graph& graph);
   // The caller's memory may change when this returns.
   Status copyIn(void* to, const void* callers, std::size_t bytes);

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "../platform.cuh"
 #include "runtime.hpp"
@@ -123,15 +124,17 @@ struct Runtime::Graph {
 
 Status Runtime::beginCapture() { return statusOf(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeThreadLocal)); }
 
-std::shared_ptr<Runtime::Graph> Runtime::endCapture() {
+Runtime::Captured Runtime::endCapture() {
   cudaGraph_t captured = nullptr;
   auto graph = std::make_shared<Graph>();
+  std::size_t nodes = 0;
   cudaError_t error = cudaStreamEndCapture(stream(), &captured);
+  if (error == cudaSuccess) error = cudaGraphGetNodes(captured, nullptr, &nodes);
   if (error == cudaSuccess) error = cudaGraphInstantiate(&graph->steps, captured, 0);
   if (captured != nullptr) cudaGraphDestroy(captured);
-  if (error == cudaSuccess) return graph;
+  if (error == cudaSuccess) return {std::move(graph), nodes};
   forgetError();
-  return nullptr;
+  return {};
 }
 
 Status Runtime::replay(const Graph& graph) { return statusOf(cudaGraphLaunch(graph.steps, stream())); }

@@ -43,10 +43,21 @@ constexpr std::size_t border = 256;
 std::mutex takenMutex;
 std::map<void*, Taken> taken;
 
+std::size_t sumTaken() {
+  std::size_t sum = 0;
+  for (const auto& [place, one] : taken) sum += one.bytes;
+  return sum;
+}
+
 // No number of a step alone, as a batch's tables are.
 constexpr std::size_t leastBatch = 64;
 
 }  // namespace
+
+std::size_t emulator::bytesTaken() {
+  const std::lock_guard lock(takenMutex);
+  return sumTaken();
+}
 
 bool describe(int index, CudaInfo& info) {
   if (index != 0) return false;
@@ -86,9 +97,7 @@ void* Runtime::allocate(std::size_t bytes) {
   if (emulator::captured != nullptr) return nullptr;
   ++allocations_;
   const std::lock_guard lock(takenMutex);
-  std::size_t all = bytes;
-  for (const auto& [place, one] : taken) all += one.bytes;
-  if (all > bytesLeft()) return nullptr;
+  if (sumTaken() + bytes > bytesLeft()) return nullptr;
   void* whole = std::calloc(1, bytes + border);
   if (whole == nullptr) return nullptr;
   void* p = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(whole) + border - 1) / border * border);
@@ -138,6 +147,8 @@ struct Runtime::Graph {
 
 namespace {
 std::shared_ptr<Runtime::Graph> capturing;
+
+bool isLeft(int& count) { return count < 0 || count-- > 0; }
 }
 
 Status Runtime::beginCapture() {
@@ -146,12 +157,16 @@ Status Runtime::beginCapture() {
   return Status::Ok;
 }
 
-std::shared_ptr<Runtime::Graph> Runtime::endCapture() {
+Runtime::Captured Runtime::endCapture() {
   emulator::captured = nullptr;
-  return std::exchange(capturing, nullptr);
+  std::shared_ptr<Graph> graph = std::exchange(capturing, nullptr);
+  if (!isLeft(emulator::capturesLeft)) return {};
+  const std::size_t nodes = graph->launches.size();
+  return {std::move(graph), nodes};
 }
 
 Status Runtime::replay(const Graph& graph) {
+  if (!isLeft(emulator::replaysLeft)) return Status::OutOfMemory;
   for (const auto& launch : graph.launches)
     if (const Status status = launch(); status != Status::Ok) return status;
   return Status::Ok;

@@ -1,9 +1,10 @@
-// NCCL's entry points for emulated GPUs, over memory that processes share: what is asked for is done at once, and a process that does not come
-// within some seconds is an error of the others, as NCCL finds it.
+// NCCL's entry points for emulated GPUs, over memory that processes share: what is asked for is done by the line that it is asked of, when somebody
+// waits for it, and a process that does not come within some seconds is an error of the others, as NCCL finds it.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "device/nccl_library.hpp"
+#include "emulator/stream.hpp"
 
 using qt::cuda::NcclId;
 using qt::cuda::NcclResult;
@@ -24,15 +26,18 @@ constexpr NcclResult systemError = 2, remoteError = 6;
 
 struct Shared {
   std::atomic<int> arrived, round;
+  std::atomic<int> wanted;  // how many operations some process waits for
   float rooms[mostProcesses][roomFloats];
 };
 
-}  // namespace
-
-struct ncclComm {
+// Kept by what was asked of it, which may be done after it is destroyed.
+struct Member {
   Shared* shared;
   int rank, size;
   std::atomic<NcclResult> error{qt::cuda::ncclOk};
+  int asked = 0;
+
+  ~Member() { munmap(shared, sizeof(Shared)); }
 
   // Until all are here.
   bool meet() {
@@ -52,14 +57,34 @@ struct ncclComm {
   }
 
   template <class Take>
-  NcclResult inPieces(const void* from, std::size_t count, bool gives, const Take& take) {
-    for (std::size_t at = 0; at < count; at += roomFloats) {
+  void inPieces(const void* from, std::size_t count, bool gives, const Take& take) {
+    for (std::size_t at = 0; at < count && error == qt::cuda::ncclOk; at += roomFloats) {
       const std::size_t n = count - at < roomFloats ? count - at : roomFloats;
       if (gives) std::memcpy(shared->rooms[rank], static_cast<const float*>(from) + at, n * sizeof(float));
-      if (!meet()) return error;
+      if (!meet()) return;
       take(at, n);
-      if (!meet()) return error;
+      if (!meet()) return;
     }
+  }
+};
+
+}  // namespace
+
+struct ncclComm {
+  std::shared_ptr<Member> member;
+
+  // `work(member)` on the line, as soon as any process waits for it.
+  template <class Work>
+  NcclResult later(CUstream_st* stream, const Work& work) const {
+    const int number = ++member->asked;
+    stream->later(
+        [own = member, number, work] {
+          int wanted = own->shared->wanted;
+          while (wanted < number && !own->shared->wanted.compare_exchange_weak(wanted, number)) {
+          }
+          work(*own);
+        },
+        [own = member, number] { return own->shared->wanted >= number; });
     return qt::cuda::ncclOk;
   }
 };
@@ -84,57 +109,58 @@ NcclResult ncclCommInitRank(ncclComm** comm, int size, NcclId id, int rank) {
   void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   close(file);
   if (memory == MAP_FAILED) return systemError;
-  *comm = new ncclComm{static_cast<Shared*>(memory), rank, size};
-  const bool met = (*comm)->meet();
+  const auto member = std::make_shared<Member>(static_cast<Shared*>(memory), rank, size);
+  *comm = new ncclComm{member};
+  const bool met = member->meet();
   if (rank == 0) shm_unlink(id.bytes);
   return met ? qt::cuda::ncclOk : remoteError;
 }
 
 NcclResult ncclCommDestroy(ncclComm* comm) {
-  munmap(comm->shared, sizeof(Shared));
   delete comm;
   return qt::cuda::ncclOk;
 }
-// From any thread: what is under way ends with an error. The memory goes with the process.
+// From any thread: what is under way ends with an error. It stays, for whoever asks at the same time.
 NcclResult ncclCommAbort(ncclComm* comm) {
-  comm->error = remoteError;
+  comm->member->error = remoteError;
   return qt::cuda::ncclOk;
 }
 
 NcclResult ncclCommGetAsyncError(ncclComm* comm, NcclResult* error) {
-  *error = comm->error;
+  *error = comm->member->error;
   return qt::cuda::ncclOk;
 }
 
-NcclResult ncclReduce(const void* from, void* to, std::size_t count, int, int, int root, ncclComm* comm, CUstream_st*) {
-  return comm->inPieces(from, count, true, [&](std::size_t at, std::size_t n) {
-    if (comm->rank != root) return;
-    for (std::size_t i = 0; i < n; ++i) {
-      float sum = comm->shared->rooms[0][i];
-      for (int r = 1; r < comm->size; ++r) sum += comm->shared->rooms[r][i];
-      static_cast<float*>(to)[at + i] = sum;
-    }
+NcclResult ncclReduce(const void* from, void* to, std::size_t count, int, int, int root, ncclComm* comm, CUstream_st* stream) {
+  return comm->later(stream, [=](Member& member) {
+    member.inPieces(from, count, true, [&](std::size_t at, std::size_t n) {
+      if (member.rank != root) return;
+      for (std::size_t i = 0; i < n; ++i) {
+        float sum = member.shared->rooms[0][i];
+        for (int r = 1; r < member.size; ++r) sum += member.shared->rooms[r][i];
+        static_cast<float*>(to)[at + i] = sum;
+      }
+    });
   });
 }
 
-NcclResult ncclBroadcast(const void* from, void* to, std::size_t count, int, int root, ncclComm* comm, CUstream_st*) {
-  return comm->inPieces(from, count, comm->rank == root, [&](std::size_t at, std::size_t n) {
-    if (comm->rank != root) std::memcpy(static_cast<float*>(to) + at, comm->shared->rooms[root], n * sizeof(float));
+NcclResult ncclBroadcast(const void* from, void* to, std::size_t count, int, int root, ncclComm* comm, CUstream_st* stream) {
+  return comm->later(stream, [=](Member& member) {
+    member.inPieces(from, count, member.rank == root, [&](std::size_t at, std::size_t n) {
+      if (member.rank != root) std::memcpy(static_cast<float*>(to) + at, member.shared->rooms[root], n * sizeof(float));
+    });
   });
 }
 
 NcclResult ncclReduceScatter(const void* from, void* to, std::size_t count, int type, int operation, ncclComm* comm, CUstream_st* stream) {
-  NcclResult result = qt::cuda::ncclOk;
-  for (int r = 0; r < comm->size && result == qt::cuda::ncclOk; ++r)
-    result = ncclReduce(static_cast<const float*>(from) + r * count, to, count, type, operation, r, comm, stream);
-  return result;
+  for (int r = 0; r < comm->member->size; ++r)
+    static_cast<void>(ncclReduce(static_cast<const float*>(from) + r * count, to, count, type, operation, r, comm, stream));
+  return qt::cuda::ncclOk;
 }
 
 NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type, ncclComm* comm, CUstream_st* stream) {
-  NcclResult result = qt::cuda::ncclOk;
-  for (int r = 0; r < comm->size && result == qt::cuda::ncclOk; ++r)
-    result = ncclBroadcast(from, static_cast<float*>(to) + r * count, count, type, r, comm, stream);
-  return result;
+  for (int r = 0; r < comm->member->size; ++r) static_cast<void>(ncclBroadcast(from, static_cast<float*>(to) + r * count, count, type, r, comm, stream));
+  return qt::cuda::ncclOk;
 }
 
 NcclResult ncclGroupStart() { return qt::cuda::ncclOk; }

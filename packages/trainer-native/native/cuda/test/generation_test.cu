@@ -7,6 +7,7 @@
 #include <string>
 
 #include "activations.hpp"
+#include "crowded.hpp"
 #include "device/cuda_generation.hpp"
 #include "generate/host_generation.hpp"
 #include "generate/session.hpp"
@@ -205,6 +206,71 @@ void refusesBeforeAnythingIsLost(const Tiny& tiny) {
   CHECK(refuses([&] { onGpu(tiny.model, {1 << 26, false, false}, CacheType::F16, 1); }, "are free"));
 }
 
+#ifdef QT_CUDA_EMULATED
+// A pass that finds no memory, because others have taken it, ends with an error that says so; what is asked next is answered as if it had not
+// been.
+void goesOnWithoutMemory(const Tiny& tiny) {
+  const auto session = onGpu(tiny.model, {context, false, false}, CacheType::F16), undisturbed = onGpu(tiny.model, {context, false, false}, CacheType::F16);
+  const AdapterSet none;
+  const std::int32_t vocabulary = tiny.model.spec.vocabulary, *ids = tiny.ids.data();
+  const auto first = session->makeCache(CacheType::F16), second = session->makeCache(CacheType::F16), third = session->makeCache(CacheType::F16), same = undisturbed->makeCache(CacheType::F16);
+  const auto after = [&](Session& s, KvCache& cache) {
+    Floats logits(vocabulary);
+    const DecodeItem item{&cache, &none, 5};
+    CHECK(s.decode(&item, 1, logits.data(), going));
+    return logits;
+  };
+  session->append(*first, none, ids, 128, 0, nullptr, true, going);
+  undisturbed->append(*same, none, ids, 128, 0, nullptr, true, going);
+  Floats logits(3 * vocabulary);
+  const DecodeItem items[] = {{first.get(), &none, 5}, {second.get(), &none, 6}, {third.get(), &none, 7}};
+  {
+    const FullOnce full;
+    CHECK(throws<OutOfMemory>([&] { session->decode(items, 3, logits.data(), going); }));
+  }
+  CHECK(first->length() == 128 && second->length() == 0);
+  // The pages that they took for their next tokens are free again: two are the first one's, and no more than seven are left.
+  const auto lack = [&](std::int32_t more) { return session->withoutRoom(std::vector<CacheRows>{{second.get(), 0, 7 * 64 + more}}).size(); };
+  CHECK(lack(0) == 0 && lack(1) == 1);
+  CHECK(after(*session, *first) == after(*undisturbed, *same));
+  {
+    const FullOnce full;
+    CHECK(throws<OutOfMemory>([&] { session->append(*second, none, ids, 40, 1, logits.data(), true, going); }));
+  }
+  AdapterSet adapters = adaptersOf(tiny, true);
+  const std::size_t before = emulator::bytesTaken();
+  {
+    // Some of it is brought there, and given back.
+    const Set left("QT_EMULATED_GPU_LEFT", std::to_string(before + 40000).c_str());
+    CHECK(throws<OutOfMemory>([&] { session->prepare(adapters); }));
+  }
+  const std::size_t grown = emulator::bytesTaken();
+  CHECK(grown >= before && grown < before + 40000);
+  {
+    const Set left("QT_EMULATED_GPU_LEFT", std::to_string(grown).c_str());
+    CHECK(throws<OutOfMemory>([&] { session->prepare(adapters); }));
+    CHECK(emulator::bytesTaken() == grown);
+    std::vector<std::int32_t> many(ids, ids + 100);
+    CHECK(session->append(*second, none, many.data(), 40, 1, logits.data(), true, going));
+    Judgement judged;
+    CHECK(throws<OutOfMemory>([&] { session->judge({{&none, many, {{1, 2, 3}}}}, judged, true, going); }));
+  }
+  session->prepare(adapters);
+  // A room for wider adapters takes the place of the one that was there.
+  const std::size_t in = tiny.model.spec.dModel, out = tiny.model.spec.attentionWidth(), rows = session->mostTogether();
+  const auto takes = [&](std::size_t rank) {
+    AdapterSet wide;
+    wide.modules.push_back({0, Query, static_cast<std::int32_t>(rank), 1.0f, Floats(rank * in), Floats(out * rank), {}});
+    const std::size_t had = emulator::bytesTaken();
+    session->prepare(wide);
+    return emulator::bytesTaken() - had - sizeof(float) * rank * (in + out);
+  };
+  takes(64);
+  CHECK(takes(64) == 0 && takes(128) == sizeof(float) * rows * 64);
+  CHECK(after(*session, *first) == after(*undisturbed, *same));
+}
+#endif
+
 }  // namespace
 
 int main() {
@@ -226,5 +292,8 @@ int main() {
   compare("blocks", blocks.model, tiny, false, CacheType::F32, false, 2e-5);
   answersAsIfAlone(makeTiny(false, everySpec(false, RopeLayout::Interleaved), true));
   refusesBeforeAnythingIsLost(tiny);
+#ifdef QT_CUDA_EMULATED
+  goesOnWithoutMemory(tiny);
+#endif
   return report("cuda_generation_test");
 }

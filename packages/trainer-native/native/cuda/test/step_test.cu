@@ -1,8 +1,5 @@
 // Whole training steps on the GPU, or on its emulator: the gradients of gradients.hpp, and what optimisers make of them against the processor's.
-#include <unistd.h>
-
-#include <cstdlib>
-
+#include "crowded.hpp"
 #include "device/cuda_device.hpp"
 #include "gradients.hpp"
 
@@ -117,13 +114,13 @@ void checkRepetition() {
     test::loadParameters(tiny, trainer);
     for (int which = 0; which < 3; ++which) pass(trainer, which);
     const std::size_t once = static_cast<std::size_t>((tiny.options.checkpointing ? 3 : 2) * tiny.model.spec.layers);
-    CHECK(asked.replays() == once);
+    CHECK(asked.replays() == 2 * once);
     change(trainer);
     change(fresh);
     trainer.zeroGradients();
     pass(trainer, 3);
     pass(fresh, 3);
-    CHECK(asked.replays() == 2 * once);
+    CHECK(asked.replays() == 3 * once);
     CHECK(test::copied(trainer, trainer.gradients()) == test::copied(fresh, fresh.gradients()));
     if (full) continue;
     // Dropout draws other numbers each time.
@@ -141,31 +138,94 @@ void checkRepetition() {
 // A GPU whose memory others have taken says so and nothing else; what it holds is as it was, and the next pass is as if this had not been.
 void checkWantOfMemory() {
   test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
-  const auto isRefused = [](const auto& work) {
-    try {
-      work();
-    } catch (const OutOfMemory&) {
-      return true;
-    }
-    return false;
-  };
   const std::atomic<bool> abort{false};
   const auto pass = [&](Trainer& trainer) { trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort); };
   Trainer whole(tiny.model, tiny.options, gpu(DType::F32)), trainer(tiny.model, tiny.options, gpu(DType::F32));
   for (Trainer* each : {&whole, &trainer}) test::loadParameters(tiny, *each);
   const std::vector<float> parameters = test::copied(trainer, trainer.parameters());
-  char full[] = "/tmp/qt-gpu-full-XXXXXX";
-  close(mkstemp(full));
-  setenv("QT_EMULATED_GPU_FULL", full, 1);
-  CHECK(isRefused([&] { pass(trainer); }));
-  unsetenv("QT_EMULATED_GPU_FULL");
+  {
+    const test::FullOnce full;
+    CHECK(test::throws<OutOfMemory>([&] { pass(trainer); }));
+  }
   CHECK(test::copied(trainer, trainer.parameters()) == parameters);
   trainer.zeroGradients();
   for (Trainer* each : {&whole, &trainer}) pass(*each);
   CHECK(test::copied(trainer, trainer.gradients()) == test::copied(whole, whole.gradients()));
-  setenv("QT_EMULATED_GPU_LEFT", "100000", 1);
-  CHECK(isRefused([&] { Trainer another(tiny.model, tiny.options, gpu(DType::F32)); }));
-  unsetenv("QT_EMULATED_GPU_LEFT");
+  const test::Set left("QT_EMULATED_GPU_LEFT", "100000");
+  CHECK(test::throws<OutOfMemory>([&] { Trainer another(tiny.model, tiny.options, gpu(DType::F32)); }));
+}
+
+// Its share of a base that processes divide among them is taken whole or not at all, and the lack of it is want of memory.
+void checkWantOfMemoryForShares() {
+  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
+  tiny.options.processes = 2;
+  tiny.options.shardBase = true;
+  auto device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+  const StepLayout layout(tiny.model.spec, tiny.options, device->needs());
+  const TrainedLayout trained(tiny.model.spec, tiny.options);
+  const std::size_t before = layout.plan.size() + (trained.count + trained.sums + trained.rooms + trained.originCount) * sizeof(float) + trained.stateBytes;
+  const test::Set left("QT_EMULATED_GPU_LEFT", std::to_string(before + 1000).c_str());
+  CHECK(test::throws<OutOfMemory>([&] { Trainer another(tiny.model, tiny.options, std::move(device)); }));
+}
+
+// Work that repeats is captured as far as was planned for it, and where the driver has no memory for that it is asked for as ever.
+void checkWantOfMemoryForGraphs() {
+  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
+  const std::atomic<bool> abort{false};
+  const auto passes = [&](int captures, int replays, std::size_t* replayed) {
+    auto device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+    const cuda::CudaDevice& asked = *device;
+    Trainer trainer(tiny.model, tiny.options, std::move(device));
+    test::loadParameters(tiny, trainer);
+    cuda::emulator::capturesLeft = captures;
+    cuda::emulator::replaysLeft = replays;
+    for (std::uint32_t micro = 0; micro < 4; ++micro) trainer.forwardBackward(tiny.batch(), 1.0f / 137, micro, abort);
+    cuda::emulator::capturesLeft = cuda::emulator::replaysLeft = -1;
+    *replayed = asked.replays();
+    CHECK(asked.captured().nodes() <= cuda::CudaNeeds::graphNodes(tiny.model.spec, tiny.options));
+    CHECK((asked.captured().nodes() > 0) == (captures < 0 && replays < 0));
+    return test::copied(trainer, trainer.gradients());
+  };
+  std::size_t all = 0, some = 0;
+  const std::vector<float> expected = passes(-1, -1, &all);
+  CHECK(all == 3 * 2 * static_cast<std::size_t>(tiny.model.spec.layers));
+  for (const int left : {0, 1, 3}) {
+    CHECK(passes(left, -1, &some) == expected && some < all);
+    CHECK(passes(-1, left, &some) == expected && some == static_cast<std::size_t>(left));
+  }
+  // Of sizes that come when what was planned is used up nothing is captured.
+  cuda::Runtime runtime(0);
+  cuda::CapturedWork captured(runtime);
+  captured.allow(2);
+  const auto met = [&](std::int64_t sizes) { return captured.met({sizes}); };
+  const auto launches = [&](int count) {
+    static float numbers[8];
+    for (int i = 0; i < count; ++i) static_cast<void>(runtime.zero(numbers, sizeof numbers));
+  };
+  for (std::int64_t sizes = 1; sizes <= 3; ++sizes) {
+    CHECK(met(sizes) == nullptr);
+    cuda::CapturedWork::Entry* again = met(sizes);
+    CHECK((again != nullptr) == (sizes < 3));
+    if (again == nullptr) continue;
+    CHECK(captured.begin());
+    launches(1);
+    CHECK(captured.keep(*again) && captured.replay(*again) == cuda::Status::Ok);
+  }
+  CHECK(met(1) != nullptr && met(2) != nullptr && captured.nodes() == 2);
+}
+
+// What goes wrong in the device's own code is its failure: nothing is thrown at whoever asked.
+void checkFailures() {
+  cuda::CudaDevice device(0, DType::F32);
+  unsigned char few[16];
+  device.useScratch(few, sizeof few);
+  CHECK(device.failure() != nullptr && !device.recover());
+  cuda::CudaDevice other(0, DType::F32);
+  other.check("a test", [] { throw std::length_error("too long"); });
+  CHECK(other.failure() != nullptr && std::string(other.failure()).find("a test: too long") != std::string::npos && !other.recover());
+  cuda::CudaDevice third(0, DType::F32);
+  third.check("a test", [] { throw OutOfMemory("nothing left"); });
+  CHECK(third.failure() != nullptr && third.recover() && third.failure() == nullptr);
 }
 #endif
 
@@ -176,7 +236,8 @@ void checkAllocations(const TrainerOptions& options, const test::Tiny& tiny) {
   Trainer trainer(tiny.model, options, std::move(device));
   test::loadParameters(tiny, trainer);
   const std::size_t before = asked.allocations();
-  CHECK(before <= 3);  // the arena, what is trained, the base
+  CHECK(before <= (trainer.shardedBase() == nullptr ? 3 : 4));  // the arena, what is trained, the base: what is shared out of it, and the rest
+  if (trainer.shardedBase() != nullptr) return;
   const std::atomic<bool> abort{false};
   for (int step = 1; step <= 2; ++step) {
     trainer.forwardBackward(tiny.batch(), 1.0f / 137, static_cast<std::uint32_t>(step), abort);
@@ -194,6 +255,11 @@ void checkAllocations() {
       tiny.options.optimizer = kind;
       checkAllocations(tiny.options, tiny);
     }
+    if (full) continue;
+    tiny.options.processes = 2;
+    tiny.options.rank = 1;
+    tiny.options.shardBase = true;
+    checkAllocations(tiny.options, tiny);
   }
 }
 
@@ -213,6 +279,9 @@ int main() {
   checkRepetition();
 #ifdef QT_CUDA_EMULATED
   checkWantOfMemory();
+  checkWantOfMemoryForShares();
+  checkWantOfMemoryForGraphs();
+  checkFailures();
 #endif
   return report("step_test");
 }

@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <span>
-#include <stdexcept>
 
 #include "../kernels/table.hpp"
 #include "../spec.hpp"
 #include "../train/batch.hpp"
 #include "../train/optimizer/optimizer.hpp"
 #include "device_group.hpp"
+#include "require.hpp"
 
 namespace qt {
 
@@ -30,6 +30,8 @@ class DeviceNeeds {
   virtual std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const = 0;
   // Bytes of what it makes of a batch, and keeps until the next.
   virtual std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const = 0;
+  // Bytes that its driver takes, beside what is planned, for work that repeats.
+  virtual std::size_t captured(const ModelSpec&, const TrainerOptions&) const { return 0; }
   // Bytes that an optimiser's step on a tensor works in.
   virtual std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const = 0;
 };
@@ -92,11 +94,6 @@ struct Magnitudes {
   float* gradient;         // of m
 };
 
-// A device has not the memory for what is asked of it: less may do.
-struct OutOfMemory : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 // What resident tensors begin at multiples of, on devices that copy them.
 inline constexpr std::size_t residentStep = 256;
 
@@ -139,8 +136,8 @@ class Device {
   virtual void awaitCopy(int place) = 0;
 
   // Does `work`, whose operations are the same each time that a batch has the same sizes, or asks at once for what it asked for then. `stretch`
-  // tells works apart.
-  virtual void repeated([[maybe_unused]] int stretch, const std::function<void()>& work) { work(); }
+  // tells works apart. It throws nothing, and says false when it was not done to its end.
+  virtual void repeated([[maybe_unused]] int stretch, const std::function<bool()>& work) { work(); }
 
   // The batch that everything after it is about; the caller's, kept until the next. Its borders were checked.
   virtual void begin(const Batch& batch, std::int32_t kvHeads) = 0;
@@ -202,6 +199,8 @@ class Device {
   // PiSSA. False: stopped by the flag.
   virtual bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) = 0;
 
+  // sums += x
+  virtual void addTo(float* sums, const float* x, std::int64_t count) = 0;
   virtual double sumOfSquares(const float* x, std::int64_t count) = 0;
   virtual void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) = 0;
   // average += (1 − decay)·(parameter − average)

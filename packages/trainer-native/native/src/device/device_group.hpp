@@ -25,6 +25,8 @@ class DeviceGroup {
   virtual void await(Ticket ticket) = 0;
   // Whether everybody has come, and all that was asked for is done.
   virtual State state() = 0;
+  // Whether some of it is not done. From any thread.
+  virtual bool busy() const = 0;
   // What is under way ends, and nothing is done any more. From any thread.
   virtual void abort() = 0;
   virtual const char* failure() const = 0;
@@ -39,7 +41,7 @@ class DeviceLinks {
   virtual const char* place() const = 0;
   // What one process makes and gives to all; false: it cannot.
   virtual bool invite(GroupInvitation& invitation) = 0;
-  // Returns at once; state() tells when everybody has come. The caller's to delete.
+  // Returns at once; state() tells when everybody has come. The caller's to delete; null: it cannot.
   virtual DeviceGroup* join(const GroupInvitation& invitation, int rank, int size) = 0;
 };
 

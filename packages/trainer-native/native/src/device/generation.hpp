@@ -11,6 +11,7 @@
 #include "../generate/cache.hpp"
 #include "../kernels/table.hpp"
 #include "../spec.hpp"
+#include "require.hpp"
 
 namespace qt {
 
@@ -80,24 +81,29 @@ class GenerationDevice {
 
   // What went wrong since it was made, in a line; null: nothing. Asked after a pass.
   virtual const char* failure() { return nullptr; }
+  // As Device has it: that was want of memory and nothing else, and is forgotten. Of what is written in a pass nothing is worth keeping.
+  virtual bool recover() { return false; }
   // Zeroed, and there as long as the device; null when there is not so much.
-  virtual float* allocate(std::size_t floats) = 0;
+  virtual unsigned char* allocate(std::size_t bytes) = 0;
   // The caller's bytes, which stay as they are, where the device can read them.
   virtual const void* resident(const void* callers, std::size_t bytes) = 0;
+  // Gives back what either of them returned.
+  virtual void release(const void* memory) = 0;
   // Whether the caller's memory is the device's, so that results are made where they are wanted.
   virtual bool callersMemory() const = 0;
   virtual void copyOut(float* callers, const float* from, std::size_t count) = 0;
 
   // Once everything is taken that is taken whatever is asked: what is left may be for caches.
   virtual void ready() {}
-  // For a sequence; `passing`: of up to `positions` tokens, all of them in one pass.
+  // For a sequence; `passing`: of up to `positions` tokens, all of them in one pass. Null where none of the type was planned.
   virtual std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) = 0;
   // Numbers of the sequences for whose next rows no room is left once those before them have theirs. Asked between passes.
   virtual std::vector<std::int32_t> withoutRoom(std::span<const CacheRows>) { return {}; }
   // ‖W + s·B·A‖ of each row, the caller's.
   virtual void adaptedNorms(const AdaptedWeight& adapted, float* norms) = 0;
 
-  // The pass that everything after it is about. Throws, and nothing has changed, when there is no room for its keys and values.
+  // The pass that everything after it is about. Where there is no room for its keys and values it fails for want of memory, and nothing has
+  // changed.
   virtual void begin(const Pass& pass) = 0;
   // Rows [begin, begin + count) of x: the table's by the pass's ids, times `scale`.
   virtual void embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) = 0;

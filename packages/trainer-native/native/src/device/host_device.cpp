@@ -327,6 +327,12 @@ bool HostDevice::principal(const MatrixView& weight, const PrincipalFactors& out
   return principalFactors(products_, weight, out, seed, stream, abort);
 }
 
+void HostDevice::addTo(float* sums, const float* x, std::int64_t count) {
+  overElements(pool_, count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) sums[i] += x[i];
+  });
+}
+
 double HostDevice::sumOfSquares(const float* x, std::int64_t count) {
   return sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) { return kernels_.sumOfSquares(x + begin, end - begin); });
 }

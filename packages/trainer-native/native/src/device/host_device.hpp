@@ -90,6 +90,7 @@ class HostDevice final : public Device {
   void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
+  void addTo(float* sums, const float* x, std::int64_t count) override;
   double sumOfSquares(const float* x, std::int64_t count) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;

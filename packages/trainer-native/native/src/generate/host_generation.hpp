@@ -1,6 +1,6 @@
 // Generation on the processor: products in tiles for prompts, row by row for single tokens.
 #pragma once
-#include <deque>
+#include <list>
 #include <memory>
 #include <vector>
 
@@ -18,8 +18,9 @@ class HostGeneration final : public GenerationDevice {
   // `rows`: of a pass, at most. `dots`: multiply single tokens in 8 bits with weights that are stored in blocks.
   HostGeneration(const ModelSpec& spec, std::int32_t rows, bool dots, ThreadPool& pool, const KernelTable& kernels);
 
-  float* allocate(std::size_t floats) override { return reinterpret_cast<float*>(arenas_.emplace_back(floats * sizeof(float)).data()); }
+  unsigned char* allocate(std::size_t bytes) override { return arenas_.emplace_back(bytes).data(); }
   const void* resident(const void* callers, std::size_t) override { return callers; }
+  void release(const void* memory) override { arenas_.remove_if([memory](const Arena& arena) { return arena.data() == memory; }); }
   bool callersMemory() const override { return true; }
   void copyOut(float* callers, const float* from, std::size_t count) override;
   std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool) override { return std::make_unique<HostCache>(spec_, type, positions); }
@@ -56,7 +57,7 @@ class HostGeneration final : public GenerationDevice {
   ThreadPool& pool_;
   const KernelTable& kernels_;
   const DotKernels& dotKernels_;
-  std::deque<Arena> arenas_;
+  std::list<Arena> arenas_;
 
   Pass pass_;
   std::vector<float> partial_, inverse_, stretches_;

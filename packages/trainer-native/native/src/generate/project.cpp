@@ -41,9 +41,22 @@ bool Session::stretched(int layer, int projection) const {
 }
 
 void Session::prepare(AdapterSet& adapters) {
-  const auto matrix = [&](const std::vector<float>& values, std::int64_t rows, std::int64_t columns) {
-    return dense(device_->resident(values.data(), values.size() * sizeof(float)), DType::F32, rows, columns);
+  std::vector<const void*> brought;
+  try {
+    bring(adapters, brought);
+    requireDevice();
+  } catch (...) {
+    for (const void* memory : brought) device_->release(memory);
+    throw;
+  }
+}
+
+void Session::bring(AdapterSet& adapters, std::vector<const void*>& brought) {
+  const auto there = [&](const std::vector<float>& values) {
+    brought.push_back(device_->resident(values.data(), values.size() * sizeof(float)));
+    return brought.back();
   };
+  const auto matrix = [&](const std::vector<float>& values, std::int64_t rows, std::int64_t columns) { return dense(there(values), DType::F32, rows, columns); };
   for (AppliedAdapter& adapter : adapters.modules) {
     const MatrixView& weight = blocks_[adapter.layer].projections[adapter.projection];
     adapter.low = matrix(adapter.a, adapter.rank, weight.columns);
@@ -54,12 +67,11 @@ void Session::prepare(AdapterSet& adapters) {
     c.resize(static_cast<std::size_t>(weight.rows));
     device_->adaptedNorms({weight, adapter.low, adapter.high, adapter.scale}, c.data());
     for (std::size_t r = 0; r < c.size(); ++r) c[r] = c[r] > 0 ? adapter.magnitude[r] / c[r] : 0.0f;
-    adapter.stretch = static_cast<const float*>(device_->resident(c.data(), c.size() * sizeof(float)));
+    adapter.stretch = static_cast<const float*>(there(c));
     for (Room* room : {&plain_, &turned_}) grow(*room, static_cast<std::size_t>(chunk_) * static_cast<std::size_t>(weight.rows));
   }
   if (!adapters.embedding.empty()) adapters.embeddingView = matrix(adapters.embedding, spec_.vocabulary, spec_.dModel);
   if (!adapters.output.empty()) adapters.outputView = matrix(adapters.output, spec_.vocabulary, spec_.dModel);
-  requireDevice();
 }
 
 // Each sequence's own adapters on one projection: out += scale·(x·Aᵀ)·Bᵀ for its rows, and DoRA's stretch.

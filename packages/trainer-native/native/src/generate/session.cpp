@@ -48,8 +48,7 @@ Session::Session(const Model& model, const SessionOptions& options, ThreadPool& 
     : Session(model, options, std::make_unique<HostGeneration>(model.spec, chunkOf(model.spec), options.dots, pool, kernels)) {}
 
 Session::Session(const Model& model, const SessionOptions& options, std::unique_ptr<GenerationDevice> device)
-    : source_(model),
-      spec_(model.spec),
+    : spec_(model.spec),
       options_(options),
       device_(std::move(device)),
       chunk_(chunkOf(spec_)),
@@ -69,16 +68,20 @@ Session::Session(const Model& model, const SessionOptions& options, std::unique_
   numbers_.resize(static_cast<std::size_t>(chunk_));
   std::iota(numbers_.begin(), numbers_.end(), 0);
   device_->ready();
+  requireDevice();
 }
 
-float* Session::taken(std::size_t floats) {
-  float* memory = device_->allocate(floats);
-  if (memory == nullptr) throw std::runtime_error("the device has not the memory for this: " + std::to_string(floats * sizeof(float) >> 20) + " MiB more were asked for");
-  return memory;
+std::unique_ptr<KvCache> Session::made(CacheType type, std::int32_t positions, bool passing) {
+  auto cache = device_->makeCache(type, positions, passing);
+  if (!cache) throw std::runtime_error("the device's memory was planned for caches of another type");
+  return cache;
 }
 
 void Session::grow(Room& room, std::size_t floats) {
-  if (floats > room.size) room = {taken(floats), floats};
+  if (floats <= room.size) return;
+  float* more = taken(floats);
+  device_->release(room.data);
+  room = {more, floats};
 }
 
 void Session::bringModel(const Model& model) {
@@ -109,10 +112,6 @@ void Session::bringModel(const Model& model) {
   }
   if (!device_->callersMemory()) rotaryHost_.reset();
   requireDevice();
-}
-
-void Session::requireDevice() {
-  if (const char* why = device_->failure()) throw std::runtime_error(why);
 }
 
 void Session::requireRoom(const KvCache& cache, std::int32_t count) const {
@@ -146,9 +145,14 @@ bool Session::layers(bool tiled, bool exact, bool company, const std::atomic<boo
   company_ = company;
   const bool straight = tiled && statistics_ == nullptr && std::all_of(sets_.begin(), sets_.end(), [](const AdapterSet* set) { return set->modules.empty(); });
   device_->begin({sequences_, ids_, positions_, tiled, exact, options_.bf16 && !exact && tiled, straight, company});
+  requireDevice();
   embed();
   for (int l = 0; l < spec_.layers; ++l) {
-    if (abort.load(std::memory_order_relaxed)) return false;
+    if (abort.load(std::memory_order_relaxed)) {
+      // What failed of a pass that nobody wants is no matter of the next one's.
+      device_->recover();
+      return false;
+    }
     block(l);
   }
   return true;
@@ -207,9 +211,20 @@ bool Session::decode(const DecodeItem* items, std::int32_t count, float* out, co
       if (items[j].cache == items[i].cache) throw std::runtime_error("a sequence cannot go on twice in one step");
     place(*items[i].cache, *items[i].adapters, &items[i].id, 1);
   }
-  if (!layers(false, false, false, abort)) return false;
-  logitsOf(0, count, out);
-  requireDevice();
+  const auto forget = [&] {
+    for (std::int32_t i = 0; i < count; ++i) items[i].cache->truncate(items[i].cache->length());
+  };
+  try {
+    if (!layers(false, false, false, abort)) {
+      forget();
+      return false;
+    }
+    logitsOf(0, count, out);
+    requireDevice();
+  } catch (...) {
+    forget();
+    throw;
+  }
   for (std::int32_t i = 0; i < count; ++i) items[i].cache->grow(1);
   return true;
 }
@@ -254,7 +269,7 @@ bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool
   for (std::size_t i = 0; i < questions.size(); ++i) {
     const Question& q = questions[i];
     const auto before = static_cast<std::int32_t>(q.context.size()), ofContext = static_cast<std::int32_t>(states.size());
-    own.push_back(device_->makeCache(CacheType::F32, before, true));
+    own.push_back(made(CacheType::F32, before, true));
     place(*own.back(), *q.adapters, q.context.data(), before);
     sequences_.back().heirs = &heirs[i];
     states.push_back(rows() - 1);
@@ -264,7 +279,7 @@ bool Session::judge(const std::vector<Question>& questions, Judgement& out, bool
       foretold.push_back({ofContext, ids[0]});
       const std::int32_t count = rowsOf(ids);
       if (count == 0) continue;
-      heirs[i].push_back(device_->makeCache(CacheType::F32, before + count, true));
+      heirs[i].push_back(made(CacheType::F32, before + count, true));
       heirs[i].back()->grow(before);
       for (std::int32_t k = 0; k < count; ++k) {
         foretold.push_back({static_cast<std::int32_t>(states.size()), ids[k + 1]});

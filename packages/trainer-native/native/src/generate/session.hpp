@@ -59,10 +59,10 @@ class Session {
 
   const SessionOptions& options() const { return options_; }
 
-  std::unique_ptr<KvCache> makeCache(CacheType type) { return device_->makeCache(type, options_.contextLength, false); }
+  std::unique_ptr<KvCache> makeCache(CacheType type) { return made(type, options_.contextLength, false); }
   // Numbers of those for whose tokens the device has no room left, once those before them have theirs.
   std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) { return device_->withoutRoom(sequences); }
-  // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used.
+  // Brings adapters to the device and finds the stretches of DoRA's; once, before the set is used. Whole or, where there is no room for it, not at all.
   void prepare(AdapterSet& adapters);
 
   // Appends tokens. Writes the logits of the last `wanted` of them, [wanted, vocabulary]. `exact` multiplies float32 throughout.
@@ -121,7 +121,7 @@ class Session {
   void logitsOf(std::int32_t first, std::int32_t count, float* out);
   // Of rows in hidden_, each with the output of its own adapters: those of row rowsOf[i] of the pass.
   void logits(std::span<const std::int32_t> rowsOf, std::int32_t most, float* out, bool tiled);
-  void requireDevice();
+  void requireDevice() { requireWorking(*device_); }
 
   RowCount count() const { return {rows(), company_ ? chunk_ : rows()}; }
   std::int32_t rows() const { return static_cast<std::int32_t>(ids_.size()); }
@@ -140,11 +140,12 @@ class Session {
   void noteBlockBegins();
   void noteBlockEnds(int layer);
 
-  float* taken(std::size_t floats);
+  float* taken(std::size_t floats) { return reinterpret_cast<float*>(takeMemory(*device_, floats * sizeof(float))); }
+  std::unique_ptr<KvCache> made(CacheType type, std::int32_t positions, bool passing);
   void grow(Room& room, std::size_t floats);
   void bringModel(const Model& model);
+  void bring(AdapterSet& adapters, std::vector<const void*>& brought);
 
-  const Model& source_;  // in the caller's memory
   const ModelSpec& spec_;
   SessionOptions options_;
   std::unique_ptr<GenerationDevice> device_;

@@ -55,6 +55,20 @@ class Loader {
     return {copy->data(), TensorType::NF4, rows, columns, row};
   }
 
+  // How projection() has it, without its data: nothing is decoded.
+  MatrixView outline(const std::string& name, std::int64_t rows, std::int64_t columns) const {
+    const auto found = byName_.find(name);
+    if (found == byName_.end()) throw std::runtime_error("the model has no tensor " + name);
+    TensorType type = found->second.type;
+    const bool isFloat = type == TensorType::F32 || type == TensorType::F16 || type == TensorType::BF16;
+    if (storage_ == BaseStorage::Nf4 && isFloat) type = TensorType::NF4;
+    else if (storage_ == BaseStorage::Float32) type = TensorType::F32;
+    else if (storage_ == BaseStorage::BFloat16 && type != TensorType::F32) type = TensorType::BF16;
+    const BlockTraits traits = blockTraits(type);
+    if (traits.size == 0) throw std::runtime_error(name + " is stored in a type that cannot be computed with");
+    return {nullptr, type, rows, columns, static_cast<std::size_t>(columns / traits.size) * traits.bytes};
+  }
+
   // A norm's weights or a bias as aligned float32, with `offset` added.
   const float* vector(const std::string& name, std::int64_t count, float offset = 0.0f) {
     const MatrixView view = mapped(name, 1, count);
@@ -170,7 +184,8 @@ Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors,
     }
     for (int p = 0; p < projectionCount; ++p) {
       const Shape shape = projectionShape(spec, p);
-      if (!apart) block.projections[p] = load.projection(projectionOf(l, p), shape.rows, shape.columns);
+      const std::string name = projectionOf(l, p);
+      block.projections[p] = apart ? load.outline(name, shape.rows, shape.columns) : load.projection(name, shape.rows, shape.columns);
       if (spec.attentionBias && p <= Value) block.biases[p] = load.vector(prefix + projectionNames[p] + ".bias", shape.rows);
     }
     model.blocks.push_back(block);

@@ -43,7 +43,7 @@ struct Model {
   std::vector<BlockWeights> blocks;
 
   Owners owners;
-  // Makes a block's projections where the blocks above have none, each time anew; null where they have them.
+  // Makes a block's projections where those of the blocks above have no data, each time anew; null where they have it.
   std::function<BlockProjections(int)> open;
 
   BlockProjections projections(int layer) const;
@@ -80,8 +80,8 @@ struct TensorSource {
 // NF4: projections that lie in the file as floats are quantised as they are opened.
 enum class BaseStorage : std::uint8_t { Packed, BFloat16, Float32, Nf4 };
 
-// Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words. `apart`: blocks
-// come without projections, which Model::open makes.
+// Maps the files and checks names, types, shapes and bounds against the spec; throws std::runtime_error in plain words. `apart`: the
+// blocks' projections come without data, which Model::open makes.
 Model openModel(const ModelSpec& spec, const std::vector<TensorSource>& tensors, BaseStorage storage, bool apart = false);
 
 }  // namespace qt

@@ -105,6 +105,7 @@ std::optional<JobFailure> Communicator::failure() const {
 void Communicator::onFailure(std::function<void()>) {}
 void Communicator::fail(const std::string&) {}
 void Communicator::leave() {}
+void Communicator::whenLeft(std::function<bool()>) {}
 #else
 void Communicator::onFailure(std::function<void()> call) {
   if (watch_ != nullptr) watch_->onFailure(std::move(call));
@@ -114,6 +115,9 @@ void Communicator::fail(const std::string& why) {
 }
 void Communicator::leave() {
   if (watch_ != nullptr) watch_->leave();
+}
+void Communicator::whenLeft(std::function<bool()> waits) {
+  if (watch_ != nullptr) watch_->whenLeft(std::move(waits));
 }
 #endif
 

@@ -52,6 +52,8 @@ class Communicator {
   void fail(const std::string& why);
   // In order: nobody takes the end of this process for its death.
   void leave();
+  // As Watch says.
+  void whenLeft(std::function<bool()> waits);
 
   // Inside of work only.
   void barrier();

@@ -13,11 +13,12 @@ constexpr std::size_t exchangedAtOnce = std::size_t{1} << 18;
 
 }  // namespace
 
-DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels)
+DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels, bool ordered)
     : trainer_(trainer),
       communicator_(std::move(communicator)),
       pool_(pool),
       kernels_(kernels),
+      ordered_(ordered),
       rank_(communicator_ ? communicator_->rank() : 0),
       size_(communicator_ ? communicator_->size() : 1),
       parameters_(trainer.device(), trainer.parameters()),
@@ -103,7 +104,7 @@ void DataParallel::startStage() {
   const Bucket& bucket = bucketOf(started_);
   if (group_) return startOnDevices(started_++);
   const int round = roundSent();
-  if (takesPart(rank_, round)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
+  if (size_ > 1 && takesPart(rank_, round)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
   if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round] { reduce(bucket, round); });
   else addAlone(bucket);
   ++started_;
@@ -126,13 +127,11 @@ void DataParallel::endRound() {
 }
 
 void DataParallel::addAlone(const Bucket& bucket) {
-  const float* room = rooms_.data() + bucket.room;
-  float* sums = sums_.data() + bucket.piece;
-  overElements(pool_, static_cast<std::int64_t>(bucket.end - bucket.begin), [&](std::int64_t begin, std::int64_t end) {
-    if (round_ == 0) std::memcpy(sums + begin, room + begin, sizeof(float) * static_cast<std::size_t>(end - begin));
-    else
-      for (std::int64_t i = begin; i < end; ++i) sums[i] += room[i];
-  });
+  const float* room = trainer_.rooms().data() + bucket.room;
+  float* sums = trainer_.gradients().data() + bucket.piece;
+  const std::size_t count = bucket.end - bucket.begin;
+  if (round_ == 0) trainer_.device().copy(sums, room, sizeof(float) * count);
+  else trainer_.device().addTo(sums, room, static_cast<std::int64_t>(count));
 }
 
 // Everybody gets its own piece from each process that has a micro-batch in this round, and adds them in their order.
@@ -184,6 +183,8 @@ void DataParallel::exchange() {
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
 double DataParallel::gradientNorm() {
   const TrainedLayout& layout = trainer_.trained();
+  // Where there are several, they were added up here.
+  if (size_ == 1) sums_.fetch(0, trainer_.gradients().size());
   const float* gradients = sums_.data();
   struct Task {
     const float* from;
@@ -291,12 +292,7 @@ const char* DataParallel::library() { return group_ ? trainer_.device().links()-
 
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
-  if (!trainer_.device().isHost()) group_ = joinGpus(trainer_.device(), *communicator_);
-  // Whoever waits for the device waits for what the dead do not send; only this ends it.
-  if (group_)
-    communicator_->onFailure([group = std::weak_ptr(group_)] {
-      if (const auto here = group.lock()) here->abort();
-    });
+  if (!trainer_.device().isHost() && !ordered_) group_ = joinGpus(trainer_.device(), *communicator_);
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();

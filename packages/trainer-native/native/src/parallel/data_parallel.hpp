@@ -14,7 +14,8 @@ namespace qt {
 class DataParallel {
  public:
   // Without a communicator there is one process, and what is left is the order of sums.
-  DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels);
+  // `ordered`: no library adds in an order of its own.
+  DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels, bool ordered = false);
   ~DataParallel();
 
   // A step of micro-batches, which are taken in rounds: micro-batch m is that of process m % processes. Where gradients lie apart
@@ -61,6 +62,7 @@ class DataParallel {
   std::shared_ptr<Communicator> communicator_;
   ThreadPool& pool_;
   const KernelTable& kernels_;
+  bool ordered_;
   int rank_, size_;
   Mirror parameters_, rooms_, sums_;
   std::shared_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator

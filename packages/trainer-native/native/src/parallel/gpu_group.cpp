@@ -66,7 +66,7 @@ void waitFor(DeviceGroup& group, Communicator& communicator) {
   }
 }
 
-std::unique_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator) {
+std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator) {
   DeviceLinks* links = device.links();
   const auto places = wordsOf(communicator, own(links));
   const std::set<std::string> different(places.begin(), places.end());
@@ -75,11 +75,21 @@ std::unique_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator
   const bool invited = communicator.rank() != 0 || links->invite(invitation);
   if (!unanimous(communicator, invited)) return nullptr;
   communicator.run([&] { communicator.broadcast(invitation.data(), invitation.size()); });
-  std::unique_ptr<DeviceGroup> group(links->join(invitation, communicator.rank(), communicator.size()));
-  while (group->state() == DeviceGroup::State::Working && !communicator.failure()) std::this_thread::sleep_for(glance);
-  if (unanimous(communicator, group->state() == DeviceGroup::State::Done)) return group;
-  group->abort();
-  return nullptr;
+  const std::shared_ptr<DeviceGroup> group(links->join(invitation, communicator.rank(), communicator.size()));
+  while (group && group->state() == DeviceGroup::State::Working && !communicator.failure()) std::this_thread::sleep_for(glance);
+  const bool joined = unanimous(communicator, group && group->state() == DeviceGroup::State::Done);
+  if (!joined) {
+    if (group) group->abort();
+    return nullptr;
+  }
+  communicator.onFailure([weak = std::weak_ptr(group)] {
+    if (const auto here = weak.lock()) here->abort();
+  });
+  communicator.whenLeft([weak = std::weak_ptr(group)] {
+    const auto here = weak.lock();
+    return here && here->busy();
+  });
+  return group;
 }
 
 }  // namespace qt

@@ -9,37 +9,48 @@
 namespace qt {
 
 ShardedBase::ShardedBase(const Model& model, Device& device, int rank, int processes) : model_(model), device_(device), rank_(rank) {
-  const auto taken = [&](std::size_t bytes) {
-    unsigned char* memory = device_.allocate(std::max<std::size_t>(bytes, 64));
-    if (memory == nullptr) throw std::runtime_error("the device has not the memory for its share of the base");
-    return memory;
-  };
-  std::size_t longest = 0;
+  // Before anything is taken it is known how much that is: one piece of memory, or none.
+  std::size_t pieces = 0;
   for (int layer = 0; layer < model.spec.layers; ++layer) {
-    const BlockProjections whole = model.projections(layer);
-    Block block{};
-    std::size_t bytes = 0;
-    for (int p = 0; p < projectionCount; ++p) {
-      block.views[p] = whole.views[p];
-      block.views[p].data = nullptr;
-      block.places[p] = bytes;
-      bytes += roundUpBytes(storedBytes(whole.views[p]));
-    }
-    for (int r = 0; r < processes; ++r) block.cuts.push_back(bytes * static_cast<std::size_t>(r) / static_cast<std::size_t>(processes) / 64 * 64);
-    block.cuts.push_back(bytes);
-    longest = std::max(longest, bytes);
-
-    const std::size_t begin = block.cuts[rank], end = block.cuts[rank + 1];
-    block.piece = taken(end - begin);
-    for (int p = 0; p < projectionCount; ++p) {
-      const std::size_t first = std::max(begin, block.places[p]), last = std::min(end, block.places[p] + storedBytes(whole.views[p]));
-      if (first >= last) continue;
-      device_.copyIn(block.piece + (first - begin), static_cast<const unsigned char*>(whole.views[p].data) + (first - block.places[p]), last - first);
-    }
-    blocks_.push_back(std::move(block));
+    blocks_.push_back(cut(std::span<const MatrixView, projectionCount>(model.blocks[layer].projections), processes));
+    pieces += roundUpBytes(pieceOf(blocks_.back()));
+    longest_ = std::max(longest_, blocks_.back().cuts.back());
   }
-  for (Buffer& buffer : buffers_) buffer.data = taken(longest);
-  longest_ = longest;
+  unsigned char* memory = takeMemory(device_, pieces + buffers_.size() * longest_);
+  for (Buffer& buffer : buffers_) {
+    buffer.data = memory;
+    memory += longest_;
+  }
+  for (int layer = 0; layer < model.spec.layers; ++layer) {
+    Block& block = blocks_[layer];
+    block.piece = memory;
+    memory += roundUpBytes(pieceOf(block));
+    fill(block, model.projections(layer));
+  }
+}
+
+ShardedBase::Block ShardedBase::cut(std::span<const MatrixView, projectionCount> projections, int processes) {
+  Block block{};
+  std::size_t bytes = 0;
+  for (int p = 0; p < projectionCount; ++p) {
+    block.views[p] = projections[p];
+    block.views[p].data = nullptr;
+    block.places[p] = bytes;
+    bytes += roundUpBytes(storedBytes(projections[p]));
+  }
+  for (int r = 0; r < processes; ++r) block.cuts.push_back(bytes * static_cast<std::size_t>(r) / static_cast<std::size_t>(processes) / 64 * 64);
+  block.cuts.push_back(bytes);
+  return block;
+}
+
+void ShardedBase::fill(const Block& block, const BlockProjections& whole) {
+  const std::size_t begin = block.cuts[rank_], end = block.cuts[rank_ + 1];
+  for (int p = 0; p < projectionCount; ++p) {
+    if (storedBytes(whole.views[p]) != storedBytes(block.views[p])) throw std::logic_error("a block of the base is not as it was planned");
+    const std::size_t first = std::max(begin, block.places[p]), last = std::min(end, block.places[p] + storedBytes(whole.views[p]));
+    if (first >= last) continue;
+    device_.copyIn(block.piece + (first - begin), static_cast<const unsigned char*>(whole.views[p].data) + (first - block.places[p]), last - first);
+  }
 }
 
 // What is on its way ends in memory that goes away with the device. It is only unfinished where the job has failed, and then throws at once.

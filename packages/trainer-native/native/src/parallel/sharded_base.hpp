@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "../device/device.hpp"
@@ -42,6 +43,9 @@ class ShardedBase {
     std::unique_ptr<unsigned char[]> here;  // where it comes together, unless that is where the device has it
     std::uint64_t ticket = 0;
   };
+  static Block cut(std::span<const MatrixView, projectionCount> projections, int processes);
+  void fill(const Block& block, const BlockProjections& whole);
+  std::size_t pieceOf(const Block& block) const { return block.cuts[rank_ + 1] - block.cuts[rank_]; }
   Buffer* holding(int layer);
   void await(Buffer& buffer);
   void start(int layer);

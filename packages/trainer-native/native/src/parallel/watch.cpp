@@ -16,6 +16,8 @@ constexpr std::uint32_t magic = 0x326a7471;  // "qtj2": the number of what proce
 constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 constexpr auto pingEvery = std::chrono::seconds(2);
+// What those who left had taken part in to its end has arrived by then.
+constexpr auto afterLeaving = std::chrono::seconds(3);
 
 enum Type : std::uint32_t { Table = 1, Refuse, Fail, Leave, Ping };
 
@@ -215,6 +217,30 @@ void Watch::leave() {
   wake();
 }
 
+void Watch::whenLeft(std::function<bool()> waits) {
+  const std::lock_guard lock(mutex_);
+  waits_ = std::move(waits);
+}
+
+// Rank 0 tells the others, which know only it.
+void Watch::noteLeft(int rank) {
+  for (Peer& peer : peers_) peer.left = peer.left || peer.rank == rank;
+  if (member_.rank == 0) tellAll(Leave, rank, "");
+  if (left_) return;
+  left_ = rank;
+  leftAt_ = Clock::now();
+}
+
+void Watch::accuseTheLeft() {
+  std::function<bool()> waits;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_ || !left_ || Clock::now() - leftAt_ < afterLeaving) return;
+    waits = waits_;
+  }
+  if (waits && waits()) settle({*left_, "ended while others still exchanged numbers with it", false});
+}
+
 void Watch::wake() {
   const char byte = 0;
   [[maybe_unused]] const auto written = write(wakeWrite_, &byte, 1);
@@ -239,7 +265,7 @@ void Watch::read(Peer& peer) {
     peer.buffer.erase(0, sizeof header + header.length);
     if (header.type == Leave) {
       const std::lock_guard lock(mutex_);
-      peer.left = true;
+      noteLeft(static_cast<int>(header.rank));
     }
     if (header.type == Fail && !text.empty()) settle({static_cast<int>(header.rank), text.substr(1), text[0] == '+'});
   }
@@ -260,6 +286,7 @@ void Watch::loop() {
     poll(polled.data(), polled.size(), 500);
     for (Peer& peer : peers_)
       if (peer.socket.open()) read(peer);
+    accuseTheLeft();
     const auto now = Clock::now();
     if (now - told >= pingEvery && !failed()) {
       const std::lock_guard lock(mutex_);

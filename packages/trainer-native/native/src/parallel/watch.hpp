@@ -61,6 +61,9 @@ class Watch {
   void onFailure(std::function<void()> call);
   // This process ends in order; what becomes of the others is no longer its matter.
   void leave();
+  // Asked on the watching thread once another has left in order: whether this process waits for what everybody takes part in. When it still
+  // does a while later, that one has left too early.
+  void whenLeft(std::function<bool()> waits);
 
  private:
   struct Peer {
@@ -77,6 +80,8 @@ class Watch {
   void tell(Peer& peer, std::uint32_t type, int about, const std::string& text);
   void tellAll(std::uint32_t type, int about, const std::string& text);
   void read(Peer& peer);
+  void noteLeft(int rank);
+  void accuseTheLeft();
   void wake();
 
   Membership member_;
@@ -85,6 +90,9 @@ class Watch {
   mutable std::mutex mutex_;
   std::optional<JobFailure> failure_;
   std::vector<std::function<void()>> calls_;
+  std::function<bool()> waits_;
+  std::optional<int> left_;  // the first who left in order
+  Clock::time_point leftAt_;
   std::atomic<bool> failed_{false}, leaving_{false};
   int wakeRead_ = -1, wakeWrite_ = -1;
   std::thread thread_;

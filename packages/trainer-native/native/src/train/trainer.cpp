@@ -1,6 +1,7 @@
 #include "trainer.hpp"
 
 #include <cmath>
+#include <exception>
 #include <stdexcept>
 
 namespace qt {
@@ -9,12 +10,6 @@ namespace {
 ModelSpec withInverseRopes(ModelSpec spec) {
   for (Rope& rope : spec.ropes) rope.factor = 1.0f / rope.factor;
   return spec;
-}
-
-unsigned char* taken(Device& device, std::size_t bytes) {
-  unsigned char* memory = device.allocate(bytes);
-  if (memory == nullptr) throw OutOfMemory("the device has not the memory for this: " + std::to_string(bytes >> 20) + " MiB more were asked for");
-  return memory;
 }
 
 }  // namespace
@@ -26,11 +21,11 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
       device_(std::move(device)),
       layout_(spec_, options_, device_->needs()),
       trained_(spec_, options_),
-      arena_(taken(*device_, layout_.plan.size())),
+      arena_(takeMemory(*device_, layout_.plan.size())),
       weights_(model.blocks),
       scalesStale_(static_cast<std::size_t>(spec_.layers), true) {
   const std::size_t floats = trained_.count + trained_.sums + trained_.rooms + trained_.originCount;
-  parameters_ = reinterpret_cast<float*>(taken(*device_, floats * sizeof(float) + trained_.stateBytes));
+  parameters_ = reinterpret_cast<float*>(takeMemory(*device_, floats * sizeof(float) + trained_.stateBytes));
   gradients_ = parameters_ + trained_.count;
   rooms_ = trained_.apart ? gradients_ + trained_.sums : gradients_;
   origins_ = gradients_ + trained_.sums + trained_.rooms;
@@ -55,15 +50,6 @@ Trainer::Trainer(const Model& model, const TrainerOptions& options, std::unique_
   }
   if (trainsVocabulary()) ownWeights();
   requireDevice();
-}
-
-// A device that runs behind its callers says late that it failed.
-void Trainer::requireDevice() {
-  const char* why = device_->failure();
-  if (why == nullptr) return;
-  const std::string text = why;
-  if (device_->recover()) throw OutOfMemory(text);
-  throw std::runtime_error(text);
 }
 
 // The tables are made anew on the processor and copied: the device keeps them.
@@ -211,6 +197,21 @@ LeftSide Trainer::pack(const MatrixView& left, std::int64_t depth) {
   const LeftSide packed = packAt(packedUsed_, left, false, rows_, depth);
   packedUsed_ += device_->needs().packedLeft(rows_, depth);
   return packed;
+}
+
+// Nothing is thrown through the device, which may be another library's.
+void Trainer::repeated(int stretch, const std::function<void()>& work) {
+  if (dropout() || base_) return work();
+  std::exception_ptr thrown;
+  device_->repeated(stretch, [&] {
+    try {
+      work();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+    return thrown == nullptr;
+  });
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 void Trainer::offload(int layer) {

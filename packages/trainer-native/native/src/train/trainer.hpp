@@ -107,7 +107,7 @@ class Trainer {
   MatrixView parameter(const TensorId& id);
   MatrixView origin(const TensorId& id);
 
-  void requireDevice();
+  void requireDevice() { requireWorking(*device_); }
   std::vector<RotaryTable> rotaryTables(const ModelSpec& spec, unsigned char* room);
   void takeWeights();
   template <class Body>
@@ -136,7 +136,7 @@ class Trainer {
   // Where the input of a block lies in the machine's memory; a copy of it to there and back. Not of blocks whose input stays.
   unsigned char* beside(int layer) { return beside_ + static_cast<std::size_t>(layer) * layout_.offloadedBytes; }
   // What a block asks for depends on the batch's sizes alone, but for dropout's numbers, and for where a base that processes share is at hand.
-  void repeated(int stretch, const std::function<void()>& work) { dropout() || base_ ? work() : device_->repeated(stretch, work); }
+  void repeated(int stretch, const std::function<void()>& work);
   void offload(int layer);
   void fetch(int layer);
   void awaitInput(int layer);

@@ -1,0 +1,114 @@
+// What the GPUs of several processes do together, and when: by emulated NCCL, each process with an emulator of its own.
+#include <chrono>
+#include <cstdlib>
+#include <thread>
+#include <vector>
+
+#include "activations.hpp"
+#include "device/cuda_device.hpp"
+#include "parallel/gpu_group.hpp"
+#include "processes.hpp"
+
+using namespace qt;
+using namespace qt::cuda;
+using namespace qt::test;
+
+namespace {
+
+constexpr std::size_t count = 100000;
+const Cuts halves{0, count / 2, count};
+
+struct Joined {
+  Communicator all;
+  CudaDevice device{0, DType::F32};
+  std::shared_ptr<DeviceGroup> group;
+  float *array, *piece;
+
+  Joined(int rank, std::uint16_t port)
+      : all(tcpJob(rank, 2, port)), group(joinGpus(device, all)), array(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))), piece(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))) {
+    const std::vector<float> own(count, static_cast<float>(rank + 1));
+    device.copyIn(array, own.data(), count * sizeof(float));
+  }
+  void together() { all.run([&] { all.barrier(); }); }
+  float first(const float* from) {
+    float value = 0;
+    device.copyOut(&value, from, sizeof value);
+    return value;
+  }
+};
+
+void inTwo(const std::function<void(int, Joined&)>& body) {
+  const auto statuses = inProcesses(2, [&](int rank, std::uint16_t port) {
+    Joined here(rank, port);
+    CHECK(here.group != nullptr);
+    if (here.group) body(rank, here);
+    here.all.leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
+// Nothing is there before somebody waits for it, and what one waits for the other does, too, whatever it is at.
+void late() {
+  inTwo([](int rank, Joined& here) {
+    const DeviceGroup::Ticket sums = here.group->reduce(here.array, here.piece, halves);
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    CHECK(here.first(here.piece) == 0);
+    here.together();
+    if (rank == 0) here.group->await(sums);
+    here.together();
+    here.group->await(sums);
+    CHECK(here.first(here.piece) == 3);
+    here.together();
+    const DeviceGroup::Ticket pieces = here.group->gather(here.array, halves);
+    CHECK(here.first(here.array + (rank == 0 ? count / 2 : 0)) == static_cast<float>(rank + 1));
+    here.group->await(sums);
+    CHECK(here.first(here.array + (rank == 0 ? count / 2 : 0)) == static_cast<float>(rank + 1));
+    here.together();
+    here.group->await(pieces);
+    CHECK(here.first(here.array) == 1 && here.first(here.array + count / 2) == 2);
+    waitFor(*here.group, here.all);
+    CHECK(!here.group->busy());
+    here.together();
+  });
+}
+
+// Who leaves in order while the other waits for it ends the job, and who has done its part does not.
+void leaving(bool early) {
+  inTwo([early](int rank, Joined& here) {
+    if (!early) {
+      here.group->reduce(here.array, here.piece, halves);
+      waitFor(*here.group, here.all);
+    }
+    if (rank == 1) return;
+    const auto begun = Clock::now();
+    if (early) {
+      here.group->reduce(here.array, here.piece, halves);
+      bool thrown = false;
+      try {
+        waitFor(*here.group, here.all);
+      } catch (const std::exception&) {
+        thrown = true;
+      }
+      CHECK(thrown);
+    } else
+      std::this_thread::sleep_for(std::chrono::seconds(5));
+    const auto failure = here.all.failure();
+    CHECK(failure.has_value() == early && Clock::now() - begun < std::chrono::seconds(9));
+    if (failure) CHECK(failure->rank == 1 && failure->why.find("ended while others") == 0);
+  });
+}
+
+}  // namespace
+
+int main() {
+  const char* library = std::getenv("QT_NCCL_LIBRARY");
+  if (deviceMissing() || !emulated || library == nullptr || *library == '\0') {
+    std::printf("no device: skipped 3 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
+    return 0;
+  }
+  late();
+  leaving(true);
+  leaving(false);
+  return report("cuda_group_test");
+}
