@@ -26,13 +26,15 @@ LeftSide Trainer::lowRank(int layer, int projection, const void* plain, const Le
 
 void Trainer::project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual) {
   const Shape shape = projectionShape(spec_, projection);
+  const bool part = givesPart(projection);
   Product p;
   p.rows = rows_;
   p.columns = shape.rows;
-  p.out = out;
-  p.outType = options_.precision;
+  p.out = part ? at(layout_.partial) : out;
+  p.outType = part ? DType::F32 : options_.precision;
   p.outStride = shape.rows;
-  p.residual = residual;
+  // Of a sum over a group one part brings it.
+  p.residual = part && group_->rank() > 0 ? nullptr : residual;
   p.residualType = options_.precision;
   p.bias = bias(layer, projection);
   p.add(input, weight(layer, projection), true, shape.columns);
@@ -47,6 +49,7 @@ void Trainer::project(int layer, int projection, const void* plain, const LeftSi
     p.add(throughOrigin(layer, projection, input, false, 0), origin(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   device_->multiply(p);
   packedUsed_ = mark;
+  if (part) sumParts(out);
 }
 
 void Trainer::prepareHeads(int layer) {
