@@ -82,7 +82,6 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   void shut();
   Trainer& open(Napi::Env env);
   Napi::Value pass(const Napi::CallbackInfo& info, bool gradients);
-  std::span<float> region(const Napi::CallbackInfo& info);
   void requireDevice(Napi::Env env);
   std::span<unsigned char> stateRegion(const Napi::CallbackInfo& info, std::size_t count);
 

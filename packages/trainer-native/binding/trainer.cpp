@@ -263,25 +263,30 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
       });
 }
 
-// The caller waits for pending work before it reads or writes.
-std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
-  Trainer& trainer = open(info.Env());
-  const std::string which = info[0].ToString().Utf8Value();
-  const std::span<float> all = which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters();
+namespace {
+
+template <class Number>
+std::span<Number> region(const Napi::CallbackInfo& info, std::span<Number> all) {
   const auto offset = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
   const std::size_t count = info[2].IsTypedArray() ? info[2].As<Napi::TypedArray>().ElementLength() : static_cast<std::size_t>(info[2].ToNumber().Int64Value());
   if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the trained numbers");
   return all.subspan(offset, count);
 }
 
+}  // namespace
+
 // What was read of a device that had failed is nothing.
 void TrainerObject::requireDevice(Napi::Env env) {
   if (const char* why = trainer_->device().failure()) throw Napi::Error::New(env, why);
 }
 
+// The caller waits for pending work before it reads or writes.
 // read(which, offset, count) → Float32Array
 Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
-  const std::span<float> from = region(info);
+  Trainer& trainer = open(info.Env());
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<const float> from =
+      region<const float>(info, which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parametersAsTheyAre());
   Napi::Float32Array out = Napi::Float32Array::New(info.Env(), from.size());
   trainer_->device().copyOut(out.Data(), from.data(), from.size_bytes());
   requireDevice(info.Env());
@@ -291,7 +296,9 @@ Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
 // write(which, offset, Float32Array)
 void TrainerObject::write(const Napi::CallbackInfo& info) {
   const Napi::Float32Array from = floats(info[2]);
-  const std::span<float> to = region(info);
+  Trainer& trainer = open(info.Env());
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<float> to = region(info, which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters());
   trainer_->device().copyIn(to.data(), from.Data(), to.size_bytes());
 }
 
@@ -371,7 +378,9 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
   trainer.device().copyIn(trainer.parameters().data() + tensor.offset, made.data(), made.size() * sizeof(float));
 }
 
-void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) { open(info.Env()).startMagnitudes(); }
+void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { open(info.Env()).startMagnitudes(); });
+}
 // → whether it came to its end
 Napi::Value TrainerObject::startPrincipal(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());

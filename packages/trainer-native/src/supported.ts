@@ -94,7 +94,7 @@ export function requireSupportedTraining({ training, adapter, quantization, base
 /** What processes that share each block cannot do yet: what looks at whole matrices, and what has an order of sums for any number of them. */
 export function requireDividable(
   { training }: Pick<TrainingConfig, 'training'>,
-  modules: readonly Pick<AdapterPlace, 'magnitude' | 'origin'>[],
+  modules: readonly Pick<AdapterPlace, 'origin'>[],
 ): void {
   if (training.tensorParallel === 1) return
   const refuse = (what: string, instead: string): never => {
@@ -103,7 +103,6 @@ export function requireDividable(
       actions: [`Use ${instead}, or remove "tensorParallel".`],
     })
   }
-  if (modules.some(({ magnitude }) => magnitude)) refuse('DoRA', 'adapter.kind: lora')
   if (modules.some(({ origin }) => origin)) refuse('PiSSA', 'adapter.kind: lora')
   if (training.optimizer !== 'adamw' && training.optimizer !== 'sgd')
     refuse(`The optimiser ${training.optimizer}`, 'adamw or sgd')

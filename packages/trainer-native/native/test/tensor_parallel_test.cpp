@@ -290,6 +290,16 @@ int main() {
     options.exchangeOnce = true;
     compare(name("everything, repeated").c_str(), every, options, {evenAndUneven[0]}, rounding);
   }
+  for (const bool every : {false, true}) {
+    const RopeLayout layout = RopeLayout::Interleaved;
+    const Tiny lengths = makeTiny(false, eightHeads(every ? everySpec(true, layout) : tinySpec(false, layout)), true);
+    TrainerOptions options = lengths.options;
+    options.dropout = 0.1f;
+    compare("DoRA", lengths, options, {evenAndUneven[1], evenAndUneven[2]}, rounding);
+    options.checkpointing = true;
+    options.feedForwardChunk = 40;
+    compare("DoRA, repeated", lengths, options, {evenAndUneven[0]}, rounding);
+  }
   Tiny vocabulary = makeTiny(false, eightHeads(tinySpec(true, RopeLayout::Halves)));
   // The embedding beside the adapters, and an output of its own.
   const reference::Values embedding = vocabulary.decoder.weights.at(weightOf(-1, Embedding));

@@ -27,7 +27,7 @@ struct CudaParts {
 };
 
 // Grows whenever Device, GenerationDevice or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 4;
+inline constexpr std::uint32_t cudaInterface = 5;
 
 struct CudaLibrary {
   std::uint32_t interface;

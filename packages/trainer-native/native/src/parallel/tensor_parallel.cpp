@@ -1,5 +1,7 @@
 #include "tensor_parallel.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 namespace qt {
@@ -18,6 +20,14 @@ float* TensorParallel::fetched(const float* array, std::size_t begin, std::size_
 void TensorParallel::sum(float* array, std::size_t count) {
   float* here = device_.isHost() ? array : fetched(array, 0, count);
   job_->run([&] { group_.sum(here, count); });
+  if (here != array) device_.copyIn(array, here, count * sizeof(float));
+}
+
+void TensorParallel::lengths(float* array, std::size_t count) {
+  float* here = device_.isHost() ? array : fetched(array, 0, count);
+  for (std::size_t i = 0; i < count; ++i) here[i] *= here[i];
+  job_->run([&] { group_.sum(here, count); });
+  for (std::size_t i = 0; i < count; ++i) here[i] = std::sqrt(here[i]);
   if (here != array) device_.copyIn(array, here, count * sizeof(float));
 }
 

@@ -18,6 +18,8 @@ class TensorParallel {
   int size() const { return group_.size(); }
   // Everybody's arrays are added, by rank; all get the same bytes.
   void sum(float* array, std::size_t count);
+  // Of parts of vectors their lengths become those of the whole.
+  void lengths(float* array, std::size_t count);
   // Everybody gets the piece [cuts[r], cuts[r + 1]) of process r.
   void gather(float* array, const Cuts& cuts);
   // The same of bytes that are the caller's.

@@ -77,6 +77,8 @@ TensorPart partOf(const TensorId& id, const ModelSpec& local, const TensorShare&
 
 bool gradientIsPartial(const TensorId& id) {
   if (cutOf(id) != Cut::None) return false;
+  // Of what is whole in everybody's hands; so is that of the length of a row of what is added to the residual.
+  if (id.role == Role::Magnitude) return false;
   const bool ofResidual = id.module == AttentionNorm || id.module == FfnNorm || id.module == PostAttentionNorm || id.module == PostFfnNorm;
   return !ofResidual;
 }

@@ -87,6 +87,8 @@ class Trainer {
     staleScales();
     return {parameters_, trained_.count};
   }
+  // To be read alone: of what follows from them everything stays.
+  std::span<const float> parametersAsTheyAre() const { return {parameters_, trained_.count}; }
   // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
   void startMagnitudes();
   // PiSSA's A and B become the largest singular directions of their weights, and are kept as what they began as. False: stopped by the flag.
