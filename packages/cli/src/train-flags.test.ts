@@ -9,7 +9,7 @@ test('there is a flag for every documented key, under its own name', () => {
   const wanted = `base data format validation adapter rank alpha dropout rank-stabilised targets init rank-pattern
     alpha-pattern lora-plus-ratio label-smoothing embedding-noise average-decay objective preference-strength steps epochs batch-size
     grad-accumulation sequence-length precision optimizer learning-rate schedule warmup-steps beta1 beta2 epsilon weight-decay
-    grad-clip checkpointing feed-forward-chunk offload shard-base shard-gradients packing shuffle seed validate-every save-every early-stopping threads output quantization base-storage
+    grad-clip checkpointing feed-forward-chunk offload shard-base shard-gradients tensor-parallel packing shuffle seed validate-every save-every early-stopping threads output quantization base-storage
     profile target tokenizer architecture layers d-model heads kv-heads ffn vocab solver workspace qubo-size-limit`
   for (const name of wanted.split(/\s+/)) expect(Object.keys(trainFlags)).toContain(name)
 })

@@ -187,6 +187,21 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
 )
 
 test.skipIf(!there).each([
+  ['an adapter', 2, { ...lora, checkpointing: 'true', 'feed-forward-chunk': '20' }],
+  ['an adapter', 4, lora],
+  ['a whole model', 2, { 'learning-rate': '1e-3', 'average-decay': '0.9' }],
+] as const)(
+  'groups that share each block have the losses of one on the processor: %s, %d processes',
+  async (name, size, more) => {
+    const [here, there] = [join(folder, `one ${name} ${size}`), join(folder, `shared ${name} ${size}`)]
+    await run(1, trained(here, { ...more, 'grad-accumulation': '2' }))
+    await run(size, trained(there, { ...more, ...gpu, 'tensor-parallel': '2', 'grad-accumulation': String(4 / size) }), ways.NCCL)
+    await expectWay(there, 'memory')
+    await expectAlike(there, here)
+  },
+)
+
+test.skipIf(!there).each([
   ['an adapter', lora],
   ['a whole model', { 'learning-rate': '1e-3' }],
 ] as const)('products by cuBLASLt train as our own do: %s', async (name, more) => {

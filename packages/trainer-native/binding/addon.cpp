@@ -25,8 +25,9 @@ Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::Ne
 // (spec, options, threads, kernels?, gpu?) → { arena, trained, gradients, state, exchange, origins, offloaded, parts: [{ part, bytes }] }
 Napi::Value planStep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const ModelSpec spec = toSpec(info[0].As<Napi::Object>());
-    const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), spec);
+    const ModelSpec whole = toSpec(info[0].As<Napi::Object>());
+    const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), whole);
+    const ModelSpec spec = localSpec(whole, options.tensor);
     const std::optional<GpuPlace> gpu = toGpu(info[4]);
     const HostNeeds host(toKernels(info[3]), toThreads(info[2]), options.precision);
     const DeviceNeeds& needs = gpu ? *cudaLibrary(gpu->library).needs(options.precision) : host;

@@ -121,7 +121,15 @@ void CommunicatorObject::onFailure(const Napi::CallbackInfo& info) {
   failed_ = Napi::ThreadSafeFunction::New(info.Env(), info[0].As<Napi::Function>(), "qt job failed", 0, 1);
   failed_.Unref(info.Env());
   listens_ = true;
-  all->onFailure([failed = failed_] { failed.NonBlockingCall(); });
+  all->onFailure([failed = failed_] {
+    failed.NonBlockingCall([](Napi::Env env, Napi::Function called) {
+      if (static_cast<napi_env>(env) == nullptr) return;
+      try {
+        called.Call({});
+      } catch (const Napi::Error&) {  // the process is ending, and runs no JavaScript any more
+      }
+    });
+  });
 }
 
 void CommunicatorObject::fail(const Napi::CallbackInfo& info) {

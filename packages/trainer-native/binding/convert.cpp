@@ -103,7 +103,17 @@ OptimizerKind toOptimizer(const std::string& name) {
 Share toShare(const Napi::Object& options) {
   if (!options.Get("share").IsObject()) return {};
   const Napi::Object o = object(options, "share");
-  const Share share{integer(o, "rank"), integer(o, "processes"), integer(o, "microBatches"), boolean(o, "strict"), boolean(o, "base"), boolean(o, "once")};
+  Share share{integer(o, "rank"), integer(o, "processes"), integer(o, "microBatches"), boolean(o, "strict"), boolean(o, "base"), boolean(o, "once")};
+  if (o.Get("tensor").IsObject()) {
+    const Napi::Object t = object(o, "tensor");
+    const auto cuts = [&](const char* key) {
+      std::vector<std::int32_t> list;
+      const Napi::Array given = array(t, key);
+      for (std::uint32_t i = 0; i < given.Length(); ++i) list.push_back(given.Get(i).ToNumber().Int32Value());
+      return list;
+    };
+    share.tensor = {integer(t, "rank"), cuts("kvHeads"), cuts("ffn")};
+  }
   if (share.processes < 1 || share.rank < 0 || share.rank >= share.processes || share.microBatches < 1)
     throw Napi::RangeError::New(options.Env(), "a step is shared among processes with ranks below their number");
   return share;
@@ -128,6 +138,7 @@ TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec) {
   t.trainEmbedding = boolean(o, "trainEmbedding");
   t.trainOutput = boolean(o, "trainOutput");
   const Share share = toShare(o);
+  t.tensor = share.tensor;
   t.rank = share.rank;
   t.processes = share.processes;
   // The order of sums does not matter where there is one.

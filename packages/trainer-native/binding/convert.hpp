@@ -73,6 +73,7 @@ struct Share {
   bool strict = false;
   bool base = false;
   bool once = false;
+  TensorShare tensor = {};
 };
 Share toShare(const Napi::Object& options);
 TrainerOptions toTrainerOptions(const Napi::Object& o, const ModelSpec& spec);

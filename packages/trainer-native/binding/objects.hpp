@@ -66,6 +66,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value attend(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
+  Napi::Value gatherParameters(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);
@@ -81,7 +82,6 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   void shut();
   Trainer& open(Napi::Env env);
   Napi::Value pass(const Napi::CallbackInfo& info, bool gradients);
-  std::span<float> region(const Napi::CallbackInfo& info);
   void requireDevice(Napi::Env env);
   std::span<unsigned char> stateRegion(const Napi::CallbackInfo& info, std::size_t count);
 

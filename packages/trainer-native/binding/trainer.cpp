@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "convert.hpp"
@@ -13,7 +15,8 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
-                      InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
+                      InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::gatherParameters>("gatherParameters"),
+                      InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
                       InstanceMethod<&TrainerObject::initialise>("initialise"), InstanceMethod<&TrainerObject::startMagnitudes>("startMagnitudes"),
@@ -27,6 +30,7 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
+    if (options.tensor.divides()) model_ = std::make_shared<const Model>(localModel(std::move(model_), options.tensor));
     pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
     const KernelTable& chosen = toKernels(info[3]);
     const std::optional<GpuPlace> gpu = toGpu(info[5]);
@@ -81,6 +85,12 @@ Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
     o.Set("rows", static_cast<double>(t.rows));
     o.Set("columns", static_cast<double>(t.columns));
     o.Set("offset", static_cast<double>(t.offset));
+    Napi::Object whole = Napi::Object::New(info.Env());
+    whole.Set("rows", static_cast<double>(t.part.wholeRows));
+    whole.Set("columns", static_cast<double>(t.part.wholeColumns));
+    whole.Set("firstRow", static_cast<double>(t.part.firstRow));
+    whole.Set("firstColumn", static_cast<double>(t.part.firstColumn));
+    o.Set("whole", whole);
     Napi::Object gradient = Napi::Object::New(info.Env());
     gradient.Set("offset", static_cast<double>(t.sums));
     gradient.Set("count", static_cast<double>(layout.last(t) - layout.first(t)));
@@ -214,6 +224,30 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
       });
 }
 
+// (tensor) → the whole tensor in process 0, nothing in others; all call it
+Napi::Value TrainerObject::gatherParameters(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  const auto tensor = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
+  auto bytes = std::make_shared<std::vector<unsigned char>>();
+  return driver_->submit(
+      info.This().As<Napi::Object>(),
+      [this, &trainer, tensor, bytes] {
+        if (shared_) {
+          *bytes = shared_->gatherParameters(tensor);
+          return;
+        }
+        const TrainedTensor& t = trainer.trained().tensors.at(tensor);
+        bytes->resize(static_cast<std::size_t>(t.size()) * sizeof(float));
+        trainer.device().copyOut(bytes->data(), trainer.parameters().data() + t.offset, bytes->size());
+        if (const char* why = trainer.device().failure()) throw std::runtime_error(why);
+      },
+      [bytes](Napi::Env env) -> Napi::Value {
+        Napi::Float32Array out = Napi::Float32Array::New(env, bytes->size() / sizeof(float));
+        std::memcpy(out.Data(), bytes->data(), bytes->size());
+        return out;
+      });
+}
+
 // Everybody's trained numbers become those of process 0. → what GPUs exchange numbers by, or null
 Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
   open(info.Env());
@@ -228,25 +262,30 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
       });
 }
 
-// The caller waits for pending work before it reads or writes.
-std::span<float> TrainerObject::region(const Napi::CallbackInfo& info) {
-  Trainer& trainer = open(info.Env());
-  const std::string which = info[0].ToString().Utf8Value();
-  const std::span<float> all = which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters();
+namespace {
+
+template <class Number>
+std::span<Number> region(const Napi::CallbackInfo& info, std::span<Number> all) {
   const auto offset = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
   const std::size_t count = info[2].IsTypedArray() ? info[2].As<Napi::TypedArray>().ElementLength() : static_cast<std::size_t>(info[2].ToNumber().Int64Value());
   if (offset > all.size() || count > all.size() - offset) throw Napi::RangeError::New(info.Env(), "the range lies outside the trained numbers");
   return all.subspan(offset, count);
 }
 
+}  // namespace
+
 // What was read of a device that had failed is nothing.
 void TrainerObject::requireDevice(Napi::Env env) {
   if (const char* why = trainer_->device().failure()) throw Napi::Error::New(env, why);
 }
 
+// The caller waits for pending work before it reads or writes.
 // read(which, offset, count) → Float32Array
 Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
-  const std::span<float> from = region(info);
+  Trainer& trainer = open(info.Env());
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<const float> from =
+      region<const float>(info, which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parametersAsTheyAre());
   Napi::Float32Array out = Napi::Float32Array::New(info.Env(), from.size());
   trainer_->device().copyOut(out.Data(), from.data(), from.size_bytes());
   requireDevice(info.Env());
@@ -256,7 +295,9 @@ Napi::Value TrainerObject::read(const Napi::CallbackInfo& info) {
 // write(which, offset, Float32Array)
 void TrainerObject::write(const Napi::CallbackInfo& info) {
   const Napi::Float32Array from = floats(info[2]);
-  const std::span<float> to = region(info);
+  Trainer& trainer = open(info.Env());
+  const std::string which = info[0].ToString().Utf8Value();
+  const std::span<float> to = region(info, which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters());
   trainer_->device().copyIn(to.data(), from.Data(), to.size_bytes());
 }
 
@@ -285,19 +326,19 @@ void TrainerObject::writeState(const Napi::CallbackInfo& info) {
   trainer_->device().copyIn(to.data(), from.Data(), to.size());
 }
 
-// initialise("parameters", offset, count, { kind: 'normal' | 'uniform' | 'ones', size, seed, stream })
-void TrainerObject::initialise(const Napi::CallbackInfo& info) {
-  const std::span<float> to = region(info);
-  const Napi::Object o = info[3].As<Napi::Object>();
-  const std::string kind = text(o, "kind");
-  const double size = number(o, "size");
-  const auto seed = static_cast<std::uint64_t>(number(o, "seed"));
-  const auto stream = static_cast<std::uint32_t>(number(o, "stream"));
-  constexpr std::uint32_t purpose = 1;  // core's purposes.initialise
-  std::vector<float> made(to.size());
-  pool_->run(static_cast<std::int64_t>((to.size() + 4095) / 4096), [&](std::int64_t task, int) {
-    const std::size_t begin = task * 4096, end = std::min(to.size(), begin + 4096);
-    for (std::size_t i = begin; i < end; i += 2) {
+namespace {
+
+// What a tensor begins with, by the places of its numbers in the whole of it.
+struct Beginning {
+  std::string kind;
+  double size;
+  std::uint64_t seed;
+  std::uint32_t stream;
+
+  // Numbers [first, last).
+  void draw(std::size_t first, std::size_t last, float* to) const {
+    constexpr std::uint32_t purpose = 1;  // core's purposes.initialise
+    for (std::size_t i = first / 2 * 2; i < last; i += 2) {
       std::uint32_t word[4];
       philox(i / 2, stream, purpose, seed, word);
       // Box–Muller gives a pair; uniform takes the words as they are.
@@ -305,13 +346,40 @@ void TrainerObject::initialise(const Napi::CallbackInfo& info) {
       const double radius = std::sqrt(-2 * std::log(u)), angle = 6.283185307179586 * v;
       const double pair[2] = {kind == "normal" ? radius * std::cos(angle) : kind == "ones" ? 1.0 : 2 * u - 1,
                               kind == "normal" ? radius * std::sin(angle) : kind == "ones" ? 1.0 : 2 * v - 1};
-      for (std::size_t j = 0; j < 2 && i + j < end; ++j) made[i + j] = static_cast<float>(pair[j] * size);
+      for (std::size_t j = 0; j < 2; ++j)
+        if (i + j >= first && i + j < last) to[i + j - first] = static_cast<float>(pair[j] * size);
     }
+  }
+};
+
+}  // namespace
+
+// initialise(tensor, { kind: 'normal' | 'uniform' | 'ones', size, seed, stream })
+void TrainerObject::initialise(const Napi::CallbackInfo& info) {
+  Trainer& trainer = open(info.Env());
+  const auto index = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
+  if (index >= trainer.trained().tensors.size()) throw Napi::RangeError::New(info.Env(), "there is no such tensor");
+  const TrainedTensor& tensor = trainer.trained().tensors[index];
+  const Napi::Object o = info[1].As<Napi::Object>();
+  const Beginning beginning{text(o, "kind"), number(o, "size"), static_cast<std::uint64_t>(number(o, "seed")), static_cast<std::uint32_t>(number(o, "stream"))};
+  // Of a part of the columns row by row; else everything lies together.
+  const TensorPart& part = tensor.part;
+  const bool together = part.columns == part.wholeColumns;
+  const auto length = static_cast<std::size_t>(together ? tensor.size() : part.columns);
+  std::vector<float> made(static_cast<std::size_t>(tensor.size()));
+  constexpr std::size_t atOnce = 4096;
+  const std::size_t tasks = (length + atOnce - 1) / atOnce;
+  pool_->run(static_cast<std::int64_t>(tasks * (made.size() / length)), [&](std::int64_t task, int) {
+    const std::size_t row = static_cast<std::size_t>(task) / tasks, begin = static_cast<std::size_t>(task) % tasks * atOnce;
+    const std::size_t first = static_cast<std::size_t>((part.firstRow + static_cast<std::int64_t>(row)) * part.wholeColumns + part.firstColumn) + begin;
+    beginning.draw(first, first + std::min(atOnce, length - begin), made.data() + row * length + begin);
   });
-  trainer_->device().copyIn(to.data(), made.data(), to.size_bytes());
+  trainer.device().copyIn(trainer.parameters().data() + tensor.offset, made.data(), made.size() * sizeof(float));
 }
 
-void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) { open(info.Env()).startMagnitudes(); }
+void TrainerObject::startMagnitudes(const Napi::CallbackInfo& info) {
+  guarded(info.Env(), [&] { open(info.Env()).startMagnitudes(); });
+}
 // → whether it came to its end
 Napi::Value TrainerObject::startPrincipal(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());

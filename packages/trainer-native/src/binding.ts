@@ -60,6 +60,15 @@ export interface StepShare {
   readonly base: boolean
   /** Each process gathers whole gradients of its micro-batches, and they are exchanged with the last. */
   readonly once: boolean
+  /** What of each block this process has, where a group of them shares it; the group counts as one in what is above. */
+  readonly tensor?: TensorShare | undefined
+}
+
+/** Process r of a group has [cuts[r], cuts[r + 1]) of the key heads, and of the feed-forward's columns. */
+export interface TensorShare {
+  readonly rank: number
+  readonly kvHeads: readonly number[]
+  readonly ffn: readonly number[]
 }
 
 /** An adapter to be trained on one projection. */
@@ -107,6 +116,8 @@ export interface TrainedTensor {
   readonly columns: number
   /** In numbers, among the parameters. */
   readonly offset: number
+  /** The shape in the whole model, and where in it these rows and columns lie. */
+  readonly whole: { readonly rows: number; readonly columns: number; readonly firstRow: number; readonly firstColumn: number }
   /** This process's piece, in numbers of the region `gradients`. */
   readonly gradient: { readonly offset: number; readonly count: number }
   /** What the optimiser keeps of it; offsets in bytes. */
@@ -188,6 +199,8 @@ export interface NativeTrainer {
   exchange(): Promise<void>
   /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
   gatherState(tensor: number, array: number): Promise<Uint8Array<ArrayBuffer>>
+  /** A trained tensor, whole, in process 0, and nothing in others; all call it. */
+  gatherParameters(tensor: number): Promise<Float32Array<ArrayBuffer>>
   /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the library by which GPUs exchange theirs. */
   shareParameters(): Promise<string | null>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
@@ -196,12 +209,8 @@ export interface NativeTrainer {
   write(region: Region, offset: number, values: Float32Array): void
   readState(offset: number, bytes: number): Uint8Array<ArrayBuffer>
   writeState(offset: number, bytes: Uint8Array): void
-  initialise(
-    region: 'parameters',
-    offset: number,
-    count: number,
-    how: { kind: 'normal' | 'uniform' | 'ones'; size: number; seed: number; stream: number },
-  ): void
+  /** Random numbers by their places in the whole tensor. */
+  initialise(tensor: number, how: { kind: 'normal' | 'uniform' | 'ones'; size: number; seed: number; stream: number }): void
   /** DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B. */
   startMagnitudes(): void
   /** PiSSA's A and B become the largest singular directions of their weights, and are kept as `origins`; false when stopped. */

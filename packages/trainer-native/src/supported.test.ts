@@ -2,7 +2,7 @@ import { type ModelSpec, parseConfig, QtError } from '@qt/core'
 import { type MetadataValue, openModel } from '@qt/weights'
 import { expect, test } from 'vitest'
 import { fixture } from '../test/support.js'
-import { beyondContext, ignoredSettings, requireSupportedModel, requireSupportedTraining } from './supported.js'
+import { beyondContext, ignoredSettings, requireDividable, requireSupportedModel, requireSupportedTraining } from './supported.js'
 
 const refusal = (action: () => void): QtError => {
   try {
@@ -98,4 +98,23 @@ test('what is shared out among processes is said to change nothing in one', asyn
   const ignored = (processes: number) => ignoredSettings(config, spec, { validated: true, processes })
   expect(ignored(1)).toEqual([expect.stringContaining('"shardBase"'), expect.stringContaining('"shardGradients"')])
   expect(ignored(2)).toEqual([])
+})
+
+test('what processes that share each block cannot do is refused by name', () => {
+  const config = (training: Readonly<Record<string, unknown>>) =>
+    parseConfig({ base: 'x', data: { path: 'y' }, adapter: {}, training: { tensorParallel: 2, ...training } })
+  expect(() => requireDividable(config({}), [{ origin: false }])).not.toThrow()
+  expect(() => requireDividable(config({ tensorParallel: 1, optimizer: 'muon' }), [{ origin: true }])).not.toThrow()
+  const refused: readonly (readonly [string, () => void])[] = [
+    ['PiSSA', () => requireDividable(config({}), [{ origin: false }, { origin: true }])],
+    ['adafactor', () => requireDividable(config({ optimizer: 'adafactor' }), [])],
+    ['shared out by bytes', () => requireDividable(config({ shardBase: true }), [])],
+    ['strict order', () => requireDividable(config({ deterministic: 'strict' }), [])],
+  ]
+  for (const [what, call] of refused)
+    expect(refusal(call)).toMatchObject({
+      code: 'CONFIG_UNSUPPORTED',
+      where: { field: 'training.tensorParallel' },
+      message: expect.stringContaining(what),
+    })
 })

@@ -1,6 +1,6 @@
 import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
 import { type Model, ownFormat } from '@qt/weights'
-import type { Storage } from './binding.js'
+import type { AdapterPlace, Storage } from './binding.js'
 
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
 export function requireSupportedModel({
@@ -87,6 +87,25 @@ export function requireSupportedTraining({ training, adapter, quantization, base
     contradiction('A base in NF4 stays as it is: only an adapter can be trained on it.', 'Add "adapter": { kind: lora }.')
   if (base === undefined) contradiction('There is no base to quantise.', 'Add "base", or remove "quantization".')
   if (baseStorage !== 'packed') contradiction(`The base cannot be both NF4 and ${baseStorage}.`, 'Remove "baseStorage".')
+}
+
+/** What processes that share each block cannot do yet: what looks at whole matrices, and what has an order of sums for any number of them. */
+export function requireDividable(
+  { training }: Pick<TrainingConfig, 'training'>,
+  modules: readonly Pick<AdapterPlace, 'origin'>[],
+): void {
+  if (training.tensorParallel === 1) return
+  const refuse = (what: string, instead: string): never => {
+    throw usageError('CONFIG_UNSUPPORTED', `${what} with training.tensorParallel is not implemented yet.`, {
+      where: { field: 'training.tensorParallel' },
+      actions: [`Use ${instead}, or remove "tensorParallel".`],
+    })
+  }
+  if (modules.some(({ origin }) => origin)) refuse('PiSSA', 'adapter.kind: lora')
+  if (training.optimizer !== 'adamw' && training.optimizer !== 'sgd')
+    refuse(`The optimiser ${training.optimizer}`, 'adamw or sgd')
+  if (training.shardBase) refuse('A base that is shared out by bytes', 'one of both')
+  if (training.deterministic === 'strict') refuse('The strict order', 'deterministic: repeatable')
 }
 
 /** How the base is to lie in memory. */

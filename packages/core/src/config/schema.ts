@@ -157,6 +157,8 @@ export const trainingSchema = z.strictObject({
   shardBase: z.boolean().default(false),
   /** In several processes: each keeps its share of the gradients, and every micro-batch is exchanged; `false`: only the last one is. */
   shardGradients: z.boolean().default(true),
+  /** Of several processes, in groups of so many neighbours: those of a group share each block, and work on the same rows. */
+  tensorParallel: positive.default(1),
   packing: z.boolean().optional(),
   shuffle: z.boolean().optional(),
   seed: count.max(Number.MAX_SAFE_INTEGER).default(1),

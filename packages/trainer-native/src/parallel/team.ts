@@ -4,6 +4,8 @@ import type { NativeCommunicator } from '../binding.js'
 export interface Team {
   readonly rank: number
   readonly size: number
+  /** So many neighbours share each block of the model, and with it the same rows. */
+  readonly tensorParallel: number
   /** Undefined where there is only one. */
   readonly communicator: NativeCommunicator | undefined
   /** Everybody's numbers, by rank. */
@@ -17,6 +19,7 @@ export interface Team {
 export const alone: Team = {
   rank: 0,
   size: 1,
+  tensorParallel: 1,
   communicator: undefined,
   gather: async (mine) => [mine],
   gatherText: async (mine) => [mine],
@@ -27,6 +30,7 @@ export function teamOf(communicator: NativeCommunicator, { rank, size }: { rank:
   return {
     rank,
     size,
+    tensorParallel: 1,
     communicator,
     async gather(mine) {
       const all = await communicator.allGather(new Uint8Array(Float64Array.from(mine).buffer))

@@ -1,8 +1,10 @@
 import type { ModelSpec } from '@qt/core'
 import { projectionShape, projections } from '@qt/core'
 import { type Adapter, type AdapterModule, savedModules } from '@qt/weights'
-import type { NativeTrainer, Role, TrainedTensor } from '../binding.js'
+import type { NativeTrainer, Role } from '../binding.js'
 import type { AdapterPlan } from './adapter-plan.js'
+import type { FinalNumbers } from './final-numbers.js'
+import { partOf } from './tensor-part.js'
 
 /** Which factor of a module a role holds. */
 const factor = { lora_a: 'a', lora_b: 'b', magnitude: 'magnitude' } as const
@@ -17,16 +19,17 @@ export async function startAdapter(
   seed: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (const [index, { role, module, offset, rows, columns }] of trainer.tensors().entries()) {
+  for (const [index, tensor] of trainer.tensors().entries()) {
+    const { role, module, offset, whole } = tensor
     // What is trained whole has begun as the base's, unless `init` brings it.
     const start =
       role === 'weight'
         ? plan.start?.saved?.get(savedModules.find((name) => name === module)!)
         : plan.start?.modules.get(module)?.[factor[role]]
-    if (start) trainer.write('parameters', offset, start)
+    if (start) trainer.write('parameters', offset, partOf(start, tensor))
     else if (role === 'lora_a') {
-      const size = 1 / Math.sqrt(columns)
-      trainer.initialise('parameters', offset, rows * columns, { kind: 'uniform', size, seed, stream: index })
+      const size = 1 / Math.sqrt(whole.columns)
+      trainer.initialise(index, { kind: 'uniform', size, seed, stream: index })
     }
   }
   if (plan.start !== undefined) return
@@ -34,17 +37,13 @@ export async function startAdapter(
   if (trainer.origins().length > 0 && !(await trainer.startPrincipal())) throw signal?.reason
 }
 
-/** The trained numbers of a tensor. */
-const numbersOf = (trainer: NativeTrainer, { offset, rows, columns }: TrainedTensor): Float32Array =>
-  trainer.read('parameters', offset, rows * columns)
-
 /** The adapter as it stands in the trainer. */
-export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: ModelSpec): Adapter {
+export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: ModelSpec, numbers: FinalNumbers): Adapter {
   const tensors = new Map(trainer.tensors().map((tensor) => [`${tensor.module} ${tensor.role}`, tensor]))
   const origins = new Map(trainer.origins().map((tensor) => [`${tensor.module} ${tensor.role}`, tensor]))
   const modules = new Map<string, AdapterModule>()
   for (const { name, projection, rank, alpha, scale, magnitude, origin } of plan.modules) {
-    const read = (role: Role) => numbersOf(trainer, tensors.get(`${name} ${role}`)!)
+    const read = (role: Role) => numbers(tensors.get(`${name} ${role}`)!)
     const a = read('lora_a')
     if (a.length !== rank * projectionShape(spec, projections[projection]!)[1])
       throw new RangeError(`${name} has an unexpected size`)
@@ -60,7 +59,7 @@ export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: 
   const { rank, alpha } = plan.principal ? doubled(plan, rankStabilised) : plan
   const adapter = { kind, rank, alpha, dropout, rankStabilised, targets, modules }
   if (plan.saved.length === 0) return adapter
-  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, numbersOf(trainer, tensors.get(`${name} weight`)!)])) }
+  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, numbers(tensors.get(`${name} weight`)!)])) }
 }
 
 /** Rank and alpha of twice as many directions at the same scale. */

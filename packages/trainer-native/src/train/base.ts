@@ -54,12 +54,17 @@ function ownArchitecture(config: Config): ModelDescription {
   }
 }
 
-/** Bytes of the frozen base in memory: as it lies in its file, or decoded. */
-export function baseBytes({ model }: Base, storage: Storage): number {
-  let sum = 0
-  for (const tensor of model?.tensors.values() ?? []) sum += tensorBytes(tensor, storage)
-  return sum
-}
+/** The tensors of the base as they are in memory: as they lie in their file, or decoded. */
+export const baseTensors = ({ model }: WithTensors, storage: Storage): { name: string; type: TensorType; bytes: number }[] =>
+  [...(model?.tensors.values() ?? [])].map((tensor) => ({
+    name: tensor.name,
+    type: typeInMemory(tensor, storage),
+    bytes: tensorBytes(tensor, storage),
+  }))
+
+/** Bytes of the frozen base in memory. */
+export const baseBytes = (base: Base, storage: Storage): number =>
+  baseTensors(base, storage).reduce((sum, { bytes }) => sum + bytes, 0)
 
 /**
  * Bytes where each process of a job holds its share of each block's projections and two whole blocks in passing: as the engine's
@@ -79,21 +84,34 @@ export function sharedBaseBytes({ model, spec }: Base, storage: Storage, { rank,
   return sum + 2 * Math.max(...blocks)
 }
 
-type BaseTensor = Model['tensors'] extends ReadonlyMap<string, infer Tensor> ? Tensor : never
+type FileTensor = Model['tensors'] extends ReadonlyMap<string, infer Tensor> ? Tensor : never
+type BaseTensor = Pick<FileTensor, 'name' | 'type' | 'shape' | 'bytes'>
 
-function tensorBytes({ name, type, shape, bytes }: BaseTensor, storage: Storage): number {
+/** As much of a base as says what its tensors take. */
+export interface WithTensors {
+  readonly model: { readonly tensors: ReadonlyMap<string, BaseTensor> } | undefined
+}
+
+function tensorBytes(tensor: BaseTensor, storage: Storage): number {
+  const { type, shape, bytes } = tensor
   const count = shape.reduce((product, size) => product * size, 1)
   // Norms and biases are brought to float32.
   if (shape.length === 1) return 4 * count
-  return storage === 'nf4' ? nf4Bytes(name, type, count, bytes) : storageBytes(type, count, bytes, storage)
+  return storage === 'nf4'
+    ? nf4Bytes(typeInMemory(tensor, storage), type, count, bytes)
+    : storageBytes(type, count, bytes, storage)
 }
 
-const isProjection = (name: string) => projections.some((projection) => name.endsWith(`.${projection}.weight`))
+export const isProjection = (name: string) => projections.some((projection) => name.endsWith(`.${projection}.weight`))
 const floats: readonly TensorType[] = ['F32', 'F16', 'BF16']
 
+function typeInMemory({ name, type }: BaseTensor, storage: Storage): TensorType {
+  if (storage === 'nf4') return isProjection(name) && floats.includes(type) ? 'NF4' : type
+  return storage === 'packed' || type === 'F32' ? type : storage === 'float32' ? 'F32' : 'BF16'
+}
+
 /** Projections become NF4; what else there is stays as it is. */
-function nf4Bytes(name: string, type: TensorType, count: number, bytes: number): number {
-  const become = isProjection(name) && floats.includes(type) ? 'NF4' : type
+function nf4Bytes(become: TensorType, type: TensorType, count: number, bytes: number): number {
   return become === type ? storageBytes(type, count, bytes, 'packed') : storageBytes('NF4', count, bytes, 'packed')
 }
 

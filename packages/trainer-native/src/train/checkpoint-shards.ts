@@ -16,6 +16,10 @@ const fileOf = (kind: CheckpointKind, shard: number, shards: number): string =>
 export const checkpointFiles = (shards: number): string[] =>
   checkpointKinds.flatMap((kind) => Array.from({ length: shards }, (_, shard) => fileOf(kind, shard, shards)))
 
+/** In the order in which one process writes them. */
+export const inFiles = (arrays: readonly StoredArray[]): StoredArray[] =>
+  checkpointKinds.flatMap((kind) => arrays.filter((array) => array.kind === kind))
+
 /** Writes everything into one pair of files; the processes that have pieces of it all call `read` in the same order. */
 export async function writeWhole(folder: string, arrays: readonly StoredArray[]): Promise<string[]> {
   for (const kind of checkpointKinds)

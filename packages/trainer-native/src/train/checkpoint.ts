@@ -7,7 +7,7 @@ import { syncFolder, writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import type { NativeTrainer } from '../binding.js'
 import { alone, type Team } from '../parallel/team.js'
-import { checkpointFiles, shardReader, writeShard, writeWhole } from './checkpoint-shards.js'
+import { checkpointFiles, inFiles, shardReader, writeShard, writeWhole } from './checkpoint-shards.js'
 import { type StoredArray, storedArrays } from './stored-arrays.js'
 
 const stateSchema = z.object({
@@ -63,11 +63,11 @@ export async function writeCheckpoint(
   const temporary = join(folder, `.${folderName(state.step)}.${token}.tmp`)
   if (rank === 0) await mkdir(temporary, { recursive: true })
   const arrays = storedArrays(trainer)
-  const together = team.size > 1 && (await allSee(temporary, team))
+  const together = team.size > 1 && !arrays.some(({ divided }) => divided) && (await allSee(temporary, team))
   const own: Record<string, WrittenFile> = {}
   if (together) for (const file of await writeShard(temporary, arrays, team)) own[file] = await written(join(temporary, file))
   else if (rank === 0) for (const file of await writeWhole(temporary, arrays)) own[file] = await written(join(temporary, file))
-  else for (const array of arrays) if (array.shared) await array.read()
+  else for (const { shared, read } of inFiles(arrays)) if (shared) await read()
   const everybodys = await team.gatherText(JSON.stringify(own))
   if (rank > 0) return path
   const files: Record<string, string> = {}

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { writeAdapter, writeModelFolder } from '@qt/weights'
 import type { NativeTrainer } from '../binding.js'
 import { trainedAdapter } from './adapter-parameters.js'
+import type { FinalNumbers } from './final-numbers.js'
 import type { Prepared } from './prepare.js'
 import { trainedName } from './trained-name.js'
 
@@ -15,10 +16,11 @@ export async function writeOutput(
   folder: string,
   trainer: NativeTrainer,
   { base, adapter, config, tokenizer }: Prepared,
+  numbers: FinalNumbers,
 ): Promise<WrittenOutput> {
   if (adapter) {
     const path = join(folder, 'adapter')
-    await writeAdapter(path, trainedAdapter(trainer, adapter, base.spec), base.spec, { baseName: base.name })
+    await writeAdapter(path, trainedAdapter(trainer, adapter, base.spec, numbers), base.spec, { baseName: base.name })
     return { adapter: { path } }
   }
   const path = join(folder, 'model')
@@ -29,8 +31,8 @@ export async function writeOutput(
     ids: { bos: tokenizer?.bosId, eos: tokenizer?.eosId },
     tensors: trainer.tensors().map((tensor) => ({
       name: trainedName(tensor),
-      shape: tensor.rows === 1 ? [tensor.columns] : [tensor.rows, tensor.columns],
-      values: () => trainer.read('parameters', tensor.offset, tensor.rows * tensor.columns),
+      shape: tensor.whole.rows === 1 ? [tensor.whole.columns] : [tensor.whole.rows, tensor.whole.columns],
+      values: () => numbers(tensor),
     })),
   })
   return { model: { path } }

@@ -1,14 +1,16 @@
 import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
-import { binding, threadCount } from '../binding.js'
+import { binding, type Storage, threadCount } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
+import { placeOf, requireGroups } from '../parallel/groups.js'
 import { type Launch, threadsOf } from '../parallel/launch.js'
-import { requireSupportedTraining, storageOf } from '../supported.js'
+import { requireDividable, requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
 import { type Base, baseBytes, openBase, requireQuantisable, sharedBaseBytes } from './base.js'
 import { memoryFor } from './memory.js'
 import { mapped, type PlannedStep, planStep } from './plan-memory.js'
+import { tensorShare, tensorShareBytes } from './tensor-share.js'
 import { extent } from './windows.js'
 
 /** Everything a run follows from, checked, before anything large is allocated. */
@@ -40,6 +42,7 @@ const usableShare = 0.8
 
 export async function prepare(config: TrainingConfig, signal: AbortSignal | undefined, launch?: Launch): Promise<Prepared> {
   requireSupportedTraining(config)
+  requireGroups(launch, config.training.tensorParallel)
   const fresh = config.architecture !== undefined
   const ownTokenizer = config.tokenizer === undefined ? undefined : await Tokenizers.load(config.tokenizer)
   const base = await openBase(config, ownTokenizer?.vocabularySize, signal)
@@ -66,14 +69,20 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
     map: (path) => binding().mapFile(path),
   })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
+  requireDividable(config, adapter?.modules ?? [])
   signal?.throwIfAborted()
-  const { rank, size, localSize } = launch ?? { rank: 0, size: 1, localSize: 1 }
+  const { localSize, ...process } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))
-  const { deterministic, gradAccumulation, shardBase, shardGradients } = config.training
+  const { deterministic, gradAccumulation, shardBase, shardGradients, tensorParallel } = config.training
+  const place = placeOf(process, tensorParallel)
+  const { rank, size } = place.rows
+  const shareOf = (storage: Storage) => (tensorParallel > 1 ? tensorShare(base, storage, place.tensor) : undefined)
   const memory = memoryFor(config.device, localSize)
   const available = { ...memory, free: memory.free * usableShare, beside: (memory.beside ?? 0) * usableShare }
   const basePart = (changed: TrainingConfig) => {
     const storage = storageOf(changed)
+    const share = shareOf(storage)
+    if (share) return { part: 'base weights (a share of each block)', bytes: tensorShareBytes(base, storage, share) }
     if (shardBase && size > 1)
       return { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storage, { rank, size }) }
     if (!gpuPlace(config.device)) return { part: mapped, bytes: baseBytes(base, storage) }
@@ -102,6 +111,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
         strict: deterministic === 'strict',
         base: shardBase && size > 1,
         once: !shardGradients && microBatches > size,
+        tensor: shareOf(storageOf(changed)),
       },
       available,
     })

@@ -60,6 +60,7 @@ export async function fingerprint(
     saveEvery: _save,
     shardBase: _base,
     shardGradients: _gradients,
+    tensorParallel: _tensor,
     feedForwardChunk,
     offload: _offload,
     deterministic,

@@ -15,9 +15,9 @@ export async function startParameters(
   const usual = 0.02
   const residual = usual / Math.sqrt(2 * base.spec.layers)
   const added = /\.(attn_output|ffn_down)\.weight$/
-  for (const [stream, { module, offset, rows, columns }] of trainer.tensors().entries()) {
+  for (const [stream, { module }] of trainer.tensors().entries()) {
     const norm = module.endsWith('_norm.weight')
-    trainer.initialise('parameters', offset, rows * columns, {
+    trainer.initialise(stream, {
       kind: norm ? 'ones' : 'normal',
       size: norm ? 1 : added.test(module) ? residual : usual,
       seed,

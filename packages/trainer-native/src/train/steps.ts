@@ -1,5 +1,6 @@
 import { messageOf, type TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
+import { placeOf } from '../parallel/groups.js'
 import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
@@ -40,13 +41,14 @@ export interface StepInput {
 export async function oneStep(input: StepInput): Promise<StepResult | undefined> {
   const { trainer, plan, step, learningRate, config, frozen, team, signal } = input
   const { beta1, beta2, epsilon, gradClip, averageDecay } = config.training
-  const batches = plan.window(step, team)
+  const { rows } = placeOf(team, team.tensorParallel)
+  const batches = plan.window(step, rows)
   const counted = batches.map((batch) => countsOf(batch, config))
   const everybody = await team.gather([signal.aborted ? 1 : 0, ...counted.flat()])
   if (everybody.some(([stopped]) => stopped !== 0)) return undefined
   const totals = sumsOf(
     inTurns(
-      everybody.map((counts) => counts.slice(1)),
+      firstOfEach(everybody, team).map((counts) => counts.slice(1)),
       5,
     ),
   )
@@ -56,12 +58,12 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   trainer.begin(plan.count(step))
   let stopped = false
   for (const [index, batch] of batches.entries()) {
-    const share = await pass(batch, (step - 1) * plan.microBatches + team.rank + index * team.size)
+    const share = await pass(batch, (step - 1) * plan.microBatches + rows.rank + index * rows.size)
     stopped = share === undefined
     if (share === undefined) break
     losses.push(share)
   }
-  const rounds = Math.ceil(plan.count(step) / team.size)
+  const rounds = Math.ceil(plan.count(step) / rows.size)
   if (sharesBase(config, team) && batches.length < rounds) await attend(trainer, config, true)
   await trainer.exchange()
   const done = await team.gather([stopped ? 1 : 0, process.resourceUsage().maxRSS * 1024, ...losses])
@@ -71,7 +73,7 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   }
   // By the numbers of micro-batches: the same sum whoever took them.
   const shares = inTurns(
-    done.map((one) => one.slice(2)),
+    firstOfEach(done, team).map((one) => one.slice(2)),
     1,
   )
   const mean = shares.reduce((sum, share) => sum + share, 0)
@@ -99,6 +101,10 @@ async function attend(trainer: NativeTrainer, { training: { objective } }: Train
   for (let look = objective === 'next-token' ? 0 : looksOf(objective); look > 0; look--) await trainer.attend(false)
   await trainer.attend(gradients)
 }
+
+/** Processes that share blocks have the same rows: what one of each group says. */
+const firstOfEach = <Said>(everybody: readonly Said[], { tensorParallel }: Pick<Team, 'tensorParallel'>): Said[] =>
+  everybody.filter((_, rank) => rank % tensorParallel === 0)
 
 /** What each process has of its micro-batches, `each` numbers for one, in the order of all micro-batches. */
 function inTurns(everybody: readonly (readonly number[])[], each: number): number[] {
@@ -149,11 +155,12 @@ export async function validate(
 ): Promise<Omit<LossSum, 'finished' | 'documents'> | undefined> {
   const { batchSize, objective } = config.training
   const length = rows.validation?.length ?? 0
+  const { rank, size } = placeOf(team, team.tensorParallel).rows
   const batches = Math.ceil(length / batchSize)
-  const border = (rank: number) => Math.floor((batches * rank) / team.size) * batchSize
+  const border = (rank: number) => Math.floor((batches * rank) / size) * batchSize
   const own: number[] = []
   let stopped = false
-  for (let first = border(team.rank); first < Math.min(length, border(team.rank + 1)) && !stopped; first += batchSize) {
+  for (let first = border(rank); first < Math.min(length, border(rank + 1)) && !stopped; first += batchSize) {
     const count = Math.min(batchSize, length - first)
     const [batch] = batchesOf(
       Array.from({ length: count }, (_, i) => rows.validation!.row(first + i)),
@@ -163,11 +170,11 @@ export async function validate(
     stopped = !sum?.finished
     if (sum?.finished) own.push(sum.loss, sum.weight, sum.tokens, sum.correct)
   }
-  const most = Math.max(...Array.from({ length: team.size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
+  const most = Math.max(...Array.from({ length: size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
   if (sharesBase(config, team)) for (let done = own.length / 4; done < most; done++) await attend(trainer, config, false)
   const everybody = await team.gather([stopped ? 1 : 0, ...own])
   if (everybody.some(([one]) => one !== 0)) return undefined
-  const all = everybody.flatMap((one) => one.slice(1))
+  const all = firstOfEach(everybody, team).flatMap((one) => one.slice(1))
   const sum = (which: number) => all.reduce((total, value, i) => (i % 4 === which ? total + value : total), 0)
   return { loss: sum(0), weight: sum(1), tokens: sum(2), correct: sum(3) }
 }

@@ -27,11 +27,12 @@ export function train(
 ): Run<RunEvent, NativeTrainResult> {
   return startRun(async ({ emit, signal: asked }) => {
     const launch = launchOf()
-    return withTeam(launch, asked, async (team, signal) => {
+    return withTeam(launch, asked, async (job, signal) => {
       const checked = parseConfig(config)
-      await downloadInTurns(checked, launch, team, signal)
+      await downloadInTurns(checked, launch, job, signal)
       const prepared = await prepare(checked, signal, launch)
       const { resume = false, dryRun } = options
+      const team = { ...job, tensorParallel: prepared.config.training.tensorParallel }
       const context = { emit, signal, team }
       return engineErrors(() =>
         dryRun === undefined ? training(prepared, { resume }, context) : trial(prepared, dryRun, context),

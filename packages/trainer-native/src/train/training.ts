@@ -3,6 +3,7 @@ import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
 import { gpuPlace } from '../gpu.js'
+import { placeOf } from '../parallel/groups.js'
 import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
@@ -11,8 +12,8 @@ import { agreedChunk, chunkWarnings } from './agreed-chunk.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
+import { finalNumbers } from './final-numbers.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
-import { gatherAverages } from './gather-averages.js'
 import { type Cut, cutInto, cutText, halved, openCut } from './micro-batch.js'
 import { writeOutput } from './output.js'
 import type { PlanChange, Prepared } from './prepare.js'
@@ -23,6 +24,7 @@ import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from 
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, type StepResult, validate } from './steps.js'
+import { liesInFile } from './tensor-share.js'
 import { changedSince, diverged, paused } from './training-errors.js'
 import type { NativeTrainResult, RunningContext } from './types.js'
 import { type Windows, windows } from './windows.js'
@@ -42,7 +44,7 @@ export async function training(
   const first = team.rank === 0
   if (first && !resume) await requireFresh(config.output)
   const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
-  const microBatches = microBatchesOf(config, team.size, found?.state)
+  const microBatches = microBatchesOf(config, placeOf(team, team.tensorParallel).rows.size, found?.state)
   const batchSize = found?.state.batchSize ?? config.training.batchSize
   const factor = config.training.batchSize / batchSize
   const stored = found?.state.feedForwardChunk
@@ -127,7 +129,7 @@ export function openTrainer(
     specForLength(base.spec, step.options.maxPositions),
     base.model ? tensorSources(base.model) : [],
     storageOf(config),
-    step.options.share?.base ?? false,
+    step.options.share?.base || (step.options.share?.tensor !== undefined && !liesInFile(base, storageOf(config))),
   )
   return new Trainer(model, step.options, threads, forcedKernels(), communicator, gpuPlace(config.device))
 }
@@ -170,7 +172,7 @@ async function announce({ configured, prepared, plan, recorder, position, team }
   const ignored = ignoredSettings(config, prepared.base.spec, { validated: rows.validation !== undefined, processes: team.size })
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
   const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
-  const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, team, config)]
+  const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, placeOf(team, team.tensorParallel).rows, config)]
   for (const message of own) await warn(message)
   const kernels = await team.gatherText(versions().kernels ?? '')
   const everybodys = await team.gatherText(JSON.stringify(own))
@@ -202,9 +204,9 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
     if (last()) break
     if (!(await withRoom(run, () => stepped(run, signal)))) return pause(run)
   }
-  await gatherAverages(run.trainer, team.rank)
+  const numbers = await finalNumbers(run.trainer, team.rank)
   if (team.rank > 0) return { output, metrics: { loss: position.loss, steps: position.step, tokens: position.tokens } }
-  const written = await writeOutput(output, run.trainer, prepared)
+  const written = await writeOutput(output, run.trainer, prepared, numbers)
   const { step: steps, tokens, loss } = position
   const why = patience.exhausted() ? 'early-stopping' : 'completed'
   await recorder.record({ type: 'end', why, steps, tokens, seconds: (performance.now() - run.begun) / 1000, loss })

@@ -1,3 +1,4 @@
+import { placeOf } from '../parallel/groups.js'
 import { versions } from '../versions.js'
 import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
@@ -20,7 +21,7 @@ export async function trial(
 ): Promise<NativeTrainResult> {
   requireMemory(prepared)
   const { config, rows, adapter, step: planned } = prepared
-  const microBatches = config.training.gradAccumulation * team.size
+  const microBatches = config.training.gradAccumulation * placeOf(team, team.tensorParallel).rows.size
   const { steps: _steps, ...settings } = config.training
   const whole = windows(rows.train, rows.shuffle, config.training, microBatches)
   const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 }, microBatches)

@@ -205,7 +205,7 @@ void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
 }
 
 void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) {
-  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, o.first, runtime_.stream()); });
+  check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, o.first, o.firstColumn, runtime_.stream()); });
 }
 
 // The caller's rows go through the scratch, as many at once as fit.

@@ -13,7 +13,7 @@ struct Draw {
   std::uint32_t limit, step, purpose;
   float keep;
   std::uint64_t seed;
-  std::int64_t first;
+  std::int64_t first, firstDraw;
 };
 
 template <class T>
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(threads) dropoutKernel(const T* x, T* out, std
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     std::uint32_t word[4];
-    philox(static_cast<std::uint64_t>(2 * g + half), d.step, d.purpose, d.seed ^ (static_cast<std::uint64_t>(d.first + row) << 32), word);
+    philox(static_cast<std::uint64_t>(d.firstDraw + 2 * g + half), d.step, d.purpose, d.seed ^ (static_cast<std::uint64_t>(d.first + row) << 32), word);
 #pragma unroll
     for (int j = 0; j < 4; ++j) v[4 * half + j] = word[j] < d.limit ? 0.0f : v[4 * half + j] * d.keep;
   }
@@ -45,9 +45,9 @@ __global__ void __launch_bounds__(threads) dropoutKernel(const T* x, T* out, std
 }  // namespace
 
 Status dropout(const void* x, void* out, DType type, std::int64_t rows, std::int64_t columns, float p, std::uint64_t seed, std::uint32_t step,
-               std::uint32_t purpose, std::int64_t first, Stream stream) {
+               std::uint32_t purpose, std::int64_t first, std::int64_t firstColumn, Stream stream) {
   if (rows <= 0 || columns <= 0) return Status::Ok;
-  const Draw draw{static_cast<std::uint32_t>(static_cast<double>(p) * 4294967296.0), step, purpose, 1.0f / (1.0f - p), seed, first};
+  const Draw draw{static_cast<std::uint32_t>(static_cast<double>(p) * 4294967296.0), step, purpose, 1.0f / (1.0f - p), seed, first, firstColumn / 4};
   const auto blocks = static_cast<unsigned>((rows * ((columns + 7) / 8) + threads - 1) / threads);
   const bool aligned = columns % 8 == 0 && reinterpret_cast<std::uintptr_t>(x) % 16 == 0 && reinterpret_cast<std::uintptr_t>(out) % 16 == 0;
   if (type == DType::F32)

@@ -8,8 +8,8 @@
 namespace qt::cuda {
 
 // out = x/(1 − p) where the element's random number is at least p, else 0; rows draw their own numbers (seed ^ row·2³²), of which `first`
-// is the first one's. out may be x.
+// is the first one's, and `firstColumn` (a multiple of 4) the first column's. out may be x.
 Status dropout(const void* x, void* out, DType type, std::int64_t rows, std::int64_t columns, float p, std::uint64_t seed, std::uint32_t step,
-               std::uint32_t purpose, std::int64_t first, Stream stream);
+               std::uint32_t purpose, std::int64_t first, std::int64_t firstColumn, Stream stream);
 
 }  // namespace qt::cuda

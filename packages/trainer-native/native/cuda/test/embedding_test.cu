@@ -84,16 +84,16 @@ void dropsAsTheCpu(DType type) {
     for (const int offset : {0, 1})
       for (const float p : {0.0f, 0.1f, 0.75f}) {
         const int rows = 5;
-        const std::int64_t first = offset * 1000;  // of a chunk
+        const std::int64_t first = offset * 1000, firstColumn = offset * 60;  // of a chunk; of a share of the columns
         const std::uint32_t purpose = 3 + 256 * 4;
         Array<T> x(rows * columns, offset), out(rows * columns, offset);
         std::vector<T> expected(rows * columns);
         for (int i = 0; i < rows * columns; ++i) store(x.data() + i, drawn(i, 8));
         for (int r = 0; r < rows; ++r)
-          ops.dropout(x.data() + r * columns, expected.data() + r * columns, columns, p, seed ^ (static_cast<std::uint64_t>(first + r) << 32), step, purpose);
-        CHECK(finish(dropout(x.data(), out.data(), type, rows, columns, p, seed, step, purpose, first, nullptr)));
+          ops.dropout(x.data() + r * columns, expected.data() + r * columns, columns, firstColumn, p, seed ^ (static_cast<std::uint64_t>(first + r) << 32), step, purpose);
+        CHECK(finish(dropout(x.data(), out.data(), type, rows, columns, p, seed, step, purpose, first, firstColumn, nullptr)));
         CHECK(std::memcmp(out.data(), expected.data(), expected.size() * sizeof(T)) == 0);
-        CHECK(finish(dropout(x.data(), x.data(), type, rows, columns, p, seed, step, purpose, first, nullptr)));
+        CHECK(finish(dropout(x.data(), x.data(), type, rows, columns, p, seed, step, purpose, first, firstColumn, nullptr)));
         CHECK(std::memcmp(x.data(), expected.data(), expected.size() * sizeof(T)) == 0);
       }
 }

@@ -49,6 +49,7 @@ struct Dropout {
   std::uint32_t micro;
   std::uint32_t purpose;
   std::int64_t first;  // which row of all the first one is: each draws its own numbers
+  std::int64_t firstColumn;  // which of a whole row the first one is; a multiple of 4
 };
 
 // Heads side by side in rows.

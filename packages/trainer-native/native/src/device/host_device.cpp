@@ -241,7 +241,7 @@ void HostDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64
   overRows(rows, [&](std::int64_t begin, std::int64_t count) {
     // Every row draws its own numbers: the seed and the row are the key, so that cutting rows changes nothing.
     for (std::int64_t t = begin; t < begin + count; ++t)
-      ops_.dropout(row(x, t, columns), row(out, t, columns), columns, o.p, o.seed ^ (static_cast<std::uint64_t>(o.first + t) << 32), o.micro, o.purpose);
+      ops_.dropout(row(x, t, columns), row(out, t, columns), columns, o.firstColumn, o.p, o.seed ^ (static_cast<std::uint64_t>(o.first + t) << 32), o.micro, o.purpose);
   });
 }
 

@@ -216,8 +216,8 @@ struct ActivationOps {
   // bias: null.
   void (*scaleBackward)(const void* dy, DType dyType, const void* y, const float* bias, const float* columnScale, void* dz, float* sum, std::int64_t rows,
                         std::int64_t columns, std::int64_t begin, std::int64_t end);
-  // y = x/(1 − p) where the element's random number (Philox) is at least p, else 0.
-  void (*dropout)(const void* x, void* out, std::int64_t count, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose);
+  // y = x/(1 − p) where the element's random number (Philox) is at least p, else 0. The first element is number `first` of its row, a multiple of 4.
+  void (*dropout)(const void* x, void* out, std::int64_t count, std::int64_t first, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose);
 };
 
 struct KernelTable {

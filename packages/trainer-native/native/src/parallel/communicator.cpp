@@ -1,5 +1,6 @@
 #include "communicator.hpp"
 
+#include <numeric>
 #include <stdexcept>
 
 #if !defined(_WIN32)
@@ -55,6 +56,7 @@ void Communicator::loop(const JobAddress& address, const std::function<bool()>& 
     changed_.notify_all();
     return;
   }
+  all_ = std::make_unique<ProcessGroup>(neighbours(size_));
   std::unique_lock lock(mutex_);
   open_ = true;
   changed_.notify_all();
@@ -123,54 +125,22 @@ void Communicator::whenLeft(std::function<bool()> waits) {
 
 void Communicator::barrier() { allGather({}); }
 
-// From the root to all others at once: a job has few processes, and what is broadcast is small or rare.
-void Communicator::broadcast(void* data, std::size_t bytes, int root) {
-  if (rank_ == root) {
-    std::vector<Outgoing> out;
-    for (int peer = 0; peer < size_; ++peer)
-      if (peer != root) out.push_back({peer, data, bytes});
-    transport_->exchange(out, {});
-  } else {
-    const Incoming in{root, data, bytes};
-    transport_->exchange({}, {&in, 1});
-  }
+void Communicator::broadcast(void* data, std::size_t bytes, int root) { all_->broadcast(data, bytes, root); }
+
+std::vector<std::vector<unsigned char>> Communicator::allGather(std::span<const unsigned char> mine) { return all_->allGather(mine); }
+
+void Communicator::allGather(void* array, const Cuts& bytes) { all_->allGather(array, bytes); }
+
+ProcessGroup Communicator::neighbours(int size) {
+  std::vector<int> ranks(size);
+  std::iota(ranks.begin(), ranks.end(), rank_ / size * size);
+  return {*transport_, std::move(ranks), rank_ % size};
 }
 
-std::vector<std::vector<unsigned char>> Communicator::allGather(std::span<const unsigned char> mine) {
-  const std::uint64_t length = mine.size();
-  std::vector<std::uint64_t> lengths(size_);
-  std::vector<Outgoing> out;
-  std::vector<Incoming> in;
-  for (int peer = 0; peer < size_; ++peer) {
-    if (peer == rank_) continue;
-    out.push_back({peer, &length, sizeof length});
-    in.push_back({peer, &lengths[peer], sizeof length});
-  }
-  transport_->exchange(out, in);
-  out.clear();
-  in.clear();
-  std::vector<std::vector<unsigned char>> all(size_);
-  all[rank_].assign(mine.begin(), mine.end());
-  for (int peer = 0; peer < size_; ++peer) {
-    if (peer == rank_) continue;
-    all[peer].resize(lengths[peer]);
-    out.push_back({peer, mine.data(), mine.size()});
-    in.push_back({peer, all[peer].data(), all[peer].size()});
-  }
-  transport_->exchange(out, in);
-  return all;
-}
-
-void Communicator::allGather(void* array, const Cuts& bytes) {
-  auto* data = static_cast<unsigned char*>(array);
-  std::vector<Outgoing> out;
-  std::vector<Incoming> in;
-  for (int peer = 0; peer < size_; ++peer) {
-    if (peer == rank_) continue;
-    out.push_back({peer, data + bytes[rank_], bytes[rank_ + 1] - bytes[rank_]});
-    in.push_back({peer, data + bytes[peer], bytes[peer + 1] - bytes[peer]});
-  }
-  transport_->exchange(out, in);
+ProcessGroup Communicator::counterparts(int size) {
+  std::vector<int> ranks;
+  for (int rank = rank_ % size; rank < size_; rank += size) ranks.push_back(rank);
+  return {*transport_, std::move(ranks), rank_ / size};
 }
 
 }  // namespace qt

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "process_group.hpp"
 #include "transport.hpp"
 #include "watch.hpp"
 
@@ -23,9 +24,6 @@ struct JobAddress {
   std::uint16_t port = 0;
   bool sharedMemory = true;  // TCP: between processes of one machine
 };
-
-// One piece of an array for each process: that of rank r is [cuts[r], cuts[r + 1]).
-using Cuts = std::vector<std::size_t>;
 
 class Communicator {
  public:
@@ -63,6 +61,9 @@ class Communicator {
   // Every process has its piece of the array, and gets the others'.
   void allGather(void* array, const Cuts& bytes);
   Transport& transport() { return *transport_; }
+  // Runs of so many ranks: the one that this process is in; and those that have the same place in each. For work, while this is there.
+  ProcessGroup neighbours(int size);
+  ProcessGroup counterparts(int size);
   // How many others are reached through memory.
   int sharedLines() const { return sharedLines_; }
 
@@ -72,6 +73,7 @@ class Communicator {
 
   int rank_ = 0, size_ = 1, sharedLines_ = 0;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<ProcessGroup> all_;
   Watch* watch_ = nullptr;
   std::mutex mutex_;
   std::condition_variable changed_;

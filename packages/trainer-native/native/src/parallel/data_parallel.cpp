@@ -6,12 +6,6 @@
 #include <stdexcept>
 
 namespace qt {
-namespace {
-
-// Floats of a piece that are exchanged at a time: what has come is added while it is still in the cache.
-constexpr std::size_t exchangedAtOnce = std::size_t{1} << 18;
-
-}  // namespace
 
 DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> communicator, ThreadPool& pool, const KernelTable& kernels, bool ordered)
     : trainer_(trainer),
@@ -19,19 +13,41 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
       pool_(pool),
       kernels_(kernels),
       ordered_(ordered),
-      rank_(communicator_ ? communicator_->rank() : 0),
-      size_(communicator_ ? communicator_->size() : 1),
       parameters_(trainer.device(), trainer.parameters()),
       rooms_(trainer.device(), trainer.rooms()),
       sums_(trainer.device(), trainer.gradients()) {
   const TrainedLayout& layout = trainer_.trained();
-  if (layout.processes != size_ || layout.rank != rank_) throw std::logic_error("the trainer was planned for another number of processes");
+  const int shared = layout.share.size();
+  if (communicator_) {
+    if (communicator_->size() % shared != 0) throw std::runtime_error("the processes of the job do not make whole tensor groups");
+    peers_.emplace(communicator_->counterparts(shared));
+    rank_ = peers_->rank();
+    size_ = peers_->size();
+  }
+  if (layout.processes != size_ || layout.rank != rank_ || (shared > 1 && communicator_ && communicator_->rank() % shared != layout.share.rank))
+    throw std::logic_error("the trainer was planned for another number of processes");
+  if (shared > 1) shareBlocks();
   if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_);
   if (!layout.apart) return;
   stages_ = static_cast<int>(layout.buckets.size());
   tickets_.resize(stages_);
-  incoming_.resize(bytes(layout) / sizeof(float));
+  incoming_.resize(incoming(layout));
   trainer_.onPass({[this](int layer) { before(layer); }, [this](int layer) { done(layer); }});
+}
+
+// The numbers of a group's processes are one step's: what each has of a gradient is added before those of other micro-batches are.
+void DataParallel::shareBlocks() {
+  const TrainedLayout& layout = trainer_.trained();
+  if (!communicator_) throw std::logic_error("a share of a model is nothing without its group");
+  auto group = std::make_unique<TensorParallel>(communicator_, trainer_.device(), layout.share.size());
+  tensors_ = group.get();
+  trainer_.join(std::move(group));
+  partial_.resize(layout.buckets.size());
+  std::size_t bucket = 0;
+  for (const TrainedTensor& tensor : layout.tensors) {
+    while (tensor.offset >= layout.buckets[bucket].end) ++bucket;
+    if (gradientIsPartial(tensor.id)) partial_[bucket].push_back(&tensor);
+  }
 }
 
 DataParallel::~DataParallel() {
@@ -46,10 +62,16 @@ DataParallel::~DataParallel() {
 }
 
 // Where what the others send of a bucket arrives.
-std::size_t DataParallel::bytes(const TrainedLayout& layout) {
+std::size_t DataParallel::incoming(const TrainedLayout& layout) {
   std::size_t longest = 0;
   for (const Bucket& bucket : layout.buckets) longest = std::max(longest, bucket.cuts[layout.rank + 1] - bucket.cuts[layout.rank]);
-  return std::min(longest, exchangedAtOnce) * static_cast<std::size_t>(layout.processes - 1) * sizeof(float);
+  return std::min(longest, exchangedAtOnce) * static_cast<std::size_t>(layout.processes - 1);
+}
+
+// And of a tensor group's sums what each has, and what the others send, of a stretch.
+std::size_t DataParallel::bytes(const TrainedLayout& layout) {
+  const std::size_t ofGroup = layout.share.divides() ? exchangedAtOnce * static_cast<std::size_t>(layout.share.size()) : 0;
+  return (incoming(layout) + ofGroup) * sizeof(float);
 }
 
 void DataParallel::begin(std::int32_t microBatches) {
@@ -105,7 +127,12 @@ void DataParallel::startStage() {
   if (group_) return startOnDevices(started_++);
   const int round = roundSent();
   if (size_ > 1 && takesPart(rank_, round)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
-  if (size_ > 1) tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, round] { reduce(bucket, round); });
+  const std::size_t index = static_cast<std::size_t>(stages_ - 1 - started_);
+  if (size_ > 1)
+    tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, index, round] {
+      if (tensors_ && takesPart(rank_, round)) addParts(rooms_.data(), partial_[index], &TrainedTensor::room);
+      reduce(bucket, round);
+    });
   else addAlone(bucket);
   ++started_;
 }
@@ -134,6 +161,38 @@ void DataParallel::addAlone(const Bucket& bucket) {
   else trainer_.device().addTo(sums, room, static_cast<std::int64_t>(count));
 }
 
+// In stretches, however many tensors those are of.
+void DataParallel::addParts(float* gradients, std::span<const TrainedTensor* const> tensors, std::size_t TrainedTensor::*place) {
+  struct Stretch {
+    float* at;
+    std::size_t count;
+  };
+  std::vector<Stretch> stretches;
+  std::size_t used = 0;
+  const auto add = [&] {
+    float* to = together_.data();
+    for (const auto& [at, count] : stretches) to = std::copy_n(at, count, to);
+    tensors_->group().sum(together_.data(), used);
+    const float* from = together_.data();
+    for (const auto& [at, count] : stretches) {
+      std::copy_n(from, count, at);
+      from += count;
+    }
+    stretches.clear();
+    used = 0;
+  };
+  together_.resize(exchangedAtOnce);
+  for (const TrainedTensor* tensor : tensors)
+    for (std::size_t at = 0, size = static_cast<std::size_t>(tensor->size()); at < size;) {
+      const std::size_t count = std::min(size - at, together_.size() - used);
+      stretches.push_back({gradients + tensor->*place + at, count});
+      used += count;
+      at += count;
+      if (used == together_.size()) add();
+    }
+  if (used > 0) add();
+}
+
 // Everybody gets its own piece from each process that has a micro-batch in this round, and adds them in their order.
 void DataParallel::reduce(const Bucket& bucket, int round) {
   const std::size_t own = bucket.cuts[rank_ + 1] - bucket.cuts[rank_];
@@ -160,7 +219,7 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
       in.push_back({peer, arrives, sizeof(float) * count});
       arrives += count;
     }
-    communicator_->transport().exchange(out, in);
+    peers_->exchange(out, in);
     // The first micro-batch of a step begins the sum.
     float* to = sums + at;
     for (std::size_t part = 0; part < parts.size(); ++part) {
@@ -175,9 +234,22 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
 void DataParallel::exchange() {
   while (stages_ > 0 && round_ < rounds_) endRound();
   if (group_) return waitFor(*group_, *communicator_);
-  if (size_ == 1) return;
+  if (size_ == 1) {
+    if (tensors_) addPartsAlone();
+    return;
+  }
   communicator_->wait(lastStarted_);
   sums_.put(0, trainer_.gradients().size());
+}
+
+// Of a group that has all micro-batches: once for all of them.
+void DataParallel::addPartsAlone() {
+  const std::size_t count = trainer_.gradients().size();
+  sums_.fetch(0, count);
+  communicator_->run([&] {
+    for (const auto& tensors : partial_) addParts(sums_.data(), tensors, &TrainedTensor::sums);
+  });
+  sums_.put(0, count);
 }
 
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
@@ -190,13 +262,14 @@ double DataParallel::gradientNorm() {
     const float* from;
     std::int64_t count;
     int rank;
+    bool whole;  // alike in all processes of a tensor group
   };
   std::vector<Task> tasks;
   for (const TrainedTensor& t : layout.tensors)
     for (std::int64_t at = 0; at < t.size(); at += elementsPerTask) {
       // No cut goes through a task, but where the last one ends.
       const int owner = static_cast<int>(std::upper_bound(t.cuts.begin(), t.cuts.end() - 1, at) - t.cuts.begin()) - 1;
-      tasks.push_back({owner == rank_ ? gradients + t.sums + (at - layout.first(t)) : nullptr, std::min(elementsPerTask, t.size() - at), owner});
+      tasks.push_back({owner == rank_ ? gradients + t.sums + (at - layout.first(t)) : nullptr, std::min(elementsPerTask, t.size() - at), owner, t.part.whole()});
     }
   std::vector<double> sums(tasks.size());
   pool_.run(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int) {
@@ -207,7 +280,7 @@ double DataParallel::gradientNorm() {
     for (std::size_t i = 0; i < tasks.size(); ++i)
       if (tasks[i].rank == rank_) own.push_back(sums[i]);
     communicator_->run([&] {
-      const auto all = communicator_->allGather({reinterpret_cast<const unsigned char*>(own.data()), own.size() * sizeof(double)});
+      const auto all = peers_->allGather({reinterpret_cast<const unsigned char*>(own.data()), own.size() * sizeof(double)});
       std::vector<std::size_t> next(size_);
       for (std::size_t i = 0; i < tasks.size(); ++i) {
         const int rank = tasks[i].rank;
@@ -217,9 +290,22 @@ double DataParallel::gradientNorm() {
       }
     });
   }
+  double sum = 0, parts = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) (tasks[i].whole ? sum : parts) += sums[i];
+  return std::sqrt(tensors_ ? sum + sumOfGroup(parts) : sum);
+}
+
+// By their ranks.
+double DataParallel::sumOfGroup(double own) {
   double sum = 0;
-  for (const double part : sums) sum += part;
-  return std::sqrt(sum);
+  communicator_->run([&] {
+    for (const auto& bytes : tensors_->group().allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
+      double part = 0;
+      if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
+      sum += part;
+    }
+  });
+  return sum;
 }
 
 // Of this process's pieces by its device, added by processes.
@@ -253,7 +339,7 @@ double DataParallel::update(const UpdateOptions& options) {
     for (const Bucket& bucket : buckets) {
       Cuts bytes;
       for (const std::size_t cut : bucket.cuts) bytes.push_back(cut * sizeof(float));
-      communicator_->allGather(parameters_.data(), bytes);
+      peers_->allGather(parameters_.data(), bytes);
     }
   });
   for (const Bucket& bucket : buckets) {
@@ -268,31 +354,70 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
   std::vector<unsigned char> mine(own.bytes());
   trainer_.device().copyOut(mine.data(), trainer_.state().data() + own.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
-  if (size_ == 1) return mine;
-  std::vector<unsigned char> whole;
+  if (size_ == 1) return whole(trainer_.trained().tensors.at(tensor), std::move(mine));
+  std::vector<unsigned char> gathered;
   communicator_->run([&] {
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
     if (rank_ == 0) {
-      whole.resize(trainer_.trained().stateRange(tensor, array, size_ - 1).second);
-      std::memcpy(whole.data(), mine.data(), mine.size());
+      gathered.resize(trainer_.trained().stateRange(tensor, array, size_ - 1).second);
+      std::memcpy(gathered.data(), mine.data(), mine.size());
       for (int peer = 1; peer < size_; ++peer) {
         const auto [begin, end] = trainer_.trained().stateRange(tensor, array, peer);
-        in.push_back({peer, whole.data() + begin, end - begin});
+        in.push_back({peer, gathered.data() + begin, end - begin});
       }
     } else {
       out.push_back({0, mine.data(), mine.size()});
     }
-    communicator_->transport().exchange(out, in);
+    peers_->exchange(out, in);
   });
-  return whole;
+  return whole(trainer_.trained().tensors.at(tensor), std::move(gathered));
+}
+
+std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor) {
+  const TrainedTensor& t = trainer_.trained().tensors.at(tensor);
+  std::vector<unsigned char> mine(rank_ == 0 ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
+  trainer_.device().copyOut(mine.data(), trainer_.parameters().data() + t.offset, mine.size());
+  if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
+  return whole(t, std::move(mine));
+}
+
+// What the first group has of a tensor, a number for each of its own, comes to its first process.
+std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine) {
+  if (!tensors_ || rank_ > 0) return mine;
+  if (tensor.part.whole()) return tensors_->rank() == 0 ? mine : std::vector<unsigned char>();
+  const std::size_t one = mine.size() / static_cast<std::size_t>(tensor.size());
+  if (one * static_cast<std::size_t>(tensor.size()) != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
+  std::vector<std::vector<unsigned char>> parts(tensors_->size());
+  parts[tensors_->rank()] = std::move(mine);
+  communicator_->run([&] {
+    std::vector<Outgoing> out;
+    std::vector<Incoming> in;
+    if (tensors_->rank() > 0) out.push_back({0, parts[tensors_->rank()].data(), parts[tensors_->rank()].size()});
+    for (int peer = 1; peer < tensors_->size() && tensors_->rank() == 0; ++peer) {
+      const TensorPart part = trainer_.trained().partOf(tensor, peer);
+      parts[peer].resize(static_cast<std::size_t>(part.rows * part.columns) * one);
+      in.push_back({peer, parts[peer].data(), parts[peer].size()});
+    }
+    tensors_->group().exchange(out, in);
+  });
+  if (tensors_->rank() > 0) return {};
+  std::vector<unsigned char> all(static_cast<std::size_t>(tensor.part.wholeRows * tensor.part.wholeColumns) * one);
+  for (int peer = 0; peer < tensors_->size(); ++peer) {
+    const TensorPart part = trainer_.trained().partOf(tensor, peer);
+    const std::size_t row = static_cast<std::size_t>(part.columns) * one;
+    for (std::int64_t r = 0; r < part.rows; ++r)
+      std::memcpy(all.data() + static_cast<std::size_t>((part.firstRow + r) * part.wholeColumns + part.firstColumn) * one,
+                  parts[peer].data() + static_cast<std::size_t>(r) * row, row);
+  }
+  return all;
 }
 
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
 
 void DataParallel::shareParameters() {
   if (size_ == 1) return;
-  if (!trainer_.device().isHost() && !ordered_) group_ = joinGpus(trainer_.device(), *communicator_);
+  if (!trainer_.device().isHost() && !ordered_ && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_);
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();
@@ -310,8 +435,8 @@ void DataParallel::shareParameters() {
     origins.fetch(0, began.size());
   }
   communicator_->run([&] {
-    communicator_->broadcast(parameters_.data(), parameters.size_bytes());
-    communicator_->broadcast(origins.data(), began.size_bytes());
+    peers_->broadcast(parameters_.data(), parameters.size_bytes());
+    peers_->broadcast(origins.data(), began.size_bytes());
   });
   if (rank_ == 0) return;
   parameters_.put(0, parameters.size());

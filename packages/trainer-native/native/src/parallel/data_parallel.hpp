@@ -1,7 +1,8 @@
-// A step whose micro-batches are shared among the processes of a job. Their gradients are exchanged in buckets while the backward pass
+// A step whose micro-batches are shared among the processes of a job, or among its tensor groups, each of which counts as one. Their gradients are exchanged in buckets while the backward pass
 // still runs: each process adds up those of its own pieces, updates them, and gives the others the result.
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "../train/trainer.hpp"
@@ -32,6 +33,8 @@ class DataParallel {
   double update(const UpdateOptions& options);
   // A tensor's array of the optimiser, whole, at the root.
   std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array);
+  // A trained tensor, whole, at the root.
+  std::vector<unsigned char> gatherParameters(std::size_t tensor);
   // Everybody's trained numbers become those of the root. Before anything else, where there are several processes.
   void shareParameters();
   // What GPUs exchange numbers by; null: the connections of the job.
@@ -41,6 +44,7 @@ class DataParallel {
   static std::size_t bytes(const TrainedLayout& layout);
 
  private:
+  static std::size_t incoming(const TrainedLayout& layout);
   // The buckets of a pass, in the order in which they are completed: a stage for each.
   const Bucket& bucketOf(int stage) const { return trainer_.trained().buckets[stages_ - 1 - stage]; }
   void before(int layer);
@@ -57,13 +61,20 @@ class DataParallel {
   void startOnDevices(int stage);
   double gradientNorm();
   double normOnDevices();
+  void shareBlocks();
+  double sumOfGroup(double own);
+  void addPartsAlone();
+  void addParts(float* gradients, std::span<const TrainedTensor* const> tensors, std::size_t TrainedTensor::*place);
+  std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine);
 
   Trainer& trainer_;
   std::shared_ptr<Communicator> communicator_;
   ThreadPool& pool_;
   const KernelTable& kernels_;
   bool ordered_;
-  int rank_, size_;
+  TensorParallel* tensors_ = nullptr;  // the group that this process shares blocks with; null: it has all of them
+  std::optional<ProcessGroup> peers_;  // those that have the same part of blocks, with micro-batches of their own
+  int rank_ = 0, size_ = 1;            // among the peers
   Mirror parameters_, rooms_, sums_;
   std::shared_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator
 
@@ -72,7 +83,8 @@ class DataParallel {
   int stages_ = 0, started_ = 0;      // of a round
   std::vector<std::uint64_t> tickets_;  // of the stages, of the round at hand or the one before
   std::uint64_t lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before
-  std::vector<float> incoming_;       // on the communicator's thread
+  std::vector<float> incoming_, together_;  // on the communicator's thread
+  std::vector<std::vector<const TrainedTensor*>> partial_;  // of each bucket, what a tensor group adds up
 };
 
 }  // namespace qt

@@ -10,6 +10,8 @@ void Trainer::adaptedRowNorms(int layer, int projection, float* norms) {
   const AdaptedWeight adapted{weight(layer, projection), parameter(loraA(layer, projection)), parameter(loraB(layer, projection)),
                               options_.adapters[layer][projection].scale};
   device_->adaptedNorms(adapted, scales + layout_.scaleCount + layout_.scaleAt[layer][projection], norms, scales + 2 * layout_.scaleCount);
+  // Of rows that a group has cut, everybody has a part.
+  if (givesPart(projection)) group_->lengths(norms, static_cast<std::size_t>(adapted.weight.rows));
 }
 
 // c = m/‖W + sBA‖ of a block's adapted projections, when parameters have changed since.

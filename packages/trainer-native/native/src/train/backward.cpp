@@ -40,11 +40,12 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
   const std::int32_t columns = projectionShape(spec_, projections[0]).columns;
   const std::size_t element = bytesOf(options_.precision);
   const MatrixView x = view(input, rows_, columns);
+  const bool part = takesPart(projections[0]);
   Product sum;
   sum.rows = rows_;
   sum.columns = columns;
-  sum.out = dInput;
-  sum.outType = options_.precision;
+  sum.out = part ? at(layout_.partial) : dInput;
+  sum.outType = part ? DType::F32 : options_.precision;
   sum.outStride = columns;
   packedUsed_ = 0;
   auto* dLow = layout_.dLow < 0 ? nullptr : at<unsigned char>(layout_.dLow);
@@ -80,9 +81,19 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     dLows[i] = dLow;
     dLow += static_cast<std::size_t>(rows_) * module.rank * element;
   }
+  if (part && dropout()) {
+    addDropped(layer, projections, dLows, dInput, true);
+    sum.residual = dInput;
+    sum.residualType = options_.precision;
+  }
   device_->multiply(sum);
-  if (!dropout()) return;
-  // With dropout each adapter's share passes through its own mask before it is added.
+  if (part) sumParts(dInput);
+  else if (dropout()) addDropped(layer, projections, dLows, dInput, false);
+}
+
+// With dropout each adapter's share passes through its own mask before it is added; `first`: to nothing.
+void Trainer::addDropped(int layer, std::span<const int> projections, std::span<const void* const> dLows, void* dInput, bool first) {
+  const std::int32_t columns = projectionShape(spec_, projections[0]).columns;
   for (std::size_t i = 0; i < projections.size(); ++i) {
     if (dLows[i] == nullptr) continue;
     const int projection = projections[i];
@@ -95,9 +106,11 @@ void Trainer::projectionGradients(int layer, std::span<const int> projections, s
     share.outStride = columns;
     share.addPlain(view(dLows[i], rows_, rank), false, parameter(loraA(layer, projection)), false, rank);
     device_->multiply(share);
-    drop(layer, projection, at(layout_.dropped), at(layout_.dropped), columns);
-    device_->add(dInput, at(layout_.dropped), rows_, columns);
+    drop(layer, projection, at(layout_.dropped), first ? dInput : at(layout_.dropped), columns);
+    if (!first) device_->add(dInput, at(layout_.dropped), rows_, columns);
+    first = false;
   }
+  if (first) device_->zero(dInput, static_cast<std::size_t>(rows_) * columns * bytesOf(options_.precision));
 }
 
 // dx += the gradient through a norm; in full training also the norm's own weights.

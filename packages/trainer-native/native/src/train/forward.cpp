@@ -26,19 +26,22 @@ LeftSide Trainer::lowRank(int layer, int projection, const void* plain, const Le
 
 void Trainer::project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual) {
   const Shape shape = projectionShape(spec_, projection);
+  const bool part = givesPart(projection);
   Product p;
   p.rows = rows_;
   p.columns = shape.rows;
-  p.out = out;
-  p.outType = options_.precision;
+  p.out = part ? at(layout_.partial) : out;
+  p.outType = part ? DType::F32 : options_.precision;
   p.outStride = shape.rows;
-  p.residual = residual;
+  // Of a sum over a group one part brings it; but where the sum is wanted without it, nobody does.
+  const bool apart = part && residual != nullptr && hasMagnitude(layer, projection);
+  p.residual = part && (apart || group_->rank() > 0) ? nullptr : residual;
   p.residualType = options_.precision;
   p.bias = bias(layer, projection);
   p.add(input, weight(layer, projection), true, shape.columns);
   if (hasMagnitude(layer, projection)) {
     p.columnScale = columnScale(layer, projection);
-    if (residual != nullptr) p.branch = at(layout_.blocks[layer].branch[projection == Down]);
+    if (residual != nullptr && !part) p.branch = at(layout_.blocks[layer].branch[projection == Down]);
   }
   const std::size_t mark = packedUsed_;
   if (adapted(layer, projection))
@@ -47,6 +50,14 @@ void Trainer::project(int layer, int projection, const void* plain, const LeftSi
     p.add(throughOrigin(layer, projection, input, false, 0), origin(loraB(layer, projection)), true, options_.adapters[layer][projection].rank);
   device_->multiply(p);
   packedUsed_ = mark;
+  if (apart) {
+    void* branch = at(layout_.blocks[layer].branch[projection == Down]);
+    sumParts(branch);
+    device_->copy(out, residual, view(nullptr, rows_, shape.rows).rowBytes * static_cast<std::size_t>(rows_));
+    device_->add(out, branch, rows_, shape.rows);
+  } else if (part) {
+    sumParts(out);
+  }
 }
 
 void Trainer::prepareHeads(int layer) {

@@ -115,6 +115,7 @@ StepLayout::StepLayout(const ModelSpec& spec, const TrainerOptions& o, const Dev
   const std::size_t widest = std::max(tokens * std::max(d, attention), chunkRows * ffn) * element;
   hidden = plan.add(working, widest, 0, last);
   dropped = o.dropout > 0 ? plan.add(working, widest, 0, last) : -1;
+  partial = o.tensor.divides() ? plan.add("sums of a tensor group", tokens * d * sizeof(float), 0, last) : -1;
   dx = plan.add(working, tokens * d * sizeof(float), lossStage, last);
   const int back = lossStage + 1;
   dNormed = spec.postNorms ? plan.add(working, tokens * d * element, back, last) : -1;

@@ -43,6 +43,7 @@ struct StepLayout {
   std::int64_t scaleCount = 0;
   std::vector<std::array<std::int64_t, projectionCount>> scaleAt;
   BufferId originLow;      // x, or dy of up to three projections, through the factors that PiSSA began with; −1 without
+  BufferId partial;        // float32 [T, dModel]: what a tensor group adds up; −1 without
   BufferId dHidden, dAct, dAttention, dq, dk, dv, delta, dLow;
   BufferId logits;
   BufferId lossPacked;     // their input packed, then their gradient

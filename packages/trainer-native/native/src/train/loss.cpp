@@ -6,6 +6,13 @@
 
 namespace qt {
 
+std::vector<std::size_t> Trainer::lossShares(std::size_t carrying) const {
+  const std::size_t size = group_ ? group_->size() : 1;
+  std::vector<std::size_t> begins;
+  for (std::size_t r = 0; r <= size; ++r) begins.push_back(carrying * r / size);
+  return begins;
+}
+
 LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort) {
   const std::int64_t d = spec_.dModel, vocabulary = spec_.vocabulary;
   const std::int64_t chunk = std::min<std::int64_t>(options_.lossChunk, options_.maxTokens);
@@ -23,10 +30,12 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   float* logits = at<float>(layout_.logits);
   void* packed = at(layout_.lossPacked);
 
-  device_->beginLoss(carrying);
-  for (std::size_t first = 0; first < carrying.size(); first += chunk) {
+  const std::vector<std::size_t> shares = lossShares(carrying.size());
+  const std::size_t begin = shares[group_ ? group_->rank() : 0], count = shares[(group_ ? group_->rank() : 0) + 1] - begin;
+  device_->beginLoss(std::span(carrying).subspan(begin, count));
+  for (std::size_t first = 0; first < count; first += chunk) {
     if (stops(abort)) return LossSum{.finished = false, .documents = {}};
-    const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, carrying.size() - first));
+    const auto rows = static_cast<std::int32_t>(std::min<std::size_t>(chunk, count - first));
     device_->lossNorm(x, outputNorm_, hidden, inverse, static_cast<std::int64_t>(first), rows, d, spec_.normEpsilon);
     const MatrixView hiddenView = dense(hidden, options_.precision, rows, d);
 
@@ -67,8 +76,9 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   }
   std::vector<float> losses(carrying.size());
   std::vector<unsigned char> correct(carrying.size());
-  device_->endLoss(losses, correct);
+  device_->endLoss(std::span(losses).subspan(begin, count), std::span(correct).subspan(begin, count));
   requireDevice();
+  if (group_) shareLoss(carrying, shares, losses, correct, gradient);
 
   LossSum sum;
   sum.tokens = static_cast<std::int64_t>(carrying.size());
@@ -83,6 +93,20 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
     sum.correct += correct[i];
   }
   return sum;
+}
+
+// Each process of a group has its tokens' losses and their rows of dx; all get all of them.
+void Trainer::shareLoss(std::span<const std::int32_t> carrying, const std::vector<std::size_t>& shares, std::span<float> losses,
+                        std::span<unsigned char> correct, bool gradient) {
+  Cuts rows, floats;
+  for (const std::size_t share : shares) {
+    const std::size_t token = share == 0 ? 0 : share == carrying.size() ? tokens_ : carrying[share];
+    rows.push_back(token * spec_.dModel);
+    floats.push_back(share * sizeof(float));
+  }
+  if (gradient) group_->gather(at<float>(layout_.dx), rows);
+  group_->gatherCallers(losses.data(), floats);
+  group_->gatherCallers(correct.data(), shares);
 }
 
 }  // namespace qt

@@ -7,6 +7,7 @@
 #include "../spec.hpp"
 #include "batch.hpp"
 #include "optimizer/optimizer.hpp"
+#include "tensor_share.hpp"
 
 namespace qt {
 
@@ -35,6 +36,7 @@ struct TrainerOptions {
   OptimizerKind optimizer = OptimizerKind::AdamW;
   bool average = false;               // also keep a moving average of what is trained
   float embeddingNoise = 0.0f;        // NEFTune's α; 0: off
+  TensorShare tensor = {};            // what of each block this process has; the processes of a group count as one in what follows
   std::int32_t rank = 0;              // which process of a job this is, of how many:
   std::int32_t processes = 1;         // each keeps the optimiser's state and the gradients of its shard
   bool shardBase = false;             // and of a frozen base only its share

@@ -26,12 +26,14 @@ std::string moduleName(std::int32_t layer, std::int32_t module) {
 TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
     : rank(o.rank),
       processes(o.processes),
+      share(o.tensor),
       exchangeOnce(o.exchangeOnce && o.processes > 1),
       apart(o.apart || o.processes > 1),
+      spec_(spec),
       optimizer_(o.optimizer),
       average_(o.average) {
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
-    TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}};
+    TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}, qt::partOf(id, spec, share, share.rank, rows, columns)};
     index_.emplace(id, tensors.size());
     tensors.push_back(std::move(tensor));
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;

@@ -64,6 +64,7 @@ struct TrainedTensor {
   bool decays;                    // matrices do, norms do not
   std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, of this process's piece, with offsets in bytes
   std::vector<std::int64_t> cuts;  // the piece of process r is [cuts[r], cuts[r + 1])
+  TensorPart part;                // of the whole model's, where a tensor group shares it out
 
   std::int64_t size() const { return rows * columns; }
   TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount}; }
@@ -84,6 +85,7 @@ struct TrainedLayout {
   std::size_t count = 0;       // floats, padded
   std::size_t stateBytes = 0;  // of the optimiser
   int rank = 0, processes = 1;
+  TensorShare share;
   std::vector<Bucket> buckets;
   bool exchangeOnce = false;   // a room for each bucket, in which a process gathers a step's gradients
   bool apart = false;          // passes write gradients into rooms; else where they are summed
@@ -97,10 +99,13 @@ struct TrainedLayout {
   std::int64_t last(const TrainedTensor& t) const { return t.cuts[rank + 1]; }
   // Bytes of an array of the optimiser that belong to a process, of those that the whole tensor has.
   std::pair<std::size_t, std::size_t> stateRange(std::size_t tensor, std::size_t array, int process) const;
+  // What process `rank` of the tensor group has of it.
+  TensorPart partOf(const TrainedTensor& t, int rank) const { return qt::partOf(t.id, spec_, share, rank, t.rows, t.columns); }
 
  private:
   std::vector<StateArray> arraysOf(const TensorShape& shape) const;
   StateArray arrayUpTo(const TrainedTensor& tensor, std::size_t array, std::int64_t end) const;
+  ModelSpec spec_;
   OptimizerKind optimizer_;
   bool average_;
   std::map<TensorId, std::size_t> index_;

@@ -166,7 +166,14 @@ MatrixView Trainer::origin(const TensorId& id) {
   return dense(origins_ + t->offset, DType::F32, t->rows, t->columns);
 }
 
+void Trainer::sumParts(void* out) {
+  auto* partial = at<float>(layout_.partial);
+  group_->sum(partial, static_cast<std::size_t>(rows_) * spec_.dModel);
+  device_->narrow(partial, out, rows_, spec_.dModel);
+}
+
 void Trainer::prepare(const Batch& batch) {
+  if (options_.tensor.divides() && !group_) throw std::logic_error("a share of a model is nothing without its group");
   if (batch.tokens > options_.maxTokens) throw std::runtime_error("the batch has more tokens than were planned");
   tokens_ = rows_ = batch.tokens;
   for (int d = 0; d < batch.documents; ++d) {
@@ -201,7 +208,7 @@ LeftSide Trainer::pack(const MatrixView& left, std::int64_t depth) {
 
 // Nothing is thrown through the device, which may be another library's.
 void Trainer::repeated(int stretch, const std::function<void()>& work) {
-  if (dropout() || base_) return work();
+  if (dropout() || base_ || group_) return work();
   std::exception_ptr thrown;
   device_->repeated(stretch, [&] {
     try {
@@ -232,7 +239,7 @@ void Trainer::awaitInput(int layer) {
 
 void Trainer::drop(int layer, int projection, const void* input, void* out, std::int64_t columns) {
   const auto purpose = static_cast<std::uint32_t>(3 + 256 * (layer * projectionCount + projection));
-  device_->dropout(input, out, rows_, columns, {options_.dropout, options_.seed, micro_, purpose, first_});
+  device_->dropout(input, out, rows_, columns, {options_.dropout, options_.seed, micro_, purpose, first_, firstColumn(projection)});
 }
 
 LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
@@ -268,7 +275,8 @@ LossSum Trainer::forwardBackward(const Batch& batch, float weight, std::uint32_t
     call(calls_.done, l);
   }
   call(calls_.before, -1);
-  if (options_.full || options_.trainEmbedding)
+  // Of what a group adds up one process brings it.
+  if ((options_.full || options_.trainEmbedding) && (!group_ || group_->rank() == 0))
     device_->embeddingGradient(at<float>(layout_.dx), gradient(weightOf(-1, Embedding)), spec_.dModel, spec_.embeddingScale);
   requireDevice();
   call(calls_.done, -1);

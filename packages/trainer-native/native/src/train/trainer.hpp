@@ -12,6 +12,7 @@
 #include "../model/model.hpp"
 #include "../model/rotary.hpp"
 #include "../parallel/sharded_base.hpp"
+#include "../parallel/tensor_parallel.hpp"
 #include "layout.hpp"
 #include "tensors.hpp"
 
@@ -62,6 +63,9 @@ class Trainer {
   void attend(bool gradients);
   // Null where each process has all of it. Passes over it are not stopped: the others need everybody's pieces.
   ShardedBase* shardedBase() { return base_.get(); }
+  // Where blocks are shared out (TrainerOptions::tensor), before the first pass: the group whose parts are added. Passes are not stopped
+  // here either.
+  void join(std::unique_ptr<TensorParallel> group) { group_ = std::move(group); }
 
   // The optimiser's step on what the gradients have gathered, then zero gradients. Returns their norm before clipping; when it is not
   // finite nothing is changed.
@@ -83,6 +87,8 @@ class Trainer {
     staleScales();
     return {parameters_, trained_.count};
   }
+  // To be read alone: of what follows from them everything stays.
+  std::span<const float> parametersAsTheyAre() const { return {parameters_, trained_.count}; }
   // DoRA's magnitudes become what leaves the model as it is with the adapter's present A and B.
   void startMagnitudes();
   // PiSSA's A and B become the largest singular directions of their weights, and are kept as what they began as. False: stopped by the flag.
@@ -135,7 +141,8 @@ class Trainer {
   void feedForward(int layer, bool remaining);
   // Where the input of a block lies in the machine's memory; a copy of it to there and back. Not of blocks whose input stays.
   unsigned char* beside(int layer) { return beside_ + static_cast<std::size_t>(layer) * layout_.offloadedBytes; }
-  // What a block asks for depends on the batch's sizes alone, but for dropout's numbers, and for where a base that processes share is at hand.
+  // What a block asks for depends on the batch's sizes alone, but for dropout's numbers, for where a base that processes share is at hand,
+  // and for what a group adds up in between.
   void repeated(int stretch, const std::function<void()>& work);
   void offload(int layer);
   void fetch(int layer);
@@ -153,7 +160,7 @@ class Trainer {
   void load(int layer);
   void takeProjections(int layer);
   int above(int layer) const { return layer + 1 < spec_.layers ? layer + 1 : -1; }
-  bool stops(const std::atomic<bool>& abort) const { return !base_ && abort.load(std::memory_order_relaxed); }
+  bool stops(const std::atomic<bool>& abort) const { return !base_ && !group_ && abort.load(std::memory_order_relaxed); }
   MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
@@ -162,14 +169,24 @@ class Trainer {
     const std::int32_t rope = spec_.layer(layer).rope;
     return rope < 0 || tables.empty() ? nullptr : &tables[rope];
   }
+  // These are whole only as sums over a group: what projections of inputs that are shared out make, and the gradient of the input of the others.
+  bool givesPart(int projection) const { return group_ && (projection == AttentionOut || projection == Down); }
+  bool takesPart(int projection) const { return group_ && !givesPart(projection); }
+  // What lies in `partial` becomes everybody's sum, in the precision of activations.
+  void sumParts(void* out);
   LeftSide throughOrigin(int layer, int projection, const LeftSide& input, bool backwards, std::size_t place);
   LeftSide lowRank(int layer, int projection, const void* plain, const LeftSide& input);
   void project(int layer, int projection, const void* plain, const LeftSide& input, void* out, const void* residual);
   void prepareHeads(int layer);
+  // The tokens that carry loss, of which each process of a group takes some that lie together: those of process r begin at [r].
+  std::vector<std::size_t> lossShares(std::size_t carrying) const;
+  void shareLoss(std::span<const std::int32_t> carrying, const std::vector<std::size_t>& shares, std::span<float> losses, std::span<unsigned char> correct,
+                 bool gradient);
   LossSum lossAndGradient(const Batch& batch, float weight, bool gradient, const std::atomic<bool>& abort);
   void backwardBlock(int layer);
   void feedForwardGradients(int layer);
   void projectionGradients(int layer, std::span<const int> projections, std::span<const MatrixView> dOutputs, const void* input, void* dInput);
+  void addDropped(int layer, std::span<const int> projections, std::span<const void* const> dLows, void* dInput, bool first);
   void gather(float* gradient, const MatrixView& left, std::int64_t rows, const MatrixView& right, std::int64_t columns, bool transposed);
   void normGradients(const TensorId& norm, const void* x, const float* weight, const float* inverse, const void* dy);
   MatrixView throughPostNorm(const TensorId& norm, const void* raw, const float* weight, const float* inverse);
@@ -181,6 +198,11 @@ class Trainer {
   const MatrixView& embedding() const { return adaptersOn_ ? embedding_ : modelEmbedding_; }
   const MatrixView& output() const { return adaptersOn_ ? output_ : modelOutput_; }
   bool dropout() const { return options_.dropout > 0 && training_; }
+  // Of the whole model's inputs.
+  std::int64_t firstColumn(int projection) const {
+    const TensorPart part = partOf(weightOf(0, projection), spec_, options_.tensor, options_.tensor.rank, 0, 0);
+    return part.firstColumn;
+  }
   void drop(int layer, int projection, const void* input, void* out, std::int64_t columns);
 
   const ModelSpec& spec_;
@@ -207,6 +229,7 @@ class Trainer {
   bool training_ = false;
   std::vector<bool> scalesStale_;  // of each block
   std::unique_ptr<ShardedBase> base_;
+  std::unique_ptr<TensorParallel> group_;
   PassCalls calls_;
   bool adaptersOn_ = true;  // off: the model as it was before
   std::size_t packedUsed_ = 0;

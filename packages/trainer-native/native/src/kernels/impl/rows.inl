@@ -260,12 +260,12 @@ static void narrowRow(const float* x, void* out, std::int64_t count) {
 }
 
 template <class T>
-static void dropout(const void* x, void* out, std::int64_t count, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose) {
+static void dropout(const void* x, void* out, std::int64_t count, std::int64_t first, float p, std::uint64_t seed, std::uint32_t step, std::uint32_t purpose) {
   const auto limit = static_cast<std::uint32_t>(static_cast<double>(p) * 4294967296.0);
   const float keep = 1.0f / (1.0f - p);
   for (std::int64_t i = 0; i < count; i += 4) {
     std::uint32_t word[4];
-    philox(static_cast<std::uint64_t>(i) / 4, step, purpose, seed, word);
+    philox(static_cast<std::uint64_t>(first + i) / 4, step, purpose, seed, word);
     for (int j = 0; j < 4 && i + j < count; ++j)
       put(static_cast<T*>(out) + i + j, word[j] < limit ? 0.0f : value(static_cast<const T*>(x) + i + j) * keep);
   }

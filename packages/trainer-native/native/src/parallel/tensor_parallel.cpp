@@ -1,0 +1,50 @@
+#include "tensor_parallel.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+namespace qt {
+
+TensorParallel::TensorParallel(std::shared_ptr<Communicator> job, Device& device, int size)
+    : job_(std::move(job)), device_(device), group_(job_->neighbours(size)) {}
+
+// The device's numbers where messages find them; only those of the range are there.
+float* TensorParallel::fetched(const float* array, std::size_t begin, std::size_t end) {
+  here_.resize(std::max(here_.size(), end));
+  device_.copyOut(here_.data() + begin, array + begin, (end - begin) * sizeof(float));
+  if (const char* why = device_.failure()) throw std::runtime_error(why);
+  return here_.data();
+}
+
+void TensorParallel::sum(float* array, std::size_t count) {
+  float* here = device_.isHost() ? array : fetched(array, 0, count);
+  job_->run([&] { group_.sum(here, count); });
+  if (here != array) device_.copyIn(array, here, count * sizeof(float));
+}
+
+void TensorParallel::lengths(float* array, std::size_t count) {
+  float* here = device_.isHost() ? array : fetched(array, 0, count);
+  for (std::size_t i = 0; i < count; ++i) here[i] *= here[i];
+  job_->run([&] { group_.sum(here, count); });
+  for (std::size_t i = 0; i < count; ++i) here[i] = std::sqrt(here[i]);
+  if (here != array) device_.copyIn(array, here, count * sizeof(float));
+}
+
+void TensorParallel::gather(float* array, const Cuts& cuts) {
+  const std::size_t begin = cuts[rank()], end = cuts[rank() + 1];
+  if (!device_.isHost()) here_.resize(std::max(here_.size(), cuts.back()));
+  float* here = device_.isHost() ? array : fetched(array, begin, end);
+  Cuts bytes;
+  for (const std::size_t cut : cuts) bytes.push_back(cut * sizeof(float));
+  job_->run([&] { group_.allGather(here, bytes); });
+  if (here == array) return;
+  device_.copyIn(array + cuts.front(), here + cuts.front(), (begin - cuts.front()) * sizeof(float));
+  device_.copyIn(array + end, here + end, (cuts.back() - end) * sizeof(float));
+}
+
+void TensorParallel::gatherCallers(void* array, const Cuts& bytes) {
+  job_->run([&] { group_.allGather(array, bytes); });
+}
+
+}  // namespace qt

@@ -1,0 +1,39 @@
+// What the processes that share blocks (train/tensor_share.hpp) do together in a pass: sums and pieces of arrays of their devices. The group is
+// a run of neighbouring ranks of the job.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "../device/device.hpp"
+#include "communicator.hpp"
+
+namespace qt {
+
+class TensorParallel {
+ public:
+  TensorParallel(std::shared_ptr<Communicator> job, Device& device, int size);
+
+  int rank() const { return group_.rank(); }
+  int size() const { return group_.size(); }
+  // Everybody's arrays are added, by rank; all get the same bytes.
+  void sum(float* array, std::size_t count);
+  // Of parts of vectors their lengths become those of the whole.
+  void lengths(float* array, std::size_t count);
+  // Everybody gets the piece [cuts[r], cuts[r + 1]) of process r.
+  void gather(float* array, const Cuts& cuts);
+  // The same of bytes that are the caller's.
+  void gatherCallers(void* array, const Cuts& bytes);
+  // On the communicator's thread.
+  ProcessGroup& group() { return group_; }
+
+ private:
+  float* fetched(const float* array, std::size_t begin, std::size_t end);
+
+  std::shared_ptr<Communicator> job_;
+  Device& device_;
+  ProcessGroup group_;
+  std::vector<float> here_;  // where the device's memory is not the process's
+};
+
+}  // namespace qt
