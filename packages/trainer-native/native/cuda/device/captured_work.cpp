@@ -49,6 +49,8 @@ void CapturedWork::forget() {
 }
 
 void CapturedWork::giveUp() {
+  // An error that nobody read would be taken for that of the next launch.
+  static_cast<void>(runtime_.reason());
   possible_ = false;
   forget();
 }

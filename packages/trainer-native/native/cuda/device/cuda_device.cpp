@@ -38,7 +38,7 @@ std::size_t spanBytes(const TrainerOptions& o) { return static_cast<std::size_t>
 
 }  // namespace
 
-std::size_t CudaNeeds::scratch(const ModelSpec& spec, std::int64_t) const {
+std::size_t CudaNeeds::scratch(const ModelSpec& spec, std::int64_t) const noexcept {
   return roundUpBytes(static_cast<std::size_t>(mostDecoded(spec)) * bytesOf(precision_), 256) + productRoom();
 }
 
@@ -107,13 +107,13 @@ void CudaDevice::fail(std::string why, bool wantOfMemory) {
 }
 
 // Captured work takes memory, too, and is captured anew.
-bool CudaDevice::recover() {
+bool CudaDevice::recover() noexcept {
   if (outOfMemory_) failure_.clear();
   captured_.forget();
   return std::exchange(outOfMemory_, false);
 }
 
-DeviceLinks* CudaDevice::links() {
+DeviceLinks* CudaDevice::links() noexcept {
   if (links_ == nullptr)
     links_ = orNothing([&]() -> std::unique_ptr<NcclLinks> {
       const NcclLibrary* nccl = ncclLibrary();
@@ -122,7 +122,7 @@ DeviceLinks* CudaDevice::links() {
   return links_.get();
 }
 
-unsigned char* CudaDevice::allocate(std::size_t bytes) {
+unsigned char* CudaDevice::allocate(std::size_t bytes) noexcept {
   return orNothing([&]() -> unsigned char* {
     owned_.reserve(owned_.size() + 1);
     void* p = runtime_.allocate(bytes);
@@ -139,12 +139,12 @@ void CudaDevice::release(const void* memory) {
   owned_.erase(found);
 }
 
-void CudaDevice::reserve(std::size_t bytes) {
+void CudaDevice::reserve(std::size_t bytes) noexcept {
   reserved_ = allocate(bytes);
   reservedBytes_ = reserved_ == nullptr ? 0 : bytes;
 }
 
-const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
+const void* CudaDevice::resident(const void* callers, std::size_t bytes) noexcept {
   const std::size_t step = roundUpBytes(bytes, residentStep);
   unsigned char* copy = step <= reservedBytes_ ? reserved_ : allocate(bytes);
   if (copy == reserved_ && copy != nullptr) {
@@ -156,13 +156,13 @@ const void* CudaDevice::resident(const void* callers, std::size_t bytes) {
   return copy;
 }
 
-void CudaDevice::useScratch(unsigned char* scratch, std::size_t bytes) {
+void CudaDevice::useScratch(unsigned char* scratch, std::size_t bytes) noexcept {
   if (bytes < productRoom_) return fail("the scratch is smaller than products need", false);
   scratch_ = scratch;
   scratchBytes_ = bytes;
 }
 
-unsigned char* CudaDevice::allocateBeside(std::size_t bytes) {
+unsigned char* CudaDevice::allocateBeside(std::size_t bytes) noexcept {
   return orNothing([&]() -> unsigned char* {
     ownedBeside_.reserve(ownedBeside_.size() + 1);
     void* p = runtime_.allocateHost(bytes);
@@ -171,11 +171,11 @@ unsigned char* CudaDevice::allocateBeside(std::size_t bytes) {
   });
 }
 
-void CudaDevice::copyBeside(int place, void* to, const void* from, std::size_t bytes) {
+void CudaDevice::copyBeside(int place, void* to, const void* from, std::size_t bytes) noexcept {
   check("a copy beside the step", [&] { return runtime_.copyBeside(place, to, from, bytes); });
 }
 
-void CudaDevice::awaitCopy(int place) {
+void CudaDevice::awaitCopy(int place) noexcept {
   check("a copy beside the step", [&] { return runtime_.awaitCopy(place); });
 }
 
@@ -208,13 +208,13 @@ std::vector<CudaDevice::Table> CudaDevice::tablesOf(const ModelSpec& spec, const
           {&CudaDevice::norm_, sizeof(GradientNorm)}};
 }
 
-std::size_t CudaNeeds::tables(const ModelSpec& spec, const TrainerOptions& o) const {
+std::size_t CudaNeeds::tables(const ModelSpec& spec, const TrainerOptions& o) const noexcept {
   std::size_t bytes = 0;
   for (const CudaDevice::Table& table : CudaDevice::tablesOf(spec, o)) bytes += roundUpBytes(table.bytes, placeStep);
   return bytes + std::size(passes) * windowsOf(spec).size() * roundUpBytes(spanBytes(o), placeStep);
 }
 
-std::size_t CudaNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const {
+std::size_t CudaNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const noexcept {
   if (kind == OptimizerKind::Muon && shape.hidden) return muonWorkspace(shape.rows, shape.columns);
   return kind == OptimizerKind::Adafactor ? adafactorWorkspace(shape.rows, shape.columns) : 0;
 }
@@ -226,9 +226,9 @@ std::size_t CudaNeeds::graphNodes(const ModelSpec& spec, const TrainerOptions& o
   return std::min(mostGraphNodes, static_cast<std::size_t>(spec.layers) * (graphNodesOfBlock + graphNodesOfChunk * static_cast<std::size_t>(chunks)));
 }
 
-std::size_t CudaNeeds::captured(const ModelSpec& spec, const TrainerOptions& o) const { return graphNodes(spec, o) * graphNodeBytes; }
+std::size_t CudaNeeds::captured(const ModelSpec& spec, const TrainerOptions& o) const noexcept { return graphNodes(spec, o) * graphNodeBytes; }
 
-void CudaDevice::useTables(const ModelSpec& spec, const TrainerOptions& o, unsigned char* at) {
+void CudaDevice::useTables(const ModelSpec& spec, const TrainerOptions& o, unsigned char* at) noexcept {
   check("taking its tables", [&] { takeTables(spec, o, at); });
 }
 
@@ -247,7 +247,7 @@ void CudaDevice::takeTables(const ModelSpec& spec, const TrainerOptions& o, unsi
     }
 }
 
-void CudaDevice::begin(const Batch& batch, std::int32_t) {
+void CudaDevice::begin(const Batch& batch, std::int32_t) noexcept {
   check("taking a batch", [&] { take(batch); });
 }
 
@@ -290,7 +290,7 @@ void CudaDevice::plan(AttentionPass pass, std::int32_t window, Spans& s) {
   s.planned = true;
 }
 
-void CudaDevice::repeated(int stretch, const std::function<bool()>& work) {
+void CudaDevice::repeated(int stretch, const std::function<bool()>& work) noexcept {
   CapturedWork::Entry* entry = nullptr;
   check("work that repeats", [&] { entry = captured_.met(sizesOf(stretch)); });
   const auto ask = [&] { static_cast<void>(work()); };

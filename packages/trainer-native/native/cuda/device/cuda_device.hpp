@@ -19,6 +19,8 @@
 
 namespace qt::cuda {
 
+// What the interface asks for throws nothing (cuda_library.hpp): where something could be thrown, check() is around it.
+
 // What products read as it lies.
 inline bool isDense(TensorType type) { return type == TensorType::F32 || type == TensorType::BF16; }
 
@@ -26,11 +28,11 @@ inline bool isDense(TensorType type) { return type == TensorType::F32 || type ==
 class CudaNeeds final : public DeviceNeeds {
  public:
   explicit CudaNeeds(DType precision) : precision_(precision) {}
-  std::size_t packedLeft(std::int64_t, std::int64_t) const override { return 0; }
-  std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const override;
-  std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const override;
-  std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const override;
-  std::size_t captured(const ModelSpec& spec, const TrainerOptions& options) const override;
+  std::size_t packedLeft(std::int64_t, std::int64_t) const noexcept override { return 0; }
+  std::size_t scratch(const ModelSpec& spec, std::int64_t mostRows) const noexcept override;
+  std::size_t tables(const ModelSpec& spec, const TrainerOptions& options) const noexcept override;
+  std::size_t optimiserRoom(OptimizerKind kind, const TensorShape& shape) const noexcept override;
+  std::size_t captured(const ModelSpec& spec, const TrainerOptions& options) const noexcept override;
   // Launches of repeated work that are kept at most.
   static std::size_t graphNodes(const ModelSpec& spec, const TrainerOptions& options);
 
@@ -44,14 +46,14 @@ class CudaDevice final : public Device {
   enum class Products { Library, Own };
   CudaDevice(int index, DType precision, Products products = Products::Library);
   ~CudaDevice() override;
-  const DeviceNeeds& needs() const override { return needs_; }
-  const char* failure() override { return failure_.empty() ? nullptr : failure_.c_str(); }
-  bool recover() override;
+  const DeviceNeeds& needs() const noexcept override { return needs_; }
+  const char* failure() noexcept override { return failure_.empty() ? nullptr : failure_.c_str(); }
+  bool recover() noexcept override;
 
   // For what generation asks of a GPU beside this (cuda_generation.hpp).
   Runtime& runtime() { return runtime_; }
   Stream stream() const { return runtime_.stream(); }
-  void multiply(Product& product, Precision precision);
+  void multiply(Product& product, Precision precision) noexcept;
   void check(const char* what, Status status);
   // Nothing is asked of a device that has failed: what it would work on may not be there. And nothing is thrown at whoever asks, which has a
   // C++ runtime of its own: an exception in here is the device's failure.
@@ -79,77 +81,77 @@ class CudaDevice final : public Device {
     if (to != nullptr) copyIn(to, callers.data(), callers.size_bytes());
     return to;
   }
-  DeviceLinks* links() override;
+  DeviceLinks* links() noexcept override;
 
-  unsigned char* allocate(std::size_t bytes) override;
-  void copyIn(void* to, const void* callers, std::size_t bytes) override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
-  void copyOut(void* callers, const void* from, std::size_t bytes) override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
-  void zero(void* to, std::size_t bytes) override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
-  void copy(void* to, const void* from, std::size_t bytes) override { check("a copy on the device", [&] { return runtime_.copy(to, from, bytes); }); }
+  unsigned char* allocate(std::size_t bytes) noexcept override;
+  void copyIn(void* to, const void* callers, std::size_t bytes) noexcept override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
+  void copyOut(void* callers, const void* from, std::size_t bytes) noexcept override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
+  void zero(void* to, std::size_t bytes) noexcept override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
+  void copy(void* to, const void* from, std::size_t bytes) noexcept override { check("a copy on the device", [&] { return runtime_.copy(to, from, bytes); }); }
   void release(const void* memory);
-  void reserve(std::size_t bytes) override;
-  const void* resident(const void* callers, std::size_t bytes) override;
-  void useScratch(unsigned char* scratch, std::size_t bytes) override;
-  void useTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* tables) override;
-  unsigned char* allocateBeside(std::size_t bytes) override;
-  void copyBeside(int place, void* to, const void* from, std::size_t bytes) override;
-  void awaitCopy(int place) override;
-  void repeated(int stretch, const std::function<bool()>& work) override;
+  void reserve(std::size_t bytes) noexcept override;
+  const void* resident(const void* callers, std::size_t bytes) noexcept override;
+  void useScratch(unsigned char* scratch, std::size_t bytes) noexcept override;
+  void useTables(const ModelSpec& spec, const TrainerOptions& options, unsigned char* tables) noexcept override;
+  unsigned char* allocateBeside(std::size_t bytes) noexcept override;
+  void copyBeside(int place, void* to, const void* from, std::size_t bytes) noexcept override;
+  void awaitCopy(int place) noexcept override;
+  void repeated(int stretch, const std::function<bool()>& work) noexcept override;
   // How often work was asked for at once.
   std::size_t replays() const { return captured_.replays(); }
   const CapturedWork& captured() const { return captured_; }
   // How often it asked for memory since it was made.
   std::size_t allocations() const { return runtime_.allocations(); }
 
-  void begin(const Batch& batch, std::int32_t kvHeads) override;
-  void embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) override;
-  void embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) override;
+  void begin(const Batch& batch, std::int32_t kvHeads) noexcept override;
+  void embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) noexcept override;
+  void embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) noexcept override;
 
-  LeftSide pack(const MatrixView& left, bool transposed, std::int64_t, std::int64_t, void*) override { return {left, transposed, nullptr}; }
-  void multiply(Product& product) override { multiply(product, precision_ == DType::BF16 ? Precision::Bf16 : Precision::F32); }
-  void decode(const MatrixView& callers, float* to) override;
+  LeftSide pack(const MatrixView& left, bool transposed, std::int64_t, std::int64_t, void*) noexcept override { return {left, transposed, nullptr}; }
+  void multiply(Product& product) noexcept override { multiply(product, precision_ == DType::BF16 ? Precision::Bf16 : Precision::F32); }
+  void decode(const MatrixView& callers, float* to) noexcept override;
 
-  void rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) override;
-  void rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) override;
+  void rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) noexcept override;
+  void rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) noexcept override;
   void rmsNormAdd(const void* x, const float* weight, const void* residual, void* out, float* inverse, std::int64_t rows, std::int64_t columns,
-                  float epsilon) override;
+                  float epsilon) noexcept override;
   void rmsNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
-                       std::int64_t columns) override;
-  void rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) override;
-  void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) override;
+                       std::int64_t columns) noexcept override;
+  void rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) noexcept override;
+  void rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) noexcept override;
 
-  void prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) override;
-  void rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) override;
-  void attention(const AttentionForward& a) override;
-  void attentionBackward(const AttentionBackward& a) override;
+  void prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) noexcept override;
+  void rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) noexcept override;
+  void attention(const AttentionForward& a) noexcept override;
+  void attentionBackward(const AttentionBackward& a) noexcept override;
 
-  void gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) override;
-  void gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) override;
-  void narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) override;
-  void add(void* out, const void* x, std::int64_t rows, std::int64_t columns) override;
-  void columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) override;
-  void dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) override;
+  void gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) noexcept override;
+  void gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) noexcept override;
+  void narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) noexcept override;
+  void add(void* out, const void* x, std::int64_t rows, std::int64_t columns) noexcept override;
+  void columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) noexcept override;
+  void dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) noexcept override;
 
-  void beginLoss(std::span<const std::int32_t> carrying) override;
+  void beginLoss(std::span<const std::int32_t> carrying) noexcept override;
   void lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
-                float epsilon) override;
-  LeftSide crossEntropy(const LossChunk& chunk) override;
+                float epsilon) noexcept override;
+  LeftSide crossEntropy(const LossChunk& chunk) noexcept override;
   void lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
-                        std::int64_t columns) override;
+                        std::int64_t columns) noexcept override;
   void lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
-                          std::int64_t columns) override;
-  void endLoss(std::span<float> losses, std::span<unsigned char> correct) override;
+                          std::int64_t columns) noexcept override;
+  void endLoss(std::span<float> losses, std::span<unsigned char> correct) noexcept override;
 
-  void rowSquares(const MatrixView& weight, float* squares) override;
-  void adaptedNorms(const AdaptedWeight& adapted, const float* squares, float* norms, float* scratch) override;
-  void normsToScales(float* norms, const float* magnitude, std::int64_t count) override;
-  void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) override;
-  bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
+  void rowSquares(const MatrixView& weight, float* squares) noexcept override;
+  void adaptedNorms(const AdaptedWeight& adapted, const float* squares, float* norms, float* scratch) noexcept override;
+  void normsToScales(float* norms, const float* magnitude, std::int64_t count) noexcept override;
+  void magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) noexcept override;
+  bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) noexcept override;
 
-  void addTo(float* sums, const float* x, std::int64_t count) override;
-  double sumOfSquares(const float* x, std::int64_t count) override;
-  void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
-  void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
+  void addTo(float* sums, const float* x, std::int64_t count) noexcept override;
+  double sumOfSquares(const float* x, std::int64_t count) noexcept override;
+  void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) noexcept override;
+  void follow(float* average, const float* parameter, std::int64_t count, float decay) noexcept override;
 
  private:
   static constexpr std::size_t squaresFront = 16;  // of the gradient's length lies before what it is made of

@@ -102,7 +102,7 @@ std::size_t CudaGeneration::freeMemory() const {
 }
 
 // Sequences that are shorter than the context share what there is, where not all may be as long.
-void CudaGeneration::ready() {
+void CudaGeneration::ready() noexcept {
   device_.check("taking memory for caches", [&] { takePools(); });
 }
 
@@ -119,13 +119,13 @@ void CudaGeneration::takePools() {
   }
 }
 
-std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t positions, bool passing) {
+std::unique_ptr<KvCache> CudaGeneration::makeCache(CacheType type, std::int32_t positions, bool passing) noexcept {
   const std::size_t region = passing ? OfPassing : type == options_.type ? OfSequences : OfOthers;
   if (type != regions_[region].type) return nullptr;
   return orNothing([&]() -> std::unique_ptr<KvCache> { return std::make_unique<PagedCache>(type, positions, region, regions_[region].pool); });
 }
 
-std::vector<std::int32_t> CudaGeneration::withoutRoom(std::span<const CacheRows> sequences) {
+std::vector<std::int32_t> CudaGeneration::withoutRoom(std::span<const CacheRows> sequences) noexcept {
   return orNothing([&] { return lackingRoom(sequences); });
 }
 
@@ -146,7 +146,7 @@ AttentionShape CudaGeneration::shape(std::int32_t layer) const {
   return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};
 }
 
-void CudaGeneration::begin(const Pass& pass) {
+void CudaGeneration::begin(const Pass& pass) noexcept {
   device_.check("a pass", [&] { prepare(pass); });
 }
 
@@ -228,26 +228,26 @@ KvPages CudaGeneration::pagesOf(std::int32_t layer) const {
   return {r.type, spec_.kvHeads, spec_.headDim, keys, keys + bytes, table_, tableStride_};
 }
 
-void CudaGeneration::embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) {
+void CudaGeneration::embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) noexcept {
   float* to = x + static_cast<std::size_t>(begin) * spec_.dModel;
   device_.check("the embedding", [&] { return cuda::embed(table, ids_ + begin, count, scale, {}, DType::F32, to, device_.stream()); });
 }
 
-RowsIn CudaGeneration::normalise(const float* x, const float* weight, float* out) {
+RowsIn CudaGeneration::normalise(const float* x, const float* weight, float* out) noexcept {
   device_.rmsNorm(x, weight, out, inverse_, rows(), spec_.dModel, spec_.normEpsilon);
   return {out};
 }
 
-void CudaGeneration::normaliseAdd(float* x, float* added, const float* weight) {
+void CudaGeneration::normaliseAdd(float* x, float* added, const float* weight) noexcept {
   device_.rmsNormAdd(added, weight, x, x, inverse_, rows(), spec_.dModel, spec_.normEpsilon);
 }
 
-void CudaGeneration::normaliseRows(const float* x, const float* weight, float* out, std::span<const std::int32_t> rows) {
+void CudaGeneration::normaliseRows(const float* x, const float* weight, float* out, std::span<const std::int32_t> rows) noexcept {
   const std::int32_t* index = device_.upload(rowNumbers_, rows);
   device_.check("the last norm", [&] { return cuda::rmsNorm(x, DType::F32, weight, nullptr, out, inverse_, static_cast<std::int64_t>(rows.size()), spec_.dModel, spec_.normEpsilon, index, device_.stream()); });
 }
 
-void CudaGeneration::multiply(const RowsIn& in, RowCount count, std::span<const RowsOut> products, bool tiled) {
+void CudaGeneration::multiply(const RowsIn& in, RowCount count, std::span<const RowsOut> products, bool tiled) noexcept {
   for (const RowsOut& p : products) {
     if (tiled) multiplyTiles(in.x, pass_.company ? count.most : count.rows, p);
     else multiplyRow(in.x, count.rows, p);
@@ -287,22 +287,22 @@ void CudaGeneration::multiplyTiles(const float* x, std::int32_t rows, const Rows
   }
 }
 
-void CudaGeneration::gated(float* gate, const float* up) { device_.gated(spec_.activation, gate, up, gate, rows(), spec_.ffn); }
-void CudaGeneration::add(float* out, const float* x, std::int64_t count) { device_.add(out, x, 1, count); }
+void CudaGeneration::gated(float* gate, const float* up) noexcept { device_.gated(spec_.activation, gate, up, gate, rows(), spec_.ffn); }
+void CudaGeneration::add(float* out, const float* x, std::int64_t count) noexcept { device_.add(out, x, 1, count); }
 
-void CudaGeneration::copy(float* out, const float* x, std::int64_t count) {
+void CudaGeneration::copy(float* out, const float* x, std::int64_t count) noexcept {
   device_.check("a copy", [&] { return addScaled(out, x, 1.0f, false, count, device_.stream()); });
 }
 
-void CudaGeneration::addBias(float* x, const float* bias, std::int32_t rows, std::int32_t columns) {
+void CudaGeneration::addBias(float* x, const float* bias, std::int32_t rows, std::int32_t columns) noexcept {
   device_.check("a bias", [&] { return cuda::addBias(x, bias, rows, columns, device_.stream()); });
 }
 
-void CudaGeneration::stretch(float* out, const float* plain, const float* added, const float* c, std::int32_t rows, std::int32_t columns) {
+void CudaGeneration::stretch(float* out, const float* plain, const float* added, const float* c, std::int32_t rows, std::int32_t columns) noexcept {
   device_.check("DoRA", [&] { return addStretched(out, plain, added, c, rows, columns, device_.stream()); });
 }
 
-void CudaGeneration::store(const HeadsOfLayer& h) {
+void CudaGeneration::store(const HeadsOfLayer& h) noexcept {
   const auto prepare = [&](float* x, const float* norm, std::int32_t heads) {
     if (norm == nullptr && h.rotary == nullptr) return;
     const cuda::Heads own{DType::F32, rows(), heads, spec_.headDim, norm, inverse_, spec_.normEpsilon, h.rotary == nullptr ? RotaryTable{} : *h.rotary, positions_};
@@ -320,7 +320,7 @@ void CudaGeneration::store(const HeadsOfLayer& h) {
   }
 }
 
-RowsIn CudaGeneration::attend(std::int32_t layer, const float* q, float* out) {
+RowsIn CudaGeneration::attend(std::int32_t layer, const float* q, float* out) noexcept {
   if (pass_.tiled && pass_.sequences.size() == 1 && !pass_.company) {
     attendTiles(layer, q, out);
   } else {
@@ -368,11 +368,11 @@ void CudaGeneration::attendTiles(std::int32_t layer, const float* q, float* out)
   if (type == DType::BF16) device_.check("a conversion", [&] { return cuda::widen(outputs_, type, out, count, device_.stream()); });
 }
 
-void CudaGeneration::softcap(float* logits, std::int64_t count, float cap) {
+void CudaGeneration::softcap(float* logits, std::int64_t count, float cap) noexcept {
   device_.check("a soft cap", [&] { return cuda::softcap(logits, count, cap, device_.stream()); });
 }
 
-void CudaGeneration::foretell(const float* logits, std::span<const Foretold> foretold, float* logs, std::uint8_t* likeliest) {
+void CudaGeneration::foretell(const float* logits, std::span<const Foretold> foretold, float* logs, std::uint8_t* likeliest) noexcept {
   if (foretold.empty()) return;
   const Foretold* asked = device_.upload(foretold_, foretold);
   auto* ownLogs = device_.room<float>(logs_, foretold.size());
@@ -382,14 +382,14 @@ void CudaGeneration::foretell(const float* logits, std::span<const Foretold> for
   device_.copyOut(likeliest, ownLikeliest, foretold.size());
 }
 
-void CudaGeneration::addSums(const float* x, std::int32_t rows, std::int64_t columns, bool squares, double* sums) {
+void CudaGeneration::addSums(const float* x, std::int32_t rows, std::int64_t columns, bool squares, double* sums) noexcept {
   auto* own = device_.room<double>(doubles_, static_cast<std::size_t>(columns));
   device_.check("sums", [&] { return sumRows(x, rows, columns, squares, own, device_.stream()); });
   const std::vector<double> found = copied(own, columns);
   for (std::size_t i = 0; i < found.size(); ++i) sums[i] += found[i];
 }
 
-void CudaGeneration::addCosines(const float* a, const float* b, std::int32_t rows, std::int64_t columns, double& sum) {
+void CudaGeneration::addCosines(const float* a, const float* b, std::int32_t rows, std::int64_t columns, double& sum) noexcept {
   auto* own = device_.room<double>(doubles_, static_cast<std::size_t>(rows));
   device_.check("sums", [&] { return cosines(a, b, rows, columns, own, device_.stream()); });
   for (const double cosine : copied(own, rows)) sum += cosine;
@@ -406,7 +406,7 @@ std::vector<double> CudaGeneration::copied(const double* from, std::int64_t coun
   return found;
 }
 
-void CudaGeneration::adaptedNorms(const AdaptedWeight& adapted, float* norms) {
+void CudaGeneration::adaptedNorms(const AdaptedWeight& adapted, float* norms) noexcept {
   const auto outputs = static_cast<std::size_t>(adapted.weight.rows), scratch = normScratch(adapted.weight.rows, adapted.a.rows);
   Buffer buffer(device_.runtime());
   auto* squares = device_.room<float>(buffer, 2 * outputs + scratch);

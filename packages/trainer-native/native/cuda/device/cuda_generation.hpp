@@ -14,35 +14,35 @@ class CudaGeneration final : public GenerationDevice {
   // Throws, within the library, when the GPU has not the memory for what was planned and for one whole sequence.
   CudaGeneration(int index, const ModelSpec& spec, const GenerationOptions& options);
 
-  const char* failure() override { return device_.failure(); }
-  bool recover() override { return device_.recover(); }
-  unsigned char* allocate(std::size_t bytes) override { return device_.allocate(bytes); }
-  void release(const void* memory) override { device_.release(memory); }
-  const void* resident(const void* callers, std::size_t bytes) override { return device_.resident(callers, bytes); }
-  bool callersMemory() const override { return false; }
-  void copyOut(float* callers, const float* from, std::size_t count) override { device_.copyOut(callers, from, count * sizeof(float)); }
-  void ready() override;
-  std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) override;
-  std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) override;
-  void adaptedNorms(const AdaptedWeight& adapted, float* norms) override;
+  const char* failure() noexcept override { return device_.failure(); }
+  bool recover() noexcept override { return device_.recover(); }
+  unsigned char* allocate(std::size_t bytes) noexcept override { return device_.allocate(bytes); }
+  void release(const void* memory) noexcept override { device_.release(memory); }
+  const void* resident(const void* callers, std::size_t bytes) noexcept override { return device_.resident(callers, bytes); }
+  bool callersMemory() const noexcept override { return false; }
+  void copyOut(float* callers, const float* from, std::size_t count) noexcept override { device_.copyOut(callers, from, count * sizeof(float)); }
+  void ready() noexcept override;
+  std::unique_ptr<KvCache> makeCache(CacheType type, std::int32_t positions, bool passing) noexcept override;
+  std::vector<std::int32_t> withoutRoom(std::span<const CacheRows> sequences) noexcept override;
+  void adaptedNorms(const AdaptedWeight& adapted, float* norms) noexcept override;
 
-  void begin(const Pass& pass) override;
-  void embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) override;
-  RowsIn normalise(const float* x, const float* weight, float* out) override;
-  void normaliseAdd(float* x, float* added, const float* weight) override;
-  void normaliseRows(const float* x, const float* weight, float* out, std::span<const std::int32_t> rows) override;
-  void multiply(const RowsIn& in, RowCount count, std::span<const RowsOut> products, bool tiled) override;
-  void gated(float* gate, const float* up) override;
-  void add(float* out, const float* x, std::int64_t count) override;
-  void copy(float* out, const float* x, std::int64_t count) override;
-  void addBias(float* x, const float* bias, std::int32_t rows, std::int32_t columns) override;
-  void stretch(float* out, const float* plain, const float* added, const float* c, std::int32_t rows, std::int32_t columns) override;
-  void store(const HeadsOfLayer& heads) override;
-  RowsIn attend(std::int32_t layer, const float* q, float* out) override;
-  void softcap(float* logits, std::int64_t count, float cap) override;
-  void foretell(const float* logits, std::span<const Foretold> foretold, float* logs, std::uint8_t* likeliest) override;
-  void addSums(const float* x, std::int32_t rows, std::int64_t columns, bool squares, double* sums) override;
-  void addCosines(const float* a, const float* b, std::int32_t rows, std::int64_t columns, double& sum) override;
+  void begin(const Pass& pass) noexcept override;
+  void embed(const MatrixView& table, std::int32_t begin, std::int32_t count, float scale, float* x) noexcept override;
+  RowsIn normalise(const float* x, const float* weight, float* out) noexcept override;
+  void normaliseAdd(float* x, float* added, const float* weight) noexcept override;
+  void normaliseRows(const float* x, const float* weight, float* out, std::span<const std::int32_t> rows) noexcept override;
+  void multiply(const RowsIn& in, RowCount count, std::span<const RowsOut> products, bool tiled) noexcept override;
+  void gated(float* gate, const float* up) noexcept override;
+  void add(float* out, const float* x, std::int64_t count) noexcept override;
+  void copy(float* out, const float* x, std::int64_t count) noexcept override;
+  void addBias(float* x, const float* bias, std::int32_t rows, std::int32_t columns) noexcept override;
+  void stretch(float* out, const float* plain, const float* added, const float* c, std::int32_t rows, std::int32_t columns) noexcept override;
+  void store(const HeadsOfLayer& heads) noexcept override;
+  RowsIn attend(std::int32_t layer, const float* q, float* out) noexcept override;
+  void softcap(float* logits, std::int64_t count, float cap) noexcept override;
+  void foretell(const float* logits, std::span<const Foretold> foretold, float* logs, std::uint8_t* likeliest) noexcept override;
+  void addSums(const float* x, std::int32_t rows, std::int64_t columns, bool squares, double* sums) noexcept override;
+  void addCosines(const float* a, const float* b, std::int32_t rows, std::int64_t columns, double& sum) noexcept override;
 
  private:
   // Pages of one kind: of sequences of the planned type, of others in float32, or of those that pass, which need one layer at a time.

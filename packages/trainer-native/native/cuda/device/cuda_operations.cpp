@@ -27,7 +27,7 @@ namespace qt::cuda {
 
 // Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices. cuBLASLt wants float32
 // ones narrowed, too.
-void CudaDevice::multiply(Product& p, Precision precision) {
+void CudaDevice::multiply(Product& p, Precision precision) noexcept {
   const DType as = precision == Precision::Bf16 ? DType::BF16 : DType::F32;
   const auto bytesOfRight = [as](const MatrixView& m) { return roundUpBytes(static_cast<std::size_t>(m.rows * m.columns) * bytesOf(as), 256); };
   unsigned char* room = decodeRoom();
@@ -51,29 +51,29 @@ void CudaDevice::multiply(Product& p, Precision precision) {
   check("a product", [&] { return byCublasLt ? cublasLt_->multiply(p, scratch_, runtime_.stream()) : product(p, precision, scratch_, runtime_.stream()); });
 }
 
-void CudaDevice::rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) {
+void CudaDevice::rmsNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t rows, std::int64_t columns, float epsilon) noexcept {
   check("a norm", [&] { return cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()); });
 }
 
-void CudaDevice::rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::rmsNormApply(const void* x, const float* weight, void* out, const float* inverse, std::int64_t rows, std::int64_t columns) noexcept {
   check("a norm", [&] { return cuda::rmsNormApply(x, precision_, weight, out, inverse, rows, columns, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormAdd(const void* x, const float* weight, const void* residual, void* out, float* inverse, std::int64_t rows, std::int64_t columns,
-                            float epsilon) {
+                            float epsilon) noexcept {
   check("a norm", [&] { return cuda::rmsNorm(x, precision_, weight, residual, out, inverse, rows, columns, epsilon, nullptr, runtime_.stream()); });
 }
 
 void CudaDevice::rmsNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t rows,
-                                 std::int64_t columns) {
+                                 std::int64_t columns) noexcept {
   check("a norm's gradient", [&] { return cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, nullptr, runtime_.stream()); });
 }
 
-void CudaDevice::rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::rmsNormBackwardInPlace(const void* x, const float* weight, const float* inverse, void* dy, std::int64_t rows, std::int64_t columns) noexcept {
   check("a norm's gradient", [&] { return cuda::rmsNormBackwardInPlace(x, precision_, weight, inverse, dy, rows, columns, runtime_.stream()); });
 }
 
-void CudaDevice::rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::rmsNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t rows, std::int64_t columns) noexcept {
   float* room = columnRoom(rows, columns);
   check("a norm's gradient", [&] { return cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, nullptr, room, runtime_.stream()); });
 }
@@ -82,7 +82,7 @@ float* CudaDevice::columnRoom(std::int64_t rows, std::int64_t columns) {
   return room<float>(sums_, static_cast<std::size_t>(columnScratch(rows, columns)));
 }
 
-void CudaDevice::prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) {
+void CudaDevice::prepareHeads(std::span<const RawHeads> heads, std::int32_t headDim, const RotaryTable* rotary, float epsilon) noexcept {
   for (const RawHeads& h : heads) {
     const cuda::Heads own{precision_, batch_.tokens, h.to.heads, headDim, h.norm, h.inverse, epsilon, rotary == nullptr ? RotaryTable{} : *rotary,
                           positions_.get<std::int32_t>()};
@@ -91,17 +91,17 @@ void CudaDevice::prepareHeads(std::span<const RawHeads> heads, std::int32_t head
   }
 }
 
-void CudaDevice::rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) {
+void CudaDevice::rotateBack(std::span<const qt::Heads> heads, std::int32_t headDim, const RotaryTable& rotary) noexcept {
   for (const qt::Heads& h : heads)
     check("rotation", [&] { return rotate(h.data, precision_, positions_.get<std::int32_t>(), batch_.tokens, h.heads, headDim, rotary, -1.0f, runtime_.stream()); });
 }
 
-void CudaDevice::attention(const AttentionForward& a) {
+void CudaDevice::attention(const AttentionForward& a) noexcept {
   const Spans* s = spans(AttentionPass::Forward, a.shape);
   check("attention", [&] { return attentionForward(a, precision_, s->list.get<AttentionSpan>(), s->count, runtime_.stream()); });
 }
 
-void CudaDevice::attentionBackward(const AttentionBackward& a) {
+void CudaDevice::attentionBackward(const AttentionBackward& a) noexcept {
   check("attention backward", [&] { return attentionDelta(a, precision_, batch_.tokens, runtime_.stream()); });
   const Spans* query = spans(AttentionPass::Query, a.shape);
   check("attention backward", [&] { return attentionBackwardQuery(a, precision_, query->list.get<AttentionSpan>(), query->count, runtime_.stream()); });
@@ -109,30 +109,30 @@ void CudaDevice::attentionBackward(const AttentionBackward& a) {
   check("attention backward", [&] { return attentionBackwardKey(a, precision_, key->list.get<AttentionSpan>(), key->count, runtime_.stream()); });
 }
 
-void CudaDevice::gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::gated(Activation activation, const void* gate, const void* up, void* out, std::int64_t rows, std::int64_t columns) noexcept {
   const auto one = activation == Activation::Gelu ? geglu : swiglu;
   check("the feed-forward's gate", [&] { return one(gate, up, out, precision_, rows * columns, runtime_.stream()); });
 }
 
-void CudaDevice::gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::gatedBackward(const GatedBackward& g, std::int64_t rows, std::int64_t columns) noexcept {
   const auto one = g.activation == Activation::Gelu ? gegluBackward : swigluBackward;
   check("the gradient of the feed-forward's gate", [&] { return one(g.gate, g.up, g.dOut, g.dGate, g.dUp, precision_, rows * columns, runtime_.stream()); });
 }
 
-void CudaDevice::narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::narrow(const float* x, void* out, std::int64_t rows, std::int64_t columns) noexcept {
   check("a conversion", [&] { return cuda::narrow(x, out, precision_, rows * columns, runtime_.stream()); });
 }
 
-void CudaDevice::add(void* out, const void* x, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::add(void* out, const void* x, std::int64_t rows, std::int64_t columns) noexcept {
   check("a sum", [&] { return cuda::add(out, x, precision_, rows * columns, runtime_.stream()); });
 }
 
-void CudaDevice::columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) {
+void CudaDevice::columnSums(const void* x, float* sums, std::int64_t rows, std::int64_t columns) noexcept {
   float* room = columnRoom(rows, columns);
   check("a bias' gradient", [&] { return cuda::columnSums(x, precision_, sums, rows, columns, room, runtime_.stream()); });
 }
 
-void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
+void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) noexcept {
   const auto count = static_cast<std::size_t>(batch_.tokens);
   upload(carrying_, carrying);
   upload(labels_, std::span(batch_.labels, count));
@@ -142,12 +142,12 @@ void CudaDevice::beginLoss(std::span<const std::int32_t> carrying) {
 }
 
 void CudaDevice::lossNorm(const void* x, const float* weight, void* out, float* inverse, std::int64_t first, std::int64_t rows, std::int64_t columns,
-                          float epsilon) {
+                          float epsilon) noexcept {
   check("the last norm", [&] { return cuda::rmsNorm(x, precision_, weight, nullptr, out, inverse, rows, columns, epsilon, carrying_.get<std::int32_t>() + first,
                                        runtime_.stream()); });
 }
 
-LeftSide CudaDevice::crossEntropy(const LossChunk& c) {
+LeftSide CudaDevice::crossEntropy(const LossChunk& c) noexcept {
   const CrossEntropy call{c.logits,
                           c.rows,
                           c.vocabulary,
@@ -168,30 +168,30 @@ LeftSide CudaDevice::crossEntropy(const LossChunk& c) {
 }
 
 void CudaDevice::lossNormBackward(const void* x, const float* weight, const float* inverse, const void* dy, float* dx, std::int64_t first, std::int64_t rows,
-                                  std::int64_t columns) {
+                                  std::int64_t columns) noexcept {
   check("the last norm's gradient", [&] { return cuda::rmsNormBackward(x, precision_, weight, inverse, dy, dx, rows, columns, carrying_.get<std::int32_t>() + first,
                                                           runtime_.stream()); });
 }
 
 void CudaDevice::lossNormWeightGrad(const void* x, const float* inverse, const void* dy, float* dWeight, std::int64_t first, std::int64_t rows,
-                                    std::int64_t columns) {
+                                    std::int64_t columns) noexcept {
   float* room = columnRoom(rows, columns);
   const std::int32_t* index = carrying_.get<std::int32_t>() + first;
   check("the last norm's gradient", [&] { return cuda::rmsNormWeightGrad(x, precision_, inverse, dy, dWeight, rows, columns, index, room, runtime_.stream()); });
 }
 
-void CudaDevice::endLoss(std::span<float> losses, std::span<unsigned char> correct) {
+void CudaDevice::endLoss(std::span<float> losses, std::span<unsigned char> correct) noexcept {
   copyOut(losses.data(), losses_.get<float>(), losses.size_bytes());
   copyOut(correct.data(), correct_.get<unsigned char>(), correct.size());
 }
 
-void CudaDevice::embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) {
+void CudaDevice::embed(const MatrixView& table, void* out, float scale, const qt::EmbeddingNoise& noise) noexcept {
   constexpr std::uint32_t purpose = 6;  // core's purposes.noise
   const cuda::EmbeddingNoise own{noise.alpha, lengths_.get<std::int32_t>(), noise.seed, noise.micro, purpose};
   check("the embedding", [&] { return cuda::embed(table, ids_.get<std::int32_t>(), batch_.tokens, scale, own, precision_, out, runtime_.stream()); });
 }
 
-void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) {
+void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t columns, float scale) noexcept {
   std::int64_t distinct = 0;
   check("ordering a batch", [&] {
     const auto tokens = static_cast<std::size_t>(batch_.tokens);
@@ -204,12 +204,12 @@ void CudaDevice::embeddingGradient(const float* dx, float* to, std::int64_t colu
                                                             columns, scale, to, runtime_.stream()); });
 }
 
-void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) {
+void CudaDevice::dropout(const void* x, void* out, std::int64_t rows, std::int64_t columns, const Dropout& o) noexcept {
   check("dropout", [&] { return cuda::dropout(x, out, precision_, rows, columns, o.p, o.seed, o.micro, o.purpose, o.first, o.firstColumn, runtime_.stream()); });
 }
 
 // The caller's rows go through the scratch, as many at once as fit.
-void CudaDevice::decode(const MatrixView& callers, float* to) {
+void CudaDevice::decode(const MatrixView& callers, float* to) noexcept {
   const auto together = std::max<std::int64_t>(1, static_cast<std::int64_t>((scratchBytes_ - productRoom_) / callers.rowBytes));
   for (std::int64_t row = 0; row < callers.rows; row += together) {
     const std::int64_t count = std::min(together, callers.rows - row);
@@ -231,13 +231,13 @@ void CudaDevice::overDecoded(const MatrixView& weight, const Body& body) {
   }
 }
 
-void CudaDevice::rowSquares(const MatrixView& weight, float* squares) {
+void CudaDevice::rowSquares(const MatrixView& weight, float* squares) noexcept {
   overDecoded(weight, [&](const MatrixView& rows, std::int64_t first) {
     check("lengths of rows", [&] { return cuda::rowSquares(static_cast<const float*>(rows.data), squares + first, rows.rows, rows.columns, runtime_.stream()); });
   });
 }
 
-void CudaDevice::adaptedNorms(const AdaptedWeight& adapted, const float* squares, float* norms, float* scratch) {
+void CudaDevice::adaptedNorms(const AdaptedWeight& adapted, const float* squares, float* norms, float* scratch) noexcept {
   const auto& [weight, a, b, scale] = adapted;
   const std::int64_t outputs = weight.rows, rank = a.rows;
   float* cross = scratch;                  // A·Wᵀ [rank, outputs]
@@ -257,11 +257,11 @@ void CudaDevice::adaptedNorms(const AdaptedWeight& adapted, const float* squares
   check("lengths of rows", [&] { return cuda::adaptedNorms(rows, norms, runtime_.stream()); });
 }
 
-void CudaDevice::normsToScales(float* norms, const float* magnitude, std::int64_t count) {
+void CudaDevice::normsToScales(float* norms, const float* magnitude, std::int64_t count) noexcept {
   check("DoRA's scales", [&] { return cuda::normsToScales(norms, magnitude, count, runtime_.stream()); });
 }
 
-void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) {
+void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* dz, const Magnitudes& m) noexcept {
   const std::int64_t columns = dy.columns;
   // The sums lie behind the scratch that they are made in.
   float* scratch = room<float>(sums_, static_cast<std::size_t>(columnScratch(dy.rows, columns) + columns));
@@ -274,7 +274,7 @@ void CudaDevice::magnitudeGradients(const MatrixView& dy, const void* y, void* d
 }
 
 // Once a run, and small beside it: the weight is decoded here, the processor finds its directions.
-bool CudaDevice::principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) {
+bool CudaDevice::principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) noexcept {
   bool finished = false;
   check("singular directions", [&] { finished = principalHere(weight, out, seed, stream, abort); });
   return finished;
@@ -293,7 +293,7 @@ bool CudaDevice::principalHere(const MatrixView& weight, const PrincipalFactors&
   return principalFactors(products, dense(decoded.data(), DType::F32, weight.rows, weight.columns), out, seed, stream, abort);
 }
 
-double CudaDevice::sumOfSquares(const float* x, std::int64_t count) {
+double CudaDevice::sumOfSquares(const float* x, std::int64_t count) noexcept {
   auto* partials = room<unsigned char>(partials_, squaresFront + squaresWorkspace(count));
   double sum = 0;
   check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + squaresFront, reinterpret_cast<double*>(partials), runtime_.stream()); });
@@ -309,7 +309,7 @@ const GradientNorm* CudaDevice::normFor(float gradScale) {
   return norm_.get<GradientNorm>();
 }
 
-void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const OptimizerStep& o, float* room) {
+void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const OptimizerStep& o, float* room) noexcept {
   const AdamStep step = adamStep(o);
   const std::int64_t count = t.shape.size();
   const GradientNorm* norm = normFor(o.gradScale);
@@ -335,11 +335,11 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
   check("the optimiser's step", status);
 }
 
-void CudaDevice::addTo(float* sums, const float* x, std::int64_t count) {
+void CudaDevice::addTo(float* sums, const float* x, std::int64_t count) noexcept {
   check("a sum", [&] { return cuda::add(sums, x, DType::F32, count, runtime_.stream()); });
 }
 
-void CudaDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) {
+void CudaDevice::follow(float* average, const float* parameter, std::int64_t count, float decay) noexcept {
   check("the moving average", [&] { return movingAverage(average, parameter, count, decay, nullptr, runtime_.stream()); });
 }
 

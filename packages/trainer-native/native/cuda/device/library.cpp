@@ -8,8 +8,8 @@
 namespace qt::cuda {
 namespace {
 
-int count(char* reason, std::size_t reasonBytes) { return countDevices(reason, reasonBytes); }
-bool describeOne(int index, CudaInfo* info) { return describe(index, *info); }
+int count(char* reason, std::size_t reasonBytes) noexcept { return countDevices(reason, reasonBytes); }
+bool describeOne(int index, CudaInfo* info) noexcept { return describe(index, *info); }
 
 // Whether there is such a device, and it can be used.
 bool usable(int index, char* reason, std::size_t reasonBytes) {
@@ -40,15 +40,15 @@ auto opened(int index, char* reason, std::size_t reasonBytes, const Made& make) 
   return nullptr;
 }
 
-Device* open(int index, DType precision, char* reason, std::size_t reasonBytes) {
+Device* open(int index, DType precision, char* reason, std::size_t reasonBytes) noexcept {
   return opened(index, reason, reasonBytes, [&] { return std::make_unique<CudaDevice>(index, precision); });
 }
 
-GenerationDevice* openGeneration(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes) {
+GenerationDevice* openGeneration(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes) noexcept {
   return opened(index, reason, reasonBytes, [&] { return std::make_unique<CudaGeneration>(index, spec, options); });
 }
 
-const DeviceNeeds* needs(DType precision) {
+const DeviceNeeds* needs(DType precision) noexcept {
   static const CudaNeeds of[] = {CudaNeeds(DType::F32), CudaNeeds(DType::BF16)};
   return &of[precision == DType::BF16];
 }
@@ -63,12 +63,12 @@ CudaPart partOf(const Library* (*open)(std::string*)) {
   return part;
 }
 
-void parts(CudaParts* out) { *out = {partOf(cublasLtLibrary), partOf(ncclLibrary)}; }
+void parts(CudaParts* out) noexcept { *out = {partOf(cublasLtLibrary), partOf(ncclLibrary)}; }
 
 }  // namespace
 }  // namespace qt::cuda
 
-extern "C" __attribute__((visibility("default"))) const qt::CudaLibrary* qt_cuda_library() {
+extern "C" __attribute__((visibility("default"))) const qt::CudaLibrary* qt_cuda_library() noexcept {
   static const qt::CudaLibrary library{qt::cudaInterface, qt::cuda::count, qt::cuda::describeOne, qt::cuda::open, qt::cuda::needs, qt::cuda::openGeneration, qt::cuda::parts};
   return &library;
 }

@@ -35,17 +35,17 @@ inline constexpr std::uint32_t cudaInterface = 6;
 struct CudaLibrary {
   std::uint32_t interface;
   // How many devices there are; `reason` says in a line why there is none.
-  int (*count)(char* reason, std::size_t reasonBytes);
-  bool (*describe)(int index, CudaInfo* info);
+  int (*count)(char* reason, std::size_t reasonBytes) noexcept;
+  bool (*describe)(int index, CudaInfo* info) noexcept;
   // Null when it cannot be opened.
-  Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes);
-  const DeviceNeeds* (*needs)(DType precision);
-  GenerationDevice* (*openGeneration)(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes);
+  Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes) noexcept;
+  const DeviceNeeds* (*needs)(DType precision) noexcept;
+  GenerationDevice* (*openGeneration)(int index, const ModelSpec& spec, const GenerationOptions& options, char* reason, std::size_t reasonBytes) noexcept;
   // Opens them.
-  void (*parts)(CudaParts* parts);
+  void (*parts)(CudaParts* parts) noexcept;
 };
 
 inline constexpr const char* cudaLibrarySymbol = "qt_cuda_library";
-using CudaLibraryFunction = const CudaLibrary* (*)();
+using CudaLibraryFunction = const CudaLibrary* (*)() noexcept;
 
 }  // namespace qt
