@@ -25,26 +25,34 @@
 
 namespace qt::cuda {
 
-// Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices. cuBLASLt wants float32
-// ones narrowed, too.
+// Weights in blocks are decoded one after the other into the scratch; the product then reads them as dense matrices. Float32 ones are narrowed,
+// too, for products of bfloat16 that would read them often: cuBLASLt takes no others, and our own tiles fetch no others ahead.
 void CudaDevice::multiply(Product& p, Precision precision) noexcept {
+  constexpr std::int32_t oftenRead = 256, deep = 128;  // rows that read a weight, and numbers of a term that is worth a launch
   const DType as = precision == Precision::Bf16 ? DType::BF16 : DType::F32;
   const auto bytesOfRight = [as](const MatrixView& m) { return roundUpBytes(static_cast<std::size_t>(m.rows * m.columns) * bytesOf(as), 256); };
   unsigned char* room = decodeRoom();
-  const unsigned char* end = scratch_ + scratchBytes_;
-  bool byCublasLt = precision == Precision::Bf16 && cublasLt_ != nullptr && cublasLt_->wants(p);
+  const auto left = static_cast<std::size_t>(scratch_ + scratchBytes_ - room);
+  bool byCublasLt = precision == Precision::Bf16 && cublasLt_ != nullptr && cublasLt_->wants(p), narrows = precision == Precision::Bf16;
   const auto moves = [&](const ProductTerm& t) {
-    return !isDense(t.right.type) || (byCublasLt && t.right.type == TensorType::F32 && cublasLt_->isLarge(t));
+    if (!isDense(t.right.type)) return true;
+    if (t.right.type != TensorType::F32 || !narrows) return false;
+    if (byCublasLt) return cublasLt_->isLarge(t);
+    return p.rows >= oftenRead && t.depth >= deep && p.columns >= deep && t.right.rowBytes == static_cast<std::size_t>(t.right.columns) * sizeof(float) &&
+           reinterpret_cast<std::uintptr_t>(t.right.data) % 16 == 0;
   };
-  std::size_t bytes = 0;
-  for (int t = 0; t < p.termCount; ++t) bytes += moves(p.terms[t]) ? bytesOfRight(p.terms[t].right) : 0;
-  if (byCublasLt && bytes > static_cast<std::size_t>(end - room)) byCublasLt = false;
+  const auto bytes = [&] {
+    std::size_t sum = 0;
+    for (int t = 0; t < p.termCount; ++t) sum += moves(p.terms[t]) ? bytesOfRight(p.terms[t].right) : 0;
+    return sum;
+  };
+  if (bytes() > left) byCublasLt = narrows = false;
   for (int t = 0; t < p.termCount; ++t) {
     if (!moves(p.terms[t])) continue;
     MatrixView& right = p.terms[t].right;
-    if (bytesOfRight(right) > static_cast<std::size_t>(end - room)) return check("a product", Status::BadShape);
-    check("decoding weights", [&] { return cuda::decode(right, 0, right.rows, as, room, runtime_.stream()); });
     const std::size_t taken = bytesOfRight(right);
+    if (taken > static_cast<std::size_t>(scratch_ + scratchBytes_ - room)) return check("a product", Status::BadShape);
+    check("decoding weights", [&] { return cuda::decode(right, 0, right.rows, as, room, runtime_.stream()); });
     right = dense(room, as, right.rows, right.columns);
     room += taken;
   }
