@@ -72,12 +72,19 @@ test('a whole model’s gradients and state are divided, and then a frozen base:
     requireSaved(size, one, several, 0.1 * trained)
   }
 
+  // Blocks, with what is kept of them, in two processes; the embedding is small here.
+  const divided = await measured(2, 'divided', { ...whole, training: { tensorParallel: 2 } })
+  expect(divided.part('trained parameters') / trained).toBeLessThan(0.51)
+  requireSaved(2, one, divided, 0.1 * trained)
+
   // The model that was trained, decoded as it is opened: memory of each process, where a mapped file would be memory of all.
   const base16 = join(folder, 'base.gguf')
   expect((await qt(['convert', join(folder, 'of-1', 'model'), base16, '--type', 'BF16'])).code).toBe(0)
   const frozen = { base: base16, adapter: { kind: 'lora', rank: 2 }, baseStorage: 'float32' }
   const all = await measured(1, 'base-of-1', frozen)
   const base = all.part('base weights (mapped file)')
+  const blocks = await measured(2, 'base-divided', { ...frozen, training: { tensorParallel: 2 } })
+  requireSaved(2, all, blocks, 0.1 * base)
   for (const size of [2, 4]) {
     const several = await measured(size, `base-of-${size}`, { ...frozen, training: { shardBase: true } })
     // Its share, two of twelve blocks, and an embedding of few tokens.

@@ -42,6 +42,8 @@ function whatFits(prepared: Prepared, memory: Memory): string[] {
   const { batchSize, gradAccumulation } = config.training
   const { plan, options } = prepared.step
   const chunk = chunkOn(config.device)
+  // What cannot be cut into shares of a block, or might not be.
+  const undivided = config.training.tensorParallel === 1
   const steps: readonly (readonly [boolean, string, PlanChange])[] = [
     [!plan.checkpointing, 'training.checkpointing: true', { checkpointing: true }],
     [
@@ -51,8 +53,8 @@ function whatFits(prepared: Prepared, memory: Memory): string[] {
     ],
     [config.device !== 'cpu' && plan.offloaded === 0, 'training.offload: true', { offload: true }],
     [batchSize > 1, `training.batchSize: 1 with gradAccumulation: ${batchSize * gradAccumulation}`, { batchSize: 1 }],
-    [config.training.optimizer === 'adamw', 'training.optimizer: adamw8bit', { optimizer: 'adamw8bit' }],
-    [config.adapter !== undefined && quantisable(prepared), 'quantization: nf4', { quantization: 'nf4' }],
+    [undivided && config.training.optimizer === 'adamw', 'training.optimizer: adamw8bit', { optimizer: 'adamw8bit' }],
+    [undivided && config.adapter !== undefined && quantisable(prepared), 'quantization: nf4', { quantization: 'nf4' }],
   ]
   const said: string[] = []
   let change: PlanChange = {}
