@@ -2,6 +2,9 @@
 #include "crowded.hpp"
 #include "device/cuda_device.hpp"
 #include "gradients.hpp"
+#ifdef QT_CUDA_EMULATED
+#include "emulator/observer.hpp"
+#endif
 
 using namespace qt;
 
@@ -229,6 +232,43 @@ void checkFailures() {
 }
 #endif
 
+#ifdef QT_CUDA_EMULATED
+// How often our own kernels multiply tiles.
+struct OwnMultiplications final : cuda::emulator::Observer {
+  std::uint64_t count = 0;
+  void beginLaunch(const void*, dim3, dim3, std::size_t) override {}
+  void endBlock() override {}
+  void access(const cuda::emulator::Access&) override {}
+  void together(cuda::emulator::Together what) override { count += what == cuda::emulator::Together::Multiply ? 1 : 0; }
+};
+
+std::uint64_t ownMultiplications(const char* products) {
+  setenv("QT_CUDA_PRODUCTS", products, 1);
+  ModelSpec spec = test::blockSpec();
+  spec.vocabulary = 512;
+  spec.ffn = 256;
+  test::Tiny tiny = test::makeTiny(true, spec, false);
+  tiny.options.precision = DType::BF16;
+  Trainer trainer(tiny.model, tiny.options, gpu(DType::BF16));
+  test::loadParameters(tiny, trainer);
+  OwnMultiplications own;
+  cuda::emulator::observer = &own;
+  const std::atomic<bool> abort{false};
+  trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort);
+  cuda::emulator::observer = nullptr;
+  unsetenv("QT_CUDA_PRODUCTS");
+  return own.count;
+}
+
+// In a step nothing keeps a large product from cuBLASLt: attention is what is left.
+void checkWhoMultiplies() {
+  if (std::getenv("QT_CUBLASLT_LIBRARY") == nullptr) return;
+  const std::uint64_t all = ownMultiplications("own"), left = ownMultiplications("cublaslt");
+  if (left == 0 || left * 5 > all) std::printf("cuBLASLt leaves %llu of %llu\n", static_cast<unsigned long long>(left), static_cast<unsigned long long>(all));
+  CHECK(left > 0 && left * 5 <= all);
+}
+#endif
+
 // Everything that a run of steps works in was planned and taken before the first of them.
 void checkAllocations(const TrainerOptions& options, const test::Tiny& tiny) {
   auto device = std::make_unique<cuda::CudaDevice>(0, options.precision);
@@ -282,6 +322,7 @@ int main() {
   checkWantOfMemoryForShares();
   checkWantOfMemoryForGraphs();
   checkFailures();
+  checkWhoMultiplies();
 #endif
   return report("step_test");
 }
