@@ -415,8 +415,9 @@ std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std:
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
 
 void DataParallel::shareParameters() {
+  if (tensors_) tensors_->join();
   if (size_ == 1) return;
-  if (!trainer_.device().isHost() && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_);
+  if (!trainer_.device().isHost() && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   // Whoever waits for the device waits for what the dead do not send; only this ends it.
   if (group_)
     communicator_->onFailure([group = std::weak_ptr(group_)] {
