@@ -186,20 +186,36 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
   },
 )
 
-test.skipIf(!there).each([
-  ['an adapter', 2, { ...lora, checkpointing: 'true', 'feed-forward-chunk': '20' }],
-  ['an adapter', 4, lora],
-  ['a whole model', 2, { 'learning-rate': '1e-3', 'average-decay': '0.9' }],
+test.skipIf(!there || !separate).each([
+  ['an adapter', 2, 'NCCL', { ...lora, checkpointing: 'true', 'feed-forward-chunk': '20' }],
+  ['an adapter', 4, 'NCCL', lora],
+  ['an adapter', 4, 'memory', lora],
+  ['DoRA', 2, 'NCCL', { ...lora, adapter: 'dora' }],
+  ['a whole model', 2, 'memory', { 'learning-rate': '1e-3', 'average-decay': '0.9' }],
+  ['a whole model', 4, 'NCCL', { 'learning-rate': '1e-3' }],
 ] as const)(
-  'groups that share each block have the losses of one on the processor: %s, %d processes',
-  async (name, size, more) => {
-    const [here, there] = [join(folder, `one ${name} ${size}`), join(folder, `shared ${name} ${size}`)]
+  'groups that share each block have the losses of one on the processor: %s, %d processes, by %s',
+  async (name, size, way, more) => {
+    const [here, shared] = [join(folder, `one ${name} ${size} ${way}`), join(folder, `shared ${name} ${size} ${way}`)]
     await run(1, trained(here, { ...more, 'grad-accumulation': '2' }))
-    await run(size, trained(there, { ...more, ...gpu, 'tensor-parallel': '2', 'grad-accumulation': String(4 / size) }), ways.NCCL)
-    await expectWay(there, 'memory')
-    await expectAlike(there, here)
+    await run(
+      size,
+      trained(shared, { ...more, ...gpu, 'tensor-parallel': '2', 'grad-accumulation': String(4 / size) }),
+      ways[way],
+    )
+    expect(await readFile(join(shared, 'run.log'), 'utf8')).toContain(`What blocks add up goes ${said[way]}`)
+    await expectAlike(shared, here)
   },
 )
+
+test.skipIf(!there || !separate)('a process that dies ends those that add up blocks with it on GPUs', async () => {
+  const output = join(folder, 'died among blocks')
+  const job = await start(2, trained(output, { ...lora, ...gpu, 'tensor-parallel': '2', steps: '100000' }), ways.NCCL)
+  await until(async () => (await numbers(output)).length >= 2)
+  process.kill(job[1]!.pid()!, 'SIGKILL')
+  const { code, stderr } = await job[0]!.ended
+  expect([code, stderr]).toEqual([1, expect.stringContaining('Rank 1 of 2 died, and so the whole job ends')])
+})
 
 test.skipIf(!there).each([
   ['an adapter', lora],

@@ -248,7 +248,7 @@ Napi::Value TrainerObject::gatherParameters(const Napi::CallbackInfo& info) {
       });
 }
 
-// Everybody's trained numbers become those of process 0. → what GPUs exchange numbers by, or null
+// Everybody's trained numbers become those of process 0. → { gradients, blocks }: what GPUs exchange them by, or null
 Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
   open(info.Env());
   return driver_->submit(
@@ -257,8 +257,11 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
         if (shared_) shared_->shareParameters();
       },
       [this](Napi::Env env) -> Napi::Value {
-        const char* library = shared_ ? shared_->library() : nullptr;
-        return library == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, library));
+        const auto name = [&](const char* library) { return library == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, library)); };
+        Napi::Object libraries = Napi::Object::New(env);
+        libraries.Set("gradients", name(shared_ ? shared_->library() : nullptr));
+        libraries.Set("blocks", name(shared_ ? shared_->libraryOfBlocks() : nullptr));
+        return libraries;
       });
 }
 

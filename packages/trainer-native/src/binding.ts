@@ -201,8 +201,8 @@ export interface NativeTrainer {
   gatherState(tensor: number, array: number): Promise<Uint8Array<ArrayBuffer>>
   /** A trained tensor, whole, in process 0, and nothing in others; all call it. */
   gatherParameters(tensor: number): Promise<Float32Array<ArrayBuffer>>
-  /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the library by which GPUs exchange theirs. */
-  shareParameters(): Promise<string | null>
+  /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the libraries by which GPUs exchange theirs. */
+  shareParameters(): Promise<{ readonly gradients: string | null; readonly blocks: string | null }>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
   update(options: UpdateOptions): Promise<number>
   read(region: Region, offset: number, count: number): Float32Array<ArrayBuffer>

@@ -72,7 +72,7 @@ export async function training(
     trainer = opened.trainer
     if (found) await restoreCheckpoint(found, trainer, team)
     else await startParameters(trainer, prepared, signal)
-    const library = await trainer.shareParameters()
+    const libraries = await trainer.shareParameters()
     if (first) await saveConfig(config.output, configured.prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
@@ -93,7 +93,10 @@ export async function training(
     }
     await announce(run, found !== undefined)
     if (team.size > 1 && config.device !== 'cpu') {
-      const message = `Gradients go ${library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`}.`
+      const way = (library: string | null) =>
+        library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`
+      const blocks = team.tensorParallel > 1 ? ` What blocks add up goes ${way(libraries.blocks)}.` : ''
+      const message = `Gradients go ${way(libraries.gradients)}.${blocks}`
       await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
     }
     for (const message of [...chunkWarnings(stored, feedForwardChunk), ...opened.warnings])

@@ -416,8 +416,9 @@ std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std:
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
 
 void DataParallel::shareParameters() {
+  if (tensors_) tensors_->join();
   if (size_ == 1) return;
-  if (!trainer_.device().isHost() && !ordered_ && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_);
+  if (!trainer_.device().isHost() && !ordered_ && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();

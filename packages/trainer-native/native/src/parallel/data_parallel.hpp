@@ -39,6 +39,8 @@ class DataParallel {
   void shareParameters();
   // What GPUs exchange numbers by; null: the connections of the job.
   const char* library();
+  // And what they send each other of blocks that they share.
+  const char* libraryOfBlocks() { return tensors_ ? tensors_->library() : nullptr; }
 
   // Bytes that this takes beside the trainer's.
   static std::size_t bytes(const TrainedLayout& layout);

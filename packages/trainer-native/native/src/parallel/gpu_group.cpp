@@ -33,17 +33,17 @@ std::string own(DeviceLinks* links) {
 }
 
 // Everybody's word; alike in all processes.
-std::vector<std::string> wordsOf(Communicator& communicator, const std::string& mine) {
+std::vector<std::string> wordsOf(Communicator& job, ProcessGroup& members, const std::string& mine) {
   std::vector<std::string> words;
-  communicator.run([&] {
-    for (const auto& bytes : communicator.allGather({reinterpret_cast<const unsigned char*>(mine.data()), mine.size()}))
+  job.run([&] {
+    for (const auto& bytes : members.allGather({reinterpret_cast<const unsigned char*>(mine.data()), mine.size()}))
       words.emplace_back(bytes.begin(), bytes.end());
   });
   return words;
 }
 
-bool unanimous(Communicator& communicator, bool mine) {
-  const auto words = wordsOf(communicator, mine ? "yes" : "no");
+bool unanimous(Communicator& job, ProcessGroup& members, bool mine) {
+  const auto words = wordsOf(job, members, mine ? "yes" : "no");
   return std::all_of(words.begin(), words.end(), [](const std::string& word) { return word == "yes"; });
 }
 
@@ -66,26 +66,26 @@ void waitFor(DeviceGroup& group, Communicator& communicator) {
   }
 }
 
-std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& communicator) {
+std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& job, ProcessGroup& members) {
   DeviceLinks* links = device.links();
-  const auto places = wordsOf(communicator, own(links));
+  const auto places = wordsOf(job, members, own(links));
   const std::set<std::string> different(places.begin(), places.end());
   if (different.size() < places.size() || different.contains("")) return nullptr;
   GroupInvitation invitation{};
-  const bool invited = communicator.rank() != 0 || links->invite(invitation);
-  if (!unanimous(communicator, invited)) return nullptr;
-  communicator.run([&] { communicator.broadcast(invitation.data(), invitation.size()); });
-  const std::shared_ptr<DeviceGroup> group(links->join(invitation, communicator.rank(), communicator.size()));
-  while (group && group->state() == DeviceGroup::State::Working && !communicator.failure()) std::this_thread::sleep_for(glance);
-  const bool joined = unanimous(communicator, group && group->state() == DeviceGroup::State::Done);
+  const bool invited = members.rank() != 0 || links->invite(invitation);
+  if (!unanimous(job, members, invited)) return nullptr;
+  job.run([&] { members.broadcast(invitation.data(), invitation.size()); });
+  const std::shared_ptr<DeviceGroup> group(links->join(invitation, members.rank(), members.size()));
+  while (group && group->state() == DeviceGroup::State::Working && !job.failure()) std::this_thread::sleep_for(glance);
+  const bool joined = unanimous(job, members, group && group->state() == DeviceGroup::State::Done);
   if (!joined) {
     if (group) group->abort();
     return nullptr;
   }
-  communicator.onFailure([weak = std::weak_ptr(group)] {
+  job.onFailure([weak = std::weak_ptr(group)] {
     if (const auto here = weak.lock()) here->abort();
   });
-  communicator.whenLeft([weak = std::weak_ptr(group)] {
+  job.whenLeft([weak = std::weak_ptr(group)] {
     const auto here = weak.lock();
     return here && here->busy();
   });

@@ -64,12 +64,17 @@ void ProcessGroup::allGather(void* array, const Cuts& bytes) {
   exchange(out, in);
 }
 
+Cuts evenCuts(std::size_t count, int size) {
+  Cuts cuts;
+  for (int r = 0; r < size; ++r) cuts.push_back(count * static_cast<std::size_t>(r) / static_cast<std::size_t>(size) / 16 * 16);
+  cuts.push_back(count);
+  return cuts;
+}
+
 // Each adds up a piece, which all get.
 void ProcessGroup::sum(float* array, std::size_t count) {
   const auto others = static_cast<std::size_t>(size() - 1);
-  Cuts cuts;
-  for (std::size_t r = 0; r < ranks_.size(); ++r) cuts.push_back(count * r / ranks_.size() / 16 * 16);
-  cuts.push_back(count);
+  Cuts cuts = evenCuts(count, size());
   incoming_.resize(others * exchangedAtOnce);
   const auto lengthAt = [&](int piece, std::size_t at) {
     const std::size_t length = cuts[piece + 1] - cuts[piece];

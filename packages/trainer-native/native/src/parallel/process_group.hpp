@@ -15,6 +15,9 @@ using Cuts = std::vector<std::size_t>;
 // Numbers of a piece that are exchanged at a time: what has come is added while it is still in the cache.
 inline constexpr std::size_t exchangedAtOnce = std::size_t{1} << 18;
 
+// About alike, at multiples of cache lines.
+Cuts evenCuts(std::size_t count, int size);
+
 class ProcessGroup {
  public:
   ProcessGroup(Transport& transport, std::vector<int> ranks, int rank) : transport_(transport), ranks_(std::move(ranks)), rank_(rank) {}

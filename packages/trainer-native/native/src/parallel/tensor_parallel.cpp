@@ -4,10 +4,16 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "gpu_group.hpp"
+
 namespace qt {
 
 TensorParallel::TensorParallel(std::shared_ptr<Communicator> job, Device& device, int size)
     : job_(std::move(job)), device_(device), group_(job_->neighbours(size)) {}
+
+void TensorParallel::join() {
+  if (!device_.isHost()) links_ = joinGpus(device_, *job_, group_);
+}
 
 // The device's numbers where messages find them; only those of the range are there.
 float* TensorParallel::fetched(const float* array, std::size_t begin, std::size_t end) {
@@ -18,6 +24,12 @@ float* TensorParallel::fetched(const float* array, std::size_t begin, std::size_
 }
 
 void TensorParallel::sum(float* array, std::size_t count) {
+  if (links_) {
+    // In its place, and one after the other.
+    const Cuts cuts = evenCuts(count, size());
+    links_->reduce(array, array + cuts[rank()], cuts);
+    return links_->await(links_->gather(array, cuts));
+  }
   float* here = device_.isHost() ? array : fetched(array, 0, count);
   job_->run([&] { group_.sum(here, count); });
   if (here != array) device_.copyIn(array, here, count * sizeof(float));
@@ -32,6 +44,7 @@ void TensorParallel::lengths(float* array, std::size_t count) {
 }
 
 void TensorParallel::gather(float* array, const Cuts& cuts) {
+  if (links_) return links_->await(links_->gather(array, cuts));
   const std::size_t begin = cuts[rank()], end = cuts[rank() + 1];
   if (!device_.isHost()) here_.resize(std::max(here_.size(), cuts.back()));
   float* here = device_.isHost() ? array : fetched(array, begin, end);
@@ -44,6 +57,7 @@ void TensorParallel::gather(float* array, const Cuts& cuts) {
 }
 
 void TensorParallel::gatherCallers(void* array, const Cuts& bytes) {
+  if (links_ && links_->state() == DeviceGroup::State::Failed) waitFor(*links_, *job_);
   job_->run([&] { group_.allGather(array, bytes); });
 }
 

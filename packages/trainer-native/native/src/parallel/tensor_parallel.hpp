@@ -14,6 +14,10 @@ class TensorParallel {
  public:
   TensorParallel(std::shared_ptr<Communicator> job, Device& device, int size);
 
+  // From now on GPUs send to each other, where they can; all of the group call it.
+  void join();
+  // What they send by; null: the memory of the processes.
+  const char* library() const { return links_ ? device_.links()->library() : nullptr; }
   int rank() const { return group_.rank(); }
   int size() const { return group_.size(); }
   // Everybody's arrays are added, by rank; all get the same bytes.
@@ -22,7 +26,7 @@ class TensorParallel {
   void lengths(float* array, std::size_t count);
   // Everybody gets the piece [cuts[r], cuts[r + 1]) of process r.
   void gather(float* array, const Cuts& cuts);
-  // The same of bytes that are the caller's.
+  // The same of bytes that are the caller's. Throws where what was asked for before has failed.
   void gatherCallers(void* array, const Cuts& bytes);
   // On the communicator's thread.
   ProcessGroup& group() { return group_; }
@@ -33,6 +37,7 @@ class TensorParallel {
   std::shared_ptr<Communicator> job_;
   Device& device_;
   ProcessGroup group_;
+  std::shared_ptr<DeviceGroup> links_;
   std::vector<float> here_;  // where the device's memory is not the process's
 };
 
