@@ -20,12 +20,13 @@ const Cuts halves{0, count / 2, count};
 
 struct Joined {
   Communicator all;
+  ProcessGroup members;
   CudaDevice device{0, DType::F32};
   std::shared_ptr<DeviceGroup> group;
   float *array, *piece;
 
   Joined(int rank, std::uint16_t port)
-      : all(tcpJob(rank, 2, port)), group(joinGpus(device, all)), array(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))), piece(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))) {
+      : all(tcpJob(rank, 2, port)), members(all.neighbours(2)), group(joinGpus(device, all, members)), array(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))), piece(reinterpret_cast<float*>(device.allocate(count * sizeof(float)))) {
     const std::vector<float> own(count, static_cast<float>(rank + 1));
     device.copyIn(array, own.data(), count * sizeof(float));
   }
