@@ -1,5 +1,6 @@
 import { placeOf } from '../parallel/groups.js'
 import { versions } from '../versions.js'
+import { agreedSavings } from './agreed-savings.js'
 import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
 import { listenersOnly, silent } from './recorder.js'
@@ -15,10 +16,11 @@ import { firstRows, windows } from './windows.js'
 
 /** Trains on the first examples, writes nothing, and says what the whole run would take. */
 export async function trial(
-  prepared: Prepared,
+  given: Prepared,
   examples: number,
   { emit, signal, team }: RunningContext,
 ): Promise<NativeTrainResult> {
+  const prepared = { ...given, step: given.planned(await agreedSavings(given, {}, undefined, team)) }
   requireMemory(prepared)
   const { config, rows, adapter, step: planned } = prepared
   const microBatches = config.training.gradAccumulation * placeOf(team, team.tensorParallel).rows.size
