@@ -238,7 +238,7 @@ Napi::Value TrainerObject::gatherParameters(const Napi::CallbackInfo& info) {
         }
         const TrainedTensor& t = trainer.trained().tensors.at(tensor);
         bytes->resize(static_cast<std::size_t>(t.size()) * sizeof(float));
-        trainer.device().copyOut(bytes->data(), trainer.parameters().data() + t.offset, bytes->size());
+        trainer.device().copyOut(bytes->data(), trainer.parametersAsTheyAre().data() + t.offset, bytes->size());
         if (const char* why = trainer.device().failure()) throw std::runtime_error(why);
       },
       [bytes](Napi::Env env) -> Napi::Value {

@@ -377,7 +377,7 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
 std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor) {
   const TrainedTensor& t = trainer_.trained().tensors.at(tensor);
   std::vector<unsigned char> mine(rank_ == 0 ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
-  trainer_.device().copyOut(mine.data(), trainer_.parameters().data() + t.offset, mine.size());
+  trainer_.device().copyOut(mine.data(), trainer_.parametersAsTheyAre().data() + t.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
   return whole(t, std::move(mine));
 }
