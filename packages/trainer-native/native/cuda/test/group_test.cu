@@ -7,6 +7,7 @@
 #include "activations.hpp"
 #include "device/cuda_device.hpp"
 #include "parallel/gpu_group.hpp"
+#include "parallel/tensor_parallel.hpp"
 #include "processes.hpp"
 
 using namespace qt;
@@ -100,16 +101,40 @@ void leaving(bool early) {
   });
 }
 
+// What blocks add up is not there where another does not come, and a step does not go on from it.
+void unshared() {
+  inTwo([](int rank, Joined& here) {
+    const std::shared_ptr<Communicator> job(&here.all, [](Communicator*) {});
+    TensorParallel blocks(job, here.device, 2);
+    blocks.join();
+    CHECK(blocks.library() != nullptr);
+    blocks.sum(here.array, count);
+    blocks.finish();
+    CHECK(here.first(here.array) == 3);
+    here.together();
+    if (rank == 1) return;
+    blocks.sum(here.array, count);
+    bool thrown = false;
+    try {
+      blocks.finish();
+    } catch (const std::exception&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+  });
+}
+
 }  // namespace
 
 int main() {
   const char* library = std::getenv("QT_NCCL_LIBRARY");
   if (deviceMissing() || !emulated || library == nullptr || *library == '\0') {
-    std::printf("no device: skipped 3 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
+    std::printf("no device: skipped 4 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
     return 0;
   }
   late();
   leaving(true);
   leaving(false);
+  unshared();
   return report("cuda_group_test");
 }

@@ -233,6 +233,7 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
 
 void DataParallel::exchange() {
   while (stages_ > 0 && round_ < rounds_) endRound();
+  if (tensors_) tensors_->finish();
   if (group_) return waitFor(*group_, *communicator_);
   if (size_ == 1) {
     if (tensors_) addPartsAlone();

@@ -61,4 +61,8 @@ void TensorParallel::gatherCallers(void* array, const Cuts& bytes) {
   job_->run([&] { group_.allGather(array, bytes); });
 }
 
+void TensorParallel::finish() {
+  if (links_) waitFor(*links_, *job_);
+}
+
 }  // namespace qt

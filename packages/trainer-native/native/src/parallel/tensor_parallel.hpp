@@ -28,6 +28,8 @@ class TensorParallel {
   void gather(float* array, const Cuts& cuts);
   // The same of bytes that are the caller's. Throws where what was asked for before has failed.
   void gatherCallers(void* array, const Cuts& bytes);
+  // Waits for all that was asked for; throws where it has failed. GPUs go on without it, with numbers that are none.
+  void finish();
   // On the communicator's thread.
   ProcessGroup& group() { return group_; }
 
