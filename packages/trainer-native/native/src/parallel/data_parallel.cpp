@@ -40,14 +40,9 @@ void DataParallel::shareBlocks() {
   const TrainedLayout& layout = trainer_.trained();
   if (!communicator_) throw std::logic_error("a share of a model is nothing without its group");
   auto group = std::make_unique<TensorParallel>(communicator_, trainer_.device(), layout.share.size());
-  tensors_ = group.get();
+  blocks_ = group.get();
   trainer_.join(std::move(group));
-  partial_.resize(layout.buckets.size());
-  std::size_t bucket = 0;
-  for (const TrainedTensor& tensor : layout.tensors) {
-    while (tensor.offset >= layout.buckets[bucket].end) ++bucket;
-    if (gradientIsPartial(tensor.id)) partial_[bucket].push_back(&tensor);
-  }
+  tensors_.emplace(*communicator_, *blocks_, layout);
 }
 
 DataParallel::~DataParallel() {
@@ -68,11 +63,7 @@ std::size_t DataParallel::incoming(const TrainedLayout& layout) {
   return std::min(longest, exchangedAtOnce) * static_cast<std::size_t>(layout.processes - 1);
 }
 
-// And of a tensor group's sums what each has, and what the others send, of a stretch.
-std::size_t DataParallel::bytes(const TrainedLayout& layout) {
-  const std::size_t ofGroup = layout.share.divides() ? exchangedAtOnce * static_cast<std::size_t>(layout.share.size()) : 0;
-  return (incoming(layout) + ofGroup) * sizeof(float);
-}
+std::size_t DataParallel::bytes(const TrainedLayout& layout) { return incoming(layout) * sizeof(float) + GroupTensors::bytes(layout.share); }
 
 void DataParallel::begin(std::int32_t microBatches) {
   if (microBatches < 1) throw std::runtime_error("a step needs a micro-batch");
@@ -130,7 +121,7 @@ void DataParallel::startStage() {
   const std::size_t index = static_cast<std::size_t>(stages_ - 1 - started_);
   if (size_ > 1)
     tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, index, round] {
-      if (tensors_ && takesPart(rank_, round)) addParts(rooms_.data(), partial_[index], &TrainedTensor::room);
+      if (tensors_ && takesPart(rank_, round)) tensors_->addParts(index, rooms_.data(), &TrainedTensor::room);
       reduce(bucket, round);
     });
   else addAlone(bucket);
@@ -159,38 +150,6 @@ void DataParallel::addAlone(const Bucket& bucket) {
   const std::size_t count = bucket.end - bucket.begin;
   if (round_ == 0) trainer_.device().copy(sums, room, sizeof(float) * count);
   else trainer_.device().addTo(sums, room, static_cast<std::int64_t>(count));
-}
-
-// In stretches, however many tensors those are of.
-void DataParallel::addParts(float* gradients, std::span<const TrainedTensor* const> tensors, std::size_t TrainedTensor::*place) {
-  struct Stretch {
-    float* at;
-    std::size_t count;
-  };
-  std::vector<Stretch> stretches;
-  std::size_t used = 0;
-  const auto add = [&] {
-    float* to = together_.data();
-    for (const auto& [at, count] : stretches) to = std::copy_n(at, count, to);
-    tensors_->group().sum(together_.data(), used);
-    const float* from = together_.data();
-    for (const auto& [at, count] : stretches) {
-      std::copy_n(from, count, at);
-      from += count;
-    }
-    stretches.clear();
-    used = 0;
-  };
-  together_.resize(exchangedAtOnce);
-  for (const TrainedTensor* tensor : tensors)
-    for (std::size_t at = 0, size = static_cast<std::size_t>(tensor->size()); at < size;) {
-      const std::size_t count = std::min(size - at, together_.size() - used);
-      stretches.push_back({gradients + tensor->*place + at, count});
-      used += count;
-      at += count;
-      if (used == together_.size()) add();
-    }
-  if (used > 0) add();
 }
 
 // Everybody gets its own piece from each process that has a micro-batch in this round, and adds them in their order.
@@ -233,7 +192,7 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
 
 void DataParallel::exchange() {
   while (stages_ > 0 && round_ < rounds_) endRound();
-  if (tensors_) tensors_->finish();
+  if (blocks_) blocks_->finish();
   if (group_) return waitFor(*group_, *communicator_);
   if (size_ == 1) {
     if (tensors_) addPartsAlone();
@@ -248,7 +207,7 @@ void DataParallel::addPartsAlone() {
   const std::size_t count = trainer_.gradients().size();
   sums_.fetch(0, count);
   communicator_->run([&] {
-    for (const auto& tensors : partial_) addParts(sums_.data(), tensors, &TrainedTensor::sums);
+    for (std::size_t bucket = 0; bucket < trainer_.trained().buckets.size(); ++bucket) tensors_->addParts(bucket, sums_.data(), &TrainedTensor::sums);
   });
   sums_.put(0, count);
 }
@@ -293,20 +252,8 @@ double DataParallel::gradientNorm() {
   }
   double sum = 0, parts = 0;
   for (std::size_t i = 0; i < sums.size(); ++i) (tasks[i].whole ? sum : parts) += sums[i];
-  return std::sqrt(tensors_ ? sum + sumOfGroup(parts) : sum);
-}
-
-// By their ranks.
-double DataParallel::sumOfGroup(double own) {
-  double sum = 0;
-  communicator_->run([&] {
-    for (const auto& bytes : tensors_->group().allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
-      double part = 0;
-      if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
-      sum += part;
-    }
-  });
-  return sum;
+  if (blocks_) communicator_->run([&] { sum += blocks_->group().sum(parts); });
+  return std::sqrt(sum);
 }
 
 // Of this process's pieces by its device, added by processes.
@@ -314,13 +261,7 @@ double DataParallel::normOnDevices() {
   const std::span<float> pieces = trainer_.gradients();
   const double own = trainer_.device().sumOfSquares(pieces.data(), static_cast<std::int64_t>(pieces.size()));
   double sum = 0;
-  communicator_->run([&] {
-    for (const auto& bytes : communicator_->allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
-      double part = 0;
-      if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
-      sum += part;
-    }
-  });
+  communicator_->run([&] { sum = peers_->sum(own); });
   return std::sqrt(sum);
 }
 
@@ -383,43 +324,17 @@ std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor) {
   return whole(t, std::move(mine));
 }
 
-// What the first group has of a tensor, a number for each of its own, comes to its first process.
+// At the first process of the first group, which has them all; the other groups have the same.
 std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine) {
-  if (!tensors_ || rank_ > 0) return mine;
-  if (tensor.part.whole()) return tensors_->rank() == 0 ? mine : std::vector<unsigned char>();
-  const std::size_t one = mine.size() / static_cast<std::size_t>(tensor.size());
-  if (one * static_cast<std::size_t>(tensor.size()) != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
-  std::vector<std::vector<unsigned char>> parts(tensors_->size());
-  parts[tensors_->rank()] = std::move(mine);
-  communicator_->run([&] {
-    std::vector<Outgoing> out;
-    std::vector<Incoming> in;
-    if (tensors_->rank() > 0) out.push_back({0, parts[tensors_->rank()].data(), parts[tensors_->rank()].size()});
-    for (int peer = 1; peer < tensors_->size() && tensors_->rank() == 0; ++peer) {
-      const TensorPart part = trainer_.trained().partOf(tensor, peer);
-      parts[peer].resize(static_cast<std::size_t>(part.rows * part.columns) * one);
-      in.push_back({peer, parts[peer].data(), parts[peer].size()});
-    }
-    tensors_->group().exchange(out, in);
-  });
-  if (tensors_->rank() > 0) return {};
-  std::vector<unsigned char> all(static_cast<std::size_t>(tensor.part.wholeRows * tensor.part.wholeColumns) * one);
-  for (int peer = 0; peer < tensors_->size(); ++peer) {
-    const TensorPart part = trainer_.trained().partOf(tensor, peer);
-    const std::size_t row = static_cast<std::size_t>(part.columns) * one;
-    for (std::int64_t r = 0; r < part.rows; ++r)
-      std::memcpy(all.data() + static_cast<std::size_t>((part.firstRow + r) * part.wholeColumns + part.firstColumn) * one,
-                  parts[peer].data() + static_cast<std::size_t>(r) * row, row);
-  }
-  return all;
+  return tensors_ && rank_ == 0 ? tensors_->whole(tensor, std::move(mine)) : mine;
 }
 
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
 
 void DataParallel::shareParameters() {
-  if (tensors_) tensors_->join();
+  if (blocks_) blocks_->join();
   if (size_ == 1) return;
-  if (!trainer_.device().isHost() && !ordered_ && !tensors_) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
+  if (!trainer_.device().isHost() && !ordered_ && !blocks_) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();

@@ -8,6 +8,7 @@
 #include "../train/trainer.hpp"
 #include "communicator.hpp"
 #include "gpu_group.hpp"
+#include "group_tensors.hpp"
 #include "mirror.hpp"
 
 namespace qt {
@@ -40,7 +41,7 @@ class DataParallel {
   // What GPUs exchange numbers by; null: the connections of the job.
   const char* library();
   // And what they send each other of blocks that they share.
-  const char* libraryOfBlocks() { return tensors_ ? tensors_->library() : nullptr; }
+  const char* libraryOfBlocks() { return blocks_ ? blocks_->library() : nullptr; }
 
   // Bytes that this takes beside the trainer's.
   static std::size_t bytes(const TrainedLayout& layout);
@@ -64,9 +65,7 @@ class DataParallel {
   double gradientNorm();
   double normOnDevices();
   void shareBlocks();
-  double sumOfGroup(double own);
   void addPartsAlone();
-  void addParts(float* gradients, std::span<const TrainedTensor* const> tensors, std::size_t TrainedTensor::*place);
   std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine);
 
   Trainer& trainer_;
@@ -74,7 +73,8 @@ class DataParallel {
   ThreadPool& pool_;
   const KernelTable& kernels_;
   bool ordered_;
-  TensorParallel* tensors_ = nullptr;  // the group that this process shares blocks with; null: it has all of them
+  TensorParallel* blocks_ = nullptr;  // the group that this process shares blocks with; null: it has all of them
+  std::optional<GroupTensors> tensors_;  // what it trains of them
   std::optional<ProcessGroup> peers_;  // those that have the same part of blocks, with micro-batches of their own
   int rank_ = 0, size_ = 1;            // among the peers
   Mirror parameters_, rooms_, sums_;
@@ -85,8 +85,7 @@ class DataParallel {
   int stages_ = 0, started_ = 0;      // of a round
   std::vector<std::uint64_t> tickets_;  // of the stages, of the round at hand or the one before
   std::uint64_t lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before
-  std::vector<float> incoming_, together_;  // on the communicator's thread
-  std::vector<std::vector<const TrainedTensor*>> partial_;  // of each bucket, what a tensor group adds up
+  std::vector<float> incoming_;  // on the communicator's thread
 };
 
 }  // namespace qt

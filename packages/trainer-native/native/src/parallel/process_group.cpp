@@ -107,4 +107,14 @@ void ProcessGroup::sum(float* array, std::size_t count) {
   allGather(array, cuts);
 }
 
+double ProcessGroup::sum(double own) {
+  double sum = 0;
+  for (const auto& bytes : allGather({reinterpret_cast<const unsigned char*>(&own), sizeof own})) {
+    double part = 0;
+    if (bytes.size() == sizeof part) std::memcpy(&part, bytes.data(), sizeof part);
+    sum += part;
+  }
+  return sum;
+}
+
 }  // namespace qt

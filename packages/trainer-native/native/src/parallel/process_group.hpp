@@ -33,6 +33,7 @@ class ProcessGroup {
   void allGather(void* array, const Cuts& bytes);
   // Everybody's arrays are added, by rank: all have the same sums afterwards.
   void sum(float* array, std::size_t count);
+  double sum(double own);
 
  private:
   Transport& transport_;

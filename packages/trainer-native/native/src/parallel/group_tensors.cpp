@@ -1,0 +1,84 @@
+#include "group_tensors.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+
+namespace qt {
+
+GroupTensors::GroupTensors(Communicator& job, TensorParallel& blocks, const TrainedLayout& layout)
+    : job_(job), blocks_(blocks), layout_(layout), partial_(layout.buckets.size()) {
+  std::size_t bucket = 0;
+  for (const TrainedTensor& tensor : layout.tensors) {
+    while (tensor.offset >= layout.buckets[bucket].end) ++bucket;
+    if (gradientIsPartial(tensor.id)) partial_[bucket].push_back(&tensor);
+  }
+}
+
+std::size_t GroupTensors::bytes(const TensorShare& share) {
+  return share.divides() ? exchangedAtOnce * static_cast<std::size_t>(share.size()) * sizeof(float) : 0;
+}
+
+// In stretches, however many tensors those are of.
+void GroupTensors::addParts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place) {
+  struct Stretch {
+    float* at;
+    std::size_t count;
+  };
+  std::vector<Stretch> stretches;
+  std::size_t used = 0;
+  const auto add = [&] {
+    float* to = together_.data();
+    for (const auto& [at, count] : stretches) to = std::copy_n(at, count, to);
+    blocks_.group().sum(together_.data(), used);
+    const float* from = together_.data();
+    for (const auto& [at, count] : stretches) {
+      std::copy_n(from, count, at);
+      from += count;
+    }
+    stretches.clear();
+    used = 0;
+  };
+  together_.resize(exchangedAtOnce);
+  for (const TrainedTensor* tensor : partial_[bucket])
+    for (std::size_t at = 0, size = static_cast<std::size_t>(tensor->size()); at < size;) {
+      const std::size_t count = std::min(size - at, together_.size() - used);
+      stretches.push_back({gradients + tensor->*place + at, count});
+      used += count;
+      at += count;
+      if (used == together_.size()) add();
+    }
+  if (used > 0) add();
+}
+
+std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine) {
+  const int rank = blocks_.rank(), size = blocks_.size();
+  if (tensor.part.whole()) return rank == 0 ? mine : std::vector<unsigned char>();
+  const std::size_t one = mine.size() / static_cast<std::size_t>(tensor.size());
+  if (one * static_cast<std::size_t>(tensor.size()) != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
+  std::vector<std::vector<unsigned char>> parts(size);
+  parts[rank] = std::move(mine);
+  job_.run([&] {
+    std::vector<Outgoing> out;
+    std::vector<Incoming> in;
+    if (rank > 0) out.push_back({0, parts[rank].data(), parts[rank].size()});
+    for (int peer = 1; peer < size && rank == 0; ++peer) {
+      const TensorPart part = layout_.partOf(tensor, peer);
+      parts[peer].resize(static_cast<std::size_t>(part.rows * part.columns) * one);
+      in.push_back({peer, parts[peer].data(), parts[peer].size()});
+    }
+    blocks_.group().exchange(out, in);
+  });
+  if (rank > 0) return {};
+  std::vector<unsigned char> all(static_cast<std::size_t>(tensor.part.wholeRows * tensor.part.wholeColumns) * one);
+  for (int peer = 0; peer < size; ++peer) {
+    const TensorPart part = layout_.partOf(tensor, peer);
+    const std::size_t row = static_cast<std::size_t>(part.columns) * one;
+    for (std::int64_t r = 0; r < part.rows; ++r)
+      std::memcpy(all.data() + static_cast<std::size_t>((part.firstRow + r) * part.wholeColumns + part.firstColumn) * one,
+                  parts[peer].data() + static_cast<std::size_t>(r) * row, row);
+  }
+  return all;
+}
+
+}  // namespace qt
