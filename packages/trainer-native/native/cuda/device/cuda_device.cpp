@@ -146,8 +146,9 @@ void CudaDevice::reserve(std::size_t bytes) noexcept {
 
 const void* CudaDevice::resident(const void* callers, std::size_t bytes) noexcept {
   const std::size_t step = roundUpBytes(bytes, residentStep);
-  unsigned char* copy = step <= reservedBytes_ ? reserved_ : allocate(bytes);
-  if (copy == reserved_ && copy != nullptr) {
+  const bool fits = reserved_ != nullptr && step <= reservedBytes_;
+  unsigned char* copy = fits ? reserved_ : allocate(bytes);
+  if (fits) {
     reserved_ += step;
     reservedBytes_ -= step;
   }
