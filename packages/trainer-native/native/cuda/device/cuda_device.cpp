@@ -146,8 +146,9 @@ void CudaDevice::reserve(std::size_t bytes) noexcept {
 
 const void* CudaDevice::resident(const void* callers, std::size_t bytes) noexcept {
   const std::size_t step = roundUpBytes(bytes, residentStep);
-  unsigned char* copy = step <= reservedBytes_ ? reserved_ : allocate(bytes);
-  if (copy == reserved_ && copy != nullptr) {
+  const bool fits = reserved_ != nullptr && step <= reservedBytes_;
+  unsigned char* copy = fits ? reserved_ : allocate(bytes);
+  if (fits) {
     reserved_ += step;
     reservedBytes_ -= step;
   }
@@ -220,7 +221,7 @@ std::size_t CudaNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shap
 }
 
 std::size_t CudaNeeds::graphNodes(const ModelSpec& spec, const TrainerOptions& o) {
-  const bool repeats = o.dropout == 0 && !(o.shardBase && o.processes > 1);
+  const bool repeats = o.dropout == 0 && !(o.shardBase && o.processes > 1) && !o.tensor.divides();
   if (!repeats) return 0;
   const std::int32_t rows = o.feedForwardChunk > 0 ? o.feedForwardChunk : o.maxTokens, chunks = (o.maxTokens + rows - 1) / rows;
   return std::min(mostGraphNodes, static_cast<std::size_t>(spec.layers) * (graphNodesOfBlock + graphNodesOfChunk * static_cast<std::size_t>(chunks)));

@@ -313,7 +313,8 @@ double CudaDevice::sumOfSquares(const float* x, std::int64_t count) noexcept {
 const GradientNorm* CudaDevice::normFor(float gradScale) {
   const GradientNorm host{1.0, gradScale, 1};
   if (gradScale != gradScale_) upload(norm_, std::span(&host, 1));
-  gradScale_ = gradScale;
+  // What a failure kept from the device is brought the next time.
+  gradScale_ = failure_.empty() ? gradScale : 0;
   return norm_.get<GradientNorm>();
 }
 

@@ -19,7 +19,6 @@ dim3 blockDim, gridDim;
 namespace qt::cuda::emulator {
 namespace {
 
-constexpr std::size_t mostShared = 227 * 1024;  // of a block on sm_90
 constexpr unsigned mostThreads = 1024;
 constexpr std::size_t canaryBytes = 1024;
 constexpr unsigned char canary = 0xa5, unwritten = 0xff;
@@ -105,7 +104,7 @@ void threadMain() {
 // Room for dynamic shared memory, its end at a page that cannot be touched.
 unsigned char* sharedEnd() {
   static unsigned char* const end = [] {
-    constexpr std::size_t page = 4096, bytes = (mostShared + canaryBytes + page - 1) / page * page;
+    constexpr std::size_t page = 4096, bytes = (sharedRoom + canaryBytes + page - 1) / page * page;
     void* p = mmap(nullptr, bytes + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED || mprotect(static_cast<char*>(p) + bytes, page, PROT_NONE) != 0) throw std::bad_alloc();
     return static_cast<unsigned char*>(p) + bytes;

@@ -20,6 +20,10 @@ namespace emulator {
 
 using Site = std::source_location;
 
+// Shared memory that a launch may ask for: that of sm_90. Tests lower it, for smaller devices.
+inline constexpr std::size_t sharedRoom = 227 * 1024;
+inline std::size_t mostShared = sharedRoom;
+
 // Why the last launch ended with Status::Fault, else empty.
 const std::string& lastFault();
 

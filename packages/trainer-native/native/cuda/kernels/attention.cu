@@ -41,7 +41,7 @@ bool possible(const AttentionShape& s) {
 
 std::size_t sharedLimit() {
 #ifdef QT_CUDA_EMULATED
-  return emulatedSharedLimit;
+  return emulator::mostShared;
 #else
   int device = 0, bytes = 0;
   if (cudaGetDevice(&device) != cudaSuccess || cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device) != cudaSuccess) return 48 * 1024;

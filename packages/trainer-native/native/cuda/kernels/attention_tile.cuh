@@ -123,9 +123,6 @@ __device__ inline void storeSums(const float (&sums)[M][N][4], const float (&fac
 
 // Shared memory that a block may have on this device.
 std::size_t sharedLimit();
-#ifdef QT_CUDA_EMULATED
-inline std::size_t emulatedSharedLimit = 227 * 1024;  // tests lower it, for kernels of smaller devices
-#endif
 
 // Calls body with the head size rounded up to one that kernels exist for.
 template <class Body>

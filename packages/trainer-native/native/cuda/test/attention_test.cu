@@ -193,12 +193,13 @@ int main() {
   compare(few, {2, 1, 256, 5, 50, 4});
   for (const int window : {1, 2, 5, 63, 64, 65, 100}) compare(ragged, {4, 2, 16, window % 2 == 0 ? 3.0f : 0.0f, window});
 #ifdef QT_CUDA_EMULATED
-  // What devices with less shared memory run.
-  emulatedSharedLimit = 99 * 1024;
-  for (const int headDim : {64, 96, 128, 256}) compare(few, {2, 1, headDim, headDim == 128 ? 3.0f : 0.0f, headDim == 96 ? 70 : 0});
-  emulatedSharedLimit = 163 * 1024;
-  for (const float cap : {0.0f, 3.0f}) compare(ragged, {4, 2, 128, cap});
-  emulatedSharedLimit = 227 * 1024;
+  // What devices with less shared memory run, and have room for.
+  emulator::mostShared = 99 * 1024;
+  for (const int headDim : {16, 32, 64, 80, 96, 128, 256}) compare(few, {2, 1, headDim, headDim == 128 ? 3.0f : 0.0f, headDim == 96 ? 70 : 0});
+  emulator::mostShared = 163 * 1024;
+  for (const float cap : {0.0f, 3.0f})
+    for (const int headDim : {96, 128, 256}) compare(ragged, {4, 2, headDim, cap});
+  emulator::mostShared = emulator::sharedRoom;
 #endif
   keepsDocumentsApart();
   leavesOtherRowsAlone();

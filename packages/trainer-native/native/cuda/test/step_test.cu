@@ -230,6 +230,27 @@ void checkFailures() {
   third.check("a test", [] { throw OutOfMemory("nothing left"); });
   CHECK(third.failure() != nullptr && third.recover() && third.failure() == nullptr);
 }
+
+// A step that found no memory is done later as it would have been at once, with what clipping says to the optimiser's kernels.
+void checkStepAfterFailure() {
+  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
+  const std::atomic<bool> abort{false};
+  const auto stepped = [&](bool fails) {
+    auto device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+    cuda::CudaDevice& failing = *device;
+    Trainer trainer(tiny.model, tiny.options, std::move(device));
+    test::loadParameters(tiny, trainer);
+    trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort);
+    const UpdateOptions update = test::updateOptions(1e-3f, 0.9f, 0.99f, 1e-8f, 0.01f, 0.0f, 1);
+    if (fails) {
+      failing.check("a test", [] { throw OutOfMemory("nothing left"); });
+      CHECK(test::throws<OutOfMemory>([&] { trainer.step(update, 1); }));
+    }
+    trainer.step(update, 1);
+    return test::copied(trainer, trainer.parameters());
+  };
+  CHECK(stepped(true) == stepped(false));
+}
 #endif
 
 #ifdef QT_CUDA_EMULATED
@@ -322,6 +343,7 @@ int main() {
   checkWantOfMemoryForShares();
   checkWantOfMemoryForGraphs();
   checkFailures();
+  checkStepAfterFailure();
   checkWhoMultiplies();
 #endif
   return report("step_test");
