@@ -8,7 +8,8 @@ import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '.
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
 import { versions } from '../versions.js'
-import { agreedChunk, chunkWarnings } from './agreed-chunk.js'
+import { chunkWarnings } from './agreed-chunk.js'
+import { agreedSavings } from './agreed-savings.js'
 import { tensorSources } from './base.js'
 import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
@@ -48,8 +49,9 @@ export async function training(
   const batchSize = found?.state.batchSize ?? config.training.batchSize
   const factor = config.training.batchSize / batchSize
   const stored = found?.state.feedForwardChunk
-  const feedForwardChunk = await agreedChunk(given, { microBatches: microBatches * factor, batchSize }, stored, team)
-  const change: PlanChange = { microBatches, feedForwardChunk }
+  const agreed = await agreedSavings(given, { microBatches: microBatches * factor, batchSize }, stored, team)
+  const { feedForwardChunk } = agreed
+  const change: PlanChange = { microBatches, ...agreed }
   const configured: Cut = {
     prepared: { ...given, step: given.planned(change) },
     plan: windows(rows.train, rows.shuffle, config.training, microBatches),
