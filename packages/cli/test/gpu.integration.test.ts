@@ -223,3 +223,14 @@ test('a GPU that is not there is refused by name, and a device that is none', as
   expect([none.code, none.stderr + none.stdout]).toEqual([2, expect.stringContaining('USAGE_BAD_VALUE')])
   expect(none.stderr + none.stdout).toContain('--device must be cpu, cuda or cuda:N, not \\"gpu\\".')
 })
+
+test('a GPU that is not there is told before a file is quantised', async () => {
+  const output = join(folder, 'unasked.gguf')
+  const report = ['--report', join(folder, 'unasked.json'), '--text', text]
+  const settings = { QT_CUDA_LIBRARY: join(folder, 'nothing.so') }
+  const asked = await qt(['quantize', tiny, output, '--type', 'Q8_0', ...report, '--device', 'cuda', '--json'], '', {
+    env: settings,
+  })
+  expect([asked.code, asked.stderr + asked.stdout]).toEqual([2, expect.stringContaining('GPU_MISSING')])
+  await expect(stat(output)).rejects.toThrow('ENOENT')
+})

@@ -14,6 +14,7 @@ import { qualityLines, qualityOf, saveReport } from '../quantize-report.js'
 import { planSize } from '../quantize-size.js'
 import { withGguf } from '../quantize-source.js'
 import { localPath } from '../resolve.js'
+import { withModel } from '../variants.js'
 
 export const quantize = defineVerb({
   name: 'quantize',
@@ -143,6 +144,9 @@ export const quantize = defineVerb({
           io.document({ ...plan, dryRun: true, frontier: sized?.frontier })
           return 0
         }
+        // A device that will not do is told before the file is there, not after.
+        if (flags.report !== undefined && engine.device !== undefined)
+          await withModel(input, { ...engine, signal }, async () => {})
         const progress = status(io)
         const started = performance.now()
         let [tensors, bytes] = [0, 0]

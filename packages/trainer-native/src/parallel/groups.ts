@@ -16,8 +16,11 @@ export const placeOf = ({ rank, size }: Share, tensorParallel: number): Place =>
 })
 
 /** Refuses groups that the processes of a job do not make, or not on one machine. */
-export function requireGroups(launch: Pick<Launch, 'kind' | 'size' | 'localSize'> | undefined, tensorParallel: number): void {
-  const { size, localSize, kind } = launch ?? { size: 1, localSize: 1, kind: 'tcp' }
+export function requireGroups(
+  launch: Pick<Launch, 'kind' | 'rank' | 'size' | 'localRank' | 'localSize'> | undefined,
+  tensorParallel: number,
+): void {
+  const { rank, size, localRank, localSize, kind } = launch ?? { rank: 0, size: 1, localRank: 0, localSize: 1, kind: 'tcp' }
   const refuse = (message: string, actions: readonly string[]): never => {
     throw usageError('CONFIG_CONTRADICTION', message, { where: { field: 'training.tensorParallel' }, actions })
   }
@@ -32,5 +35,10 @@ export function requireGroups(launch: Pick<Launch, 'kind' | 'size' | 'localSize'
   if (known && localSize % tensorParallel !== 0)
     refuse(`A machine has ${processes(localSize)} of the job, which cannot be groups of ${tensorParallel}.`, [
       `Start a multiple of ${tensorParallel} processes on each machine: a group sends far too much for a network.`,
+    ])
+  // Where neighbours are together everywhere, ranks and those of each machine count alike; variables need not tell which one is this.
+  if ((kind === 'mpi' || localRank > 0) && localRank % tensorParallel !== rank % tensorParallel)
+    refuse(`Rank ${rank} is not on one machine with the others of its group of ${tensorParallel}.`, [
+      `Start neighbours together: mpirun --map-by slot, srun --distribution=block, and a multiple of ${tensorParallel} on each machine.`,
     ])
 }

@@ -2,6 +2,7 @@ import { parseConfig, type Run, type RunEvent, startRun, type TrainingConfig, ty
 import { engineErrors } from '../engine-errors.js'
 import { downloadInTurns } from '../parallel/download-in-turns.js'
 import { launchOf } from '../parallel/launch.js'
+import { requireAlike } from '../parallel/share.js'
 import { withTeam } from '../parallel/with-team.js'
 import type { MemoryPlan } from './plan-memory.js'
 import { prepare } from './prepare.js'
@@ -29,10 +30,14 @@ export function train(
     const launch = launchOf()
     return withTeam(launch, asked, async (job, signal) => {
       const checked = parseConfig(config)
+      const { resume = false, dryRun } = options
+      const { tensorParallel, shardBase, shardGradients, saveEvery } = checked.training
+      // What is exchanged, and when; the numbers are compared once the data are there.
+      const order = [resume, dryRun, tensorParallel, shardBase, shardGradients, saveEvery]
+      requireAlike(await job.gatherText(JSON.stringify(order)))
       await downloadInTurns(checked, launch, job, signal)
       const prepared = await prepare(checked, signal, launch)
-      const { resume = false, dryRun } = options
-      const team = { ...job, tensorParallel: prepared.config.training.tensorParallel }
+      const team = { ...job, tensorParallel }
       const context = { emit, signal, team }
       return engineErrors(() =>
         dryRun === undefined ? training(prepared, { resume }, context) : trial(prepared, dryRun, context),

@@ -1,11 +1,12 @@
 import { placeOf } from '../parallel/groups.js'
+import { requireAlike } from '../parallel/share.js'
 import { versions } from '../versions.js'
 import { agreedSavings } from './agreed-savings.js'
 import { frozenModules } from './frozen-modules.js'
 import type { Prepared } from './prepare.js'
 import { listenersOnly, silent } from './recorder.js'
 import { requireMemory } from './require-memory.js'
-import { resolvedConfig } from './run-files.js'
+import { fingerprint, resolvedConfig } from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep } from './steps.js'
@@ -27,6 +28,7 @@ export async function trial(
   const { steps: _steps, ...settings } = config.training
   const whole = windows(rows.train, rows.shuffle, config.training, microBatches)
   const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 }, microBatches)
+  requireAlike(await team.gatherText((await fingerprint(prepared, whole)).configuration))
   const recorder = team.rank === 0 ? listenersOnly(emit) : silent
   const trainer = openTrainer(prepared, team)
   const stop = () => trainer.setAbort(true)
