@@ -16,13 +16,19 @@ const refusal = (action: () => void): QtError => {
 
 test.each([
   ['training.precision', { training: { precision: 'float16' } }, 'bfloat16 or float32'],
-  ['training.optimizer', { training: { optimizer: 'muon' }, adapter: {} }, 'adamw'],
   ['quantization', { quantization: '8bit' }, 'nf4'],
 ] as const)('%s: what is not implemented is refused by name, with what to use', (field, more, instead) => {
   const error = refusal(() => requireSupportedTraining(parseConfig({ base: 'x', data: { path: 'y' }, ...more })))
   expect(error).toMatchObject({ code: 'CONFIG_UNSUPPORTED', kind: 'usage', where: { field } })
   expect(error.message).toMatch(/is not implemented yet/)
   expect(JSON.stringify(error.actions)).toContain(instead)
+})
+
+test('Muon is for whole models', () => {
+  const asked = parseConfig({ base: 'x', data: { path: 'y' }, training: { optimizer: 'muon' }, adapter: {} })
+  const error = refusal(() => requireSupportedTraining(asked))
+  expect(error).toMatchObject({ code: 'CONFIG_CONTRADICTION', where: { field: 'training.optimizer' } })
+  expect(JSON.stringify(error.actions)).toContain('adamw')
 })
 
 test.each([

@@ -49,7 +49,11 @@ export function requireSupportedTraining({ training, adapter, quantization, base
     })
   }
   if (training.precision === 'float16') refuse('training.precision', 'float16', 'bfloat16 or float32')
-  if (training.optimizer === 'muon' && adapter) refuse('training.optimizer', 'muon', 'adamw: Muon is for training a whole model')
+  if (training.optimizer === 'muon' && adapter)
+    throw usageError('CONFIG_CONTRADICTION', 'Muon steps whole matrices of a model; an adapter trains factors of them.', {
+      where: { field: 'training.optimizer' },
+      actions: ['Use "optimizer": adamw.', 'Or remove "adapter", to train the whole model.'],
+    })
   if (training.offload === true && device === 'cpu')
     throw usageError('CONFIG_CONTRADICTION', 'The processor works in the memory that is off-loaded to.', {
       where: { field: 'training.offload' },

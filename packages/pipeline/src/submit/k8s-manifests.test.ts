@@ -160,3 +160,8 @@ test.each([
 ])('a run called %s makes a job called %s', (output, name) => {
   expect(read(plain, output).at(-1)?.metadata.name).toBe(name)
 })
+
+test('pods are not asked to share blocks, which they would over a network', () => {
+  const groups = parseConfig({ base: 'owner/model', data: { path: 'rows.jsonl' }, training: { tensorParallel: 2 } })
+  expect(() => k8sManifests(groups, { ...plain, nodes: 2 })).toThrow('Each machine has 1 process, which cannot be groups of 2.')
+})

@@ -1,6 +1,7 @@
 import { basename, posix } from 'node:path'
 import type { TrainingConfig } from '@qt/core'
 import { badValue } from './submit-errors.js'
+import { requireWholeGroups } from './whole-groups.js'
 
 /** What a training asks of a Kubernetes cluster. */
 export interface K8sOptions {
@@ -61,6 +62,7 @@ const longestName = 40
 export function k8sSettings(config: TrainingConfig, options: K8sOptions): K8sSettings {
   if (!/^[\w][\w./:@-]*$/.test(options.image))
     throw badValue('image', `An image cannot be called "${options.image}".`, 'Write registry/name:tag.')
+  requireWholeGroups(config, 1, 'Remove "tensorParallel": a pod has one process. "shardBase" divides a frozen base over pods.')
   const claims = (options.claims ?? []).map(parseClaim)
   const [first] = claims
   if (!first)

@@ -1,6 +1,8 @@
 import { basename, resolve } from 'node:path'
+import type { TrainingConfig } from '@qt/core'
 import { slurmMemory, slurmSeconds } from './slurm-values.js'
 import { badValue } from './submit-errors.js'
+import { requireWholeGroups } from './whole-groups.js'
 
 /** What a job asks of the cluster, and how training is started there. */
 export interface SlurmOptions {
@@ -51,9 +53,11 @@ export interface SlurmSettings {
 }
 
 /** Defaults filled in, and everything checked that can be without asking the cluster. */
-export function slurmSettings(output: string, options: SlurmOptions): SlurmSettings {
+export function slurmSettings(config: TrainingConfig, options: SlurmOptions): SlurmSettings {
   const nodes = whole('nodes', options.nodes ?? 1)
   const tasksPerNode = whole('tasks-per-node', options.tasksPerNode ?? 1)
+  const { tensorParallel } = config.training
+  requireWholeGroups(config, tasksPerNode, `Ask for --tasks-per-node ${tensorParallel}, or a multiple of it.`)
   const seconds = options.time === undefined ? undefined : slurmSeconds(options.time)
   const grace = whole('grace', options.grace ?? Math.min(120, Math.max(1, Math.floor((seconds ?? 480) / 4))))
   if (seconds !== undefined && grace >= seconds)
@@ -78,7 +82,7 @@ export function slurmSettings(output: string, options: SlurmOptions): SlurmSetti
     time: options.time,
     partition: word('partition', options.partition),
     account: word('account', options.account),
-    name: word('name', options.name) ?? safeName(output),
+    name: word('name', options.name) ?? safeName(config.output),
     requeue: options.requeue ?? true,
     grace,
     mpi: word('mpi', options.mpi) ?? (nodes * tasksPerNode > 1 ? 'pmix' : 'none'),

@@ -96,3 +96,10 @@ test.each([
 test.each(['a\nb', 'a\\b'])('a folder called %j is refused, as Slurm cannot say it', (name) => {
   expect(() => slurmScript(config(`/w/${name}`))).toThrow('Slurm cannot write to')
 })
+
+test('nodes have whole groups of the processes that share blocks', () => {
+  const groups = parseConfig({ base: 'model.gguf', data: { path: 'rows.jsonl' }, training: { tensorParallel: 2 } })
+  expect(slurmScript(groups, { nodes: 2, tasksPerNode: 4 })).toContain('--ntasks-per-node=4')
+  for (const tasksPerNode of [1, 3])
+    expect(() => slurmScript(groups, { nodes: 2, tasksPerNode })).toThrow(/cannot be groups of 2/)
+})

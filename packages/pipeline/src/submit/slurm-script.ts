@@ -14,7 +14,7 @@ import { submitFiles } from './submit-files.js'
  * ```
  */
 export function slurmScript(config: TrainingConfig, options: SlurmOptions = {}): string {
-  const settings = slurmSettings(config.output, options)
+  const settings = slurmSettings(config, options)
   const files = submitFiles(config.output)
   for (const path of [files.run, settings.folder]) requireNameable(path)
   const several = settings.nodes * settings.tasksPerNode > 1

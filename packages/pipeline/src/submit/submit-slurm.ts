@@ -32,7 +32,7 @@ export interface SlurmSubmission {
  * is written when something is wrong.
  */
 export async function submitSlurm(config: TrainingConfig, options: SubmitSlurmOptions = {}): Promise<SlurmSubmission> {
-  const settings = slurmSettings(config.output, options)
+  const settings = slurmSettings(config, options)
   const script = slurmScript(config, options)
   const files = submitFiles(config.output)
   const machines = await clusterOf(settings.partition)

@@ -26,7 +26,7 @@ export function tensorShare(base: Divided, storage: Storage, { rank, size }: Sha
   if (size > most)
     throw usageError(
       'CONFIG_CONTRADICTION',
-      `${base.name} has ${kvHeads} key heads${together > 1 ? `, ${together} to a block of its attn_output,` : ''} and a feed-forward of ${Math.ceil(ffn / columns)} blocks: ${size} processes cannot share them.`,
+      `${base.name} has ${kvHeads} key heads${together > 1 ? `, ${together} to a block of its attn_output,` : ''} and ${ffn} columns of its feed-forward, cut at multiples of ${columns}: ${size} processes cannot share them.`,
       {
         where: { field: 'training.tensorParallel' },
         actions: [
