@@ -89,7 +89,7 @@ Result train(const Tiny& tiny, TrainerOptions options, const std::shared_ptr<Com
   const auto append = [](std::vector<float>& to, const std::vector<unsigned char>& bytes) {
     const std::size_t before = to.size();
     to.resize(before + bytes.size() / sizeof(float));
-    std::memcpy(to.data() + before, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(to.data() + before, bytes.data(), bytes.size());
   };
   for (std::size_t t = 0; t < trainer.trained().tensors.size(); ++t) {
     append(out.parameters, step.gatherParameters(t));
@@ -139,7 +139,7 @@ Result inGroups(const Tiny& tiny, const TrainerOptions& options, int size, const
     std::size_t count = 0;
     std::memcpy(&count, from, sizeof count);
     values.resize(count);
-    std::memcpy(values.data(), from + sizeof count, count * sizeof values[0]);
+    if (count > 0) std::memcpy(values.data(), from + sizeof count, count * sizeof values[0]);
     from += sizeof count + count * sizeof values[0];
   };
   take(result.losses);
