@@ -2,6 +2,7 @@
 // fill a register, grouped heads, gentle and sharp scores, soft caps, windows.
 #include <cstring>
 
+#include "aligned_bytes.hpp"
 #include "check.hpp"
 #include "tiny.hpp"
 

@@ -6,6 +6,7 @@
 
 #include <qt/blocks.hpp>
 
+#include "aligned_bytes.hpp"
 #include "check.hpp"
 #include "kernels/dots.hpp"
 #include "philox.hpp"

@@ -1,6 +1,7 @@
 // Products of every kind of shape, orientation and storage against double loops, for every kernel set and both multiplications.
 #include <cstring>
 
+#include "aligned_bytes.hpp"
 #include "check.hpp"
 #include "product.hpp"
 #include "tiny.hpp"

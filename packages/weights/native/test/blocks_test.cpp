@@ -93,5 +93,5 @@ int main() {
     CHECK(qt::blockTraits(static_cast<qt::TensorType>(4)).bytes == 0);
     CHECK(!qt::decodable(static_cast<qt::TensorType>(4)) && !qt::decodable(qt::TensorType::I32));
     std::printf("%d types\n", types);
-    return failures() != 0;
+    return report("blocks_test");
 }

@@ -85,5 +85,5 @@ int main(int argc, char** argv) {
     refusesEveryTruncation();
     findsValuesAndTensors();
     mapsFiles();
-    return failures() != 0;
+    return report("gguf_test");
 }

@@ -29,5 +29,5 @@ int main() {
         CHECK(qt::bitsOfFloat(qt::halfToFloat(halves[i])) == expected);
         CHECK(qt::bitsOfFloat(qt::loadHalf(reinterpret_cast<const std::uint8_t*>(&halves[i]))) == expected);
     }
-    return failures() != 0;
+    return report("half_test");
 }

@@ -6,6 +6,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/attention_tile.cuh"
 #include "activations.hpp"
+#include "aligned_bytes.hpp"
 #include "reference/ops.hpp"
 
 using namespace qt;

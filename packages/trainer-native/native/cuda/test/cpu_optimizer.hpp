@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 
+#include "aligned_bytes.hpp"
 #include "array.hpp"
 #include "check.hpp"
 #include "numbers.hpp"

@@ -1,4 +1,5 @@
 // Products of every orientation, type and epilogue against double loops, and the sums that blocks share out.
+#include <cstdlib>
 #include <memory>
 #include <qt/blocks/types.hpp>
 

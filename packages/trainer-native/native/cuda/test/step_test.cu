@@ -1,4 +1,6 @@
 // Whole training steps on the GPU, or on its emulator: the gradients of gradients.hpp, and what optimisers make of them against the processor's.
+#include <cstdlib>
+
 #include "crowded.hpp"
 #include "device/cuda_device.hpp"
 #include "gradients.hpp"

@@ -1,8 +1,7 @@
-// Thirty lines instead of a test framework.
+// Forty lines instead of a test framework.
 #pragma once
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 inline int failures = 0;
 
@@ -21,6 +20,20 @@ inline int failures = 0;
       std::printf("%s:%d: %s = %.9g, %s = %.9g\n", __FILE__, __LINE__, #a, left_, #b, right_);                 \
       ++failures;                                                                                              \
     }                                                                                                          \
+  } while (0)
+
+#define CHECK_THROWS(expression, Error)                                                          \
+  do {                                                                                           \
+    bool thrown_ = false;                                                                        \
+    try {                                                                                        \
+      (void)(expression);                                                                        \
+    } catch (const Error&) {                                                                     \
+      thrown_ = true;                                                                            \
+    }                                                                                            \
+    if (!thrown_) {                                                                              \
+      std::printf("%s:%d: %s threw no %s\n", __FILE__, __LINE__, #expression, #Error);           \
+      ++failures;                                                                                \
+    }                                                                                            \
   } while (0)
 
 inline int report(const char* name) {

@@ -1,0 +1,41 @@
+# What native projects have in common. To be included after project(), before targets.
+set(qt_native ${CMAKE_CURRENT_LIST_DIR})  # check.hpp
+option(QT_BUILD_TESTS "Build the tests and benchmarks" ${PROJECT_IS_TOP_LEVEL})
+set(QT_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+# Warnings, and the sanitizers that were asked for. Further arguments: compile options of this library alone.
+function(qt_library name)
+  target_compile_options(${name} PRIVATE -Wall -Wextra -Wno-psabi -fno-math-errno -fno-trapping-math ${ARGN})
+  if(QT_SANITIZE)
+    target_compile_options(${name} PUBLIC -fsanitize=${QT_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+    target_link_options(${name} PUBLIC -fsanitize=${QT_SANITIZE})
+  endif()
+endfunction()
+
+# A test of each test/*_test.cpp, and a program of each bench/*_bench.cpp.
+macro(qt_tests library)
+  enable_testing()
+  file(GLOB qt_test_sources CONFIGURE_DEPENDS test/*_test.cpp)
+  foreach(source ${qt_test_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${library})
+    target_include_directories(${name} PRIVATE test ${qt_native})
+    target_compile_definitions(${name} PRIVATE QT_FIXTURES="${PROJECT_SOURCE_DIR}/../test/fixtures")
+    add_test(NAME ${name} COMMAND ${name})
+  endforeach()
+  file(GLOB qt_bench_sources CONFIGURE_DEPENDS bench/*_bench.cpp)
+  foreach(source ${qt_bench_sources})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE ${library})
+  endforeach()
+endmacro()
