@@ -87,14 +87,18 @@ async function numbers(output: string) {
   })
 }
 
-async function arraysIn(path: string): Promise<Map<string, { shape: readonly number[]; values: Float32Array }>> {
-  const file = await readSafetensors(path)
-  const found = new Map<string, { shape: readonly number[]; values: Float32Array }>()
-  for (const [name, { shape }] of file.tensors) {
-    const { buffer, byteOffset, byteLength } = new Uint8Array(await file.read(name))
-    found.set(name, { shape, values: new Float32Array(buffer, byteOffset, byteLength / 4) })
+/** Arrays of a file, or of the files of several processes: where each wrote a piece, those one after the other. */
+async function arraysIn(folder: string, kind: string): Promise<Map<string, Float32Array>> {
+  const pieces = new Map<string, Uint8Array[]>()
+  for (const file of (await readdir(folder)).filter((name) => name.startsWith(kind)).sort()) {
+    const { tensors, read } = await readSafetensors(join(folder, file))
+    for (const name of tensors.keys()) pieces.set(name, [...(pieces.get(name) ?? []), new Uint8Array(await read(name))])
   }
-  return found
+  return new Map(
+    [...pieces]
+      .sort(([x], [y]) => (x < y ? -1 : 1))
+      .map(([name, all]) => [name, new Float32Array(new Uint8Array(Buffer.concat(all)).buffer)]),
+  )
 }
 
 /** |a − b| relative to |b|. */
@@ -115,18 +119,16 @@ async function requireAlike(output: string, alone: string, tolerance: number): P
     for (const [j, value] of numbers.entries())
       expect(Math.abs(value - expected[i]!.numbers[j]!), `event ${i}`).toBeLessThan(tolerance * Math.max(1, value))
   const newest = (await readdir(join(alone, 'checkpoints'))).sort().at(-1)!
-  const made = (await readdir(alone)).includes('adapter')
-    ? ['adapter', 'adapter_model.safetensors']
-    : ['model', 'model.safetensors']
-  for (const file of [
-    ['checkpoints', newest, 'parameters.safetensors'],
-    ['checkpoints', newest, 'optimizer.safetensors'],
+  const made = (await readdir(alone)).includes('adapter') ? ['adapter', 'adapter_model'] : ['model', 'model.']
+  for (const [folder, kind] of [
+    [join('checkpoints', newest), 'parameters'],
+    [join('checkpoints', newest), 'optimizer'],
     made,
-  ]) {
-    const [ours, theirs] = [await arraysIn(join(output, ...file)), await arraysIn(join(alone, ...file))]
-    expect([...ours].map(([name, { shape }]) => [name, shape])).toEqual([...theirs].map(([name, { shape }]) => [name, shape]))
-    for (const [name, { values }] of theirs)
-      expect(difference(ours.get(name)!.values, values), `${file.join('/')}: ${name}`).toBeLessThan(100 * tolerance)
+  ] as const) {
+    const [ours, theirs] = [await arraysIn(join(output, folder!), kind!), await arraysIn(join(alone, folder!), kind!)]
+    expect([...ours].map(([name, { length }]) => [name, length])).toEqual([...theirs].map(([name, { length }]) => [name, length]))
+    for (const [name, values] of theirs)
+      expect(difference(ours.get(name)!, values), `${folder} ${kind}: ${name}`).toBeLessThan(100 * tolerance)
   }
 }
 
@@ -236,6 +238,24 @@ test('a run goes on in 2, 1 and 4 processes, in groups and alone', async () => {
   await begun(2, moved, [...args({}), '--resume'], 30)
   await run(4, [...args(tensor(2)), '--resume'])
   await requireAlike(moved, unmoved, 2e-5)
+})
+
+test('a checkpoint is written by all, and has the bytes that the first writes where the others do not see its folder', async () => {
+  const [together, apart] = [join(folder, 'together'), join(folder, 'apart')]
+  const args = (output: string) => trained(output, 3, { ...whole, ...tensor(2) })
+  await run(4, args(together))
+  const elsewhere = (rank: number, given: readonly string[]) =>
+    given.map((arg) => (arg === apart && rank > 0 ? `${arg}-${rank}` : arg))
+  const job = await byVariables(4, args(apart), { change: elsewhere })
+  for (const { code, stderr } of await Promise.all(job.map(({ ended }) => ended))) expect(code, stderr).toBe(0)
+  const [shards, one] = [together, apart].map((output) => join(output, 'checkpoints', 'step-000009'))
+  for (const kind of ['parameters', 'optimizer']) {
+    const files = (await readdir(shards!)).filter((name) => name.startsWith(kind))
+    expect(files).toEqual([1, 2, 3, 4].map((rank) => `${kind}-0000${rank}-of-00004.safetensors`).sort())
+    for (const file of files) expect((await readSafetensors(join(shards!, file))).tensors.size).toBeGreaterThan(2)
+    expect(await readdir(one!)).toContain(`${kind}.safetensors`)
+    expect(await arraysIn(shards!, kind)).toEqual(await arraysIn(one!, kind))
+  }
 })
 
 describe('a process that dies', () => {

@@ -199,18 +199,19 @@ Napi::Value TrainerObject::exchange(const Napi::CallbackInfo& info) {
       [](Napi::Env env) { return env.Undefined(); });
 }
 
-// (tensor, array) → the whole array in process 0, nothing in others; all call it
+// (tensor, array, root) → the whole array in that process, nothing in others; all call it
 Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
   const auto tensor = static_cast<std::size_t>(info[0].ToNumber().Int64Value()), array = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
+  const int root = info[2].ToNumber().Int32Value();
   auto bytes = std::make_shared<std::vector<unsigned char>>();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &trainer, tensor, array, bytes] {
+      [this, &trainer, tensor, array, root, bytes] {
         const StateArray& own = trainer.trained().tensors.at(tensor).state.at(array);
         const unsigned char* from = trainer.state().data() + own.offset;
         if (shared_) {
-          *bytes = shared_->gatherState(tensor, array);
+          *bytes = shared_->gatherState(tensor, array, root);
         } else {
           bytes->resize(own.bytes());
           trainer.device().copyOut(bytes->data(), from, bytes->size());
@@ -224,16 +225,17 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
       });
 }
 
-// (tensor) → the whole tensor in process 0, nothing in others; all call it
+// (tensor, root) → the whole tensor in that process, nothing in others; all call it
 Napi::Value TrainerObject::gatherParameters(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
   const auto tensor = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
+  const int root = info[1].ToNumber().Int32Value();
   auto bytes = std::make_shared<std::vector<unsigned char>>();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &trainer, tensor, bytes] {
+      [this, &trainer, tensor, root, bytes] {
         if (shared_) {
-          *bytes = shared_->gatherParameters(tensor);
+          *bytes = shared_->gatherParameters(tensor, root);
           return;
         }
         const TrainedTensor& t = trainer.trained().tensors.at(tensor);

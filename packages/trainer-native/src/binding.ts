@@ -197,10 +197,10 @@ export interface NativeTrainer {
   attend(gradients: boolean): Promise<void>
   /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
   exchange(): Promise<void>
-  /** An array of the optimiser, whole, in process 0, and nothing in others; all call it. */
-  gatherState(tensor: number, array: number): Promise<Uint8Array<ArrayBuffer>>
-  /** A trained tensor, whole, in process 0, and nothing in others; all call it. */
-  gatherParameters(tensor: number): Promise<Float32Array<ArrayBuffer>>
+  /** An array of the optimiser, whole, in process `root`, and nothing in others; all call it. */
+  gatherState(tensor: number, array: number, root: number): Promise<Uint8Array<ArrayBuffer>>
+  /** A trained tensor, whole, in process `root`, and nothing in others; all call it. */
+  gatherParameters(tensor: number, root: number): Promise<Float32Array<ArrayBuffer>>
   /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the libraries by which GPUs exchange theirs. */
   shareParameters(): Promise<{ readonly gradients: string | null; readonly blocks: string | null }>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */

@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import { readSafetensors, type Safetensors, writeSafetensors } from '@qt/weights'
+import { readSafetensors, type Safetensors, type SafetensorsTensor, writeSafetensors } from '@qt/weights'
+import type { Team } from '../parallel/team.js'
 import { type CheckpointKind, checkpointKinds, type StoredArray } from './stored-arrays.js'
-import type { Share } from './windows.js'
 
 /*
  * The files of a checkpoint. One process writes two, each whole. Several write two each: of parameters, which all of them have, a part of
- * the tensors; of the optimiser's state their own piece of each array, one after the other by rank the whole.
+ * the tensors; of the optimiser's state their own piece of each array, one after the other by rank the whole. An array whose rows or columns
+ * lie in several of them is whole in the file of one.
  */
 
 const number = (n: number) => String(n).padStart(5, '0')
@@ -33,39 +34,93 @@ export async function writeWhole(folder: string, arrays: readonly StoredArray[])
           shape,
           // Read when it is written: one tensor at a time in memory, however large the model.
           data: async function* () {
-            yield await read()
+            yield await read(0)
           },
         })),
     )
   return checkpointFiles(1)
 }
 
-/** Writes what one process of several is to write. */
-export async function writeShard(folder: string, arrays: readonly StoredArray[], { rank, size }: Share): Promise<string[]> {
+/** Writes what one process of several is to write; all of them call it. */
+export async function writeShard(folder: string, arrays: readonly StoredArray[], team: Writers): Promise<string[]> {
   const files: string[] = []
   for (const kind of checkpointKinds) {
     const all = arrays.filter((array) => array.kind === kind)
-    const file = fileOf(kind, rank, size)
+    const file = fileOf(kind, team.rank, team.size)
     files.push(file)
-    await writeSafetensors(
-      join(folder, file),
-      (kind === 'parameters' ? partOf(all, { rank, size }) : all.filter(({ own }) => own.bytes > 0)).map(
-        ({ name, dtype, shape, own, readOwn }) => ({
-          name,
-          dtype,
-          shape: kind === 'parameters' ? shape : [dtype === 'F32' ? own.bytes / 4 : own.bytes],
-          data: async function* () {
-            yield readOwn()
-          },
-        }),
-      ),
-    )
+    const { tensors, attend } = broughtTogether(all, team)
+    await writeSafetensors(join(folder, file), [...ownTensors(kind, all, team), ...tensors])
+    await attend()
   }
   return files
 }
 
+/** Those that write a checkpoint: neighbours share blocks of the model, and have everything else alike. */
+type Writers = Pick<Team, 'rank' | 'size' | 'tensorParallel'>
+
+/** What a process has whole, or a piece of. */
+function ownTensors(kind: CheckpointKind, arrays: readonly StoredArray[], team: Writers): SafetensorsTensor[] {
+  const there = arrays.filter(({ readOwn }) => readOwn !== undefined)
+  const { rank, tensorParallel } = team
+  // Of a piece that neighbours have alike one writes it.
+  const own =
+    kind === 'parameters'
+      ? partOf(there, team)
+      : there.filter(({ own }, i) => own.bytes > 0 && i % tensorParallel === rank % tensorParallel)
+  return own.flatMap(({ name, dtype, shape, own, readOwn }) =>
+    readOwn === undefined
+      ? []
+      : [
+          {
+            name,
+            dtype,
+            shape: kind === 'parameters' ? shape : [dtype === 'F32' ? own.bytes / 4 : own.bytes],
+            data: async function* () {
+              yield readOwn()
+            },
+          },
+        ],
+  )
+}
+
+/**
+ * Arrays whose rows or columns lie in several processes are written whole: in each round everybody brings one of them together, and then
+ * all write theirs at the same time. The largest come first, so that those of a round are about alike.
+ */
+function broughtTogether(arrays: readonly StoredArray[], { rank, size }: Writers) {
+  const divided = arrays.filter(({ readOwn }) => readOwn === undefined).sort((x, y) => y.bytes - x.bytes)
+  let next = 0
+  const round = async () => {
+    let mine = new Uint8Array()
+    for (const [root, array] of divided.slice(next, next + size).entries()) {
+      const bytes = await array.read(root)
+      if (root === rank) mine = bytes
+    }
+    next += size
+    return mine
+  }
+  return {
+    tensors: divided
+      .filter((_, i) => i % size === rank)
+      .map(
+        ({ name, dtype, shape }): SafetensorsTensor => ({
+          name,
+          dtype,
+          shape,
+          data: async function* () {
+            yield await round()
+          },
+        }),
+      ),
+    /** Of a last round in which this process has none. */
+    async attend() {
+      while (next < divided.length) await round()
+    },
+  }
+}
+
 /** About as many bytes for each process, in whole tensors. */
-function partOf(arrays: readonly StoredArray[], { rank, size }: Share): StoredArray[] {
+function partOf(arrays: readonly StoredArray[], { rank, size }: Writers): StoredArray[] {
   const total = arrays.reduce((sum, { bytes }) => sum + bytes, 0)
   let before = 0
   return arrays.filter(({ bytes }) => {

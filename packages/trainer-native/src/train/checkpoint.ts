@@ -54,7 +54,7 @@ export async function writeCheckpoint(
   folder: string,
   trainer: NativeTrainer,
   state: CheckpointState,
-  team: Pick<Team, 'rank' | 'size' | 'gatherText'> = alone,
+  team: Pick<Team, 'rank' | 'size' | 'tensorParallel' | 'gatherText'> = alone,
 ): Promise<string> {
   const { rank } = team
   const path = checkpointPath(folder, state.step)
@@ -63,11 +63,11 @@ export async function writeCheckpoint(
   const temporary = join(folder, `.${folderName(state.step)}.${token}.tmp`)
   if (rank === 0) await mkdir(temporary, { recursive: true })
   const arrays = storedArrays(trainer)
-  const together = team.size > 1 && !arrays.some(({ divided }) => divided) && (await allSee(temporary, team))
+  const together = team.size > 1 && (await allSee(temporary, team))
   const own: Record<string, WrittenFile> = {}
   if (together) for (const file of await writeShard(temporary, arrays, team)) own[file] = await written(join(temporary, file))
   else if (rank === 0) for (const file of await writeWhole(temporary, arrays)) own[file] = await written(join(temporary, file))
-  else for (const { shared, read } of inFiles(arrays)) if (shared) await read()
+  else for (const { shared, read } of inFiles(arrays)) if (shared) await read(0)
   const everybodys = await team.gatherText(JSON.stringify(own))
   if (rank > 0) return path
   const files: Record<string, string> = {}

@@ -12,7 +12,9 @@ export async function finalNumbers(trainer: NativeTrainer, rank: number): Promis
     const average = tensor.state.findIndex(({ name }) => name === 'average')
     if (average < 0 && !isPart(tensor)) continue
     const numbers =
-      average < 0 ? await trainer.gatherParameters(index) : new Float32Array((await trainer.gatherState(index, average)).buffer)
+      average < 0
+        ? await trainer.gatherParameters(index, 0)
+        : new Float32Array((await trainer.gatherState(index, average, 0)).buffer)
     if (rank > 0) continue
     if (isPart(tensor)) gathered.set(trainedName(tensor), numbers)
     else trainer.write('parameters', tensor.offset, numbers)

@@ -1,5 +1,5 @@
 import type { NativeTrainer, TrainedTensor } from '../binding.js'
-import { isPart, partOf } from './tensor-part.js'
+import { columnsOf, isPart } from './tensor-part.js'
 import { trainedName } from './trained-name.js'
 
 /** One array of numbers in a checkpoint: where it lies in the trainer, and under which name in which kind of file. */
@@ -10,15 +10,14 @@ export interface StoredArray {
   readonly shape: readonly number[]
   /** Of the whole array. */
   readonly bytes: number
-  /** What of it this process has and needs: all of it, or its piece. */
+  /** What of it this process needs: all of it, its piece, or where it has some columns the rows that they are of. */
   readonly own: { readonly from: number; readonly bytes: number }
   /** Its pieces lie in several processes, all of which must read the whole together. */
   readonly shared: boolean
-  /** They are rows or columns, which no process can write by itself: `own` is the whole, of which `writeOwn` takes its part. */
-  readonly divided: boolean
-  readOwn(): Uint8Array<ArrayBuffer>
-  /** The whole array, in process 0. */
-  read(): Promise<Uint8Array<ArrayBuffer>>
+  /** Undefined where processes have rows or columns of it, and none a piece that it could write. */
+  readonly readOwn: (() => Uint8Array<ArrayBuffer>) | undefined
+  /** The whole array, in process `root`. */
+  read(root: number): Promise<Uint8Array<ArrayBuffer>>
   writeOwn(bytes: Uint8Array<ArrayBuffer>): void
 }
 
@@ -42,7 +41,6 @@ export function storedArrays(trainer: NativeTrainer): StoredArray[] {
       bytes,
       own: { from: 0, bytes },
       shared: false,
-      divided: false,
       readOwn,
       read: async () => readOwn(),
       writeOwn: (given: Uint8Array<ArrayBuffer>) => trainer.write(region, offset, floats(given)),
@@ -71,9 +69,8 @@ export function storedArrays(trainer: NativeTrainer): StoredArray[] {
           bytes: wholeBytes,
           own: { from, bytes },
           shared: true,
-          divided: false,
           readOwn: () => trainer.readState(offset, bytes),
-          read: () => trainer.gatherState(index, at),
+          read: (root) => trainer.gatherState(index, at, root),
           writeOwn: (given) => trainer.writeState(offset, given),
         }),
       ),
@@ -89,16 +86,19 @@ function divided(
   index: number,
   { name, shape }: Pick<StoredArray, 'name' | 'shape'>,
 ): StoredArray[] {
-  const bytes = tensor.whole.rows * tensor.whole.columns * 4
-  const each = { dtype: 'F32', shape, bytes, own: { from: 0, bytes }, shared: true, divided: true } as const
-  const part = (given: Uint8Array<ArrayBuffer>) => partOf(floats(given), tensor)
+  const { rows, columns, whole } = tensor
+  const bytes = whole.rows * whole.columns * 4
+  const ownRows = { from: whole.firstRow * whole.columns * 4, bytes: rows * whole.columns * 4 }
+  const each = { dtype: 'F32', shape, bytes, shared: true, readOwn: undefined } as const
+  const part = (given: Uint8Array<ArrayBuffer>) => columnsOf(floats(given), tensor)
+  const cutRows = columns === whole.columns
   return [
     {
       ...each,
       kind: 'parameters',
       name,
-      readOwn: () => new Uint8Array(trainer.read('parameters', tensor.offset, tensor.rows * tensor.columns).buffer),
-      read: async () => new Uint8Array((await trainer.gatherParameters(index)).buffer),
+      own: ownRows,
+      read: async (root) => new Uint8Array((await trainer.gatherParameters(index, root)).buffer),
       writeOwn: (given) => trainer.write('parameters', tensor.offset, part(given)),
     },
     ...tensor.state.map(
@@ -106,9 +106,10 @@ function divided(
         ...each,
         kind: 'optimizer',
         name: `${name}.${array}`,
-        readOwn: () => trainer.readState(offset, own),
-        read: () => trainer.gatherState(index, at),
+        own: cutRows ? { from: ownRows.from + from, bytes: own } : ownRows,
+        read: (root) => trainer.gatherState(index, at, root),
         writeOwn: (given) => {
+          if (cutRows) return trainer.writeState(offset, given)
           const { buffer, byteOffset } = part(given)
           trainer.writeState(offset, new Uint8Array(buffer, byteOffset + from, own))
         },

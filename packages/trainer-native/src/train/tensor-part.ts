@@ -7,10 +7,16 @@ export const isPart = ({ rows, columns, whole }: Placed): boolean => whole.rows 
 
 /** What this process has of a whole tensor's numbers. */
 export function partOf(numbers: Float32Array, { rows, columns, whole }: Placed): Float32Array {
-  if (columns === whole.columns) return numbers.subarray(whole.firstRow * columns, (whole.firstRow + rows) * columns)
+  const from = whole.firstRow * whole.columns
+  return columnsOf(numbers.subarray(from, from + rows * whole.columns), { rows, columns, whole })
+}
+
+/** The same where this process's rows, whole ones, are there alone. */
+export function columnsOf(numbers: Float32Array, { rows, columns, whole }: Placed): Float32Array {
+  if (columns === whole.columns) return numbers
   const part = new Float32Array(rows * columns)
   for (let row = 0; row < rows; row++) {
-    const from = (whole.firstRow + row) * whole.columns + whole.firstColumn
+    const from = row * whole.columns + whole.firstColumn
     part.set(numbers.subarray(from, from + columns), row * columns)
   }
   return part

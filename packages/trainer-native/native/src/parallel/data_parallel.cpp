@@ -291,42 +291,43 @@ double DataParallel::update(const UpdateOptions& options) {
   return norm;
 }
 
-std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::size_t array) {
+std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::size_t array, int root) {
   const StateArray& own = trainer_.trained().tensors.at(tensor).state.at(array);
   std::vector<unsigned char> mine(own.bytes());
   trainer_.device().copyOut(mine.data(), trainer_.state().data() + own.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
-  if (size_ == 1) return whole(trainer_.trained().tensors.at(tensor), std::move(mine));
+  if (size_ == 1) return whole(trainer_.trained().tensors.at(tensor), std::move(mine), root);
+  const int group = groupOf(root);
   std::vector<unsigned char> gathered;
   communicator_->run([&] {
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
-    if (rank_ == 0) {
+    if (rank_ == group) {
       gathered.resize(trainer_.trained().stateRange(tensor, array, size_ - 1).second);
-      std::memcpy(gathered.data(), mine.data(), mine.size());
-      for (int peer = 1; peer < size_; ++peer) {
+      for (int peer = 0; peer < size_; ++peer) {
         const auto [begin, end] = trainer_.trained().stateRange(tensor, array, peer);
-        in.push_back({peer, gathered.data() + begin, end - begin});
+        if (peer == rank_) std::copy(mine.begin(), mine.end(), gathered.begin() + static_cast<std::ptrdiff_t>(begin));
+        else in.push_back({peer, gathered.data() + begin, end - begin});
       }
     } else {
-      out.push_back({0, mine.data(), mine.size()});
+      out.push_back({group, mine.data(), mine.size()});
     }
     peers_->exchange(out, in);
   });
-  return whole(trainer_.trained().tensors.at(tensor), std::move(gathered));
+  return whole(trainer_.trained().tensors.at(tensor), std::move(gathered), root);
 }
 
-std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor) {
+std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor, int root) {
   const TrainedTensor& t = trainer_.trained().tensors.at(tensor);
-  std::vector<unsigned char> mine(rank_ == 0 ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
+  std::vector<unsigned char> mine(rank_ == groupOf(root) ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
   trainer_.device().copyOut(mine.data(), trainer_.parametersAsTheyAre().data() + t.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
-  return whole(t, std::move(mine));
+  return whole(t, std::move(mine), root);
 }
 
-// At the first process of the first group, which has them all; the other groups have the same.
-std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine) {
-  return tensors_ && rank_ == 0 ? tensors_->whole(tensor, std::move(mine)) : mine;
+// Of the root's group, which has them all; the other groups have the same.
+std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root) {
+  return tensors_ && rank_ == groupOf(root) ? tensors_->whole(tensor, std::move(mine), root % blocks_->size()) : mine;
 }
 
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }

@@ -32,10 +32,10 @@ class DataParallel {
   void exchange();
   // As the trainer's.
   double update(const UpdateOptions& options);
-  // A tensor's array of the optimiser, whole, at the root.
-  std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array);
-  // A trained tensor, whole, at the root.
-  std::vector<unsigned char> gatherParameters(std::size_t tensor);
+  // A tensor's array of the optimiser, whole, at that process of the job.
+  std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array, int root = 0);
+  // A trained tensor, whole, at that process.
+  std::vector<unsigned char> gatherParameters(std::size_t tensor, int root = 0);
   // Everybody's trained numbers become those of the root. Before anything else, where there are several processes.
   void shareParameters();
   // What GPUs exchange numbers by; null: the connections of the job.
@@ -66,7 +66,9 @@ class DataParallel {
   double normOnDevices();
   void shareBlocks();
   void addPartsAlone();
-  std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine);
+  std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root);
+  // Which group, of those that share blocks, a process of the job is in.
+  int groupOf(int rank) const { return rank / trainer_.trained().share.size(); }
 
   Trainer& trainer_;
   std::shared_ptr<Communicator> communicator_;

@@ -51,9 +51,9 @@ void GroupTensors::addParts(std::size_t bucket, float* gradients, std::size_t Tr
   if (used > 0) add();
 }
 
-std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine) {
+std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root) {
   const int rank = blocks_.rank(), size = blocks_.size();
-  if (tensor.part.whole()) return rank == 0 ? mine : std::vector<unsigned char>();
+  if (tensor.part.whole()) return rank == root ? mine : std::vector<unsigned char>();
   const std::size_t one = mine.size() / static_cast<std::size_t>(tensor.size());
   if (one * static_cast<std::size_t>(tensor.size()) != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
   std::vector<std::vector<unsigned char>> parts(size);
@@ -61,15 +61,16 @@ std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std:
   job_.run([&] {
     std::vector<Outgoing> out;
     std::vector<Incoming> in;
-    if (rank > 0) out.push_back({0, parts[rank].data(), parts[rank].size()});
-    for (int peer = 1; peer < size && rank == 0; ++peer) {
+    if (rank != root) out.push_back({root, parts[rank].data(), parts[rank].size()});
+    for (int peer = 0; peer < size && rank == root; ++peer) {
+      if (peer == root) continue;
       const TensorPart part = layout_.partOf(tensor, peer);
       parts[peer].resize(static_cast<std::size_t>(part.rows * part.columns) * one);
       in.push_back({peer, parts[peer].data(), parts[peer].size()});
     }
     blocks_.group().exchange(out, in);
   });
-  if (rank > 0) return {};
+  if (rank != root) return {};
   std::vector<unsigned char> all(static_cast<std::size_t>(tensor.part.wholeRows * tensor.part.wholeColumns) * one);
   for (int peer = 0; peer < size; ++peer) {
     const TensorPart part = layout_.partOf(tensor, peer);
