@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readImportance } from '@qt/quantize'
@@ -13,6 +13,13 @@ const there = gpuLibraries([cudaLibrary], 'verbs')
 
 const tiny = fixture('tiny.gguf')
 const env = { QT_CUDA_LIBRARY: cudaLibrary }
+/** Of a scenario that a context of 256 bytes holds. */
+const fogs = `data: { augment: 0, practice: 0 }
+adapter: { rank: 2, alpha: 4 }
+training: { steps: 2, batchSize: 1, precision: float32 }
+evaluation: { maxTokens: 4 }
+llamaCpp: false
+`
 let folder = ''
 let text = ''
 beforeAll(async () => {
@@ -153,6 +160,43 @@ describe.skipIf(!there)('on a GPU or an emulated one', () => {
     expect(JSON.parse(await readFile(output, 'utf8'))).toMatchObject({ device: 'cuda' })
   })
 
+  test('a pipeline trains, checks and measures there; what one device made the other uses again', async () => {
+    const project = async (name: string) => {
+      const dir = join(folder, name)
+      for (const [place, does] of [
+        ['scenarios', 'I look around.'],
+        ['held-out', 'I look up.'],
+      ] as const) {
+        await mkdir(join(dir, place), { recursive: true })
+        const lines = [
+          '<SYSTEM>',
+          '# World',
+          'Fog.',
+          '</SYSTEM>',
+          `<User>${does}</User>`,
+          '<DM>It moves. [roll: perception]</DM>',
+        ]
+        await writeFile(join(dir, place, 'fog.md'), `${lines.join('\n')}\n`)
+      }
+      await writeFile(join(dir, 'pipeline.yaml'), fogs)
+      return dir
+    }
+    const [gpu, here] = [await project('game-gpu'), await project('game')]
+    const made = async (dir: string, more: readonly string[]) =>
+      Object(await document(['pipeline', dir, '--base', tiny, ...more]))
+    const [there, onProcessor] = [await made(gpu, ['--device', 'cuda']), await made(here, [])]
+    expect(await readFile(join(gpu, 'output/train/config.yaml'), 'utf8')).toContain('device: cuda\n')
+    for (const [i, { perplexity, all }] of there.evaluation.entries()) {
+      const expected = onProcessor.evaluation[i]
+      expect(perplexity / expected.perplexity).toBeCloseTo(1, 3)
+      // Sums run in another order there: the very same number would come from the processor.
+      expect(perplexity).not.toBe(expected.perplexity)
+      expect(all.of).toBe(1)
+    }
+    const again = await made(here, ['--device', 'cuda'])
+    expect(new Set(Object.values(again.stages))).toEqual(new Set(['reused']))
+  })
+
   test('a judge computes there, and what a cache remembers of it is not taken for the processor’s', async () => {
     const chat = join(folder, 'chat.jsonl')
     const turns = ['user', 'assistant'].map((role) => ({ role, content: 'The rain in the sand.' }))
@@ -196,6 +240,7 @@ test.each([
   [['quantize', tiny, 'out.gguf', '--max-size', '1MB', '--sensitivity', 'TEXT', '--device', 'gpu'], '--device must be'],
   [['quantize', tiny, 'out.gguf', '--type', 'Q8_0', '--device', 'cuda'], 'Quantising is done on the processor'],
   [['eval', 'divergence', tiny, tiny, '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
+  [['pipeline', 'nowhere', '--device', 'gpu'], '--device must be'],
   [['optimize', 'bits', tiny, '--max-size', '1MB', '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
   [['optimize', 'heads', tiny, '--drop-heads', '1', '--text', 'TEXT', '--device', 'gpu'], '--device must be'],
   [
@@ -233,4 +278,17 @@ test('a GPU that is not there is told before a file is quantised', async () => {
   })
   expect([asked.code, asked.stderr + asked.stdout]).toEqual([2, expect.stringContaining('GPU_MISSING')])
   await expect(stat(output)).rejects.toThrow('ENOENT')
+})
+
+test('a GPU that is not there is told before a pipeline begins, and the flag goes before the file', async () => {
+  const dir = join(folder, 'nowhere-to-train')
+  await mkdir(dir)
+  await writeFile(join(dir, 'pipeline.yaml'), 'device: cuda\n')
+  const begun = (more: readonly string[]) =>
+    qt(['pipeline', dir, '--base', tiny, '--json', ...more], '', { env: { QT_CUDA_LIBRARY: join(folder, 'nothing.so') } })
+  const { code, stdout } = await begun([])
+  expect([code, stdout]).toEqual([2, expect.stringContaining('GPU_MISSING')])
+  expect(stdout).toContain('--device cpu, or device: cpu in pipeline.yaml')
+  await expect(stat(join(dir, 'output'))).rejects.toThrow('ENOENT')
+  expect((await begun(['--device', 'cpu'])).stdout).toContain('DATA_NOT_FOUND')
 })

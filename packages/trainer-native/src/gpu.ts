@@ -87,8 +87,13 @@ export function gpuPlace(
   setting: (other: string) => string = (other) => `Set device: ${other}.`,
 ): GpuPlace | undefined {
   if (device === 'cpu') return undefined
-  const found = gpus()
   const where = { field: 'device' }
+  if (!/^cuda(:\d+)?$/.test(device))
+    throw usageError('GENERATE_OPTION', `device must be cpu, cuda or cuda:N, not "${device}".`, {
+      where,
+      actions: ['Leave it out for the processor.'],
+    })
+  const found = gpus()
   if (found.state === 'absent')
     throw usageError('GPU_MISSING', 'The part of the engine for GPUs is not installed.', {
       where,
@@ -111,6 +116,18 @@ export function gpuPlace(
       actions: [setting('cuda:0')],
     })
   return { library: found.library, index }
+}
+
+/**
+ * Refuses a GPU that is not there, before work that needs it only later on. `setting` says how people name another device.
+ *
+ * @example
+ * ```ts
+ * requireDevice('cpu', (other) => `Set device: ${other}.`)
+ * ```
+ */
+export function requireDevice(device: string, setting?: (other: string) => string): void {
+  gpuPlace(device, setting)
 }
 
 /**

@@ -1,7 +1,7 @@
 export type { GpuLibrary } from './binding.js'
 export { type LoadOptions, load } from './generate/load.js'
 export type { NativeModel } from './generate/native-model.js'
-export { type Gpu, type GpuReport, gpuLibraries, gpus } from './gpu.js'
+export { type Gpu, type GpuReport, gpuLibraries, gpus, requireDevice } from './gpu.js'
 export { type Hardware, hardware } from './hardware.js'
 export { lora } from './lora.js'
 export { type Launch, launchOf } from './parallel/launch.js'

@@ -2,6 +2,7 @@ import { QtError, shellWord } from '@qt/core'
 import type { Finding } from '@qt/data'
 import type { PipelineResult } from '@qt/pipeline'
 import { defineVerb } from '../args/verb.js'
+import { engineFlags, engineOptions } from '../engine-flags.js'
 import { friendly } from '../friendly-error.js'
 import { commandIn } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
@@ -20,13 +21,19 @@ export const pipeline = defineVerb({
   positionals: [{ name: 'DIR', description: 'The folder that holds pipeline.yaml.', required: true }],
   flags: {
     base: { type: 'text', value: 'MODEL', description: 'The model to tune, instead of the one in pipeline.yaml.' },
+    device: {
+      ...engineFlags.device,
+      description: 'Where models are trained, asked and measured, instead of what pipeline.yaml says: cpu, cuda, cuda:1.',
+    },
     'skip-invalid': { type: 'boolean', description: 'Train on the valid scenarios when some are not.' },
   },
   examples: [
     'qt pipeline examples/dungeon-master',
     'qt pipeline my-game --base HuggingFaceTB/SmolLM2-135M-Instruct --skip-invalid',
+    'qt pipeline my-game --device cuda',
   ],
   async run({ flags, positionals, argv, io }) {
+    const { device } = engineOptions({ device: flags.device })
     const { pipeline: start } = await need('@qt/pipeline', () => import('@qt/pipeline'))
     const progress = status(io)
     const show = pipelineProgress(progress)
@@ -35,7 +42,7 @@ export const pipeline = defineVerb({
     try {
       const result = await withInterrupt(
         async (signal) => {
-          const run = start(positionals[0]!, { base: flags.base, skipInvalid: flags['skip-invalid'], command, signal })
+          const run = start(positionals[0]!, { base: flags.base, device, skipInvalid: flags['skip-invalid'], command, signal })
           for await (const event of run) {
             if (event.type === 'finding') findings.push(event.finding)
             show(event)

@@ -59,7 +59,7 @@ export async function evaluate(
   tools: readonly ScenarioTool[] = defaultTools,
 ): Promise<Evaluated> {
   const { config, emit, signal } = workshop
-  const { evaluation, output } = config
+  const { evaluation, output, device } = config
   const heldOut = join(output, dataFiles.heldOut)
   const hashes = await Promise.all(candidates.map(({ path }) => hashPath(path)))
   return stage(workshop, {
@@ -80,14 +80,14 @@ export async function evaluate(
       }))
       for (const [number, { label, path }] of candidates.entries()) {
         signal.throwIfAborted()
-        const model = await load(path, { signal })
+        const model = await load(path, { device, parallel: 1, signal })
         try {
           const report = await evaluateToolCalls(model, items, {
             tools,
             maxTokens: evaluation.maxTokens,
-            // Answers that were there before an interruption are not asked for again.
+            // Answers that were there before an interruption are not asked for again, unless another device gave them.
             cache: join(output, 'answers.jsonl'),
-            modelId: workKey('evaluate', hashes[number]),
+            modelId: workKey('evaluate', device === 'cpu' ? hashes[number] : [hashes[number], device]),
             signal,
             onProgress: ({ done, total, right }) =>
               emit({

@@ -22,6 +22,7 @@ test('an empty file has every default', async () => {
     adapter: 'auto',
     given: new Set(),
     base: undefined,
+    device: 'cpu',
     output: join(folder, 'output'),
   })
 })
@@ -31,6 +32,11 @@ test('a base file is found beside pipeline.yaml, a hub id and a flag stay as the
   expect((await load('base: owner/name')).base).toBe('owner/name')
   expect((await load('base: owner/name:model.gguf')).base).toBe('owner/name:model.gguf')
   expect((await load('base: owner/name', { base: 'here.gguf' })).base).toBe('here.gguf')
+})
+
+test('a device of the file is taken, and one that is said elsewhere goes before it', async () => {
+  expect((await load('device: cuda:1')).device).toBe('cuda:1')
+  expect((await load('device: cuda:1', { device: 'cpu' })).device).toBe('cpu')
 })
 
 test('a base folder beside pipeline.yaml is no hub id', async () => {
@@ -63,6 +69,7 @@ test.each([
   ['data: {}\nquantize: [Q8_0]\n', 'PIPELINE_INVALID', 2, 'quantize', 'Did you mean "quantise"?'],
   ['data:\n  augmnet: 3\n', 'PIPELINE_INVALID', 2, 'data.augmnet', 'Did you mean "augment"?'],
   ['data:\n  augment: -1\n', 'PIPELINE_INVALID', 2, 'data.augment', 'Too small'],
+  ['llamaCpp: false\ndevice: gpu\n', 'PIPELINE_INVALID', 2, 'device', 'must be cpu, cuda or cuda:1'],
   ['data:\n  augment: many\n', 'PIPELINE_INVALID', 2, 'data.augment', 'must be auto or a number.'],
   ['adapter:\n  rnak: 8\n', 'PIPELINE_INVALID', 2, 'adapter.rnak', 'Did you mean "rank"?'],
   ['evaluation: { sampels: 2 }\n', 'PIPELINE_INVALID', 1, 'evaluation.sampels', 'Did you mean "samples"?'],

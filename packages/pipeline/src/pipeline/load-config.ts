@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { adapterSchema, camelKeys, explainIssue, parseConfig, type TrainingConfig, usageError } from '@qt/core'
+import {
+  adapterSchema,
+  camelKeys,
+  explainIssue,
+  parseConfig,
+  type TrainingConfig,
+  trainingConfigSchema,
+  usageError,
+} from '@qt/core'
 import { parseYaml, placed } from '@qt/core/node'
 import { z } from 'zod'
 import { quantiseSchema } from './quantise-types.js'
@@ -31,6 +39,8 @@ const pipelineSchema = z.strictObject({
     .default('auto'),
   /** As in a training configuration; learning rate, batch size and sequence length that are left out suit the base and scenarios. */
   training: z.record(z.string(), z.unknown()).default({}),
+  /** Where models are trained, asked and measured; all other work is the processor's. */
+  device: trainingConfigSchema.shape.device,
   quantise: quantiseSchema,
   /** Whether llama.cpp is asked too, where node-llama-cpp is installed. */
   llamaCpp: z.boolean().default(true),
@@ -78,8 +88,14 @@ export interface PipelineSettings extends Omit<PipelineConfig, 'adapter' | 'data
   readonly given: ReadonlySet<string>
 }
 
+/** What is said elsewhere goes before pipeline.yaml. */
+export interface Overrides {
+  readonly base?: string | undefined
+  readonly device?: string | undefined
+}
+
 /** Reads DIR/pipeline.yaml, in camelCase or snake_case; an error names file, line and field. */
-export async function loadPipelineConfig(dir: string, overrides: { base?: string | undefined } = {}): Promise<PipelineSettings> {
+export async function loadPipelineConfig(dir: string, overrides: Overrides = {}): Promise<PipelineSettings> {
   const folder = resolve(dir)
   const file = join(dir, 'pipeline.yaml')
   const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
@@ -102,6 +118,7 @@ export async function loadPipelineConfig(dir: string, overrides: { base?: string
     folder,
     file,
     base: overrides.base ?? (base === undefined ? undefined : fromFolder(folder, base)),
+    device: overrides.device ?? rest.device,
     output: resolve(folder, rest.output),
     // Training settings have one parser.
     training: placing(() => parseConfig({ base: 'base', data: { path: 'data' }, training }, { file }).training),

@@ -4,6 +4,7 @@ import { baseModelPath } from '@qt/base-model'
 import { QtError, type Run, type RunContext, shellWord, startRun } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { defaultTools, toolsOf } from '@qt/data'
+import { requireDevice } from '@qt/trainer-native'
 import { type ResolveProgress, resolve } from '@qt/weights'
 import { evaluate } from './evaluate.js'
 import { type PipelineEvent, type PipelineResult, type StageName, stageNames } from './events.js'
@@ -22,6 +23,8 @@ import { verify } from './verify.js'
 export interface PipelineOptions {
   /** Instead of the base in pipeline.yaml: GGUF file, Hugging Face folder or hub id. */
   readonly base?: string | undefined
+  /** Instead of the device in pipeline.yaml: cpu, or an NVIDIA GPU by its number: cuda, cuda:1. */
+  readonly device?: string | undefined
   /** Train on the valid scenarios when some are not. */
   readonly skipInvalid?: boolean | undefined
   /** What starts the command line in a shell, for the commands that results and errors name; left out: qt. */
@@ -45,7 +48,8 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
   return startRun<PipelineEvent, PipelineResult>(async (context) => {
     // Every stage, and every model in it, listens for as long as it works.
     setMaxListeners(0, context.signal)
-    const settings = await loadPipelineConfig(dir, { base: options.base })
+    const settings = await loadPipelineConfig(dir, { base: options.base, device: options.device })
+    requireDevice(settings.device, (other) => `Compute elsewhere: --device ${other}, or device: ${other} in pipeline.yaml.`)
     await requireOwnOutput(settings)
     const unlock = await lockFolder(settings.output)
     try {

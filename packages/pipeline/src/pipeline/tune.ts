@@ -24,8 +24,9 @@ const beyondResuming = new Set(['RUN_LOG_SHORT', 'CHECKPOINT_DAMAGED', 'RESUME_C
 /** Trains in this process. A run that was cut off goes on from its newest checkpoint and ends with the same bytes. */
 export async function tune(workshop: Workshop): Promise<Tuned> {
   const { config, base, emit, signal } = workshop
-  const { adapter, training, output } = config
+  const { adapter, training, output, device } = config
   const data = join(output, dataFiles.train)
+  // Not the device: what one of them began another goes on with, and nobody trains anew to have other last bits.
   const inputs = { base: await hashPath(base), adapter, training, data: await hashPath(data) }
   const folder = join(output, 'train')
   const input: TrainingConfigInput = {
@@ -33,6 +34,7 @@ export async function tune(workshop: Workshop): Promise<Tuned> {
     data: { path: data, format: 'chat', validation: 0 },
     ...(adapter === null ? {} : { adapter }),
     training,
+    device,
     output: folder,
   }
   const trained = async (resume: boolean) => {

@@ -45,7 +45,7 @@ async function check(workshop: Workshop, files: readonly string[], judge: LlamaC
         const name = basename(file)
         emit({ type: 'progress', stage: 'verify', text: name, done: index, total: files.length })
         const { tensors } = await inspect(file)
-        const model = await load(file, { signal })
+        const model = await load(file, { device: config.device, parallel: 1, signal })
         let engine: string
         let prompt: number[]
         try {

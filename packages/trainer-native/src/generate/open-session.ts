@@ -25,11 +25,6 @@ export function openSession(
   model: Model,
   { contextLength, fast, cache, parallel, threads, device = 'cpu' }: Options,
 ): OpenedSession {
-  if (!/^(cpu|cuda(:\d+)?)$/.test(device))
-    throw usageError('GENERATE_OPTION', `device must be cpu, cuda or cuda:N, not "${device}".`, {
-      where: { field: 'device' },
-      actions: ['Leave it out for the processor.'],
-    })
   const place = gpuPlace(device, (other) => `Compute elsewhere: --device ${other}.`)
   const native = binding()
   const opened = new native.Model(specForLength(model.spec, contextLength), tensorSources(model), 'packed')
