@@ -126,6 +126,8 @@ class SessionObject : public Napi::ObjectWrap<SessionObject> {
   std::shared_ptr<KvCache> cache(Napi::Env env, std::int32_t id);
   std::shared_ptr<const AdapterSet> adapters(Napi::Env env, std::int32_t id);
   Sequence sequence(Napi::Env env, std::int32_t cache, std::int32_t adapters);
+  template <class Count, class Pass>
+  Napi::Value numbers(const Napi::CallbackInfo& info, Count count, Pass pass);
 
   std::shared_ptr<const Model> model_;
   std::unique_ptr<ThreadPool> pool_;

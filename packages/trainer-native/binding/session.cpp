@@ -127,28 +127,37 @@ Napi::Value SessionObject::withoutRoom(const Napi::CallbackInfo& info) {
   return out;
 }
 
-// (cache, adapters, ids, wanted, exact) → Float32Array of wanted × vocabulary, or null when stopped
-Napi::Value SessionObject::append(const Napi::CallbackInfo& info) {
+// A pass over the tokens that (cache, adapters, ids, …) name → Float32Array of `count(ids)` numbers, or null when stopped
+template <class Count, class Pass>
+Napi::Value SessionObject::numbers(const Napi::CallbackInfo& info, Count count, Pass pass) {
   Session& session = open(info.Env());
   struct Call {
     Sequence sequence;
     std::vector<std::int32_t> ids;
-    std::vector<float> logits;
+    std::vector<float> out;
     bool finished = false;
   };
   auto call = std::make_shared<Call>();
   call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
   call->ids = integers(info[2]);
-  const std::int32_t wanted = info[3].ToNumber().Int32Value();
-  const bool exact = info[4].ToBoolean();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &session, call, wanted, exact] {
-        call->logits.resize(static_cast<std::size_t>(std::max(0, wanted)) * model_->spec.vocabulary);
-        call->finished = session.append(*call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()), wanted,
-                                        call->logits.data(), exact, abort_);
+      [&session, call, count, pass] {
+        call->out.resize(count(call->ids.size()));
+        call->finished = pass(session, *call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()), call->out.data());
       },
-      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
+      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->out) : env.Null(); });
+}
+
+// (cache, adapters, ids, wanted, exact) → wanted × vocabulary
+Napi::Value SessionObject::append(const Napi::CallbackInfo& info) {
+  const std::int32_t wanted = info[3].ToNumber().Int32Value();
+  const bool exact = info[4].ToBoolean();
+  return numbers(
+      info, [this, wanted](std::size_t) { return static_cast<std::size_t>(std::max(0, wanted)) * model_->spec.vocabulary; },
+      [this, wanted, exact](Session& session, KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logits) {
+        return session.append(cache, adapters, ids, count, wanted, logits, exact, abort_);
+      });
 }
 
 // (caches, adapters, ids): one token each → Float32Array of count × vocabulary, or null when stopped
@@ -176,27 +185,14 @@ Napi::Value SessionObject::decode(const Napi::CallbackInfo& info) {
       [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->logits) : env.Null(); });
 }
 
-// (cache, adapters, ids, exact) → Float32Array of ids − 1 log-probabilities, or null when stopped
+// (cache, adapters, ids, exact) → ids − 1 log-probabilities
 Napi::Value SessionObject::score(const Napi::CallbackInfo& info) {
-  Session& session = open(info.Env());
-  struct Call {
-    Sequence sequence;
-    std::vector<std::int32_t> ids;
-    std::vector<float> out;
-    bool finished = false;
-  };
-  auto call = std::make_shared<Call>();
-  call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
-  call->ids = integers(info[2]);
   const bool exact = info[3].ToBoolean();
-  return driver_->submit(
-      info.This().As<Napi::Object>(),
-      [this, &session, call, exact] {
-        call->out.resize(call->ids.empty() ? 0 : call->ids.size() - 1);
-        call->finished = session.score(*call->sequence.cache, *call->sequence.adapters, call->ids.data(), static_cast<std::int32_t>(call->ids.size()),
-                                       call->out.data(), exact, abort_);
-      },
-      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->out) : env.Null(); });
+  return numbers(
+      info, [](std::size_t ids) { return std::max<std::size_t>(ids, 1) - 1; },
+      [this, exact](Session& session, KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* logs) {
+        return session.score(cache, adapters, ids, count, logs, exact, abort_);
+      });
 }
 
 Napi::Value SessionObject::mostTogether(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), open(info.Env()).mostTogether()); }
@@ -233,27 +229,14 @@ Napi::Value SessionObject::judge(const Napi::CallbackInfo& info) {
       });
 }
 
-// (cache, adapters, ids, exact) → Float32Array of the model's width, or null when stopped
+// (cache, adapters, ids, exact) → as many as the model is wide
 Napi::Value SessionObject::meanState(const Napi::CallbackInfo& info) {
-  Session& session = open(info.Env());
-  struct Call {
-    Sequence sequence;
-    std::vector<std::int32_t> ids;
-    std::vector<float> mean;
-    bool finished = false;
-  };
-  auto call = std::make_shared<Call>();
-  call->sequence = sequence(info.Env(), info[0].ToNumber().Int32Value(), info[1].ToNumber().Int32Value());
-  call->ids = integers(info[2]);
   const bool exact = info[3].ToBoolean();
-  return driver_->submit(
-      info.This().As<Napi::Object>(),
-      [this, &session, call, exact] {
-        call->mean.resize(model_->spec.dModel);
-        call->finished = session.meanState(*call->sequence.cache, *call->sequence.adapters, call->ids.data(),
-                                           static_cast<std::int32_t>(call->ids.size()), call->mean.data(), exact, abort_);
-      },
-      [call](Napi::Env env) -> Napi::Value { return call->finished ? toFloats(env, call->mean) : env.Null(); });
+  return numbers(
+      info, [this](std::size_t) { return static_cast<std::size_t>(model_->spec.dModel); },
+      [this, exact](Session& session, KvCache& cache, const AdapterSet& adapters, const std::int32_t* ids, std::int32_t count, float* mean) {
+        return session.meanState(cache, adapters, ids, count, mean, exact, abort_);
+      });
 }
 
 // (cache, adapters, ids, output, exact) → Float64Array as Statistics::values, or null when stopped
