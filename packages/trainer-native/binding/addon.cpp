@@ -8,6 +8,7 @@
 #include "objects.hpp"
 #include "qt/mapped_file.hpp"
 #include "threads.hpp"
+#include "train/optimizer/moments.hpp"
 
 namespace qt {
 namespace {
@@ -18,6 +19,32 @@ Napi::Value listKernels(const Napi::CallbackInfo& info) {
   Napi::Array list = Napi::Array::New(info.Env());
   for (int i = 0; i < count; ++i) list.Set(i, Napi::String::New(info.Env(), names[i]));
   return list;
+}
+
+const MomentCodes& codesOf(const Napi::Value& which) { return which.ToString().Utf8Value() == "first_moment" ? signedCodes() : unsignedCodes(); }
+
+// (which moment, codes, scales) → Float32Array
+Napi::Value widenMoments(const Napi::CallbackInfo& info) {
+  const auto codes = info[1].As<Napi::Uint8Array>();
+  const Napi::Float32Array scales = floats(info[2]);
+  const auto count = static_cast<std::int64_t>(codes.ElementLength());
+  if (static_cast<std::int64_t>(scales.ElementLength()) != (count + momentRun - 1) / momentRun)
+    throw Napi::RangeError::New(info.Env(), "codes and scales of a moment do not fit each other");
+  Napi::Float32Array out = Napi::Float32Array::New(info.Env(), codes.ElementLength());
+  widenMoments(codesOf(info[0]), codes.Data(), scales.Data(), count, out.Data());
+  return out;
+}
+
+// (which moment, Float32Array) → { codes, scales }
+Napi::Value narrowMoments(const Napi::CallbackInfo& info) {
+  const Napi::Float32Array from = floats(info[1]);
+  Napi::Uint8Array codes = Napi::Uint8Array::New(info.Env(), from.ElementLength());
+  Napi::Float32Array scales = Napi::Float32Array::New(info.Env(), (from.ElementLength() + momentRun - 1) / momentRun);
+  narrowMoments(codesOf(info[0]), from.Data(), static_cast<std::int64_t>(from.ElementLength()), codes.Data(), scales.Data());
+  Napi::Object o = Napi::Object::New(info.Env());
+  o.Set("codes", codes);
+  o.Set("scales", scales);
+  return o;
 }
 
 Napi::Value processors(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), availableProcessors()); }
@@ -113,10 +140,12 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("gpus", Napi::Function::New(env, gpus));
   exports.Set("gpuLibraries", Napi::Function::New(env, gpuLibraries));
   exports.Set("mapFile", Napi::Function::New(env, mapFile));
+  exports.Set("narrowMoments", Napi::Function::New(env, narrowMoments));
   exports.Set("planStep", Napi::Function::New(env, planStep));
   exports.Set("Model", ModelObject::define(env));
   exports.Set("Trainer", TrainerObject::define(env));
   exports.Set("Communicator", CommunicatorObject::define(env));
+  exports.Set("widenMoments", Napi::Function::New(env, widenMoments));
   exports.Set("Session", SessionObject::define(env));
   return exports;
 }

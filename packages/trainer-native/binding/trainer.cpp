@@ -54,6 +54,15 @@ namespace {
 constexpr const char* roleNames[roleCount] = {"weight", "lora_a", "lora_b", "magnitude"};
 constexpr const char* groupNames[groupCount] = {"weight", "lora_a", "lora_b", "magnitude", "embedding"};
 
+Napi::Object toWhole(Napi::Env env, const TensorPart& part) {
+  Napi::Object whole = Napi::Object::New(env);
+  whole.Set("rows", static_cast<double>(part.wholeRows));
+  whole.Set("columns", static_cast<double>(part.wholeColumns));
+  whole.Set("firstRow", static_cast<double>(part.firstRow));
+  whole.Set("firstColumn", static_cast<double>(part.firstColumn));
+  return whole;
+}
+
 Napi::Array toStateArrays(Napi::Env env, const TrainedLayout& layout, std::size_t tensor) {
   Napi::Array list = Napi::Array::New(env);
   for (std::size_t a = 0; a < layout.tensors[tensor].state.size(); ++a) {
@@ -64,7 +73,10 @@ Napi::Array toStateArrays(Napi::Env env, const TrainedLayout& layout, std::size_
     o.Set("offset", static_cast<double>(array.offset));
     o.Set("bytes", static_cast<double>(array.bytes()));
     o.Set("from", static_cast<double>(layout.stateRange(tensor, a, layout.rank).first));
-    o.Set("wholeBytes", static_cast<double>(layout.stateRange(tensor, a, layout.processes - 1).second));
+    const TensorPart entries = layout.entriesOf(layout.tensors[tensor], a, layout.share.rank);
+    o.Set("rows", static_cast<double>(entries.rows));
+    o.Set("columns", static_cast<double>(entries.columns));
+    o.Set("whole", toWhole(env, entries));
     list.Set(list.Length(), o);
   }
   return list;
@@ -85,12 +97,7 @@ Napi::Value TrainerObject::tensors(const Napi::CallbackInfo& info) {
     o.Set("rows", static_cast<double>(t.rows));
     o.Set("columns", static_cast<double>(t.columns));
     o.Set("offset", static_cast<double>(t.offset));
-    Napi::Object whole = Napi::Object::New(info.Env());
-    whole.Set("rows", static_cast<double>(t.part.wholeRows));
-    whole.Set("columns", static_cast<double>(t.part.wholeColumns));
-    whole.Set("firstRow", static_cast<double>(t.part.firstRow));
-    whole.Set("firstColumn", static_cast<double>(t.part.firstColumn));
-    o.Set("whole", whole);
+    o.Set("whole", toWhole(info.Env(), t.part));
     Napi::Object gradient = Napi::Object::New(info.Env());
     gradient.Set("offset", static_cast<double>(t.sums));
     gradient.Set("count", static_cast<double>(layout.last(t) - layout.first(t)));

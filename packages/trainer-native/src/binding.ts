@@ -106,6 +106,14 @@ export type Role = 'weight' | 'lora_a' | 'lora_b' | 'magnitude'
 /** Which tensors are updated alike. */
 export type Group = Role | 'embedding'
 
+/** Where some rows and columns lie in all of them. */
+export interface Whole {
+  readonly rows: number
+  readonly columns: number
+  readonly firstRow: number
+  readonly firstColumn: number
+}
+
 export interface TrainedTensor {
   /** Which adapter it belongs to; -1 for the model's own. */
   readonly adapter: number
@@ -117,7 +125,7 @@ export interface TrainedTensor {
   /** In numbers, among the parameters. */
   readonly offset: number
   /** The shape in the whole model, and where in it these rows and columns lie. */
-  readonly whole: { readonly rows: number; readonly columns: number; readonly firstRow: number; readonly firstColumn: number }
+  readonly whole: Whole
   /** This process's piece, in numbers of the region `gradients`. */
   readonly gradient: { readonly offset: number; readonly count: number }
   /** What the optimiser keeps of it; offsets in bytes. */
@@ -132,9 +140,12 @@ export interface StateArray {
   readonly dtype: 'F32' | 'U8'
   readonly offset: number
   readonly bytes: number
-  /** Where this process's bytes begin in the whole array, and how many that has. */
+  /** Where this process's bytes begin among those of its group's rows and columns of entries. */
   readonly from: number
-  readonly wholeBytes: number
+  readonly rows: number
+  readonly columns: number
+  /** Those of the whole array, and where in it these lie. */
+  readonly whole: Whole
 }
 
 /** Rows of tokens side by side. */
@@ -362,6 +373,8 @@ export interface Gpus {
   readonly reason: string
 }
 
+export type Moment = 'first_moment' | 'second_moment'
+
 export interface Binding {
   availableKernels(): string[]
   availableProcessors(): number
@@ -371,6 +384,9 @@ export interface Binding {
   gpus(library: string): Gpus
   /** Of NVIDIA's libraries that it opens itself. */
   gpuLibraries(library: string): GpuLibrary[]
+  /** Numbers of a moment that lies in 8 bits, and back. */
+  widenMoments(which: Moment, codes: Uint8Array, scales: Float32Array): Float32Array<ArrayBuffer>
+  narrowMoments(which: Moment, values: Float32Array): { codes: Uint8Array<ArrayBuffer>; scales: Float32Array<ArrayBuffer> }
   planStep(spec: ModelSpec, options: StepOptions, threads: number, kernels?: string, gpu?: GpuPlace): StepPlan
   /** `apart`: for trainers that hold a share of it only, whose projections are opened block by block. */
   readonly Model: new (

@@ -115,7 +115,6 @@ test('what processes that share each block cannot do is refused by name', () => 
     ['PiSSA', () => requireDividable(config({}), [{ origin: false }, { origin: true }])],
     ['adafactor', () => requireDividable(config({ optimizer: 'adafactor' }), [])],
     ['shared out by bytes', () => requireDividable(config({ shardBase: true }), [])],
-    ['strict order', () => requireDividable(config({ deterministic: 'strict' }), [])],
   ]
   for (const [what, call] of refused)
     expect(refusal(call)).toMatchObject({
@@ -123,4 +122,9 @@ test('what processes that share each block cannot do is refused by name', () => 
       where: { field: 'training.tensorParallel' },
       message: expect.stringContaining(what),
     })
+  expect(refusal(() => requireDividable(config({ deterministic: 'strict' }), []))).toMatchObject({
+    code: 'CONFIG_CONTRADICTION',
+    where: { field: 'training.deterministic' },
+    message: expect.stringContaining('cannot have the bytes of one process'),
+  })
 })

@@ -93,7 +93,7 @@ export function requireSupportedTraining({ training, adapter, quantization, base
   if (baseStorage !== 'packed') contradiction(`The base cannot be both NF4 and ${baseStorage}.`, 'Remove "baseStorage".')
 }
 
-/** What processes that share each block cannot do yet: what looks at whole matrices, and what has an order of sums for any number of them. */
+/** What processes that share each block do not do: what looks at whole matrices, and what has an order of sums for any number of them. */
 export function requireDividable(
   { training }: Pick<TrainingConfig, 'training'>,
   modules: readonly Pick<AdapterPlace, 'origin'>[],
@@ -106,10 +106,18 @@ export function requireDividable(
     })
   }
   if (modules.some(({ origin }) => origin)) refuse('PiSSA', 'adapter.kind: lora')
-  if (training.optimizer !== 'adamw' && training.optimizer !== 'sgd')
-    refuse(`The optimiser ${training.optimizer}`, 'adamw or sgd')
+  if (training.optimizer === 'adafactor' || training.optimizer === 'muon')
+    refuse(`The optimiser ${training.optimizer}`, 'adamw, adamw8bit or sgd')
   if (training.shardBase) refuse('A base that is shared out by bytes', 'one of both')
-  if (training.deterministic === 'strict') refuse('The strict order', 'deterministic: repeatable')
+  if (training.deterministic === 'strict')
+    throw usageError(
+      'CONFIG_CONTRADICTION',
+      'Processes that share each block add up parts of its sums, which cannot have the bytes of one process.',
+      {
+        where: { field: 'training.deterministic' },
+        actions: ['Set training.deterministic: repeatable.', 'Or remove "tensorParallel".'],
+      },
+    )
 }
 
 /** How the base is to lie in memory. */

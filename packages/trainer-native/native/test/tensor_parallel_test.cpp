@@ -8,13 +8,15 @@
 #include "parallel/data_parallel.hpp"
 #include "processes.hpp"
 #include "tiny.hpp"
+#include "train/optimizer/moments.hpp"
 
 using namespace qt;
 using namespace qt::test;
 
 namespace {
 
-constexpr int microBatches = 3, steps = 3;
+constexpr int microBatches = 3;
+int steps = 3;
 
 struct Result {
   std::vector<double> losses, norms;
@@ -44,6 +46,29 @@ void loadShare(const Tiny& tiny, Trainer& trainer) {
       for (std::int64_t c = 0; c < t.part.columns; ++c)
         own.push_back(static_cast<float>(whole[static_cast<std::size_t>((t.part.firstRow + r) * t.part.wholeColumns + t.part.firstColumn + c)]));
     trainer.device().copyIn(trainer.parameters().data() + t.offset, own.data(), own.size() * sizeof(float));
+  }
+}
+
+// What the optimiser keeps of a tensor, as numbers, whatever they are kept in.
+void appendState(std::vector<float>& to, const std::vector<StateArray>& arrays, const std::function<std::vector<unsigned char>(std::size_t)>& gather) {
+  std::vector<std::vector<unsigned char>> all;
+  for (std::size_t a = 0; a < arrays.size(); ++a) all.push_back(gather(a));
+  const auto floatsOf = [&](std::size_t a) {
+    std::vector<float> numbers(all[a].size() / sizeof(float));
+    if (!numbers.empty()) std::memcpy(numbers.data(), all[a].data(), all[a].size());
+    return numbers;
+  };
+  for (std::size_t a = 0; a < arrays.size(); ++a) {
+    if (arrays[a].numbers > 1) continue;
+    std::vector<float> numbers;
+    if (arrays[a].type == StateType::U8) {
+      // Codes of both moments come first, and then the scales of their runs.
+      numbers.resize(all[a].size());
+      if (!numbers.empty()) widenMoments(a == 0 ? signedCodes() : unsignedCodes(), all[a].data(), floatsOf(a + 2).data(), static_cast<std::int64_t>(numbers.size()), numbers.data());
+    } else {
+      numbers = floatsOf(a);
+    }
+    to.insert(to.end(), numbers.begin(), numbers.end());
   }
 }
 
@@ -93,7 +118,7 @@ Result train(const Tiny& tiny, TrainerOptions options, const std::shared_ptr<Com
   };
   for (std::size_t t = 0; t < trainer.trained().tensors.size(); ++t) {
     append(out.parameters, step.gatherParameters(t));
-    for (std::size_t a = 0; a < trainer.trained().tensors[t].state.size(); ++a) append(out.state, step.gatherState(t, a));
+    appendState(out.state, trainer.trained().tensors[t].state, [&](std::size_t array) { return step.gatherState(t, array); });
   }
   // What nobody divides is the same everywhere, to the bit.
   if (all) {
@@ -167,9 +192,10 @@ double difference(const TrainedLayout& layout, const std::vector<float>& a, cons
 
 void compare(const char* name, const Tiny& tiny, const TrainerOptions& options, const std::vector<Division>& divisions, double tolerance) {
   const Result alone = inGroups(tiny, options, 1, {{0, 1}, {0, 1}});
-  CHECK(alone.losses.size() == steps + 2 + 3 && alone.norms[0] > 0 && !alone.parameters.empty());
+  CHECK(alone.losses.size() == static_cast<std::size_t>(steps) + 2 + 3 && alone.norms[0] > 0 && !alone.parameters.empty());
   const TrainedLayout layout(tiny.model.spec, options);
-  const int arrays = static_cast<int>(layout.tensors[0].state.size());
+  const auto& kept = layout.tensors[0].state;
+  const auto arrays = static_cast<int>(std::count_if(kept.begin(), kept.end(), [](const StateArray& array) { return array.numbers == 1; }));
   for (const Division& division : divisions)
     for (const int groups : {1, 2}) {
       const Result shared = inGroups(tiny, options, groups * division.size(), division);
@@ -259,6 +285,17 @@ void refuses() {
   const Model half = localModel(std::shared_ptr<const Model>(&tiny.model, [](const Model*) {}), {1, {0, 2, 4}, {0, 256, 768}});
   const MatrixView &whole = tiny.model.blocks[0].projections[Up], &part = half.blocks[0].projections[Up];
   CHECK(static_cast<const unsigned char*>(part.data) == static_cast<const unsigned char*>(whole.data) + 256 * whole.rowBytes && part.rows == 512);
+  // Moments of what has whole runs of the whole matrix are in 8 bits, whatever else is cut.
+  TrainerOptions options = makeTiny(true, spec).options;
+  options.optimizer = OptimizerKind::AdamW8bit;
+  const auto inFloat32 = [&](const TensorShare& share, int projection) {
+    options.tensor = share;
+    return TrainedLayout(localSpec(spec, share), options).find(weightOf(0, projection))->state.size() == 2;
+  };
+  for (int p = 0; p < projectionCount; ++p) {
+    CHECK(!inFloat32({1, {0, 2, 4}, {0, 256, 768}}, p));
+    CHECK(inFloat32({1, {0, 1, 4}, {0, 120, 768}}, p) == (p == AttentionOut || p == Down));
+  }
   CHECK(half.spec.heads == 4 && half.spec.ffn == 512 && half.weightBytes() < tiny.model.weightBytes());
 }
 
@@ -311,6 +348,17 @@ int main() {
     Tiny packed = makeTiny(false, blocksOf256());
     quantise(packed, type);
     compare(type == TensorType::Q8_0 ? "Q8_0" : "Q4_K", packed, packed.options, {{{0, 2, 4}, {0, 256, 768}}}, rounding);
+  }
+  // At whole runs moments are those of one process, but where rounding makes another code of one: in a step or two that grows. What else is
+  // cut has them in float32.
+  for (const bool full : {false, true}) {
+    Tiny moments = makeTiny(full, blocksOf256());
+    moments.options.optimizer = OptimizerKind::AdamW8bit;
+    moments.options.average = full;
+    compare("8-bit moments in float32", moments, moments.options, {{{0, 1, 4}, {0, 120, 768}}}, 5e-3);
+    steps = 1;
+    if (full) compare("8-bit moments in the same runs", moments, moments.options, {{{0, 2, 4}, {0, 256, 768}}}, 2e-5);
+    steps = 3;
   }
   Tiny narrow = makeTiny(false, eightHeads(tinySpec(false, RopeLayout::Interleaved)));
   narrow.options.precision = DType::BF16;

@@ -130,6 +130,8 @@ function partOf(arrays: readonly StoredArray[], { rank, size }: Writers): Stored
   })
 }
 
+type Stored = Pick<StoredArray, 'kind' | 'name' | 'bytes'>
+
 /** Reads a checkpoint that any number of processes wrote. */
 export function shardReader(folder: string, shards: number) {
   const opened = new Map<string, Safetensors>()
@@ -138,21 +140,37 @@ export function shardReader(folder: string, shards: number) {
     opened.set(file, known)
     return known
   }
+  const piecesOf = async (kind: CheckpointKind, name: string) => {
+    const pieces: { file: Safetensors; dtype: string; at: number; bytes: number }[] = []
+    let at = 0
+    for (let shard = 0; shard < shards; shard++) {
+      const file = await open(fileOf(kind, shard, shards))
+      const piece = file.tensors.get(name)
+      if (!piece) continue
+      pieces.push({ file, dtype: piece.dtype, at, bytes: piece.bytes })
+      at += piece.bytes
+    }
+    return { pieces, size: at }
+  }
+  const read = async ({ kind, name, bytes: whole }: Stored, from: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> => {
+    const found = new Uint8Array(bytes)
+    const { pieces, size } = await piecesOf(kind, name)
+    if (size !== whole) throw new Error(`${name} has another size than the model's`)
+    for (const { file, at, bytes: length } of pieces) {
+      const [first, last] = [Math.max(from, at), Math.min(from + bytes, at + length)]
+      if (first < last) found.set(await file.readPart(name, first - at, last - first), first - from)
+    }
+    return found
+  }
   return {
     /** Bytes [from, from + bytes) of an array. */
-    async read({ kind, name, bytes: whole }: StoredArray, from: number, bytes: number): Promise<Uint8Array<ArrayBuffer>> {
-      const found = new Uint8Array(bytes)
-      let at = 0
-      for (let shard = 0; shard < shards; shard++) {
-        const file = await open(fileOf(kind, shard, shards))
-        const piece = file.tensors.get(name)
-        if (!piece) continue
-        const [first, last] = [Math.max(from, at), Math.min(from + bytes, at + piece.bytes)]
-        if (first < last) found.set(await file.readPart(name, first - at, last - first), first - from)
-        at += piece.bytes
-      }
-      if (at !== whole) throw new Error(`${name} has another size than the model's`)
-      return found
+    read,
+    /** All of an array, however large it is. */
+    async whole(kind: CheckpointKind, name: string) {
+      const { size: bytes } = await piecesOf(kind, name)
+      return read({ kind, name, bytes }, 0, bytes)
     },
+    /** As what an array lies there; undefined where there is none. */
+    dtypeOf: async (kind: CheckpointKind, name: string) => (await piecesOf(kind, name)).pieces[0]?.dtype,
   }
 }

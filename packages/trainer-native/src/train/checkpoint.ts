@@ -9,6 +9,7 @@ import type { NativeTrainer } from '../binding.js'
 import { alone, type Team } from '../parallel/team.js'
 import { checkpointFiles, inFiles, shardReader, writeShard, writeWhole } from './checkpoint-shards.js'
 import { type StoredArray, storedArrays } from './stored-arrays.js'
+import { readStored } from './stored-moments.js'
 
 const stateSchema = z.object({
   version: z.literal(1),
@@ -227,7 +228,7 @@ export async function restoreCheckpoint(
   const manifests = await team.gatherText(await digest(join(path, 'state.json')).catch(() => ''))
   const together = manifests.every((one) => one === manifests[0])
   const read = (array: StoredArray, from: number, bytes: number) =>
-    reader.read(array, from, bytes).catch((cause: unknown) => {
+    readStored(reader, array, from, bytes).catch((cause: unknown) => {
       throw damaged(`The checkpoint ${path} cannot be read: ${messageOf(cause)}.`, path, path, cause)
     })
   for (const array of arrays) {

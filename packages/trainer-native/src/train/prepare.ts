@@ -1,7 +1,7 @@
 import { type Tokenizer, type TrainingConfig, usageError } from '@qt/core'
 import { type PreparedRows, preparePairs, prepareRows } from '@qt/data'
 import { Tokenizer as Tokenizers } from '@qt/tokenizer'
-import { binding, type Storage, threadCount } from '../binding.js'
+import { binding, threadCount } from '../binding.js'
 import { gpuPlace } from '../gpu.js'
 import { placeOf, requireGroups } from '../parallel/groups.js'
 import { type Launch, threadsOf } from '../parallel/launch.js'
@@ -76,12 +76,13 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const { deterministic, gradAccumulation, shardBase, shardGradients, tensorParallel } = config.training
   const place = placeOf(process, tensorParallel)
   const { rank, size } = place.rows
-  const shareOf = (storage: Storage) => (tensorParallel > 1 ? tensorShare(base, storage, place.tensor) : undefined)
+  const shareOf = (changed: TrainingConfig) =>
+    tensorParallel > 1 ? tensorShare(base, storageOf(changed), place.tensor, changed.training.optimizer) : undefined
   const memory = memoryFor(config.device, localSize)
   const available = { ...memory, free: memory.free * usableShare, beside: (memory.beside ?? 0) * usableShare }
   const basePart = (changed: TrainingConfig) => {
     const storage = storageOf(changed)
-    const share = shareOf(storage)
+    const share = shareOf(changed)
     if (share) return { part: 'base weights (a share of each block)', bytes: tensorShareBytes(base, storage, share) }
     if (shardBase && size > 1)
       return { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storage, { rank, size }) }
@@ -111,7 +112,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
         strict: deterministic === 'strict',
         base: shardBase && size > 1,
         once: !shardGradients && microBatches > size,
-        tensor: shareOf(storageOf(changed)),
+        tensor: shareOf(changed),
       },
       available,
     })

@@ -1,5 +1,5 @@
 import type { NativeTrainer, TrainedTensor } from '../binding.js'
-import { columnsOf, isPart } from './tensor-part.js'
+import { asFloats, columnsOf, isPart, type Placed } from './tensor-part.js'
 import { trainedName } from './trained-name.js'
 
 /** One array of numbers in a checkpoint: where it lies in the trainer, and under which name in which kind of file. */
@@ -25,8 +25,6 @@ export interface StoredArray {
 export type CheckpointKind = 'parameters' | 'optimizer'
 export const checkpointKinds: readonly CheckpointKind[] = ['parameters', 'optimizer']
 
-const floats = (bytes: Uint8Array<ArrayBuffer>) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4)
-
 /** Everything that a trainer remembers between steps. */
 export function storedArrays(trainer: NativeTrainer): StoredArray[] {
   const whole = (
@@ -43,7 +41,7 @@ export function storedArrays(trainer: NativeTrainer): StoredArray[] {
       shared: false,
       readOwn,
       read: async () => readOwn(),
-      writeOwn: (given: Uint8Array<ArrayBuffer>) => trainer.write(region, offset, floats(given)),
+      writeOwn: (given: Uint8Array<ArrayBuffer>) => trainer.write(region, offset, asFloats(given)),
     }
   }
   const origins = trainer.origins().map(
@@ -54,66 +52,72 @@ export function storedArrays(trainer: NativeTrainer): StoredArray[] {
     }),
   )
   const trained = trainer.tensors().flatMap((tensor, index): StoredArray[] => {
-    const { rows, columns } = tensor.whole
+    const { offset } = tensor
     const name = trainedName(tensor)
+    const { rows, columns } = tensor.whole
     const shape = rows === 1 ? [columns] : [rows, columns]
-    if (isPart(tensor)) return divided(trainer, tensor, index, { name, shape })
-    return [
-      { ...whole('parameters', tensor), name, shape },
-      ...tensor.state.map(
-        ({ name: array, dtype, offset, from, bytes, wholeBytes }, at): StoredArray => ({
-          kind: 'optimizer',
-          name: `${name}.${array}`,
-          dtype,
-          shape: wholeBytes === rows * columns * 4 ? shape : [dtype === 'F32' ? wholeBytes / 4 : wholeBytes],
-          bytes: wholeBytes,
-          own: { from, bytes },
-          shared: true,
-          readOwn: () => trainer.readState(offset, bytes),
-          read: (root) => trainer.gatherState(index, at, root),
-          writeOwn: (given) => trainer.writeState(offset, given),
-        }),
-      ),
-    ]
+    const parameters: StoredArray = isPart(tensor)
+      ? {
+          ...dividedArray(tensor, 'F32'),
+          kind: 'parameters',
+          name,
+          shape,
+          read: async (root) => new Uint8Array((await trainer.gatherParameters(index, root)).buffer),
+          writeOwn: (given) => trainer.write('parameters', offset, asFloats(columnsOf(given, tensor, 4))),
+        }
+      : { ...whole('parameters', tensor), name, shape }
+    return [parameters, ...tensor.state.map((_, array) => stateArray(trainer, tensor, index, array, { name, shape }))]
   })
   return [...trained, ...origins]
 }
 
-/** Of a tensor of which this process has some rows or columns: its numbers, and the optimiser's, which has so many for each. */
-function divided(
+/** What the optimiser keeps of a tensor. */
+function stateArray(
   trainer: NativeTrainer,
   tensor: TrainedTensor,
   index: number,
+  at: number,
   { name, shape }: Pick<StoredArray, 'name' | 'shape'>,
-): StoredArray[] {
-  const { rows, columns, whole } = tensor
-  const bytes = whole.rows * whole.columns * 4
-  const ownRows = { from: whole.firstRow * whole.columns * 4, bytes: rows * whole.columns * 4 }
-  const each = { dtype: 'F32', shape, bytes, shared: true, readOwn: undefined } as const
-  const part = (given: Uint8Array<ArrayBuffer>) => columnsOf(floats(given), tensor)
-  const cutRows = columns === whole.columns
-  return [
-    {
+): StoredArray {
+  const state = tensor.state[at]!
+  const { dtype, offset, from, bytes } = state
+  const count = state.whole.rows * state.whole.columns
+  const each = {
+    kind: 'optimizer' as const,
+    name: `${name}.${state.name}`,
+    // Numbers have the shape of what they are of; everything else is one after the other.
+    shape: dtype === 'F32' && count === tensor.whole.rows * tensor.whole.columns ? shape : [count],
+    read: (root: number) => trainer.gatherState(index, at, root),
+  }
+  if (!isPart(state))
+    return {
       ...each,
-      kind: 'parameters',
-      name,
-      own: ownRows,
-      read: async (root) => new Uint8Array((await trainer.gatherParameters(index, root)).buffer),
-      writeOwn: (given) => trainer.write('parameters', tensor.offset, part(given)),
-    },
-    ...tensor.state.map(
-      ({ name: array, offset, from, bytes: own }, at): StoredArray => ({
-        ...each,
-        kind: 'optimizer',
-        name: `${name}.${array}`,
-        own: cutRows ? { from: ownRows.from + from, bytes: own } : ownRows,
-        read: (root) => trainer.gatherState(index, at, root),
-        writeOwn: (given) => {
-          if (cutRows) return trainer.writeState(offset, given)
-          const { buffer, byteOffset } = part(given)
-          trainer.writeState(offset, new Uint8Array(buffer, byteOffset + from, own))
-        },
-      }),
-    ),
-  ]
+      dtype,
+      bytes: count * bytesOf[dtype],
+      own: { from, bytes },
+      shared: true,
+      readOwn: () => trainer.readState(offset, bytes),
+      writeOwn: (given) => trainer.writeState(offset, given),
+    }
+  const divided = dividedArray(state, dtype)
+  // Of whole rows this process needs its piece alone.
+  const cutRows = state.columns === state.whole.columns
+  return {
+    ...each,
+    ...divided,
+    own: cutRows ? { from: divided.own.from + from, bytes } : divided.own,
+    writeOwn: (given) =>
+      trainer.writeState(offset, cutRows ? given : columnsOf(given, state, bytesOf[dtype]).slice(from, from + bytes)),
+  }
 }
+
+const bytesOf = { F32: 4, U8: 1 } as const
+
+/** An array of which this process has some rows or columns. */
+const dividedArray = ({ rows, whole }: Placed, dtype: 'F32' | 'U8') => ({
+  dtype,
+  bytes: whole.rows * whole.columns * bytesOf[dtype],
+  own: { from: whole.firstRow * whole.columns * bytesOf[dtype], bytes: rows * whole.columns * bytesOf[dtype] },
+  shared: true as const,
+  readOwn: undefined,
+})

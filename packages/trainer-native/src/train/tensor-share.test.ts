@@ -26,6 +26,9 @@ test('key heads stay with their queries, and inputs are cut at whole blocks of t
   const packed = { ...qwen, heads: 16, kvHeads: 4 }
   expect(tensorShare(await base(packed, 'Q4_K'), 'packed', first)).toEqual({ rank: 0, kvHeads: [0, 2, 4], ffn: [0, 2304, 4864] })
   expect(tensorShare(await base({ ...packed, heads: 8 }, 'Q4_K'), 'packed', first).kvHeads).toEqual([0, 2, 4])
+  // Moments in 8 bits have a scale for 256 numbers.
+  expect(tensorShare(await base({ ...qwen, ffn: 1280 }, 'BF16'), 'packed', first).ffn).toEqual([0, 640, 1280])
+  expect(tensorShare(await base({ ...qwen, ffn: 1280 }, 'BF16'), 'packed', first, 'adamw8bit').ffn).toEqual([0, 512, 1280])
   // Decoded, there are no blocks.
   expect(tensorShare(await base(qwen, 'Q4_K'), 'bfloat16', first).kvHeads).toEqual([0, 1, 2])
 })

@@ -1,27 +1,29 @@
-import { type projections, tensorTypes, usageError } from '@qt/core'
+import { type projections, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
 import type { Storage, TensorShare } from '../binding.js'
 import { type Base, baseTensors, isProjection, type WithTensors } from './base.js'
 import type { Share } from './windows.js'
 
+type Optimizer = TrainingConfig['training']['optimizer']
 type Divided = Pick<Base, 'spec' | 'name'> & WithTensors
 
 /** Columns that a draw of random numbers has: where a row may be cut at all. */
 const leastColumns = 4
-/** What a cut is a multiple of where there is enough: a step of the products. */
-const usualColumns = 64
+/** What a cut is a multiple of where there is enough: a step of the products, and for moments in 8 bits a run that has a scale. */
+const usualColumns = (optimizer: Optimizer | undefined) => (optimizer === 'adamw8bit' ? 256 : 64)
 
 /**
  * What of each block each process of a group has. Key heads stay together with their queries, and attn_output and ffn_down are cut at
  * whole blocks of the type that they are stored in.
  */
-export function tensorShare(base: Divided, storage: Storage, { rank, size }: Share): TensorShare {
+export function tensorShare(base: Divided, storage: Storage, { rank, size }: Share, optimizer?: Optimizer): TensorShare {
   const { heads, kvHeads, headDim, ffn } = base.spec
   const ofKey = (heads / kvHeads) * headDim
   const output = unitOf(base, storage, 'attn_output')
   let together = 1
   while (together < kvHeads && (together * ofKey) % output !== 0) together++
   const unit = unitOf(base, storage, 'ffn_down')
-  const columns = unit < usualColumns && ffn % usualColumns === 0 && ffn / usualColumns >= size ? usualColumns : unit
+  const usual = usualColumns(optimizer)
+  const columns = unit < usual && ffn % usual === 0 && ffn / usual >= size ? usual : unit
   const most = Math.min(Math.ceil(kvHeads / together), Math.ceil(ffn / columns))
   if (size > most)
     throw usageError(

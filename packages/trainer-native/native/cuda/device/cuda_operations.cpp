@@ -330,7 +330,7 @@ void CudaDevice::optimise(OptimizerKind kind, const OptimizedTensor& t, const Op
     if (kind == OptimizerKind::Sgd)
       return sgd(t.parameter, t.gradient, t.array<float>(0), count, o.learningRate, o.beta1, o.weightDecay, norm, stream);
     if (plain) return adamw(t.parameter, t.gradient, t.array<float>(0), t.array<float>(1), count, step, norm, stream);
-    const auto [rows, columns, hidden] = t.shape;
+    const std::int64_t rows = t.shape.rows, columns = t.shape.columns;
     if (kind == OptimizerKind::Adafactor) {
       float* columnSquares = rows > 1 && columns > 1 ? t.array<float>(1) : nullptr;
       return adafactor(t.parameter, t.gradient, t.array<float>(0), columnSquares, rows, columns, o.learningRate, o.weightDecay, o.step, norm, room, stream);

@@ -296,7 +296,7 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
   std::vector<unsigned char> mine(own.bytes());
   trainer_.device().copyOut(mine.data(), trainer_.state().data() + own.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
-  if (size_ == 1) return whole(trainer_.trained().tensors.at(tensor), std::move(mine), root);
+  if (size_ == 1) return whole(trainer_.trained().tensors.at(tensor), static_cast<int>(array), std::move(mine), root);
   const int group = groupOf(root);
   std::vector<unsigned char> gathered;
   communicator_->run([&] {
@@ -314,7 +314,7 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
     }
     peers_->exchange(out, in);
   });
-  return whole(trainer_.trained().tensors.at(tensor), std::move(gathered), root);
+  return whole(trainer_.trained().tensors.at(tensor), static_cast<int>(array), std::move(gathered), root);
 }
 
 std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor, int root) {
@@ -322,12 +322,12 @@ std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor, in
   std::vector<unsigned char> mine(rank_ == groupOf(root) ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
   trainer_.device().copyOut(mine.data(), trainer_.parametersAsTheyAre().data() + t.offset, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
-  return whole(t, std::move(mine), root);
+  return whole(t, -1, std::move(mine), root);
 }
 
 // Of the root's group, which has them all; the other groups have the same.
-std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root) {
-  return tensors_ && rank_ == groupOf(root) ? tensors_->whole(tensor, std::move(mine), root % blocks_->size()) : mine;
+std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root) {
+  return tensors_ && rank_ == groupOf(root) ? tensors_->whole(tensor, array, std::move(mine), root % blocks_->size()) : mine;
 }
 
 const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }

@@ -66,7 +66,7 @@ class DataParallel {
   double normOnDevices();
   void shareBlocks();
   void addPartsAlone();
-  std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root);
+  std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
   // Which group, of those that share blocks, a process of the job is in.
   int groupOf(int rank) const { return rank / trainer_.trained().share.size(); }
 

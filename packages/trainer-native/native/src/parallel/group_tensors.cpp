@@ -51,11 +51,13 @@ void GroupTensors::addParts(std::size_t bucket, float* gradients, std::size_t Tr
   if (used > 0) add();
 }
 
-std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root) {
+std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root) {
   const int rank = blocks_.rank(), size = blocks_.size();
   if (tensor.part.whole()) return rank == root ? mine : std::vector<unsigned char>();
-  const std::size_t one = mine.size() / static_cast<std::size_t>(tensor.size());
-  if (one * static_cast<std::size_t>(tensor.size()) != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
+  const auto partOf = [&](int peer) { return array < 0 ? layout_.partOf(tensor, peer) : layout_.entriesOf(tensor, static_cast<std::size_t>(array), peer); };
+  const TensorPart own = partOf(rank);
+  const std::size_t count = static_cast<std::size_t>(own.rows * own.columns), one = mine.size() / count;
+  if (one * count != mine.size()) throw std::logic_error("what is kept of a share of a tensor is not by its numbers");
   std::vector<std::vector<unsigned char>> parts(size);
   parts[rank] = std::move(mine);
   job_.run([&] {
@@ -64,16 +66,16 @@ std::vector<unsigned char> GroupTensors::whole(const TrainedTensor& tensor, std:
     if (rank != root) out.push_back({root, parts[rank].data(), parts[rank].size()});
     for (int peer = 0; peer < size && rank == root; ++peer) {
       if (peer == root) continue;
-      const TensorPart part = layout_.partOf(tensor, peer);
+      const TensorPart part = partOf(peer);
       parts[peer].resize(static_cast<std::size_t>(part.rows * part.columns) * one);
       in.push_back({peer, parts[peer].data(), parts[peer].size()});
     }
     blocks_.group().exchange(out, in);
   });
   if (rank != root) return {};
-  std::vector<unsigned char> all(static_cast<std::size_t>(tensor.part.wholeRows * tensor.part.wholeColumns) * one);
+  std::vector<unsigned char> all(static_cast<std::size_t>(own.wholeRows * own.wholeColumns) * one);
   for (int peer = 0; peer < size; ++peer) {
-    const TensorPart part = layout_.partOf(tensor, peer);
+    const TensorPart part = partOf(peer);
     const std::size_t row = static_cast<std::size_t>(part.columns) * one;
     for (std::int64_t r = 0; r < part.rows; ++r)
       std::memcpy(all.data() + static_cast<std::size_t>((part.firstRow + r) * part.wholeColumns + part.firstColumn) * one,

@@ -16,8 +16,8 @@ class GroupTensors {
   // What has a part in each process becomes the sum in all: of a bucket's gradients, which lie at TrainedTensor::room or ::sums. On the
   // communicator's thread.
   void addParts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place);
-  // From what each has of a tensor, as many bytes for each number, the whole one, at process `root` of the group.
-  std::vector<unsigned char> whole(const TrainedTensor& tensor, std::vector<unsigned char> mine, int root);
+  // From what each has of a tensor, or of an array of the optimiser (−1: of its numbers), the whole one, at process `root` of the group.
+  std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
 
   // Bytes that sums take: what this process has of a stretch, and what the others send.
   static std::size_t bytes(const TensorShare& share);

@@ -4,6 +4,7 @@
 
 #include "../memory.hpp"
 #include "../model/model.hpp"
+#include "optimizer/moments.hpp"
 
 namespace qt {
 
@@ -34,6 +35,7 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
       average_(o.average) {
   const auto add = [&](const TensorId& id, std::int64_t rows, std::int64_t columns, bool decays) {
     TrainedTensor tensor{id, rows, columns, count, 0, 0, decays, {}, {}, qt::partOf(id, spec, share, share.rank, rows, columns)};
+    tensor.inFloat32 = o.optimizer == OptimizerKind::AdamW8bit && !keepsRuns(tensor);
     index_.emplace(id, tensors.size());
     tensors.push_back(std::move(tensor));
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
@@ -106,9 +108,35 @@ std::vector<StateArray> TrainedLayout::arraysOf(const TensorShape& shape) const 
 
 // What the first `end` numbers of a tensor have of an array.
 StateArray TrainedLayout::arrayUpTo(const TrainedTensor& tensor, std::size_t array, std::int64_t end) const {
-  StateArray found = arraysOf(end == 0 || end == tensor.size() ? tensor.shape() : TensorShape{1, end, false})[array];
+  StateArray found = arraysOf(end == 0 ? tensor.shape() : tensor.shapeOf(end))[array];
   if (end == 0) found.count = 0;
   return found;
+}
+
+// Whether the runs that 8-bit moments have scales of are those of the whole tensor in everybody's part.
+bool TrainedLayout::keepsRuns(const TrainedTensor& tensor) const {
+  if (tensor.part.whole()) return true;
+  for (int rank = 0; rank < share.size(); ++rank) {
+    const TensorPart part = partOf(tensor, rank);
+    const bool together = part.columns == part.wholeColumns || part.wholeRows == 1;
+    if (part.rows * part.columns < fewestIn8Bits || (!together && part.wholeColumns % momentRun != 0)) return false;
+    if ((part.firstRow * part.wholeColumns + part.firstColumn) % momentRun != 0) return false;
+  }
+  return true;
+}
+
+TensorPart TrainedLayout::entriesOf(const TrainedTensor& t, std::size_t array, int rank) const {
+  const std::int64_t numbers = t.state[array].numbers;
+  const TensorPart part = partOf(t, rank);
+  const auto entries = [&](std::int64_t count) { return (count + numbers - 1) / numbers; };
+  if (part.whole()) {
+    const auto all = static_cast<std::int64_t>(arrayUpTo(t, array, t.size()).count);
+    return {0, 1, 0, all, 1, all};
+  }
+  if (numbers == 1) return part;
+  if (part.columns == part.wholeColumns || part.wholeRows == 1)
+    return {0, 1, (part.firstRow * part.wholeColumns + part.firstColumn) / numbers, entries(part.rows * part.columns), 1, entries(part.wholeRows * part.wholeColumns)};
+  return {part.firstRow, part.rows, part.firstColumn / numbers, part.columns / numbers, part.wholeRows, part.wholeColumns / numbers};
 }
 
 std::pair<std::size_t, std::size_t> TrainedLayout::stateRange(std::size_t tensor, std::size_t array, int process) const {

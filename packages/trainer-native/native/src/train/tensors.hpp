@@ -65,9 +65,12 @@ struct TrainedTensor {
   std::vector<StateArray> state;  // of the optimiser, then the moving average if there is one, of this process's piece, with offsets in bytes
   std::vector<std::int64_t> cuts;  // the piece of process r is [cuts[r], cuts[r + 1])
   TensorPart part;                // of the whole model's, where a tensor group shares it out
+  bool inFloat32 = false;         // TensorShape's
 
   std::int64_t size() const { return rows * columns; }
-  TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount}; }
+  TensorShape shape() const { return {rows, columns, id.role == Role::Weight && id.module < projectionCount, inFloat32}; }
+  // Of some of its numbers.
+  TensorShape shapeOf(std::int64_t count) const { return count == size() ? shape() : TensorShape{1, count, false, inFloat32}; }
 };
 
 // What an adapter of PiSSA began as: kept, but not trained.
@@ -101,9 +104,12 @@ struct TrainedLayout {
   std::pair<std::size_t, std::size_t> stateRange(std::size_t tensor, std::size_t array, int process) const;
   // What process `rank` of the tensor group has of it.
   TensorPart partOf(const TrainedTensor& t, int rank) const { return qt::partOf(t.id, spec_, share, rank, t.rows, t.columns); }
+  // The same of the entries of an array of the optimiser.
+  TensorPart entriesOf(const TrainedTensor& t, std::size_t array, int rank) const;
 
  private:
   std::vector<StateArray> arraysOf(const TensorShape& shape) const;
+  bool keepsRuns(const TrainedTensor& tensor) const;
   StateArray arrayUpTo(const TrainedTensor& tensor, std::size_t array, std::int64_t end) const;
   ModelSpec spec_;
   OptimizerKind optimizer_;

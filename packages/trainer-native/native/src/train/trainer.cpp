@@ -332,10 +332,9 @@ void Trainer::step(const UpdateOptions& o, double norm) {
   for (const TrainedTensor& t : trained_.tensors) {
     const std::int64_t first = trained_.first(t), count = trained_.last(t) - first;
     if (count == 0) continue;
-    const TensorShape shape = count == t.size() ? t.shape() : TensorShape{1, count, false};
     const ParameterGroup& group = o.groups[static_cast<int>(groupOf(t.id))];
     float* parameter = parameters_ + t.offset + first;
-    device_->optimise(options_.optimizer, {shape, parameter, gradients_ + t.sums, &t.state, optimizerState_},
+    device_->optimise(options_.optimizer, {t.shapeOf(count), parameter, gradients_ + t.sums, &t.state, optimizerState_},
                       {group.learningRate, o.beta1, o.beta2, o.epsilon, t.decays ? group.weightDecay : 0.0f, gradScale, o.step},
                       layout_.optimizer < 0 ? nullptr : at<float>(layout_.optimizer));
     if (options_.average)

@@ -23,7 +23,7 @@ std::vector<StateArray> stateOf(const TensorShape& s) {
 }
 
 void gatherSquares(const OptimizedTensor& t, const OptimizerStep& o, float towards, const OptimizerContext& context) {
-  const auto [rows, columns, hidden] = t.shape;
+  const std::int64_t rows = t.shape.rows, columns = t.shape.columns;
   const double square = static_cast<double>(o.gradScale) * o.gradScale;
   float *rowSquares = t.array<float>(0), *columnSquares = t.array<float>(1);
   context.pool().run((rows + rowsPerTask - 1) / rowsPerTask, [&](std::int64_t task, int) {
@@ -48,7 +48,7 @@ void gatherSquares(const OptimizedTensor& t, const OptimizerStep& o, float towar
 }
 
 void update(const OptimizedTensor& t, const OptimizerStep& o, const OptimizerContext& context) {
-  const auto [rows, columns, hidden] = t.shape;
+  const std::int64_t rows = t.shape.rows, columns = t.shape.columns;
   const std::int64_t count = t.shape.size();
   const auto step = static_cast<double>(o.step);
   const auto towards = static_cast<float>(std::pow(step, -0.8));

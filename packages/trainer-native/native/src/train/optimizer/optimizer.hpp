@@ -18,7 +18,8 @@ struct StateArray {
   const char* name;
   StateType type;
   std::size_t count;
-  std::size_t offset = 0;  // bytes, in the optimiser's memory
+  std::int64_t numbers = 1;  // of the tensor, as they lie one after the other, that an entry is of
+  std::size_t offset = 0;    // bytes, in the optimiser's memory
 
   std::size_t bytes() const { return count * (type == StateType::F32 ? 4 : 1); }
 };
@@ -33,7 +34,8 @@ struct OptimizerStep {
 // What an optimiser has to know of a tensor before there are numbers.
 struct TensorShape {
   std::int64_t rows, columns;
-  bool hidden;  // a matrix of a block's own, which Muon makes orthogonal: no embedding, norm or adapter
+  bool hidden;             // a matrix of a block's own, which Muon makes orthogonal: no embedding, norm or adapter
+  bool inFloat32 = false;  // whatever else its moments would be kept in
 
   std::int64_t size() const { return rows * columns; }
 };
