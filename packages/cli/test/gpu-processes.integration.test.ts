@@ -160,6 +160,48 @@ describe.skipIf(!there).each(separate ? (['memory', 'NCCL'] as const) : (['memor
       },
     )
 
+    test.runIf(emulated).each([
+      ['alike', 2, {}],
+      ['over a base that they divide', 2, { 'shard-base': 'true' }],
+      ['in groups that share blocks', 4, { 'tensor-parallel': '2' }],
+    ] as const)(
+      'take a step anew in smaller micro-batches when others take the memory of one GPU in the middle: %s',
+      async (name, size, division) => {
+        const more = { adapter: 'lora', rank: '4', 'batch-size': '4', ...division, ...gpu }
+        const [plain, crowded] = [place(`plain ${name}`), place(`crowded ${name}`)]
+        const full = join(folder, `${way} full ${name}`)
+        await run(size, trained(plain, more), ways[way])
+        const job = await byVariables(size, trained(crowded, more), {
+          env: (rank) => ({ QT_CUDA_LIBRARY: cudaLibrary, ...ways[way], ...(rank === 1 ? { QT_EMULATED_GPU_FULL: full } : {}) }),
+        })
+        // It is told before it is written, and after it comes the next batch.
+        await until(async () => (await readFile(join(crowded, 'events.jsonl'), 'utf8')).includes('"checkpoint"'))
+        await writeFile(full, '')
+        for (const { ended } of job) {
+          const { code, stderr } = await ended
+          expect(code, stderr).toBe(0)
+        }
+        expect(await readFile(join(crowded, 'events.jsonl'), 'utf8')).toMatch(
+          /"warning","message":"rank 1: the GPU failed at .* it has no memory left: a micro-batch has 2 rows from now on instead of 4/,
+        )
+        await expectAlike(crowded, plain)
+      },
+    )
+
+    test.runIf(emulated)('end with the name of the one that has no memory for a single row', async () => {
+      const full = join(folder, `${way} full of one`)
+      const output = place('crowded by one')
+      const job = await byVariables(2, trained(output, { ...lora, ...gpu }), {
+        env: (rank) => ({ QT_CUDA_LIBRARY: cudaLibrary, ...ways[way], ...(rank === 1 ? { QT_EMULATED_GPU_FULL: full } : {}) }),
+      })
+      await until(async () => (await readFile(join(output, 'events.jsonl'), 'utf8')).includes('"checkpoint"'))
+      await writeFile(full, '')
+      const [first, second] = await Promise.all(job.map(({ ended }) => ended))
+      expect([first!.code, second!.code]).toEqual([1, 1])
+      expect(first!.stderr).toContain('Rank 1 of 2 failed, and so the whole job ends: rank 1: the GPU failed')
+      expect(second!.stderr).toMatch(/rank 1: the GPU failed at .* no memory left/)
+    })
+
     test('save what another number of them, on the processor, goes on with', async () => {
       const [whole, moved] = [place('whole'), place('moved')]
       // So many that it is asked to stop long before its end; most of them are then taken on the processor.

@@ -65,6 +65,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   void begin(const Napi::CallbackInfo& info);
   Napi::Value attend(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
+  Napi::Value lack(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
   Napi::Value gatherParameters(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);

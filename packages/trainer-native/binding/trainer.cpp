@@ -15,6 +15,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                      {InstanceMethod<&TrainerObject::tensors>("tensors"), InstanceMethod<&TrainerObject::forwardBackward>("forwardBackward"),
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
+                      InstanceMethod<&TrainerObject::lack>("lack"),
                       InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::gatherParameters>("gatherParameters"),
                       InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
@@ -139,9 +140,8 @@ Napi::Value TrainerObject::pass(const Napi::CallbackInfo& info, bool gradients) 
       [this, &trainer, call, gradients, weight, micro, evaluation] {
         const Batch batch{call->ids.data(), call->labels.data(), call->borders.data(), static_cast<std::int32_t>(call->ids.size()),
                           static_cast<std::int32_t>(call->borders.size()) - 1, call->weights.empty() ? nullptr : call->weights.data()};
-        call->sum = !gradients ? trainer.evaluate(batch, abort_, evaluation)
-                    : shared_  ? shared_->forwardBackward(batch, weight, micro, abort_)
-                               : trainer.forwardBackward(batch, weight, micro, abort_);
+        if (gradients) call->sum = shared_ ? shared_->forwardBackward(batch, weight, micro, abort_) : trainer.forwardBackward(batch, weight, micro, abort_);
+        else call->sum = shared_ ? shared_->evaluate(batch, abort_, evaluation) : trainer.evaluate(batch, abort_, evaluation);
       },
       [call](Napi::Env env) -> Napi::Value {
         Napi::Object o = Napi::Object::New(env);
@@ -195,15 +195,24 @@ Napi::Value TrainerObject::attend(const Napi::CallbackInfo& info) {
       [](Napi::Env env) { return env.Undefined(); });
 }
 
-// Waits until the gradients of all processes are added.
+// Waits until the gradients of all processes are added. → that this one has lacked memory, or ''
 Napi::Value TrainerObject::exchange(const Napi::CallbackInfo& info) {
   open(info.Env());
+  auto lack = std::make_shared<std::string>();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this] {
-        if (shared_) shared_->exchange();
+      [this, lack] {
+        if (shared_) *lack = shared_->exchange();
       },
-      [](Napi::Env env) { return env.Undefined(); });
+      [lack](Napi::Env env) { return Napi::String::New(env, *lack); });
+}
+
+// The caller waits for pending work before it asks. → the same, of passes that are no step's
+Napi::Value TrainerObject::lack(const Napi::CallbackInfo& info) {
+  open(info.Env());
+  std::string lack;
+  if (shared_) guarded(info.Env(), [&] { lack = shared_->lack(); });
+  return Napi::String::New(info.Env(), lack);
 }
 
 // (tensor, array, root) → the whole array in that process, nothing in others; all call it

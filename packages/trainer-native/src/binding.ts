@@ -206,8 +206,13 @@ export interface NativeTrainer {
   begin(microBatches: number): void
   /** Where the base is shared out: a pass of others, with gradients or without, for which this process has no batch. */
   attend(gradients: boolean): Promise<void>
-  /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. */
-  exchange(): Promise<void>
+  /** Waits until the gradients of all processes are added; all call it, also after a pass that was stopped. Gives what `lack` does. */
+  exchange(): Promise<string>
+  /**
+   * In words, that a pass of this process has found no memory since this was last asked, or ''. Where several processes take a step such a
+   * pass throws nothing: the others count on it.
+   */
+  lack(): string
   /** An array of the optimiser, whole, in process `root`, and nothing in others; all call it. */
   gatherState(tensor: number, array: number, root: number): Promise<Uint8Array<ArrayBuffer>>
   /** A trained tensor, whole, in process `root`, and nothing in others; all call it. */

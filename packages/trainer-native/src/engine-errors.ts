@@ -1,7 +1,10 @@
 import { QtError } from '@qt/core'
 
-/** A GPU has not the memory for what was asked of it: less may do. */
-export const isOutOfMemory = (error: unknown): error is Error => error instanceof Error && error.name === 'OutOfMemoryError'
+/** The name of errors that say that less may do. */
+export const outOfMemory = 'OutOfMemoryError'
+
+/** A GPU has not the memory for what was asked of it. */
+export const isOutOfMemory = (error: unknown): error is Error => error instanceof Error && error.name === outOfMemory
 
 /** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
 export async function engineErrors<Result>(work: () => Promise<Result>): Promise<Result> {

@@ -7,6 +7,7 @@ import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
 import { looksOf, pairLosses, preferencePass, tokensOf } from './preference.js'
 import type { Prepared } from './prepare.js'
+import { requireRoom } from './want-of-memory.js'
 import { batchesOf, type MicroBatch, type Windows } from './windows.js'
 
 export interface StepResult {
@@ -36,7 +37,7 @@ export interface StepInput {
 
 /**
  * One optimiser step over its micro-batches, of which each process takes its share; undefined when one of them was stopped before its
- * end, and then nothing has changed in any.
+ * end, and then nothing has changed in any. Nor has it where one finds no memory, which all throw.
  */
 export async function oneStep(input: StepInput): Promise<StepResult | undefined> {
   const { trainer, plan, step, learningRate, config, frozen, team, signal } = input
@@ -65,19 +66,20 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   }
   const rounds = Math.ceil(plan.count(step) / rows.size)
   if (sharesBase(config, team) && batches.length < rounds) await attend(trainer, config, true)
-  await trainer.exchange()
-  const done = await team.gather([stopped ? 1 : 0, process.resourceUsage().maxRSS * 1024, ...losses])
+  const lack = await trainer.exchange()
+  const done = await team.gather([stopped ? 1 : 0, lack === '' ? 0 : 1, process.resourceUsage().maxRSS * 1024, ...losses])
+  if (done.some((one) => one[1] !== 0)) await requireRoom(lack, team)
   if (done.some(([one]) => one !== 0)) {
     trainer.zeroGradients()
     return undefined
   }
   // By the numbers of micro-batches: the same sum whoever took them.
   const shares = inTurns(
-    firstOfEach(done, team).map((one) => one.slice(2)),
+    firstOfEach(done, team).map((one) => one.slice(3)),
     1,
   )
   const mean = shares.reduce((sum, share) => sum + share, 0)
-  const memory = Math.max(...done.map((one) => one[1]!))
+  const memory = Math.max(...done.map((one) => one[2]!))
   const brokenStep = async (what: 'loss' | 'gradient', gradNorm: number): Promise<StepResult> => {
     const reasons = await team.gatherText(JSON.stringify(whyNotFinite(trainer, what)))
     const all = reasons.map((text): NotFinite => JSON.parse(text))
@@ -172,6 +174,7 @@ export async function validate(
   }
   const most = Math.max(...Array.from({ length: size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
   if (sharesBase(config, team)) for (let done = own.length / 4; done < most; done++) await attend(trainer, config, false)
+  await requireRoom(trainer.lack(), team)
   const everybody = await team.gather([stopped ? 1 : 0, ...own])
   if (everybody.some(([one]) => one !== 0)) return undefined
   const all = firstOfEach(everybody, team).flatMap((one) => one.slice(1))

@@ -1,4 +1,4 @@
-import { messageOf, QtError, specForLength } from '@qt/core'
+import { messageOf, QtError, specForLength, type TrainingConfig } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
@@ -28,6 +28,7 @@ import { oneStep, type StepResult, validate } from './steps.js'
 import { liesInFile } from './tensor-share.js'
 import { changedSince, diverged, paused } from './training-errors.js'
 import type { NativeTrainResult, RunningContext } from './types.js'
+import { WantOfMemory } from './want-of-memory.js'
 import { type Windows, windows } from './windows.js'
 
 /**
@@ -86,6 +87,7 @@ export async function training(
       plan,
       configuration,
       trainer,
+      way: wayOf(libraries, config, team),
       frozen: frozenModules(trainer, prepared.adapter),
       recorder,
       patience,
@@ -93,13 +95,8 @@ export async function training(
       begun: performance.now(),
     }
     await announce(run, found !== undefined)
-    if (team.size > 1 && config.device !== 'cpu') {
-      const way = (library: string | null) =>
-        library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`
-      const blocks = team.tensorParallel > 1 ? ` What blocks add up goes ${way(libraries.blocks)}.` : ''
-      const message = `Gradients go ${way(libraries.gradients)}.${blocks}`
-      await recorder.record({ type: 'message', level: 'info', message }, found ? 'aside' : 'everywhere')
-    }
+    if (run.way !== undefined)
+      await recorder.record({ type: 'message', level: 'info', message: run.way }, found ? 'aside' : 'everywhere')
     for (const message of [...chunkWarnings(stored, savings.feedForwardChunk), ...opened.warnings])
       await recorder.record({ type: 'message', level: 'warning', message }, 'everywhere')
     for (const message of found?.passedOver ?? []) await recorder.record({ type: 'message', level: 'warning', message }, 'aside')
@@ -138,6 +135,15 @@ export function openTrainer(
   return new Trainer(model, step.options, threads, forcedKernels(), communicator, gpuPlace(config.device))
 }
 
+type Libraries = Awaited<ReturnType<NativeTrainer['shareParameters']>>
+
+function wayOf({ gradients, blocks }: Libraries, { device }: TrainingConfig, { size, tensorParallel }: Team): string | undefined {
+  if (size === 1 || device === 'cpu') return undefined
+  const way = (library: string | null) =>
+    library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`
+  return `Gradients go ${way(gradients)}.${tensorParallel > 1 ? ` What blocks add up goes ${way(blocks)}.` : ''}`
+}
+
 /** How far a run has come. */
 type Position = Pick<CheckpointState, 'step' | 'stage' | 'tokens' | 'loss'>
 
@@ -147,6 +153,8 @@ interface OpenRun {
   prepared: Prepared
   plan: Windows
   trainer: NativeTrainer
+  /** What is said of how GPUs of several processes exchange numbers. */
+  way: string | undefined
   frozen: FrozenModules | undefined
   readonly team: Team
   readonly configuration: string
@@ -221,17 +229,18 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
 }
 
 /**
- * When a pass finds no memory, because others have taken it, the step is taken anew in smaller micro-batches, from the numbers that it
- * began with: a checkpoint carries them over.
+ * When a pass finds no memory, because others have taken it, the step is taken anew in smaller micro-batches, by all processes, from the numbers
+ * that it began with: a checkpoint carries them over.
  */
 async function withRoom<Result>(run: OpenRun, work: () => Promise<Result>): Promise<Result> {
   for (;;)
     try {
       return await work()
     } catch (error) {
-      // Processes of a job are in the middle of an exchange, which the others wait for.
-      if (!isOutOfMemory(error) || run.team.size > 1) throw error
+      if (!isOutOfMemory(error)) throw error
       const smaller = halved(run)
+      // Whoever lacks it ends the job.
+      if (!smaller && error instanceof WantOfMemory && error.rank !== run.team.rank) await run.team.gather([])
       if (!smaller) throw error
       await recut(run, smaller, cutText(error.message, run, smaller))
     }
@@ -247,9 +256,12 @@ async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void>
   run.trainer = trainer
   const found = await sharedCheckpoint(runFiles(prepared.config.output).checkpoints, team)
   if (found) await restoreCheckpoint(found, trainer, team)
+  const way = wayOf(await trainer.shareParameters(), prepared.config, team)
   // What it holds are the checkpoint's numbers, so it is asked after they are there.
   run.frozen = frozenModules(trainer, prepared.adapter)
-  for (const text of [message, ...warnings])
+  const changed = way === undefined || way === run.way ? [] : [way]
+  run.way = way
+  for (const text of [message, ...warnings, ...changed])
     await recorder.record({ type: 'message', level: 'warning', message: text }, 'everywhere')
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace qt {
 
@@ -70,13 +71,41 @@ void DataParallel::begin(std::int32_t microBatches) {
   microBatches_ = microBatches;
   rounds_ = (microBatches + size_ - 1) / size_;
   round_ = 0;
+  thrownAway_ = false;
 }
 
 LossSum DataParallel::forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort) {
   if (round_ >= rounds_ || !takesPart(rank_, round_)) throw std::runtime_error("a step has more micro-batches than were begun with");
-  const LossSum sum = trainer_.forwardBackward(batch, weight, micro, abort);
+  const LossSum sum = attempted(batch, [&] { return trainer_.forwardBackward(batch, weight, micro, abort); });
+  thrownAway_ = thrownAway_ || !sum.finished;
   endRound();
   return sum;
+}
+
+LossSum DataParallel::evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options) {
+  return attempted(batch, [&] { return trainer_.evaluate(batch, abort, options); });
+}
+
+template <class Pass>
+LossSum DataParallel::attempted(const Batch& batch, const Pass& pass) {
+  try {
+    return pass();
+  } catch (const OutOfMemory& e) {
+    if (lack_.empty()) lack_ = e.what();
+    thrownAway_ = true;
+  }
+  LossSum none;
+  none.documents.resize(batch.documents);
+  return none;
+}
+
+std::string DataParallel::lack() {
+  try {
+    requireWorking(trainer_.device());
+  } catch (const OutOfMemory& e) {
+    if (lack_.empty()) lack_ = e.what();
+  }
+  return std::exchange(lack_, {});
 }
 
 void DataParallel::attend(bool gradients) {
@@ -117,7 +146,7 @@ void DataParallel::startStage() {
   const Bucket& bucket = bucketOf(started_);
   if (group_) return startOnDevices(started_++);
   const int round = roundSent();
-  if (size_ > 1 && takesPart(rank_, round)) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
+  if (size_ > 1 && takesPart(rank_, round) && !thrownAway_) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
   const std::size_t index = static_cast<std::size_t>(stages_ - 1 - started_);
   if (size_ > 1)
     tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, index, round] {
@@ -136,7 +165,7 @@ void DataParallel::startOnDevices(int stage) {
   tickets_[stage] = lastStarted_ = group_->reduce(trainer_.rooms().data() + bucket.room, trainer_.gradients().data() + bucket.piece, cuts);
 }
 
-// Also of a pass that was stopped.
+// Also of a pass that was stopped, or found no memory.
 void DataParallel::endRound() {
   while (exchanges() && started_ < stages_) startStage();
   started_ = 0;
@@ -190,16 +219,18 @@ void DataParallel::reduce(const Bucket& bucket, int round) {
   }
 }
 
-void DataParallel::exchange() {
+std::string DataParallel::exchange() {
   while (stages_ > 0 && round_ < rounds_) endRound();
   if (blocks_) blocks_->finish();
-  if (group_) return waitFor(*group_, *communicator_);
-  if (size_ == 1) {
-    if (tensors_) addPartsAlone();
-    return;
+  if (group_) {
+    waitFor(*group_, *communicator_);
+  } else if (size_ > 1) {
+    communicator_->wait(lastStarted_);
+    sums_.put(0, trainer_.gradients().size());
+  } else if (tensors_) {
+    addPartsAlone();
   }
-  communicator_->wait(lastStarted_);
-  sums_.put(0, trainer_.gradients().size());
+  return lack();
 }
 
 // Of a group that has all micro-batches: once for all of them.
@@ -217,6 +248,7 @@ double DataParallel::gradientNorm() {
   const TrainedLayout& layout = trainer_.trained();
   // Where there are several, they were added up here.
   if (size_ == 1) sums_.fetch(0, trainer_.gradients().size());
+  requireWorking(trainer_.device());
   const float* gradients = sums_.data();
   struct Task {
     const float* from;
@@ -277,6 +309,7 @@ double DataParallel::update(const UpdateOptions& options) {
     return norm;
   }
   for (const Bucket& bucket : buckets) parameters_.fetch(bucket.cuts[rank_], bucket.cuts[rank_ + 1]);
+  requireWorking(trainer_.device());
   communicator_->run([&] {
     for (const Bucket& bucket : buckets) {
       Cuts bytes;
@@ -351,6 +384,7 @@ void DataParallel::shareParameters() {
   if (rank_ == 0) {
     parameters_.fetch(0, parameters.size());
     origins.fetch(0, began.size());
+    requireWorking(trainer_.device());
   }
   communicator_->run([&] {
     peers_->broadcast(parameters_.data(), parameters.size_bytes());

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "../train/trainer.hpp"
@@ -23,13 +24,18 @@ class DataParallel {
   // A step of micro-batches, which are taken in rounds: micro-batch m is that of process m % processes. Where gradients lie apart
   // they are added one after the other by their numbers, whoever has them; where they are exchanged once, by process.
   void begin(std::int32_t microBatches);
-  // The next micro-batch of this process.
+  // The next micro-batch of this process. A pass that finds no memory is not the end of it, as the others count on what it sends: it throws
+  // nothing, its sums are none, and exchange() says so.
   LossSum forwardBackward(const Batch& batch, float weight, std::uint32_t micro, const std::atomic<bool>& abort);
+  // As the trainer's; a pass that finds no memory as above, and lack() says so.
+  LossSum evaluate(const Batch& batch, const std::atomic<bool>& abort, const EvaluateOptions& options = {});
   // Where the base is shared out and others have a batch, and this process none: a pass as theirs.
   void attend(bool gradients);
   // Takes part in what is still to be exchanged, and waits for all sums. Also after a pass that was stopped: the others count on it,
-  // and throw its result away with everybody.
-  void exchange();
+  // and throw its result away with everybody. Returns what lack() does.
+  std::string exchange();
+  // In words, that a pass of this process has found no memory since this was last asked; else nothing. The others cannot know.
+  std::string lack();
   // As the trainer's.
   double update(const UpdateOptions& options);
   // A tensor's array of the optimiser, whole, at that process of the job.
@@ -54,6 +60,8 @@ class DataParallel {
   void done(int layer);
   void startStage();
   void endRound();
+  template <class Pass>
+  LossSum attempted(const Batch& batch, const Pass& pass);
   void addAlone(const Bucket& bucket);
   void reduce(const Bucket& bucket, int round);
   bool takesPart(int rank, int round) const { return static_cast<std::int64_t>(round) * size_ + rank < microBatches_; }
@@ -84,6 +92,8 @@ class DataParallel {
 
   std::int32_t microBatches_ = 0;
   int rounds_ = 0, round_ = 0;        // of this step; the one at hand
+  bool thrownAway_ = false;           // this step, as a pass has not come to its end: what is sent is only sent because others wait for it
+  std::string lack_;
   int stages_ = 0, started_ = 0;      // of a round
   std::vector<std::uint64_t> tickets_;  // of the stages, of the round at hand or the one before
   std::uint64_t lastStarted_ = 0, lastStartedBefore_ = 0;  // in all; in the rounds before

@@ -77,7 +77,7 @@ LossSum Trainer::lossAndGradient(const Batch& batch, float weight, bool gradient
   std::vector<float> losses(carrying.size());
   std::vector<unsigned char> correct(carrying.size());
   device_->endLoss(std::span(losses).subspan(begin, count), std::span(correct).subspan(begin, count));
-  requireDevice();
+  if (!othersCount()) requireDevice();
   if (group_) shareLoss(carrying, shares, losses, correct, gradient);
 
   LossSum sum;

@@ -300,6 +300,7 @@ LossSum Trainer::evaluate(const Batch& batch, const std::atomic<bool>& abort, co
     forwardBlock(layer, true);
   }
   if (layer == spec_.layers) sum = lossAndGradient(batch, 0.0f, false, abort);
+  requireDevice();
   return sum;
 }
 

@@ -160,7 +160,9 @@ class Trainer {
   void load(int layer);
   void takeProjections(int layer);
   int above(int layer) const { return layer + 1 < spec_.layers ? layer + 1 : -1; }
-  bool stops(const std::atomic<bool>& abort) const { return !base_ && !group_ && abort.load(std::memory_order_relaxed); }
+  // Others count on this pass, and it goes to its end: also on a device that has failed, which does nothing more and says so then.
+  bool othersCount() const { return base_ || group_; }
+  bool stops(const std::atomic<bool>& abort) const { return !othersCount() && abort.load(std::memory_order_relaxed); }
   MatrixView throughMagnitude(int layer, int projection, const MatrixView& dy, const void* y, void* dz);
   AttentionShape attentionShape(int layer) const {
     return {spec_.heads, spec_.kvHeads, spec_.headDim, spec_.attentionScale, spec_.attentionSoftcap, spec_.layer(layer).window};

@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { isOutOfMemory } from '../engine-errors.js'
+import { requireRoom, WantOfMemory } from './want-of-memory.js'
+
+const teamThatSays = (...said: string[]) => ({ size: said.length, gatherText: async () => said })
+const thrownBy = (work: Promise<void>) => work.catch((error: unknown) => error)
+
+test('want of memory of one process is thrown by all, with its rank', async () => {
+  const error = await thrownBy(requireRoom('', teamThatSays('', 'the GPU has no memory left', 'nor has this one')))
+  expect(error).toBeInstanceOf(WantOfMemory)
+  expect(error).toMatchObject({ rank: 1, message: 'rank 1: the GPU has no memory left' })
+  expect(isOutOfMemory(error)).toBe(true)
+})
+
+test('a process that is alone is not named, and nothing is thrown where nobody lacks any', async () => {
+  expect(await thrownBy(requireRoom('full', teamThatSays('full')))).toMatchObject({ rank: 0, message: 'full' })
+  expect(await thrownBy(requireRoom('', teamThatSays('', '')))).toBeUndefined()
+})
