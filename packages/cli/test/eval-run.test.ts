@@ -233,6 +233,29 @@ test('what is missing or unknown is said', async () => {
   }
 })
 
+test('what is said of judges is checked before any model is looked for', async () => {
+  for (const [args, what] of [
+    [['--judge-device', 'cuda'], '--judge-device is for models that judge, and none is named.'],
+    [['--judge-cache', at('unasked.jsonl')], '--judge-cache is for models that judge'],
+    [['--rubric', 'quality'], '--rubric is for models that judge'],
+    [['--judge', tiny, '--judge-device', 'gpu'], '--judge-device must be cpu, cuda or cuda:N'],
+    [['--judge', 'ollama:x', '--judge-device', 'cuda'], '--judge-device is for a judge that is loaded here'],
+    [['--judge', tiny, '--judge-device', 'cuda'], 'Judge elsewhere: --judge-device cpu.'],
+    [['--judge', 'ollama:x', '--judge-key-env', 'QT_NO_SUCH_KEY'], 'There is no environment variable QT_NO_SUCH_KEY.'],
+    [['--judge', 'ollama:x', '--rubric', at('nothing.yaml')], 'nothing.yaml'],
+  ] as const) {
+    const run = ['eval', 'run', at('nowhere.gguf'), '--suite', 'tool-episodes', ...args]
+    const { code, stderr } = await qt(run, '', { env: { QT_CUDA_LIBRARY: at('nothing.so') } })
+    expect([code, stderr]).toEqual([2, expect.stringContaining(what)])
+  }
+  const rate = ['eval', 'rate', at('nothing.json'), at('nothing.json')]
+  for (const [args, what] of [
+    [['--judge-device', 'cuda'], '--judge-device is for models that judge'],
+    [['--judge', 'ollama:x', '--cost-limit', '1'], '--cost-limit needs prices'],
+  ] as const)
+    expect(await qt([...rate, ...args])).toMatchObject({ code: 2, stderr: expect.stringContaining(what) })
+})
+
 test('judges score answers and rate pairs, and their tokens count', async () => {
   await mkdir(at('judged'), { recursive: true })
   const lines = ['I look around.', 'I listen.', 'I wait.'].map((content) =>

@@ -4,7 +4,7 @@ import { defineVerb } from '../args/verb.js'
 import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
 import { defaultHeldOut } from '../eval/held-out.js'
-import { judgeFlags, openJudges } from '../eval/judges.js'
+import { judgeFlags, readJudges } from '../eval/judges.js'
 import { checkMeasured, measuredFlags, measuredModel } from '../eval/measured-model.js'
 import { checkSuiteNames, suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
@@ -103,6 +103,7 @@ export const evalRun = defineVerb({
       })
     checkSuiteNames(names)
     checkMeasured(flags, positionals)
+    const openJudges = await readJudges(flags)
     if (flags['fail-if-worse'] && flags.baseline === undefined)
       throw usageError('USAGE_MISSING_FLAG', '--fail-if-worse needs a run to compare with.', {
         actions: ['Add --baseline FILE: the .json report of an earlier run.'],
@@ -132,7 +133,7 @@ export const evalRun = defineVerb({
       if (flags.embedder !== undefined) embedder = await openedEmbedder(flags.embedder, signal)
       const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
       const code = sandbox && { flags, files, executor: sandbox }
-      const judged = (flags.judge?.length ?? 0) > 0
+      const judged = openJudges !== undefined
       const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, embedder, maxTokens, code, judged }
       const suites = await suitesOf(read)
       const identified = flags.cache !== undefined || flags.report !== undefined || io.json
@@ -143,7 +144,7 @@ export const evalRun = defineVerb({
         parallel: Math.min(flags.parallel ?? 1, 64), // the most that a model answers together
       })
       const progress = status(io)
-      const judges = await openJudges(flags, { io, signal }).catch(async (error: unknown) => {
+      const judges = await openJudges?.({ io, signal }).catch(async (error: unknown) => {
         await model.close()
         throw error
       })
