@@ -216,6 +216,7 @@ test.skipIf(!sandbox)(
 )
 
 test('what is missing or unknown is said', async () => {
+  await mkdir(at('folder.html'), { recursive: true })
   for (const [args, what] of [
     [[], 'needs --suite or --task'],
     [['--suite', 'tool'], 'Did you mean tools?'],
@@ -225,6 +226,9 @@ test('what is missing or unknown is said', async () => {
     [['--suite', 'bug-fix', '--style', 'poem', '--unsandboxed'], 'base or instruct'],
     [['--suite', 'tool-episodes', '--fail-if-worse'], 'needs a run to compare with'],
     [['--suite', 'tool-episodes', '--limit', '0'], 'whole number above 0'],
+    [['--suite', 'tool-episodes', '--metric', 'quality'], '--metric needs a run to compare with'],
+    [['--suite', 'tool-episodes', '--baseline', at('good.json'), '--metric', 'nothing'], 'has no "nothing"'],
+    [['--suite', 'tool-episodes', '--report', at('folder.html')], 'is a folder'],
     [['--suite', 'tool-episodes', '--report', 'out.pdf'], 'cannot be written'],
     [['--task', `piqa=${at('records.jsonl')}`, '--shots', '1.5'], 'not possible'],
   ] as const) {

@@ -1,5 +1,6 @@
 import { usageError } from '@qt/core'
 import type { SentenceEmbedder } from '@qt/embed'
+import type { RunReport } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
 import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
@@ -9,6 +10,7 @@ import { checkMeasured, measuredFlags, measuredModel } from '../eval/measured-mo
 import { checkSuiteNames, suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 
 export const evalRun = defineVerb({
@@ -121,8 +123,12 @@ export const evalRun = defineVerb({
       '@qt/eval',
       () => import('@qt/eval'),
     )
-    for (const file of flags.report ?? []) reportKind(file)
+    for (const file of flags.report ?? []) {
+      reportKind(file)
+      await prepareOutput(file, flags.data ?? [])
+    }
     const baseline = flags.baseline === undefined ? undefined : await readReport(flags.baseline)
+    requireMetrics(flags, baseline)
     const limits = { tokens: flags['token-limit'], seconds: flags['time-limit'], cost: flags['cost-limit'] }
     const { 'price-input': input, 'price-output': output } = flags
     const { conversations, files } = sortedData(flags.data)
@@ -177,6 +183,25 @@ export const evalRun = defineVerb({
     return flags['fail-if-worse'] && comparison && !holds(comparison) ? 1 : 0
   },
 })
+
+/** What is to be compared must be in the earlier run: told before this one takes its time. */
+function requireMetrics(
+  { metric: asked, baseline: file }: { readonly metric?: readonly string[] | undefined; readonly baseline?: string | undefined },
+  baseline: RunReport | undefined,
+): void {
+  if (asked === undefined) return
+  if (baseline === undefined || file === undefined)
+    throw usageError('USAGE_MISSING_FLAG', '--metric needs a run to compare with.', {
+      actions: ['Add --baseline FILE: the .json report of an earlier run.'],
+    })
+  const known = baseline.suites.flatMap(({ name, metrics }) => [name, ...metrics.map((metric) => `${name}.${metric.name}`)])
+  const lacking = asked.find((name) => !known.includes(name))
+  if (lacking !== undefined)
+    throw usageError('EVAL_NOTHING_IN_COMMON', `The run to compare with has no "${lacking}".`, {
+      where: { file },
+      actions: [`It has ${known.join(', ')}.`],
+    })
+}
 
 async function openedEmbedder(model: string, signal: AbortSignal): Promise<SentenceEmbedder> {
   const { openEmbedder } = await need('@qt/embed', () => import('@qt/embed'))
