@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { QtError, usageError } from '@qt/core'
+import { parseConfig, QtError, type Tokenizer, usageError } from '@qt/core'
 import type { EngineOptions } from './engine-flags.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
@@ -25,8 +25,12 @@ export async function heal(file: string, options: HealOptions, io: Io, signal: A
   const { convert, inspect } = await need('@qt/weights', () => import('@qt/weights'))
   const { totals } = await inspect(file)
   const type = (['BF16', 'F16'] as const).find((float) => totals[float]) ?? 'F32'
-  const output = `${file}.healing`
-  const resume = await claim(output)
+  const output = healingFolder(file)
+  const resume = await begun(output)
+  if (!resume) {
+    await mkdir(output, { recursive: true })
+    await writeFile(join(output, mark), '')
+  }
   const progress = status(io)
   const draw = trainProgress(progress)
   const run = train(
@@ -64,15 +68,29 @@ const pausedHealing = (cause: QtError, file: string) =>
 
 const mark = '.qt-heal'
 
+/** Before a model is cut: that it can be healed afterwards, on this data and in its folder. */
+export async function requireHealable(
+  file: string,
+  { paths, sequenceLength }: Pick<HealOptions, 'paths' | 'sequenceLength'>,
+  tokenizer: Tokenizer,
+  signal: AbortSignal,
+): Promise<void> {
+  await begun(healingFolder(file))
+  const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
+  const config = parseConfig({ base: file, data: { path: [...paths], validation: 0 }, training: { sequenceLength } })
+  await prepareRows(config, tokenizer, { signal })
+}
+
+const healingFolder = (file: string) => `${file}.healing`
+
 /** Whether an earlier healing began here. The folder is removed in the end, so it must not be somebody else's. */
-async function claim(folder: string): Promise<boolean> {
-  await mkdir(folder, { recursive: true })
-  const there = await readdir(folder)
+async function begun(folder: string): Promise<boolean> {
+  const there = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
   if (there.includes(mark)) return true
-  if (there.length === 0) {
-    await writeFile(join(folder, mark), '')
-    return false
-  }
+  if (there.length === 0) return false
   throw usageError('USAGE_BAD_VALUE', `${folder} holds something else; healing keeps its checkpoints there.`, {
     where: { file: folder },
     actions: ['Move that folder away.', 'Or write the model under another name.'],

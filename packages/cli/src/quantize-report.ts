@@ -1,9 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
+import { usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import type { Importance, QualityReport, SizePlan } from '@qt/quantize'
 import type { Values } from './args/verb.js'
-import { type calibrationFlags, calibrationRows } from './calibration.js'
+import { type Calibration, type calibrationFlags, calibrationRows } from './calibration.js'
 import type { EngineOptions } from './engine-flags.js'
 import type { Io } from './io.js'
 import { need } from './need.js'
@@ -19,16 +20,31 @@ export interface ReportInput {
   readonly bytes: { readonly original: number; readonly quantised: number }
   readonly importance?: Importance | undefined
   readonly plan?: Pick<SizePlan, 'cost' | 'frontier'> | undefined
+  /** Left out: no text is compared on. */
+  readonly compared: Calibration | undefined
   readonly engine: EngineOptions
 }
 
-/** Compares two files: tensor by tensor, and on text when the flags name some. */
-export async function qualityOf(
-  input: ReportInput,
+/**
+ * What two models are compared on, read as the first of them reads it; undefined where the flags name nothing. A device that will not do is told
+ * here, too: before anything takes long.
+ */
+export async function comparedRows(
   flags: Values<typeof calibrationFlags>,
-  io: Io,
-  signal: AbortSignal,
-): Promise<QualityReport> {
+  { original, engine, io, signal }: { original: string; engine: EngineOptions; io: Io; signal: AbortSignal },
+): Promise<Calibration | undefined> {
+  if (!(flags.text || flags.data)) return undefined
+  const read = await withModel(original, { ...engine, signal }, (model) =>
+    calibrationRows(flags, model, original, io.note, signal),
+  )
+  if (read.rows.length > 0) return read
+  throw usageError('EVAL_TEXT_TOO_SHORT', `There is nothing to compare on in ${read.datasets.join(', ')}.`, {
+    actions: ['Use a longer text.'],
+  })
+}
+
+/** Compares two files: tensor by tensor, and on text where some was read. */
+export async function qualityOf(input: ReportInput, io: Io, signal: AbortSignal): Promise<QualityReport> {
   const { tensorErrors } = await need('@qt/quantize', () => import('@qt/quantize'))
   const progress = status(io)
   try {
@@ -37,7 +53,7 @@ export async function qualityOf(
       signal,
       onTensor: (name, done, total) => progress.update(`comparing  ${done}/${total} tensors  ${name}`),
     })
-    const text = flags.text || flags.data ? await onText(input, flags, io, signal, progress.update) : undefined
+    const text = input.compared && (await onText(input, input.compared, signal, progress.update))
     return {
       original: { name: basename(input.originalName), bytes: input.bytes.original },
       quantised: { name: basename(input.quantised), bytes: input.bytes.quantised, type: input.type },
@@ -52,8 +68,7 @@ export async function qualityOf(
 
 async function onText(
   { original, quantised, engine }: ReportInput,
-  flags: Values<typeof calibrationFlags>,
-  io: Io,
+  { rows, datasets }: Calibration,
   signal: AbortSignal,
   update: (line: string) => void,
 ): Promise<NonNullable<QualityReport['text']>> {
@@ -61,7 +76,6 @@ async function onText(
   const options = { ...engine, signal }
   return withModel(original, options, (before) =>
     withModel(quantised, options, async (after) => {
-      const { rows, datasets } = await calibrationRows(flags, before, original, io.note, signal)
       const quality = await divergenceOfRows(before.scoring, after.scoring, rows, {
         signal,
         onProgress: ({ rows: done }) => update(`comparing on text  row ${done}/${rows.length}`),

@@ -216,6 +216,7 @@ test.skipIf(!sandbox)(
 )
 
 test('what is missing or unknown is said', async () => {
+  await mkdir(at('folder.html'), { recursive: true })
   for (const [args, what] of [
     [[], 'needs --suite or --task'],
     [['--suite', 'tool'], 'Did you mean tools?'],
@@ -225,12 +226,38 @@ test('what is missing or unknown is said', async () => {
     [['--suite', 'bug-fix', '--style', 'poem', '--unsandboxed'], 'base or instruct'],
     [['--suite', 'tool-episodes', '--fail-if-worse'], 'needs a run to compare with'],
     [['--suite', 'tool-episodes', '--limit', '0'], 'whole number above 0'],
+    [['--suite', 'tool-episodes', '--metric', 'quality'], '--metric needs a run to compare with'],
+    [['--suite', 'tool-episodes', '--baseline', at('good.json'), '--metric', 'nothing'], 'has no "nothing"'],
+    [['--suite', 'tool-episodes', '--report', at('folder.html')], 'is a folder'],
     [['--suite', 'tool-episodes', '--report', 'out.pdf'], 'cannot be written'],
     [['--task', `piqa=${at('records.jsonl')}`, '--shots', '1.5'], 'not possible'],
   ] as const) {
     const { code, stderr } = await qt(['eval', 'run', tiny, '--threads', '1', ...args])
     expect([code, stderr]).toEqual([2, expect.stringContaining(what)])
   }
+})
+
+test('what is said of judges is checked before any model is looked for', async () => {
+  for (const [args, what] of [
+    [['--judge-device', 'cuda'], '--judge-device is for models that judge, and none is named.'],
+    [['--judge-cache', at('unasked.jsonl')], '--judge-cache is for models that judge'],
+    [['--rubric', 'quality'], '--rubric is for models that judge'],
+    [['--judge', tiny, '--judge-device', 'gpu'], '--judge-device must be cpu, cuda or cuda:N'],
+    [['--judge', 'ollama:x', '--judge-device', 'cuda'], '--judge-device is for a judge that is loaded here'],
+    [['--judge', tiny, '--judge-device', 'cuda'], 'Judge elsewhere: --judge-device cpu.'],
+    [['--judge', 'ollama:x', '--judge-key-env', 'QT_NO_SUCH_KEY'], 'There is no environment variable QT_NO_SUCH_KEY.'],
+    [['--judge', 'ollama:x', '--rubric', at('nothing.yaml')], 'nothing.yaml'],
+  ] as const) {
+    const run = ['eval', 'run', at('nowhere.gguf'), '--suite', 'tool-episodes', ...args]
+    const { code, stderr } = await qt(run, '', { env: { QT_CUDA_LIBRARY: at('nothing.so') } })
+    expect([code, stderr]).toEqual([2, expect.stringContaining(what)])
+  }
+  const rate = ['eval', 'rate', at('nothing.json'), at('nothing.json')]
+  for (const [args, what] of [
+    [['--judge-device', 'cuda'], '--judge-device is for models that judge'],
+    [['--judge', 'ollama:x', '--cost-limit', '1'], '--cost-limit needs prices'],
+  ] as const)
+    expect(await qt([...rate, ...args])).toMatchObject({ code: 2, stderr: expect.stringContaining(what) })
 })
 
 test('judges score answers and rate pairs, and their tokens count', async () => {

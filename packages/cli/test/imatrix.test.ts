@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { readImportance, writeImportance } from '@qt/quantize'
@@ -83,6 +83,22 @@ test('matrices of another model are refused before anything is read, and what is
       2,
       'USAGE_MISSING_FLAG',
     ])
+})
+
+test('what a report is to compare on, and where it goes, is refused before a file is quantised', async () => {
+  const output = join(folder, 'unreported.gguf')
+  const empty = join(folder, 'empty.txt')
+  await writeFile(empty, '')
+  for (const [report, text, what] of [
+    ['report.html', join(folder, 'nowhere.txt'), 'nowhere.txt'],
+    ['report.html', empty, 'EVAL_TEXT_TOO_SHORT'],
+    ['.', empty, 'FOLDER_UNUSABLE'],
+  ] as const) {
+    const flags = ['--type', 'Q8_0', '--report', join(folder, report), '--text', text, '--json']
+    const { code, stdout } = await qt(['quantize', tiny, output, ...flags])
+    expect([code, stdout]).toEqual([2, expect.stringContaining(what)])
+    await expect(stat(output)).rejects.toThrow('ENOENT')
+  }
 })
 
 test('a report says what was lost on a text and in which tensors, as a page and for programs', async () => {

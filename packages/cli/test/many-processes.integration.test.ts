@@ -287,10 +287,20 @@ describe('a process that dies', () => {
       ).map(({ ended }) => ended),
     )
     expect([one!.code, one!.stderr]).toEqual([2, expect.stringContaining('nothing.jsonl')])
-    expect([zero!.code, zero!.stderr]).toEqual([
-      1,
-      expect.stringMatching(/Rank 1 of 2 failed, and so the whole job ends: .*nothing/),
-    ])
+    // The same to the word, and nothing of going on: there is nothing yet.
+    expect([zero!.code, zero!.stderr]).toEqual([2, expect.stringContaining('nothing.jsonl')])
+    expect(zero!.stderr.split('\n')[0]).toBe(one!.stderr.split('\n')[0])
+    expect(zero!.stderr).toContain('Rank 1 of 2 found this')
+    expect(zero!.stderr + one!.stderr).not.toContain('--resume')
+  })
+
+  test.runIf(mpi)('ends mpirun with the code of bad input where that is why', async () => {
+    const output = join(folder, 'bad-input')
+    const missing = trained(output, 1, adapter).map((arg) => (arg === rows ? join(folder, 'nothing.jsonl') : arg))
+    const { code, stderr } = await underMpirun(3, missing).ended
+    expect(code, stderr).toBe(2)
+    expect(stderr.match(/error: There is no data at .*nothing\.jsonl/g)).toHaveLength(3)
+    expect(stderr).not.toContain('--resume')
   })
 
   test('is not what happens when training diverges: all end alike, and the state before is saved', async () => {

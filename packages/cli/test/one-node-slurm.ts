@@ -9,8 +9,12 @@ import { freePort } from './free-port.js'
 
 const programs = ['munged', 'slurmctld', 'slurmd', 'sbatch', 'srun', 'scontrol', 'sinfo', 'scancel'] as const
 
+/** Its daemons lie where only root's PATH looks. */
+const environment = { ...process.env, PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin` }
+
 /** The programs of Slurm that are not installed here. */
-export const missingPrograms = (): string[] => programs.filter((program) => spawnSync('which', [program]).status !== 0)
+export const missingPrograms = (): string[] =>
+  programs.filter((program) => spawnSync('which', [program], { env: environment }).status !== 0)
 
 /** A cluster of this machine alone, with its own controller, node and munge, all in a folder that goes with it. */
 export async function startSlurm(): Promise<{ env: { SLURM_CONF: string }; stop: () => Promise<void> }> {
@@ -95,7 +99,7 @@ PartitionName=far Nodes=elsewhere MaxTime=INFINITE State=UP
 }
 
 const start = (program: string, args: readonly string[], env: Record<string, string>) =>
-  spawn(program, [...args], { env: { ...process.env, ...env }, stdio: 'ignore' })
+  spawn(program, [...args], { env: { ...environment, ...env }, stdio: 'ignore' })
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   const end = Date.now() + 60_000

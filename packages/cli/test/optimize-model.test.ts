@@ -111,6 +111,21 @@ test.each([
   expect([exit, JSON.parse(stdout).error.code]).toEqual([2, code])
 })
 
+test('a solver that is none, and an output that is what is read, are refused before anything is measured', async () => {
+  for (const verb of [
+    ['layers', tiny, '--drop-layers', '1'],
+    ['heads', tiny, '--drop-heads', '1'],
+    ['bits', tiny, '--max-size', '1MB'],
+  ])
+    for (const [more, what] of [
+      [['--solver', 'oracle'], '--solver is "oracle"'],
+      [['--output', tiny], 'what is read'],
+    ] as const) {
+      const { code, stderr } = await qt(['optimize', ...verb, '--text', join(folder, 'nowhere.txt'), ...more])
+      expect([code, stderr], verb[0]).toEqual([2, expect.stringContaining(what)])
+    }
+})
+
 test('adapters are placed by measured gradients, judged by training, and written for qt train', async () => {
   const data = join(folder, 'rows.jsonl')
   const lines = Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `The rain in the thin another sand ${i}.` }))

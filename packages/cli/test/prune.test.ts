@@ -54,6 +54,16 @@ test('healing trains what was cut, tells three perplexities of other text, and l
   expect((await qt(['generate', out, '--prompt', 'The', '--max-tokens', '2'])).code).toBe(0)
 })
 
+test('what cannot be healed is not cut', async () => {
+  const out = join(folder, 'unhealed.gguf')
+  const odd = join(folder, 'notes.unknown')
+  await writeFile(odd, 'The rain in the thin another sand. '.repeat(8))
+  const cut = (more: readonly string[]) => qt(['prune', tiny, out, '--drop-layers', '1', '--text', odd, ...more])
+  const healed = await cut(['--heal', '2', '--held-out', text])
+  expect([healed.code, healed.stderr]).toEqual([2, expect.stringContaining(odd)])
+  expect((await readdir(folder)).filter((name) => name.startsWith('unhealed'))).toEqual([])
+})
+
 test('healing that is interrupted says how it goes on, and does', async () => {
   const out = join(folder, 'paused.gguf')
   const flags = ['--text', text, '--row-size', '64', '--threads', '1', '--held-out', text]

@@ -141,6 +141,21 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
         expect.stringContaining('a micro-batch has 2 rows from now on instead of 4, and a step 2 of them instead of 1'),
       ])
 
+      // A trial meets what the run will meet.
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', less)
+      const tried = train(config('tried', plain), { dryRun: 8 })
+      const said: string[] = []
+      const trials: number[] = []
+      for await (const event of tried) {
+        if (event.type === 'message' && event.level === 'warning') said.push(event.message)
+        if (event.type === 'step') trials.push(event.loss)
+      }
+      vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
+      expect(said).toEqual([expect.stringContaining('a micro-batch has 2 rows from now on instead of 4')])
+      expect(trials).toHaveLength(2)
+      for (const [step, loss] of trials.entries()) expect(loss).toBeCloseTo(undisturbed[step]!, 4)
+      expect((await tried).estimate!.peakMemory).toBeGreaterThan(0)
+
       const full = join(folder, 'full')
       vi.stubEnv('QT_EMULATED_GPU_FULL', full)
       // The run does not wait for its listener, but it writes a checkpoint after this step.

@@ -42,21 +42,55 @@ export interface Judges {
   close(): Promise<void>
 }
 
-/** The judges that flags name; undefined where they name none. */
-export async function openJudges(
-  flags: Values<typeof judgeFlags>,
-  { io, signal }: { readonly io: Io; readonly signal: AbortSignal },
-): Promise<Judges | undefined> {
+export const judgesHavePrice = (flags: Values<typeof judgeFlags>): boolean =>
+  flags['judge-price-input'] !== undefined || flags['judge-price-output'] !== undefined
+
+interface Opening {
+  readonly io: Io
+  readonly signal: AbortSignal
+}
+
+/** Loads the judges, or joins their servers. */
+export type OpenJudges = (opening: Opening) => Promise<Judges>
+
+/** What flags say of judges, checked and read before any model is loaded; undefined where they name none. */
+export async function readJudges(flags: Values<typeof judgeFlags>): Promise<OpenJudges | undefined> {
   const { judge: names = [], 'judge-cache': cache, 'judge-price-input': input, 'judge-price-output': output } = flags
-  if (names.length === 0) return undefined
   const engine = engineOptions({ device: flags['judge-device'] }, 'judge-device')
-  if (engine.device !== undefined && names.every(isElsewhere))
-    throw usageError('USAGE_BAD_VALUE', '--judge-device is for a judge that is loaded here, not for one behind a server.', {
-      actions: ['Leave --judge-device out.'],
+  if (names.length === 0) {
+    const given = Object.entries(flags).find(([name, value]) => name !== 'judge' && name in judgeFlags && value !== undefined)
+    if (given === undefined) return undefined
+    throw usageError('USAGE_MISSING_FLAG', `--${given[0]} is for models that judge, and none is named.`, {
+      where: { field: `--${given[0]}` },
+      actions: ['Add --judge NAME@http://HOST:PORT/v1, --judge ollama:NAME, or --judge FILE.', `Or leave --${given[0]} out.`],
     })
-  const { cachedModel, loadRubric } = await need('@qt/eval', () => import('@qt/eval'))
+  }
+  if (engine.device !== undefined) {
+    if (names.every(isElsewhere))
+      throw usageError('USAGE_BAD_VALUE', '--judge-device is for a judge that is loaded here, not for one behind a server.', {
+        actions: ['Leave --judge-device out.'],
+      })
+    const { requireDevice } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
+    requireDevice(engine.device, (other) => `Judge elsewhere: --judge-device ${other}.`)
+  }
+  const { loadRubric } = await need('@qt/eval', () => import('@qt/eval'))
   const rubric = await loadRubric(flags.rubric ?? 'quality')
   const apiKey = keyOf(flags['judge-key-env'])
+  const price = judgesHavePrice(flags) ? { input: input ?? 0, output: output ?? 0 } : undefined
+  return async (opening) => ({ ...(await openAll(names, { cache, apiKey, engine, ...opening })), rubric, price })
+}
+
+interface Opened {
+  readonly apiKey: string | undefined
+  readonly engine: EngineOptions
+  readonly cache: string | undefined
+}
+
+async function openAll(
+  names: readonly string[],
+  { cache, apiKey, engine, io, signal }: Opened & Opening,
+): Promise<Pick<Judges, 'models' | 'close'>> {
+  const { cachedModel } = await need('@qt/eval', () => import('@qt/eval'))
   const opened: AnyModel[] = []
   const close = async () => {
     for (const model of opened) await model.close()
@@ -64,7 +98,7 @@ export async function openJudges(
   const models: AnyModel[] = []
   try {
     for (const name of names) {
-      const { model, id } = await openJudge(name, { apiKey, identified: cache !== undefined, engine, io, signal })
+      const { model, id } = await openJudge(name, { cache, apiKey, engine, io, signal })
       opened.push(model)
       models.push(cache === undefined ? model : await cachedModel(model, { file: cache, modelId: id }))
     }
@@ -72,26 +106,16 @@ export async function openJudges(
     await close()
     throw error
   }
-  const price = input === undefined && output === undefined ? undefined : { input: input ?? 0, output: output ?? 0 }
-  return { models, rubric, price, close }
+  return { models, close }
 }
 
 const behindServer = /^(.+?)@(https?:\/\/.+)$/
 const ofOllama = 'ollama:'
 const isElsewhere = (name: string): boolean => behindServer.test(name) || name.startsWith(ofOllama)
 
-interface Opening {
-  readonly apiKey: string | undefined
-  /** A cache needs to tell this model from others; hashing a file takes a while. */
-  readonly identified: boolean
-  readonly engine: EngineOptions
-  readonly io: Io
-  readonly signal: AbortSignal
-}
-
 async function openJudge(
   name: string,
-  { apiKey, identified, engine, io, signal }: Opening,
+  { cache, apiKey, engine, io, signal }: Opened & Opening,
 ): Promise<{ model: AnyModel; id: string }> {
   const { ollamaModel, openAiModel } = await need('@qt/eval', () => import('@qt/eval'))
   const [, served, baseUrl] = behindServer.exec(name) ?? []
@@ -103,7 +127,8 @@ async function openJudge(
   if (name.startsWith(ofOllama)) return { model: ollamaModel({ model: name.slice(ofOllama.length) }), id: name }
   const { load } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const model = await load(name, { ...engine, signal })
-  return { model, id: identified ? await modelId({ model: name, device: engine.device }, [], { io, signal }) : name }
+  // A cache needs to tell this model from others; hashing a file takes a while.
+  return { model, id: cache !== undefined ? await modelId({ model: name, device: engine.device }, [], { io, signal }) : name }
 }
 
 function keyOf(variable: string | undefined): string | undefined {

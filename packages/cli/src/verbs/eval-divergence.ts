@@ -3,8 +3,9 @@ import { calibrationFlags, requireText } from '../calibration.js'
 import { engineFlags, engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { fields } from '../print/units.js'
-import { qualityLines, qualityOf, saveReport } from '../quantize-report.js'
+import { comparedRows, qualityLines, qualityOf, saveReport } from '../quantize-report.js'
 
 export const evalDivergence = defineVerb({
   name: 'eval divergence',
@@ -34,6 +35,9 @@ export const evalDivergence = defineVerb({
       const [before, after] = [await tensorsOf(original), await tensorsOf(quantised)]
       const matrices = after.filter(({ shape }) => shape.length > 1)
       const bytesOf = (tensors: typeof before) => tensors.reduce((sum, { bytes }) => sum + bytes, 0)
+      const { report: file } = flags
+      if (file !== undefined) await prepareOutput(file, [original, quantised, ...(flags.text ?? []), ...(flags.data ?? [])])
+      const compared = await comparedRows(flags, { original, engine, io, signal })
       const report = await qualityOf(
         {
           original,
@@ -42,13 +46,13 @@ export const evalDivergence = defineVerb({
           type: [...new Set(matrices.map(({ type }) => type))].join(', '),
           bytes: { original: bytesOf(before), quantised: bytesOf(after) },
           importance: flags.imatrix === undefined ? undefined : await readImportance(flags.imatrix),
+          compared,
           engine,
         },
-        flags,
         io,
         signal,
       )
-      if (flags.report !== undefined) await saveReport(flags.report, report)
+      if (file !== undefined) await saveReport(file, report)
       io.out(fields(qualityLines(report)))
       io.document(report)
       return 0

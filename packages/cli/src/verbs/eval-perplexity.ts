@@ -46,12 +46,12 @@ export const evalPerplexity = defineVerb({
       })
     const measures = await need('@qt/eval', () => import('@qt/eval'))
     const { prepareRows, specialFrame } = await need('@qt/data', () => import('@qt/data'))
+    const content = text === undefined ? undefined : await readFile(text, 'utf8')
     const result = await withInterrupt(async (signal) => {
       const model = await loadModel(flags, positionals, { signal })
       const progress = status(io)
       try {
-        if (text !== undefined) {
-          const content = await readFile(text, 'utf8')
+        if (content !== undefined) {
           if (method === 'rolling') {
             const length = flags.window === undefined ? {} : { length: flags.window }
             const found = await measures.rollingLikelihood(model, content, { signal, ...length })

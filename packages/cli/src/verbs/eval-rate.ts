@@ -1,7 +1,7 @@
 import { usageError } from '@qt/core'
 import type { RatedPair, RatingSummary } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
-import { type Judges, judgeFlags, openJudges } from '../eval/judges.js'
+import { type Judges, judgeFlags, judgesHavePrice, readJudges } from '../eval/judges.js'
 import { shareText } from '../eval/share.js'
 import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
@@ -37,15 +37,20 @@ export const evalRate = defineVerb({
   async run({ flags, positionals, io }) {
     const { ratedPairs, rateServer, readRatings, readReport, summariseRatings } = await need('@qt/eval', () => import('@qt/eval'))
     const { ratings: file = 'ratings.jsonl', port, seed } = flags
+    const openJudges = await readJudges(flags)
+    if (openJudges && flags['cost-limit'] !== undefined && !judgesHavePrice(flags))
+      throw usageError('USAGE_MISSING_FLAG', '--cost-limit needs prices.', {
+        actions: ['Add --judge-price-input and --judge-price-output.'],
+      })
     const pairs = ratedPairs(await readReport(positionals[0]!), await readReport(positionals[1]!))
     const limits = {
       ...(flags['token-limit'] === undefined ? {} : { tokens: flags['token-limit'] }),
       ...(flags['cost-limit'] === undefined ? {} : { cost: flags['cost-limit'] }),
     }
-    if (flags.judge !== undefined && !flags.summary)
+    if (openJudges && !flags.summary)
       await withInterrupt(async (signal) => {
-        const judges = await openJudges(flags, { io, signal })
-        if (judges) await rateByJudges(judges, { pairs, file, seed, limits, io, signal }).finally(() => judges.close())
+        const judges = await openJudges({ io, signal })
+        await rateByJudges(judges, { pairs, file, seed, limits, io, signal }).finally(() => judges.close())
       })
     else if (!flags.summary)
       await withInterrupt(async (signal) => {
@@ -82,10 +87,6 @@ interface RateByJudges {
 
 async function rateByJudges(judges: Judges, { pairs, file, seed, limits, io, signal }: RateByJudges): Promise<void> {
   const { models, rubric, price } = judges
-  if (limits.cost !== undefined && !price)
-    throw usageError('USAGE_MISSING_FLAG', '--cost-limit needs prices.', {
-      actions: ['Add --judge-price-input and --judge-price-output.'],
-    })
   const { judgePairs } = await need('@qt/eval', () => import('@qt/eval'))
   const progress = status(io)
   for (const judge of models) {

@@ -1,14 +1,16 @@
 import { usageError } from '@qt/core'
 import type { SentenceEmbedder } from '@qt/embed'
+import type { RunReport } from '@qt/eval'
 import { defineVerb } from '../args/verb.js'
 import { codeSandbox } from '../eval/code-sandbox.js'
 import { codeFlags, codeNames, sortedData } from '../eval/code-suites.js'
 import { defaultHeldOut } from '../eval/held-out.js'
-import { judgeFlags, openJudges } from '../eval/judges.js'
+import { judgeFlags, readJudges } from '../eval/judges.js'
 import { checkMeasured, measuredFlags, measuredModel } from '../eval/measured-model.js'
 import { checkSuiteNames, suiteNames, suitesOf } from '../eval/suites.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 
 export const evalRun = defineVerb({
@@ -103,6 +105,7 @@ export const evalRun = defineVerb({
       })
     checkSuiteNames(names)
     checkMeasured(flags, positionals)
+    const openJudges = await readJudges(flags)
     if (flags['fail-if-worse'] && flags.baseline === undefined)
       throw usageError('USAGE_MISSING_FLAG', '--fail-if-worse needs a run to compare with.', {
         actions: ['Add --baseline FILE: the .json report of an earlier run.'],
@@ -120,8 +123,12 @@ export const evalRun = defineVerb({
       '@qt/eval',
       () => import('@qt/eval'),
     )
-    for (const file of flags.report ?? []) reportKind(file)
+    for (const file of flags.report ?? []) {
+      reportKind(file)
+      await prepareOutput(file, flags.data ?? [])
+    }
     const baseline = flags.baseline === undefined ? undefined : await readReport(flags.baseline)
+    requireMetrics(flags, baseline)
     const limits = { tokens: flags['token-limit'], seconds: flags['time-limit'], cost: flags['cost-limit'] }
     const { 'price-input': input, 'price-output': output } = flags
     const { conversations, files } = sortedData(flags.data)
@@ -132,7 +139,7 @@ export const evalRun = defineVerb({
       if (flags.embedder !== undefined) embedder = await openedEmbedder(flags.embedder, signal)
       const { tools, text, limit, shots, profile, sheet, 'max-tokens': maxTokens } = flags
       const code = sandbox && { flags, files, executor: sandbox }
-      const judged = (flags.judge?.length ?? 0) > 0
+      const judged = openJudges !== undefined
       const read = { names, tasks, data, tools, text, limit, shots, profile, sheet, embedder, maxTokens, code, judged }
       const suites = await suitesOf(read)
       const identified = flags.cache !== undefined || flags.report !== undefined || io.json
@@ -143,7 +150,7 @@ export const evalRun = defineVerb({
         parallel: Math.min(flags.parallel ?? 1, 64), // the most that a model answers together
       })
       const progress = status(io)
-      const judges = await openJudges(flags, { io, signal }).catch(async (error: unknown) => {
+      const judges = await openJudges?.({ io, signal }).catch(async (error: unknown) => {
         await model.close()
         throw error
       })
@@ -176,6 +183,25 @@ export const evalRun = defineVerb({
     return flags['fail-if-worse'] && comparison && !holds(comparison) ? 1 : 0
   },
 })
+
+/** What is to be compared must be in the earlier run: told before this one takes its time. */
+function requireMetrics(
+  { metric: asked, baseline: file }: { readonly metric?: readonly string[] | undefined; readonly baseline?: string | undefined },
+  baseline: RunReport | undefined,
+): void {
+  if (asked === undefined) return
+  if (baseline === undefined || file === undefined)
+    throw usageError('USAGE_MISSING_FLAG', '--metric needs a run to compare with.', {
+      actions: ['Add --baseline FILE: the .json report of an earlier run.'],
+    })
+  const known = baseline.suites.flatMap(({ name, metrics }) => [name, ...metrics.map((metric) => `${name}.${metric.name}`)])
+  const lacking = asked.find((name) => !known.includes(name))
+  if (lacking !== undefined)
+    throw usageError('EVAL_NOTHING_IN_COMMON', `The run to compare with has no "${lacking}".`, {
+      where: { file },
+      actions: [`It has ${known.join(', ')}.`],
+    })
+}
 
 async function openedEmbedder(model: string, signal: AbortSignal): Promise<SentenceEmbedder> {
   const { openEmbedder } = await need('@qt/embed', () => import('@qt/embed'))

@@ -10,6 +10,7 @@ import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays } from '../judge-ways.js'
 import { need } from '../need.js'
 import { decideBits, type Sketches } from '../optimize-bits.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { bytesText, fields } from '../print/units.js'
 import { withGguf } from '../quantize-source.js'
@@ -79,7 +80,9 @@ export const optimizeBits = defineVerb({
     const matrices = await Promise.all((flags.imatrix ?? []).map(readImportance))
     const importance = matrices.length === 0 ? undefined : mergeImportance(matrices)
     return withInterrupt(async (signal) => {
+      const decide = await decideOptions(flags, signal)
       const path = await localPath(positionals[0]!, io, signal)
+      if (flags.output !== undefined) await prepareOutput(flags.output, [path])
       const base = flags.output === undefined ? tmpdir() : dirname(flags.output)
       return withGguf(path, base, io, signal, async (input) => {
         // Refuses what is quantised already, before anything is measured.
@@ -96,7 +99,7 @@ export const optimizeBits = defineVerb({
             folder,
             types: asked ?? (reads ? usualTypes : undefined),
             importance,
-            decide: await decideOptions(flags, signal),
+            decide,
             options,
             rows: rows?.measured,
             measured: new Map<string, Sketches>(),

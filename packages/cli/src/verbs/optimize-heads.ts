@@ -10,6 +10,7 @@ import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
 import { measureHeads } from '../optimize-heads.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { fields } from '../print/units.js'
 import { measuringFlags, measuringRows } from '../variant-rows.js'
@@ -39,12 +40,14 @@ export const optimizeHeads = defineVerb({
     requireText('optimize heads', flags)
     const engine = engineOptions(flags)
     await requireModelFile(input)
+    if (flags.output !== undefined) await prepareOutput(flags.output, [input])
     const { dropHeads, dropHeadsProblem, keptHeads, objectiveOf } = await need(
       '@qt/quantum',
       () => import('@qt/quantum/decisions'),
     )
     const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
     return withInterrupt(async (signal) => {
+      const deciding = await decideOptions(flags, signal)
       const options = { ...engine, signal }
       const progress = status(io)
       const { heldOut, measured } = await withModel(input, options, async (model) => {
@@ -67,7 +70,7 @@ export const optimizeHeads = defineVerb({
         const given = { input, folder, rows: measured, options, onProgress: progress.update }
         const { sketches, statistics } = await measureHeads(given)
         const problem = dropHeadsProblem(sketches, count)
-        const { keep, decision } = await dropHeads(sketches, { ...(await decideOptions(flags, signal)), count })
+        const { keep, decision } = await dropHeads(sketches, { ...deciding, count })
         const write = async (path: string, which: Pick<PruneModelOptions, 'keepHeads' | 'keepKeyHeads'>) => {
           await pruneModel(input, path, { statistics, ...which, signal })
           return (await stat(path)).size

@@ -9,6 +9,7 @@ import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
 import { measureLayers, writeWithout } from '../optimize-layers.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { measuringFlags, measuringRows } from '../variant-rows.js'
 import { withModel } from '../variants.js'
@@ -37,8 +38,10 @@ export const optimizeLayers = defineVerb({
     requireText('optimize layers', flags)
     const engine = engineOptions(flags)
     await requireModelFile(input)
+    if (flags.output !== undefined) await prepareOutput(flags.output, [input])
     const { dropLayers, dropLayersProblem, objectiveOf } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
     return withInterrupt(async (signal) => {
+      const deciding = await decideOptions(flags, signal)
       const options = { ...engine, signal }
       const progress = status(io)
       const { heldOut, measured } = await withModel(input, options, async (model) => {
@@ -55,7 +58,7 @@ export const optimizeLayers = defineVerb({
         const given = { input, folder, rows: measured, options, onProgress: progress.update }
         const costs = await measureLayers(given)
         const problem = dropLayersProblem(costs, count)
-        const { layers, decision } = await dropLayers(costs, { ...(await decideOptions(flags, signal)), count })
+        const { layers, decision } = await dropLayers(costs, { ...deciding, count })
         const least = (values: ArrayLike<number>) =>
           Array.from(values, (value, layer) => ({ value, layer }))
             .sort((a, b) => a.value - b.value || b.layer - a.layer)

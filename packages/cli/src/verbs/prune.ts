@@ -2,9 +2,10 @@ import { usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { calibrationFlags, calibrationRows, pathFlags, requireModelFile, requireText } from '../calibration.js'
 import { engineFlags, engineOptions } from '../engine-flags.js'
-import { heal, requireSteps } from '../heal.js'
+import { heal, requireHealable, requireSteps } from '../heal.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { bytesText, fields } from '../print/units.js'
 import { withModel } from '../variants.js'
@@ -63,16 +64,22 @@ export const prune = defineVerb({
         })
     }
     await requireModelFile(input)
+    await prepareOutput(output, [input])
     const { pruneModel } = await need('@qt/quantize', () => import('@qt/quantize'))
     const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
     return withInterrupt(async (signal) => {
       const progress = status(io)
       const options = { ...engine, signal }
+      const training = (context: number) => ({
+        paths: [...(flags.text ?? []), ...(flags.data ?? [])],
+        sequenceLength: flags['row-size'] ?? Math.min(512, context),
+      })
       const pruned = () =>
         withModel(input, options, async (model) => {
           const { rows } = await calibrationRows(flags, model, input, io.note, signal)
           const held = flags['held-out'] && pathFlags(flags['held-out'])
           const measured = held ? (await calibrationRows({ ...flags, ...held }, model, input, io.note, signal)).rows : rows
+          if (flags.heal !== undefined) await requireHealable(output, training(model.contextLength), model.tokenizer, signal)
           const { perplexity } = await perplexityOfRows(model.scoring, measured, { signal })
           const statistics = await model.statistics.collect(rows, {
             signal,
@@ -101,9 +108,7 @@ export const prune = defineVerb({
         let healed: number | undefined
         if (flags.heal === undefined) io.out(`Wrote ${output}. Heal it: the same command with --heal 200 --held-out PATH\n`)
         else {
-          const paths = [...(flags.text ?? []), ...(flags.data ?? [])]
-          const sequenceLength = flags['row-size'] ?? Math.min(512, context)
-          await heal(output, { paths, steps: flags.heal, sequenceLength, engine }, io, signal)
+          await heal(output, { ...training(context), steps: flags.heal, engine }, io, signal)
           healed = await perplexityOf(measured)
           io.out(`${fields([['healed', `perplexity ${healed.toFixed(3)} after ${flags.heal} steps`]])}Wrote ${output}.\n`)
         }

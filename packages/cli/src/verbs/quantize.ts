@@ -6,15 +6,15 @@ import { calibrationFlags } from '../calibration.js'
 import { engineFlags, engineOptions } from '../engine-flags.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
+import { prepareOutput } from '../prepare-output.js'
 import { frontierText } from '../print/frontier.js'
 import { status } from '../print/status.js'
 import { bytesText, durationText, fields } from '../print/units.js'
 import { planFlags, planOptionsOf } from '../quantize-flags.js'
-import { qualityLines, qualityOf, saveReport } from '../quantize-report.js'
+import { comparedRows, qualityLines, qualityOf, saveReport } from '../quantize-report.js'
 import { planSize } from '../quantize-size.js'
 import { withGguf } from '../quantize-source.js'
 import { localPath } from '../resolve.js'
-import { withModel } from '../variants.js'
 
 export const quantize = defineVerb({
   name: 'quantize',
@@ -113,6 +113,10 @@ export const quantize = defineVerb({
       const path = await localPath(reference, io, signal)
       const folder = dry ? tmpdir() : dirname(output)
       return withGguf(path, folder, io, signal, async (input) => {
+        // What the report needs at the end is read, or refused, before the work.
+        if (flags.report !== undefined)
+          await prepareOutput(flags.report, [path, output, ...(flags.text ?? []), ...(flags.data ?? [])])
+        const compared = await comparedRows(flags, { original: input, engine, io, signal })
         const asks = { ...asked, importance }
         const { sensitivity, rows, 'row-size': rowSize } = flags
         const measure = sensitivity === undefined ? undefined : { path: sensitivity, rows, rowSize, engine }
@@ -144,9 +148,6 @@ export const quantize = defineVerb({
           io.document({ ...plan, dryRun: true, frontier: sized?.frontier })
           return 0
         }
-        // A device that will not do is told before the file is there, not after.
-        if (flags.report !== undefined && engine.device !== undefined)
-          await withModel(input, { ...engine, signal }, async () => {})
         const progress = status(io)
         const started = performance.now()
         let [tensors, bytes] = [0, 0]
@@ -182,9 +183,9 @@ export const quantize = defineVerb({
                   bytes: { original: result.bytesBefore, quantised: result.bytesAfter },
                   importance,
                   plan: sized,
+                  compared,
                   engine,
                 },
-                flags,
                 io,
                 signal,
               )

@@ -36,6 +36,8 @@ export const tokenizerExtend = defineVerb({
       })
     const { readTexts } = await need('@qt/data', () => import('@qt/data'))
     const { extendTokenizer, Tokenizer } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
+    // That it can be written is known before the long work.
+    await makeFolder(flags.out)
     const progress = status(io)
     const { learn, special } = flags
     const extended = await withInterrupt((signal) =>
@@ -49,7 +51,6 @@ export const tokenizerExtend = defineVerb({
     )
     progress.end()
     const [before, after] = [Tokenizer.fromJson(json), Tokenizer.fromJson(extended)].map(({ vocabularySize }) => vocabularySize)
-    await makeFolder(flags.out)
     const target = join(flags.out, 'tokenizer.json')
     await writeFileAtomic(target, JSON.stringify(extended))
     io.out(`Wrote ${target}: ${before} tokens before, ${after} now.\n`)

@@ -1,4 +1,5 @@
 import { usageError } from '@qt/core'
+import { makeFolder } from '@qt/core/node'
 import { defineVerb } from '../args/verb.js'
 import { withInterrupt } from '../interrupt.js'
 import { need } from '../need.js'
@@ -49,6 +50,8 @@ export const tokenizerTrain = defineVerb({
     const { trainBpe, trainUnigram, trainWordPiece } = await need('@qt/tokenizer', () => import('@qt/tokenizer'))
     const specialTokens = flags.special ?? (kind === 'wordpiece' ? ['[SEP]', '[CLS]', '[PAD]', '[MASK]'] : ['<|endoftext|>'])
     const minFrequency = flags['min-frequency'] ?? 2
+    // That it can be written is known before the long work.
+    await makeFolder(flags.out)
     const progress = status(io)
     const json = await withInterrupt(async (signal) => {
       const options = {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { messageOf, QtError, usageError } from '@qt/core'
-import { binding, type JobFailure, type NativeCommunicator } from '../binding.js'
+import { binding, type NativeCommunicator } from '../binding.js'
+import { failureError, reasonOf } from './job-failure.js'
 import type { Launch } from './launch.js'
 import { alone, type Team, teamOf } from './team.js'
 
@@ -8,7 +9,7 @@ const defaultPatience = 120
 
 /**
  * Does work as one of the processes of a job. When one of them fails or dies the signal aborts in all others, and each of them throws
- * an error that names it.
+ * an error that names it, or the same error where that was given bad input.
  */
 export async function withTeam<Result>(
   launch: Launch | undefined,
@@ -40,8 +41,8 @@ export async function withTeam<Result>(
   } catch (error) {
     const failure = communicator.failure()
     if (QtError.isInstance(error) && endsForAll(error)) communicator.leave()
-    else if (failure !== null && failure.rank !== launch.rank) throw lost(failure, launch, error)
-    else communicator.fail(messageOf(error))
+    else if (failure !== null && failure.rank !== launch.rank) throw failureError(failure, launch, error)
+    else communicator.fail(reasonOf(error))
     throw error
   } finally {
     communicator.close()
@@ -98,18 +99,3 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
 
 /** As strerror says it, whichever the locale: it is never set. */
 const isPortTaken = (error: unknown): boolean => messageOf(error).includes('Address already in use')
-
-const lost = ({ rank, why, spoke }: JobFailure, { size }: Launch, cause: unknown) =>
-  new QtError({
-    code: 'RANK_LOST',
-    message: spoke
-      ? `Rank ${rank} of ${size} failed, and so the whole job ends: ${why.replace(/\.$/, '')}.`
-      : `Rank ${rank} of ${size} ${why}, and so the whole job ends.`,
-    actions: [
-      spoke
-        ? `See what rank ${rank} printed.`
-        : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
-      'Start the job again with --resume; it may have another number of processes.',
-    ],
-    cause,
-  })

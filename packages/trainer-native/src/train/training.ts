@@ -4,6 +4,7 @@ import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
 import { gpuPlace } from '../gpu.js'
 import { placeOf } from '../parallel/groups.js'
+import { reasonText } from '../parallel/job-failure.js'
 import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
@@ -110,7 +111,7 @@ export async function training(
     if (!QtError.isInstance(error) && !signal.aborted) team.communicator?.fail(messageOf(error))
     const lost = team.communicator?.failure()
     if (lost && lost.rank !== team.rank)
-      await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${lost.why}` }, 'aside')
+      await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${reasonText(lost)}` }, 'aside')
     throw error
   } finally {
     signal.removeEventListener('abort', stop)

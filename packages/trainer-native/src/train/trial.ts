@@ -3,6 +3,7 @@ import { requireAlike } from '../parallel/share.js'
 import { versions } from '../versions.js'
 import { agreedSavings } from './agreed-savings.js'
 import { frozenModules } from './frozen-modules.js'
+import { type Cut, openCut } from './micro-batch.js'
 import type { Prepared } from './prepare.js'
 import { listenersOnly, silent } from './recorder.js'
 import { requireMemory } from './require-memory.js'
@@ -21,16 +22,22 @@ export async function trial(
   examples: number,
   { emit, signal, team }: RunningContext,
 ): Promise<NativeTrainResult> {
-  const prepared = { ...given, step: given.planned(await agreedSavings(given, {}, undefined, team)) }
-  requireMemory(prepared)
-  const { config, rows, adapter, step: planned } = prepared
+  const configured = { ...given, step: given.planned(await agreedSavings(given, {}, undefined, team)) }
+  requireMemory(configured)
+  const { config, rows, adapter } = configured
   const microBatches = config.training.gradAccumulation * placeOf(team, team.tensorParallel).rows.size
   const { steps: _steps, ...settings } = config.training
   const whole = windows(rows.train, rows.shuffle, config.training, microBatches)
-  const plan = windows(firstRows(rows.train, examples), rows.shuffle, { ...settings, epochs: 1 }, microBatches)
-  requireAlike(await team.gatherText((await fingerprint(prepared, whole)).configuration))
+  requireAlike(await team.gatherText((await fingerprint(configured, whole)).configuration))
   const recorder = team.rank === 0 ? listenersOnly(emit) : silent
-  const trainer = openTrainer(prepared, team)
+  const training = { ...settings, epochs: 1 }
+  const first = { ...rows, train: firstRows(rows.train, examples) }
+  const cut: Cut = {
+    prepared: { ...configured, config: { ...config, training }, rows: first },
+    plan: windows(first.train, first.shuffle, training, microBatches),
+  }
+  const { prepared, plan, trainer, warnings } = await openCut(cut, team, openTrainer)
+  const { plan: planned } = prepared.step
   const stop = () => trainer.setAbort(true)
   signal.addEventListener('abort', stop)
   const timed: { seconds: number; rows: number }[] = []
@@ -40,18 +47,18 @@ export async function trial(
     await startParameters(trainer, prepared, signal)
     await trainer.shareParameters()
     const frozen = frozenModules(trainer, adapter)
-    const parts = [...planned.plan.parts]
     await recorder.record({
       type: 'start',
       config: resolvedConfig(config, adapter),
-      plan: parts,
+      plan: [...planned.parts],
       versions: versions(),
       steps: plan.totalSteps,
     })
+    for (const message of warnings) await recorder.record({ type: 'message', level: 'warning', message })
     for (let step = 1; step <= plan.totalSteps; step++) {
       const begun = performance.now()
       const learningRate = learningRateAt(step, whole.totalSteps, config.training)
-      const result = await oneStep({ trainer, plan, step, learningRate, config, frozen, team, signal })
+      const result = await oneStep({ trainer, plan, step, learningRate, config: prepared.config, frozen, team, signal })
       if (result === undefined) throw trialStopped(step - 1)
       const { broken } = result
       if (broken) throw diverged(step, broken, undefined)
@@ -66,7 +73,7 @@ export async function trial(
     trainer.close()
   }
   const secondsPerStep = secondsPerRow(timed) * settings.batchSize * microBatches
-  const peakMemory = Math.max(planned.plan.total, process.resourceUsage().maxRSS * 1024)
+  const peakMemory = Math.max(planned.total, process.resourceUsage().maxRSS * 1024)
   return {
     output: '',
     metrics: { loss, steps: plan.totalSteps, tokens },

@@ -2,7 +2,7 @@ import { QtError, usageError } from '@qt/core'
 import { joinPath } from '../io/paths.js'
 import { fileExists } from '../model/read-json.js'
 import { cacheFolder, type RepositoryCache, repositoryCache } from './cache.js'
-import { downloadBlob, remoteFile } from './download.js'
+import { downloadFiles } from './download-files.js'
 import { type HubFile, listFiles } from './list-files.js'
 import { parseReference } from './reference.js'
 import { connect, type ResolveOptions } from './resolve.js'
@@ -25,26 +25,10 @@ export async function resolveDataset(reference: string, options: ResolveOptions 
   const cache = await repositoryCache(await cacheFolder(options.cacheDir), repository)
   const revision = options.revision ?? own ?? 'main'
   try {
-    const wanted = dataFiles(await listFiles(connection, repository, revision), path, reference)
-    // All files come from the commit that the first one was at, whatever is pushed meanwhile.
-    let commit = revision
-    const found: string[] = []
-    for (const name of wanted) {
-      options.signal?.throwIfAborted()
-      const remote = await remoteFile(connection, repository, commit, name)
-      commit = remote.commit
-      if (!(await fileExists(cache.blob(remote.etag)))) {
-        let done = 0
-        await downloadBlob(connection, cache, repository, remote, (bytes) => {
-          done += bytes
-          options.onProgress?.({ file: name, done, total: remote.size })
-        })
-      }
-      found.push(await cache.link(remote.etag, commit, name))
-    }
-    await cache.remember(revision, commit)
-    await rememberFiles(cache, commit, path, wanted)
-    return found
+    const names = dataFiles(await listFiles(connection, repository, revision), path, reference)
+    const { commit, paths } = await downloadFiles(connection, cache, { repository, revision, names }, options)
+    await rememberFiles(cache, commit, path, names)
+    return [...paths]
   } catch (error) {
     if (!QtError.isInstance(error) || error.code !== 'HUB_UNREACHABLE') throw error
     const cached = await fromCache(cache, revision, path)

@@ -2,7 +2,7 @@ import { QtError, usageError } from '@qt/core'
 import { joinPath } from '../io/paths.js'
 import { fileExists } from '../model/read-json.js'
 import { cacheFolder, type RepositoryCache, repositoryCache } from './cache.js'
-import { downloadBlob, remoteFile } from './download.js'
+import { downloadFiles } from './download-files.js'
 import { filesToTake, listFiles } from './list-files.js'
 import { type HubReference, parseReference } from './reference.js'
 import type { HubConnection } from './request.js'
@@ -83,27 +83,12 @@ async function fromHub(
   revision: string,
   options: ResolveOptions,
 ): Promise<string> {
-  const files =
+  const names =
     file === undefined
       ? filesToTake(await listFiles(connection, repository, revision), repository).map(({ path }) => path)
       : [file]
-  // All files come from the commit that the first one was at, whatever is pushed meanwhile.
-  let commit = revision
-  let path = ''
-  for (const name of files) {
-    options.signal?.throwIfAborted()
-    const remote = await remoteFile(connection, repository, commit, name)
-    commit = remote.commit
-    if (!(await fileExists(cache.blob(remote.etag)))) {
-      let done = 0
-      await downloadBlob(connection, cache, repository, remote, (bytes) => {
-        done += bytes
-        options.onProgress?.({ file: name, done, total: remote.size })
-      })
-    }
-    path = await cache.link(remote.etag, commit, name)
-  }
-  await cache.remember(revision, commit)
+  const { commit, paths } = await downloadFiles(connection, cache, { repository, revision, names }, options)
+  const path = paths.at(-1) ?? ''
   return file === undefined && !path.endsWith('.gguf') ? cache.snapshot(commit) : path
 }
 

@@ -1,0 +1,38 @@
+import { QtError, usageError } from '@qt/core'
+import { expect, test } from 'vitest'
+import { failureError, reasonOf, reasonText } from './job-failure.js'
+
+const job = { size: 4 }
+const heard = (error: unknown) => ({ rank: 1, why: reasonOf(error), spoke: true })
+
+test('bad input of one process is the error of all, with the code, the place and what to do, and nobody is told to resume', () => {
+  const mine = usageError('DATA_NOT_FOUND', 'There is no data at rows.jsonl.', {
+    where: { file: 'rows.jsonl', line: 3 },
+    actions: ['Check the path.', { label: 'Make it', command: 'make rows' }],
+    cause: new Error('ENOENT'),
+  })
+  const theirs = failureError(heard(mine), job, new Error('another process of the job failed'))
+  expect(theirs).toMatchObject({ code: mine.code, message: mine.message, kind: 'usage', where: mine.where, help: mine.help })
+  expect(theirs.actions.slice(0, 2)).toEqual(mine.actions)
+  expect(theirs.actions.at(-1)!.label).toContain('Rank 1 of 4')
+  expect(JSON.stringify(theirs)).not.toContain('--resume')
+  expect(reasonText(heard(mine))).toBe('There is no data at rows.jsonl.')
+})
+
+test.each([
+  [
+    new QtError({ code: 'ENGINE_FAILED', message: 'The engine stopped: no memory.' }),
+    'the whole job ends: The engine stopped: no memory.',
+  ],
+  [new Error('{"code":'), 'the whole job ends: {"code":.'],
+  [new Error('{"code":1}'), 'the whole job ends: {"code":1}.'],
+])('any other error of one is a process lost to the others, who may resume: %s', (error, message) => {
+  const lost = failureError(heard(error), job, undefined)
+  expect(lost).toMatchObject({ code: 'RANK_LOST', kind: 'failure', message: expect.stringContaining(message) })
+  expect(JSON.stringify(lost.actions)).toContain('--resume')
+})
+
+test('a process that was killed has said nothing', () => {
+  const lost = failureError({ rank: 2, why: 'has died', spoke: false }, job, undefined)
+  expect(lost).toMatchObject({ code: 'RANK_LOST', message: 'Rank 2 of 4 has died, and so the whole job ends.' })
+})

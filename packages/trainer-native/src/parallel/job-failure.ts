@@ -1,0 +1,60 @@
+import { messageOf, QtError, usageError } from '@qt/core'
+import { z } from 'zod'
+import type { JobFailure } from '../binding.js'
+import type { Launch } from './launch.js'
+
+/** An error that another process throws, too, as it travels. */
+const usageSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  where: z.object({ file: z.string(), line: z.number(), row: z.number(), field: z.string() }).partial().optional(),
+  actions: z.array(z.object({ label: z.string(), command: z.string().optional() })),
+  help: z.string(),
+})
+
+/** What a process tells the others of the error that ends it: bad usage or input whole, so that all of them say the same. */
+export const reasonOf = (error: unknown): string =>
+  QtError.isInstance(error) && error.kind === 'usage' ? JSON.stringify(error.toJSON()) : messageOf(error)
+
+/** The same in a sentence. */
+export const reasonText = ({ why }: JobFailure): string => usageIn(why)?.message ?? why
+
+/** The error of a process that ends because another one does: that one's where it was given bad input, else that it was lost. */
+export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>, cause: unknown): QtError {
+  const { rank, why, spoke } = failure
+  const usage = spoke ? usageIn(why) : undefined
+  if (usage) {
+    const { code, message, where = {}, actions, help } = usage
+    const known = Object.fromEntries(Object.entries(where).filter(([, value]) => value !== undefined))
+    return usageError(code, message, {
+      where: known,
+      actions: [
+        ...actions.map(({ label, command }) => (command === undefined ? label : { label, command })),
+        `Rank ${rank} of ${size} found this: see whether its machine has other files.`,
+      ],
+      help,
+      cause,
+    })
+  }
+  return new QtError({
+    code: 'RANK_LOST',
+    message: spoke
+      ? `Rank ${rank} of ${size} failed, and so the whole job ends: ${why.replace(/\.$/, '')}.`
+      : `Rank ${rank} of ${size} ${why}, and so the whole job ends.`,
+    actions: [
+      spoke
+        ? `See what rank ${rank} printed.`
+        : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
+      'Start the job again with --resume; it may have another number of processes.',
+    ],
+    cause,
+  })
+}
+
+function usageIn(why: string): z.infer<typeof usageSchema> | undefined {
+  try {
+    return usageSchema.safeParse(JSON.parse(why)).data
+  } catch {
+    return undefined
+  }
+}
