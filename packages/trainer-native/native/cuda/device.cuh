@@ -78,13 +78,6 @@ __device__ inline float qtExp2(float x) {
   return y;
 }
 __device__ inline float qtExp(float x) { return __expf(x); }
-__device__ inline float qtLog(float x) { return __logf(x); }
-__device__ inline float qtTanh(float x) {
-  // tanh.approx is only good to 2⁻¹¹; this is as good as exp and division are.
-  const float e = __expf(2.0f * fabsf(x));
-  return copysignf(1.0f - __fdividef(2.0f, e + 1.0f), x);
-}
-__device__ inline float qtRsqrt(float x) { return rsqrtf(x); }
 __device__ inline float qtDivide(float a, float b) { return __fdividef(a, b); }
 
 }  // namespace qt::cuda

@@ -4,7 +4,7 @@
 //   dynamicShared<T>()              the block's dynamic shared memory
 //   launch(kernel, grid, block, sharedBytes, stream, arguments…)
 //   mmaBf16, mmaTf32, ldmatrixX4, ldmatrixX4Trans, cpAsync16, cpAsyncCommit, cpAsyncWait<N>
-//   qtExp2, qtExp, qtLog, qtTanh, qtRsqrt, qtDivide    fast on a device, the standard library's in the emulator
+//   qtExp2, qtExp, qtDivide    fast on a device; as far off in the emulator as they may be there
 // The emulator fills dynamic shared memory with NaN before each block, writes what cp.async copies only when it is waited for, and reports
 // barriers that not all threads reach, rows outside shared memory, and writes behind its end. A static __shared__ variable is watched by
 // the race check alone: keep arrays in dynamic shared memory.

@@ -121,6 +121,7 @@ Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
 }
 
 Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
+  if (emulator::captured != nullptr) return Status::LaunchFailed;
   if (bytes > 0) std::memcpy(callers, from, bytes);
   return Status::Ok;
 }
@@ -136,6 +137,7 @@ Status Runtime::copyBeside(int place, void* to, const void* from, std::size_t by
 
 // One after the other, up to the last one of the place.
 Status Runtime::awaitCopy(int place) {
+  if (emulator::captured != nullptr) return Status::LaunchFailed;  // for work that is not captured
   std::deque<Copies::Copy>& pending = copies_->pending;
   while (std::any_of(pending.begin(), pending.end(), [&](const Copies::Copy& c) { return c.place == place; })) copies_->copyNext();
   return Status::Ok;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "../emulator/stream.hpp"
+#include "../platform.cuh"
 
 namespace qt::cuda {
 namespace {
@@ -98,8 +99,8 @@ SideStream::~SideStream() { delete stream_; }
 
 Stream SideStream::stream() const { return stream_; }
 
-// The device's own line has done whatever it was asked for.
-Status SideStream::follow() { return Status::Ok; }
+// The device's own line has done whatever it was asked for. What is captured neither waits for others nor do they for it.
+Status SideStream::follow() { return emulator::captured == nullptr ? Status::Ok : Status::LaunchFailed; }
 
 Status SideStream::mark(std::uint64_t number) {
   lineOf(stream_).mark(number);
@@ -107,6 +108,7 @@ Status SideStream::mark(std::uint64_t number) {
 }
 
 Status SideStream::lead(std::uint64_t number) {
+  if (emulator::captured != nullptr) return Status::LaunchFailed;
   lineOf(stream_).awaitMark(number);
   return Status::Ok;
 }

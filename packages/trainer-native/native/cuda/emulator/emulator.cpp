@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -12,6 +14,7 @@
 
 #include "fiber.hpp"
 #include "races.hpp"
+#include "rounding.hpp"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -246,9 +249,11 @@ void multiplyTile(void* const (&lanes)[32], const ReadA& readA, const ReadB& rea
   for (int row = 0; row < 16; ++row)
     for (int column = 0; column < 8; ++column) {
       float& d = static_cast<Fragments*>(lanes[row % 8 * 4 + column / 2])->d[row / 8 * 2 + column % 2];
-      double sum = d;  // products of such short numbers are exact in double
-      for (int k = 0; k < Depth; ++k) sum += static_cast<double>(a[row][k]) * b[k][column];
-      d = static_cast<float>(sum);
+      for (int first = 0; first < Depth; first += Depth / 2) {
+        TensorSum sum(d);  // products of such short numbers are exact in double
+        for (int k = first; k < first + Depth / 2; ++k) sum.add(static_cast<double>(a[row][k]) * b[k][column]);
+        d = sum.sum();
+      }
     }
 }
 
@@ -290,6 +295,12 @@ Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const 
         if (!m.fault.empty()) return Status::Fault;
       }
   return Status::Ok;
+}
+
+void fault(std::string why) {
+  if (machine().now != nullptr) fail(std::move(why));
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::abort();
 }
 
 int lane() { return static_cast<int>(machine().nowIndex % 32); }

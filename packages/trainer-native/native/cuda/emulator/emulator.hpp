@@ -11,6 +11,7 @@
 #include "../status.hpp"
 #include "language.hpp"
 #include "observer.hpp"
+#include "rounding.hpp"
 
 namespace qt::cuda {
 
@@ -48,6 +49,8 @@ void awaitCopies(int groupsLeft);
 
 int lane();
 
+// Ends the launch, of which this is a thread; the program, where it is none.
+void fault(std::string why);
 // Of code that is compiled to tell of its loads and stores (accesses.cpp): from then on, races end a launch too, unless there is an observer.
 void watchAccesses();
 void accessed(const void* at, std::size_t bytes, bool write, const void* code);
@@ -115,12 +118,9 @@ void cpAsyncWait() {
   emulator::awaitCopies(N);
 }
 
-inline float qtExp2(float x) { return std::exp2(x); }
-inline float qtExp(float x) { return std::exp(x); }
-inline float qtLog(float x) { return std::log(x); }
-inline float qtTanh(float x) { return std::tanh(x); }
-inline float qtRsqrt(float x) { return 1.0f / std::sqrt(x); }
-inline float qtDivide(float a, float b) { return a / b; }
+inline float qtExp2(float x) { return emulator::fastExp2(x); }
+inline float qtExp(float x) { return emulator::fastExp(x); }
+inline float qtDivide(float a, float b) { return emulator::fastDivide(a, b); }
 
 }  // namespace qt::cuda
 

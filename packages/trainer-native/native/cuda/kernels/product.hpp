@@ -8,9 +8,8 @@
 
 namespace qt::cuda {
 
-// What is multiplied: bfloat16 (float32 sides are rounded to it), or float32 as three products of TF32 halves, whose error is that of
-// float32 sums (below 2⁻²⁰ of Σ|left·right|), and which
-// makes NaN of infinities.
+// What is multiplied: bfloat16 (float32 sides are rounded to it), or float32 as three products of TF32 halves, eight depths at a time, whose
+// error is that of float32 sums (below 2⁻²⁰ of Σ|left·right|), and which makes NaN of infinities.
 enum class Precision { Bf16, F32 };
 
 // Bytes that a product of few tiles and a long sum needs, to share the sum out over blocks; 0: none. The shape alone decides, so that a

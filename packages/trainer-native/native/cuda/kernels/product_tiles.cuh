@@ -141,9 +141,13 @@ struct F32Tiles {
         for (int i = 0; i < 2; ++i) splitTf32(at<RightWidth, RightAlong>(right, column + 8 * n + g, k + t + i * 4), bHigh[i], bLow[i]);
 #pragma unroll
         for (int m = 0; m < M; ++m) {
-          mmaTf32(acc[m][n], low[m], bHigh);
-          mmaTf32(acc[m][n], high[m], bLow);
-          mmaTf32(acc[m][n], high[m], bHigh);
+          float sum[4] = {};
+          mmaTf32(sum, low[m], bHigh);
+          mmaTf32(sum, high[m], bLow);
+          mmaTf32(sum, high[m], bHigh);
+          // Tensor cores cut what they add to: over a long sum that would be more than float32 rounds (Ootomo, Yokota, arXiv 2203.03341).
+#pragma unroll
+          for (int i = 0; i < 4; ++i) acc[m][n][i] += sum[i];
         }
       }
     }

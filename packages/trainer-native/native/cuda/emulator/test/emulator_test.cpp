@@ -135,6 +135,43 @@ void tensorCoresMultiplyTf32() {
     }
 }
 
+// first + 16·x.
+__global__ void addSixteen(float first, float x, float* out) {
+  const std::uint32_t ones = packBf16(1, 1), pair = packBf16(x, x);
+  const std::uint32_t a[4] = {ones, ones, ones, ones}, b[2] = {pair, pair};
+  float d[4] = {first, first, first, first};
+  mmaBf16(d, a, b);
+  out[threadIdx.x] = d[threadIdx.x % 4];
+}
+
+// What is added to a large sum is cut a bit below its last one, and so is the sum.
+void tensorCoresCut() {
+  Array<float> out(32);
+  const auto sum = [&](float first, float x) {
+    CHECK(launch(addSixteen, 1, 32, 0, nullptr, first, x, out.data()) == Status::Ok);
+    for (const float other : out.copy()) CHECK(other == out[0]);
+    return out[0];
+  };
+  CHECK(sum(0x1.0p24f, 1.9375f) == 0x1.0p24f + 16);
+  CHECK(sum(-0x1.0p24f, 0.9375f) == -0x1.0p24f);
+  CHECK(sum(0x1.0p24f, -3.0f) == 0x1.0p24f - 48);
+  CHECK(sum(1, 1.9375f) == 32);
+}
+
+// Nearly what they should be, and what they are at their ends.
+void fastFunctionsStray() {
+  int off = 0;
+  for (int i = -300; i <= 300; ++i) {
+    const float x = static_cast<float>(i) * 0.29f;
+    const double expected = std::exp(static_cast<double>(x)), found = qtExp(x);
+    off += found != static_cast<float>(expected);
+    CHECK(std::fabs(found - expected) <= expected * (3e-7 + 1.2e-7 * std::fabs(x)));
+  }
+  CHECK(off > 300);
+  CHECK(qtExp(0) == 1 && qtExp(-INFINITY) == 0 && qtExp(INFINITY) == INFINITY && qtExp2(-130) == 0 && std::isnan(qtExp(NAN)));
+  CHECK(qtDivide(3, 4) == 0.75f && qtDivide(1, INFINITY) == 0 && qtDivide(1, 3e38f) == 0 && qtDivide(3, 7) != 3.0f / 7 && std::fabs(qtDivide(3, 7) - 3.0f / 7) < 1e-7f);
+}
+
 void bfloat16RoundsToNearestEven() {
   CHECK(narrow(1.0f).bits == 0x3f80);
   CHECK(narrow(__uint_as_float(0x3f808000)).bits == 0x3f80);  // halfway, down to even
@@ -222,6 +259,8 @@ void caught(Status status, const char* expected) {
   }
 }
 
+__global__ void readFour(const float* from, float* to) { *to = reinterpret_cast<const float4*>(from)->z; }
+
 void racesAreCaught() {
   Array<int> out(64), in(256);
   const auto on = [&](auto kernel, auto... arguments) { return launch(kernel, 1, 64, 1024, nullptr, arguments...); };
@@ -249,6 +288,7 @@ void faultsAreCaught() {
   read[0] = 0;
   CHECK(launch(readUnwritten, 1, 1, 16, nullptr, read.data()) == Status::Ok);
   CHECK(read[0] != read[0]);
+  caught(launch(readFour, 1, 1, 0, nullptr, read.data() - 2, read.data()), "not aligned to 16 bytes at emulator_test.cpp");
   // A launch goes on as if none of these had been.
   barriersLetThreadsSeeEachOther();
 }
@@ -273,6 +313,8 @@ int main() {
   shufflesTakeFromTheirLane();
   tensorCoresMultiplyBf16();
   tensorCoresMultiplyTf32();
+  tensorCoresCut();
+  fastFunctionsStray();
   bfloat16RoundsToNearestEven();
   copiesArriveWhenTheyAreWaitedFor();
   faultsAreCaught();
