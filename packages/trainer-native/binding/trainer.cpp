@@ -31,7 +31,7 @@ TrainerObject::TrainerObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<
   model_ = Napi::ObjectWrap<ModelObject>::Unwrap(info[0].As<Napi::Object>())->model();
   guarded(info.Env(), [&] {
     const TrainerOptions options = toTrainerOptions(info[1].As<Napi::Object>(), model_->spec);
-    if (options.tensor.divides()) model_ = std::make_shared<const Model>(localModel(std::move(model_), options.tensor));
+    if (options.tensor.divides()) model_ = std::make_shared<const Model>(localModel(std::move(model_), options.tensor, options.shardBase && options.processes > 1));
     pool_ = std::make_unique<ThreadPool>(toThreads(info[2]));
     const KernelTable& chosen = toKernels(info[3]);
     const std::optional<GpuPlace> gpu = toGpu(info[5]);

@@ -101,9 +101,14 @@ test('what is shared out among processes is said to change nothing in one', asyn
     adapter: {},
     training: { shardBase: true, shardGradients: false },
   })
-  const ignored = (processes: number) => ignoredSettings(config, spec, { validated: true, processes })
+  const ignored = (groups: number, given = config) => ignoredSettings(given, spec, { validated: true, groups })
   expect(ignored(1)).toEqual([expect.stringContaining('"shardBase"'), expect.stringContaining('"shardGradients"')])
   expect(ignored(2)).toEqual([])
+  const together = { ...config, training: { ...config.training, tensorParallel: 2 } }
+  expect(ignored(1, together)).toEqual([
+    expect.stringMatching(/"shardBase".*one group/),
+    expect.stringMatching(/"shardGradients".*one group/),
+  ])
 })
 
 test('what processes that share each block cannot do is refused by name', () => {
@@ -114,7 +119,6 @@ test('what processes that share each block cannot do is refused by name', () => 
   const refused: readonly (readonly [string, () => void])[] = [
     ['PiSSA', () => requireDividable(config({}), [{ origin: false }, { origin: true }])],
     ['adafactor', () => requireDividable(config({ optimizer: 'adafactor' }), [])],
-    ['shared out by bytes', () => requireDividable(config({ shardBase: true }), [])],
   ]
   for (const [what, call] of refused)
     expect(refusal(call)).toMatchObject({

@@ -108,7 +108,6 @@ export function requireDividable(
   if (modules.some(({ origin }) => origin)) refuse('PiSSA', 'adapter.kind: lora')
   if (training.optimizer === 'adafactor' || training.optimizer === 'muon')
     refuse(`The optimiser ${training.optimizer}`, 'adamw, adamw8bit or sgd')
-  if (training.shardBase) refuse('A base that is shared out by bytes', 'one of both')
   if (training.deterministic === 'strict')
     throw usageError(
       'CONFIG_CONTRADICTION',
@@ -136,16 +135,16 @@ export const beyondContext = (longest: number, { contextLength }: ModelSpec): st
 export function ignoredSettings(
   { profile, quantum, training }: TrainingConfig,
   spec: ModelSpec,
-  { validated, processes }: { validated: boolean; processes: number },
+  { validated, groups }: { validated: boolean; groups: number },
 ): string[] {
   const ignored: string[] = []
   if (quantum) ignored.push('"quantum" has no effect yet: training goes on without its optimiser.')
   if (profile !== 'auto' && !spec.architecture.startsWith(profile))
     ignored.push(`"profile: ${profile}" has no effect on a ${spec.architecture} model.`)
   if (training.earlyStopping && !validated) ignored.push('"earlyStopping" has no effect without validation data.')
-  if (processes === 1 && training.shardBase)
-    ignored.push('"shardBase" has no effect in one process: its share is the whole base.')
-  if (processes === 1 && !training.shardGradients)
-    ignored.push('"shardGradients" has no effect in one process, which exchanges nothing.')
+  const alone = training.tensorParallel === 1 ? 'one process' : 'one group of processes'
+  if (groups === 1 && training.shardBase) ignored.push(`"shardBase" has no effect in ${alone}: its share is the whole base.`)
+  if (groups === 1 && !training.shardGradients)
+    ignored.push(`"shardGradients" has no effect in ${alone}, which has all micro-batches.`)
   return ignored
 }

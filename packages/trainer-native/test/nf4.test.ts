@@ -13,7 +13,7 @@ import { expect, test } from 'vitest'
 import { binding, type StepOptions } from '../src/binding.js'
 import { adapterSet } from '../src/generate/adapter-set.js'
 import { planMemory } from '../src/index.js'
-import { baseBytes, tensorSources } from '../src/train/base.js'
+import { baseTensors, bytesOfAll, tensorSources } from '../src/train/base.js'
 import { batch, hashed, length, numbers, readArchitecture, writeArchitecture } from './architectures.js'
 import { onAllLinear, plainStep } from './engine.js'
 import { distance } from './random-blocks.js'
@@ -149,7 +149,7 @@ async function results(path: string) {
     const { loss, tokens } = await trainer.forwardBackward(batch(), { weight: 1 / 64, micro: 0 })
     const gradients = trainer.tensors().map(({ offset: at, rows, columns }) => trainer.read('gradients', at, rows * columns))
     const base = { spec: model.spec, description: model.description, model, name: model.name }
-    return { loss: loss / tokens, gradients, bytes: native.weightBytes, planned: baseBytes(base, 'packed') }
+    return { loss: loss / tokens, gradients, bytes: native.weightBytes, planned: bytesOfAll(baseTensors(base, 'packed')) }
   } finally {
     trainer.close()
   }
@@ -229,7 +229,7 @@ test.each([
     const logits = (await session.append(session.addCache('float32'), adapters, ids, 1, true))!
     const size = Math.max(...expected.logits.map(Math.abs))
     expect(Math.max(...expected.logits.map((value, i) => Math.abs(value - logits[i]!))) / size).toBeLessThan(tolerance)
-    expect(native.weightBytes).toBe(baseBytes({ spec: model.spec, description: model.description, model, name: '' }, storage))
+    expect(native.weightBytes).toBe(bytesOfAll(baseTensors({ model }, storage)))
   } finally {
     trainer.close()
     session.close()

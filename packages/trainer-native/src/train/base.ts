@@ -54,34 +54,38 @@ function ownArchitecture(config: Config): ModelDescription {
   }
 }
 
+export interface TensorInMemory {
+  readonly name: string
+  readonly type: TensorType
+  readonly bytes: number
+}
+
 /** The tensors of the base as they are in memory: as they lie in their file, or decoded. */
-export const baseTensors = ({ model }: WithTensors, storage: Storage): { name: string; type: TensorType; bytes: number }[] =>
+export const baseTensors = ({ model }: WithTensors, storage: Storage): TensorInMemory[] =>
   [...(model?.tensors.values() ?? [])].map((tensor) => ({
     name: tensor.name,
     type: typeInMemory(tensor, storage),
     bytes: tensorBytes(tensor, storage),
   }))
 
-/** Bytes of the frozen base in memory. */
-export const baseBytes = (base: Base, storage: Storage): number =>
-  baseTensors(base, storage).reduce((sum, { bytes }) => sum + bytes, 0)
+/** Bytes of tensors together. */
+export const bytesOfAll = (tensors: readonly TensorInMemory[]): number => tensors.reduce((sum, { bytes }) => sum + bytes, 0)
 
 /**
  * Bytes where each process of a job holds its share of each block's projections and two whole blocks in passing: as the engine's
  * ShardedBase cuts them, at multiples of 64.
  */
-export function sharedBaseBytes({ model, spec }: Base, storage: Storage, { rank, size }: Share): number {
-  const blocks = new Array<number>(spec.layers).fill(0)
+export function sharedBaseBytes(tensors: readonly TensorInMemory[], { rank, size }: Share): number {
+  const blocks = new Map<string, number>()
   let sum = 0
-  for (const tensor of model?.tensors.values() ?? []) {
-    const block = isProjection(tensor.name) ? /^blk\.(\d+)\./.exec(tensor.name)?.[1] : undefined
-    const bytes = tensorBytes(tensor, storage)
+  for (const { name, bytes } of tensors) {
+    const block = isProjection(name) ? /^blk\.(\d+)\./.exec(name)?.[1] : undefined
     if (block === undefined) sum += bytes
-    else blocks[Number(block)]! += Math.ceil(bytes / 64) * 64
+    else blocks.set(block, (blocks.get(block) ?? 0) + Math.ceil(bytes / 64) * 64)
   }
   const cut = (bytes: number, process: number) => (process === size ? bytes : Math.floor((bytes * process) / size / 64) * 64)
-  for (const bytes of blocks) sum += cut(bytes, rank + 1) - cut(bytes, rank)
-  return sum + 2 * Math.max(...blocks)
+  for (const bytes of blocks.values()) sum += cut(bytes, rank + 1) - cut(bytes, rank)
+  return sum + 2 * Math.max(0, ...blocks.values())
 }
 
 type FileTensor = Model['tensors'] extends ReadonlyMap<string, infer Tensor> ? Tensor : never

@@ -7,10 +7,10 @@ import { placeOf, requireGroups } from '../parallel/groups.js'
 import { type Launch, threadsOf } from '../parallel/launch.js'
 import { requireDividable, requireSupportedTraining, storageOf } from '../supported.js'
 import { type AdapterPlan, planAdapter } from './adapter-plan.js'
-import { type Base, baseBytes, openBase, requireQuantisable, sharedBaseBytes } from './base.js'
+import { type Base, baseTensors, bytesOfAll, openBase, requireQuantisable, sharedBaseBytes } from './base.js'
 import { memoryFor } from './memory.js'
 import { mapped, type PlannedStep, planStep } from './plan-memory.js'
-import { tensorShare, tensorShareBytes } from './tensor-share.js'
+import { sharedTensors, tensorShare } from './tensor-share.js'
 import { extent } from './windows.js'
 
 /** Everything a run follows from, checked, before anything large is allocated. */
@@ -83,12 +83,14 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
   const basePart = (changed: TrainingConfig) => {
     const storage = storageOf(changed)
     const share = shareOf(changed)
-    if (share) return { part: 'base weights (a share of each block)', bytes: tensorShareBytes(base, storage, share) }
-    if (shardBase && size > 1)
-      return { part: 'base weights (a share of each block)', bytes: sharedBaseBytes(base, storage, { rank, size }) }
-    if (!gpuPlace(config.device)) return { part: mapped, bytes: baseBytes(base, storage) }
+    const tensors = share ? sharedTensors(base, storage, share) : baseTensors(base, storage)
+    const part = 'base weights (a share of each block)'
+    if (shardBase && size > 1) return { part, bytes: sharedBaseBytes(tensors, { rank, size }) }
+    const bytes = bytesOfAll(tensors)
+    if (share) return { part, bytes }
+    if (!gpuPlace(config.device)) return { part: mapped, bytes }
     // Of a model that is trained whole a GPU has the trained numbers alone.
-    return { part: 'base weights', bytes: adapter ? baseBytes(base, storage) : 0 }
+    return { part: 'base weights', bytes: adapter ? bytes : 0 }
   }
   const planned = ({
     quantization = config.quantization,

@@ -96,7 +96,8 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
 }
 
-const sharesBase = ({ training: { shardBase } }: TrainingConfig, { size }: Pick<Team, 'size'>): boolean => shardBase && size > 1
+const sharesBase = ({ training: { shardBase } }: TrainingConfig, team: Pick<Team, 'rank' | 'size' | 'tensorParallel'>): boolean =>
+  shardBase && placeOf(team, team.tensorParallel).rows.size > 1
 
 /** The passes of a micro-batch that others have: their blocks of the base need this process's pieces. */
 async function attend(trainer: NativeTrainer, { training: { objective } }: TrainingConfig, gradients: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import { type projections, type TrainingConfig, tensorTypes, usageError } from '@qt/core'
 import type { Storage, TensorShare } from '../binding.js'
-import { type Base, baseTensors, isProjection, type WithTensors } from './base.js'
+import { type Base, baseTensors, isProjection, type TensorInMemory, type WithTensors } from './base.js'
 import type { Share } from './windows.js'
 
 type Optimizer = TrainingConfig['training']['optimizer']
@@ -12,35 +12,35 @@ const leastColumns = 4
 const usualColumns = (optimizer: Optimizer | undefined) => (optimizer === 'adamw8bit' ? 256 : 64)
 
 /**
- * What of each block each process of a group has. Key heads stay together with their queries, and attn_output and ffn_down are cut at
- * whole blocks of the type that they are stored in.
+ * What of each block each process of a group has. Key heads stay together with their queries, and where there are enough of them
+ * attn_output and ffn_down are cut at whole blocks of the type that they are stored in; else what is cut is decoded.
  */
 export function tensorShare(base: Divided, storage: Storage, { rank, size }: Share, optimizer?: Optimizer): TensorShare {
-  const { heads, kvHeads, headDim, ffn } = base.spec
-  const ofKey = (heads / kvHeads) * headDim
-  const output = unitOf(base, storage, 'attn_output')
-  let together = 1
-  while (together < kvHeads && (together * ofKey) % output !== 0) together++
-  const unit = unitOf(base, storage, 'ffn_down')
-  const usual = usualColumns(optimizer)
-  const columns = unit < usual && ffn % usual === 0 && ffn / usual >= size ? usual : unit
-  const most = Math.min(Math.ceil(kvHeads / together), Math.ceil(ffn / columns))
+  const { kvHeads, ffn } = base.spec
+  const most = Math.min(kvHeads, Math.ceil(ffn / leastColumns))
   if (size > most)
     throw usageError(
       'CONFIG_CONTRADICTION',
-      `${base.name} has ${kvHeads} key heads${together > 1 ? `, ${together} to a block of its attn_output,` : ''} and ${ffn} columns of its feed-forward, cut at multiples of ${columns}: ${size} processes cannot share them.`,
+      `${base.name} has ${kvHeads} key head${kvHeads === 1 ? '' : 's'} and ${ffn} columns of its feed-forward: ${size} processes cannot share them.`,
       {
         where: { field: 'training.tensorParallel' },
-        actions: [
-          most > 1 ? `Set "tensorParallel": ${most}, or less.` : 'Remove "tensorParallel".',
-          ...(Math.max(output, unit) > leastColumns
-            ? ['Or decode the base, so that it has no blocks: baseStorage: bfloat16.']
-            : []),
-        ],
+        actions: [most > 1 ? `Set "tensorParallel": ${most}, or less.` : 'Remove "tensorParallel".'],
       },
     )
-  return { rank, kvHeads: cuts(kvHeads, together, size), ffn: cuts(ffn, columns, size) }
+  const enough = (whole: number, unit: number) => Math.ceil(whole / unit) >= size
+  const ofKey = inputsOfKey(base)
+  const output = unitOf(base, storage, 'attn_output')
+  let together = 1
+  while (together < kvHeads && (together * ofKey) % output !== 0) together++
+  const down = unitOf(base, storage, 'ffn_down')
+  const unit = enough(ffn, down) ? down : leastColumns
+  const usual = usualColumns(optimizer)
+  const columns = unit < usual && ffn % usual === 0 && enough(ffn, usual) ? usual : unit
+  return { rank, kvHeads: cuts(kvHeads, enough(kvHeads, together) ? together : 1, size), ffn: cuts(ffn, columns, size) }
 }
+
+/** Columns of attn_output for a key head. */
+const inputsOfKey = ({ spec: { heads, kvHeads, headDim } }: Divided): number => (heads / kvHeads) * headDim
 
 /** About alike, at multiples of `unit`. */
 function cuts(whole: number, unit: number, size: number): number[] {
@@ -56,16 +56,24 @@ function unitOf(base: WithTensors, storage: Storage, projection: (typeof project
   return most
 }
 
-/** Bytes of the base that one process of a group has: of projections its share, everything else whole. */
-export function tensorShareBytes(base: WithTensors, storage: Storage, { rank, kvHeads, ffn }: TensorShare): number {
-  const part = (list: readonly number[]) => (list[rank + 1]! - list[rank]!) / list.at(-1)!
-  let sum = 0
-  for (const { name, bytes } of baseTensors(base, storage)) {
-    const ofFfn = /\.ffn_(gate|up|down)\.weight$/.test(name)
-    const ofAttention = isProjection(name) || /\.attn_[qkv]\.bias$/.test(name)
-    sum += bytes * (ofFfn ? part(ffn) : ofAttention ? part(kvHeads) : 1)
+/** Of the base what one process of a group has: of projections its share, everything else whole. */
+export function sharedTensors(base: Divided, storage: Storage, { rank, kvHeads, ffn }: TensorShare): TensorInMemory[] {
+  const sides = {
+    attention: { list: kvHeads, each: inputsOfKey(base) },
+    ffn: { list: ffn, each: 1 },
   }
-  return Math.ceil(sum)
+  return baseTensors(base, storage).map(({ name, type, bytes }) => {
+    const ofFfn = /\.ffn_(gate|up|down)\.weight$/.test(name)
+    if (!ofFfn && !isProjection(name) && !/\.attn_[qkv]\.bias$/.test(name)) return { name, type, bytes }
+    const { list, each } = sides[ofFfn ? 'ffn' : 'attention']
+    const part = (list[rank + 1]! - list[rank]!) / list.at(-1)!
+    const { blockSize, blockBytes } = tensorTypes[type]
+    const cutsInputs = /\.(attn_output|ffn_down)\.weight$/.test(name)
+    const throughBlock = cutsInputs && [list[rank]!, list[rank + 1]!].some((cut) => (cut * each) % blockSize !== 0)
+    return throughBlock
+      ? { name, type: 'F32', bytes: Math.round((bytes / blockBytes) * blockSize * part) * 4 }
+      : { name, type, bytes: Math.round(bytes * part) }
+  })
 }
 
 /** Whether rows of the base lie in a mapped file, where a share of them is no copy. */

@@ -182,7 +182,10 @@ async function announce({ configured, prepared, plan, recorder, position, team }
     where,
   )
   await recorder.record({ type: 'message', level: 'info', message: rows.description }, where)
-  const ignored = ignoredSettings(config, prepared.base.spec, { validated: rows.validation !== undefined, processes: team.size })
+  const ignored = ignoredSettings(config, prepared.base.spec, {
+    validated: rows.validation !== undefined,
+    groups: placeOf(team, team.tensorParallel).rows.size,
+  })
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
   const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
   const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, placeOf(team, team.tensorParallel).rows, config)]

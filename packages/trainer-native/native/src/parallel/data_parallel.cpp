@@ -28,7 +28,7 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
   if (layout.processes != size_ || layout.rank != rank_ || (shared > 1 && communicator_ && communicator_->rank() % shared != layout.share.rank))
     throw std::logic_error("the trainer was planned for another number of processes");
   if (shared > 1) shareBlocks();
-  if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_);
+  if (ShardedBase* base = trainer_.shardedBase()) base->connect(communicator_, *peers_);
   if (!layout.apart) return;
   stages_ = static_cast<int>(layout.buckets.size());
   tickets_.resize(stages_);
@@ -40,6 +40,8 @@ DataParallel::DataParallel(Trainer& trainer, std::shared_ptr<Communicator> commu
 void DataParallel::shareBlocks() {
   const TrainedLayout& layout = trainer_.trained();
   if (!communicator_) throw std::logic_error("a share of a model is nothing without its group");
+  if (ordered_) throw std::runtime_error("processes that share blocks have an order of sums of their own");
+  if (!mayCut(trainer_.optimizer())) throw std::runtime_error("this optimiser looks at whole matrices, of which processes that share blocks have parts");
   auto group = std::make_unique<TensorParallel>(communicator_, trainer_.device(), layout.share.size());
   blocks_ = group.get();
   trainer_.join(std::move(group));

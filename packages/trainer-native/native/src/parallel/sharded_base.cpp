@@ -89,7 +89,7 @@ void ShardedBase::start(int layer) {
   }
   buffer.ticket = communicator_->start([this, &block, here, own, bytes] {
     if (device_.isHost()) std::memcpy(here + own, block.piece, bytes);
-    communicator_->allGather(here, block.cuts);
+    peers_->allGather(here, block.cuts);
   });
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -18,7 +19,11 @@ class ShardedBase {
   // Takes this process's pieces from the model, block by block.
   ShardedBase(const Model& model, Device& device, int rank, int processes);
   ~ShardedBase();
-  void connect(std::shared_ptr<Communicator> communicator) { communicator_ = std::move(communicator); }
+  // The others are those that have the same part of blocks, where those are divided, too.
+  void connect(std::shared_ptr<Communicator> communicator, ProcessGroup peers) {
+    communicator_ = std::move(communicator);
+    peers_.emplace(std::move(peers));
+  }
   // Blocks come together on the devices; null: in the memory of the processes.
   void travelBy(DeviceGroup* group) { group_ = group; }
 
@@ -53,6 +58,7 @@ class ShardedBase {
   const Model& model_;
   Device& device_;
   std::shared_ptr<Communicator> communicator_;
+  std::optional<ProcessGroup> peers_;
   DeviceGroup* group_ = nullptr;
   int rank_;
   std::vector<Block> blocks_;

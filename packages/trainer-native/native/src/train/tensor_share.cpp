@@ -57,12 +57,41 @@ MatrixView copied(const MatrixView& view, std::size_t first, std::size_t rowByte
   return {copy->data(), view.type, view.rows, columns, rowBytes};
 }
 
+// Without its data; of blocks of a type whole ones, or their numbers.
+MatrixView columnsOf(const MatrixView& view, const Side& side) {
+  const auto size = static_cast<std::int64_t>(blockTraits(view.type).size);
+  const TensorType type = side.first % size == 0 && side.count % size == 0 ? view.type : TensorType::F32;
+  const BlockTraits traits = blockTraits(type);
+  return {nullptr, type, view.rows, side.count, static_cast<std::size_t>(side.count) / traits.size * traits.bytes};
+}
+
 MatrixView someColumns(const MatrixView& view, const Side& side, Owners& owners) {
-  if (view.data == nullptr) return {nullptr, view.type, view.rows, side.count, 0};
+  const MatrixView part = columnsOf(view, side);
+  if (view.data == nullptr) return part;
   const BlockTraits traits = blockTraits(view.type);
-  const auto size = static_cast<std::int64_t>(traits.size);
-  if (side.first % size != 0 || side.count % size != 0) throw std::runtime_error("the shares of a tensor group cut blocks of a quantised weight");
-  return copied(view, static_cast<std::size_t>(side.first / size) * traits.bytes, static_cast<std::size_t>(side.count / size) * traits.bytes, side.count, owners);
+  if (part.type == view.type) return copied(view, static_cast<std::size_t>(side.first) / traits.size * traits.bytes, part.rowBytes, side.count, owners);
+  std::vector<float> numbers(static_cast<std::size_t>(view.rows * side.count)), row(static_cast<std::size_t>(view.columns) + 256);
+  for (std::int64_t r = 0; r < view.rows; ++r) {
+    kernels().decodeRow(view, r, row.data());
+    std::copy_n(row.data() + side.first, side.count, numbers.data() + r * side.count);
+  }
+  return copied(dense(numbers.data(), DType::F32, view.rows, side.count), 0, part.rowBytes, side.count, owners);
+}
+
+// What this process has of a block's projections. `anew`: the whole ones go away.
+BlockProjections someOf(const BlockProjections& whole, const ModelSpec& local, const TensorShare& share, bool anew) {
+  BlockProjections some;
+  for (int p = 0; p < projectionCount; ++p) {
+    const Side side = sideOf(p, local, share, share.rank);
+    const MatrixView& view = whole.views[p];
+    if (takesInputs(p)) {
+      some.views[p] = someColumns(view, side, some.owners);
+      continue;
+    }
+    const MatrixView rows = someRows(view, side);
+    some.views[p] = anew ? copied(rows, 0, rows.rowBytes, rows.columns, some.owners) : rows;
+  }
+  return some;
 }
 
 }  // namespace
@@ -96,7 +125,7 @@ ModelSpec localSpec(const ModelSpec& whole, const TensorShare& share) {
   return spec;
 }
 
-Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share) {
+Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share, bool apart) {
   Model model;
   model.spec = localSpec(whole->spec, share);
   model.embedding = whole->embedding;
@@ -105,20 +134,24 @@ Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share) {
   const bool anew = static_cast<bool>(whole->open);
   for (int l = 0; l < model.spec.layers; ++l) {
     BlockWeights block = whole->blocks[l];
-    const BlockProjections made = whole->projections(l);
-    for (int p = 0; p < projectionCount; ++p) {
-      const Side side = sideOf(p, model.spec, share, share.rank);
-      const MatrixView& view = made.views[p];
-      if (takesInputs(p)) {
-        block.projections[p] = someColumns(view, side, model.owners);
-        continue;
+    for (int p = 0; p <= Value; ++p)
+      if (block.biases[p] != nullptr) block.biases[p] += sideOf(p, model.spec, share, share.rank).first;
+    if (apart) {
+      for (int p = 0; p < projectionCount; ++p) {
+        const Side side = sideOf(p, model.spec, share, share.rank);
+        MatrixView& view = block.projections[p];
+        view = takesInputs(p) ? columnsOf(view, side) : someRows(view, side);
+        view.data = nullptr;
       }
-      const MatrixView rows = someRows(view, side);
-      block.projections[p] = anew ? copied(rows, 0, rows.rowBytes, rows.columns, model.owners) : rows;
-      if (p <= Value && block.biases[p] != nullptr) block.biases[p] += side.first;
+    } else {
+      const BlockProjections some = someOf(whole->projections(l), model.spec, share, anew);
+      std::copy(some.views.begin(), some.views.end(), std::begin(block.projections));
+      model.owners.insert(model.owners.end(), some.owners.begin(), some.owners.end());
     }
     model.blocks.push_back(block);
   }
+  if (apart)
+    model.open = [whole, spec = model.spec, share, anew](int layer) { return someOf(whole->projections(layer), spec, share, anew); };
   model.owners.push_back(std::move(whole));
   return model;
 }

@@ -35,7 +35,8 @@ bool gradientIsPartial(const TensorId& id);
 
 // Throws in plain words where cuts do not fit the model.
 ModelSpec localSpec(const ModelSpec& whole, const TensorShare& share);
-// Columns are cut at whole blocks of their type. Rows stay where they are, unless the model makes its projections anew each time it is asked.
-Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share);
+// Columns whose cuts go through blocks of their type are decoded. Rows stay where they are, unless the model makes its projections anew each
+// time it is asked. `apart`: so does this one.
+Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share, bool apart = false);
 
 }  // namespace qt

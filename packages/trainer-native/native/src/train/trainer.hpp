@@ -81,6 +81,7 @@ class Trainer {
   void onPass(PassCalls calls) { calls_ = std::move(calls); }
 
   const TrainedLayout& trained() const { return trained_; }
+  OptimizerKind optimizer() const { return options_.optimizer; }
   Device& device() { return *device_; }
   // These lie where the device has them: read and written through it, or directly on the processor.
   std::span<float> parameters() {
