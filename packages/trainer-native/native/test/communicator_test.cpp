@@ -203,7 +203,9 @@ void leftTooEarly() {
           all.leave();
           return failures;
         }
+        // One that is asked later takes no earlier one's place.
         all.whenLeft([&] { return waiting; });
+        all.whenLeft([] { return false; });
         const auto until = Clock::now() + std::chrono::seconds(waiting ? 15 : 5);
         while (!all.failure() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const auto failure = all.failure();

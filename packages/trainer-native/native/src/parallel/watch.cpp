@@ -219,7 +219,7 @@ void Watch::leave() {
 
 void Watch::whenLeft(std::function<bool()> waits) {
   const std::lock_guard lock(mutex_);
-  waits_ = std::move(waits);
+  waits_.push_back(std::move(waits));
 }
 
 // Rank 0 tells the others, which know only it.
@@ -232,13 +232,13 @@ void Watch::noteLeft(int rank) {
 }
 
 void Watch::accuseTheLeft() {
-  std::function<bool()> waits;
+  std::vector<std::function<bool()>> waits;
   {
     const std::lock_guard lock(mutex_);
     if (failure_ || !left_ || Clock::now() - leftAt_ < afterLeaving) return;
     waits = waits_;
   }
-  if (waits && waits()) settle({*left_, "ended while others still exchanged numbers with it", false});
+  if (std::any_of(waits.begin(), waits.end(), [](const std::function<bool()>& asked) { return asked(); })) settle({*left_, "ended while others still exchanged numbers with it", false});
 }
 
 void Watch::wake() {
