@@ -245,6 +245,7 @@ test.skipIf(!there || !separate).each([
       trained(shared, { ...more, ...gpu, 'tensor-parallel': '2', 'grad-accumulation': String(4 / size) }),
       ways[way],
     )
+    await expectWay(shared, way)
     expect(await readFile(join(shared, 'run.log'), 'utf8')).toContain(`What blocks add up goes ${said[way]}`)
     await expectAlike(shared, here)
   },

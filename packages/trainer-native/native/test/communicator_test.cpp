@@ -203,7 +203,9 @@ void leftTooEarly() {
           all.leave();
           return failures;
         }
+        // One that is asked later takes no earlier one's place.
         all.whenLeft([&] { return waiting; });
+        all.whenLeft([] { return false; });
         const auto until = Clock::now() + std::chrono::seconds(waiting ? 15 : 5);
         while (!all.failure() && Clock::now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const auto failure = all.failure();
@@ -224,6 +226,25 @@ void missing() {
       const std::string said = e.what();
       if (rank == 0) CHECK(said == "rank 2 of 3 did not come within 5 s");
       else CHECK(said == "rank 0 ended before all processes had come");
+      return failures;
+    }
+    return 1;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
+// Who waits in vain is told whom it refused meanwhile, and why.
+void refused() {
+  const auto statuses = inProcesses(3, [](int process, std::uint16_t port) {
+    JobAddress address = tcpJob(process == 0 ? 0 : 1, process == 1 ? 3 : 2, port, 3);
+    if (process == 2) address.member.key.fill(8);
+    try {
+      Communicator all(address);
+    } catch (const std::exception& e) {
+      const std::string said = e.what(), size = "it counts 3 processes and rank 0 2", key = "it belongs to another job: QT_JOB_TOKEN differs from that of rank 0";
+      const std::string came = "one that came from 127.0.0.1 was refused: ";
+      if (process == 0) CHECK(said == "rank 1 of 2 did not come within 3 s; " + came + key + "; " + came + size);
+      else CHECK(said == "rank 0 refused this process: " + (process == 1 ? size : key));
       return failures;
     }
     return 1;
@@ -287,6 +308,7 @@ int main(int argc, char** argv) {
   silentStrangers();
 #endif
   missing();
+  refused();
   leftTooEarly();
   if (std::system("command -v mpirun >/dev/null 2>&1") != 0) {
     std::printf("skipped: MPI (no mpirun here: apt-get install openmpi-bin)\n");

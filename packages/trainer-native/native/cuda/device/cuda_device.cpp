@@ -205,7 +205,7 @@ std::vector<CudaDevice::Table> CudaDevice::tablesOf(const ModelSpec& spec, const
           {&CudaDevice::order_, ofTokens * sizeof(std::int32_t)},
           {&CudaDevice::begins_, (ofTokens + 1) * sizeof(std::int32_t)},
           {&CudaDevice::sums_, static_cast<std::size_t>(sums) * sizeof(float)},
-          {&CudaDevice::partials_, squaresFront + squaresWorkspace(static_cast<std::int64_t>(trained.count))},
+          {&CudaDevice::partials_, squaresFront + squaresWorkspace(static_cast<std::int64_t>(trained.count)) + trained.tensors.size() * squaresWorkspace(1)},
           {&CudaDevice::norm_, sizeof(GradientNorm)}};
 }
 

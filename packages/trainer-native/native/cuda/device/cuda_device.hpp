@@ -149,7 +149,7 @@ class CudaDevice final : public Device {
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) noexcept override;
 
   void addTo(float* sums, const float* x, std::int64_t count) noexcept override;
-  double sumOfSquares(const float* x, std::int64_t count) noexcept override;
+  double sumOfSquares(std::span<const std::span<const float>> stretches) noexcept override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) noexcept override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) noexcept override;
 

@@ -301,10 +301,12 @@ bool CudaDevice::principalHere(const MatrixView& weight, const PrincipalFactors&
   return principalFactors(products, dense(decoded.data(), DType::F32, weight.rows, weight.columns), out, seed, stream, abort);
 }
 
-double CudaDevice::sumOfSquares(const float* x, std::int64_t count) noexcept {
-  auto* partials = room<unsigned char>(partials_, squaresFront + squaresWorkspace(count));
+double CudaDevice::sumOfSquares(std::span<const std::span<const float>> stretches) noexcept {
+  std::size_t workspace = 0;
+  for (const std::span<const float> x : stretches) workspace += squaresWorkspace(static_cast<std::int64_t>(x.size()));
+  auto* partials = room<unsigned char>(partials_, squaresFront + workspace);
   double sum = 0;
-  check("the gradient's length", [&] { return cuda::sumOfSquares(x, count, partials + squaresFront, reinterpret_cast<double*>(partials), runtime_.stream()); });
+  check("the gradient's length", [&] { return cuda::sumOfSquares(stretches, partials + squaresFront, reinterpret_cast<double*>(partials), runtime_.stream()); });
   if (partials != nullptr) copyOut(&sum, partials, sizeof sum);
   return sum;
 }

@@ -1,5 +1,6 @@
 #include "nccl_links.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -49,6 +50,30 @@ class NcclGroup final : public DeviceGroup {
     return together([&](Stream stream) {
       if (alike(cuts)) return note(nccl_.allGather(array + cuts[rank_], array + cuts[0], cuts[1] - cuts[0], ncclFloats, comm_, stream));
       overPieces(cuts, [&](int r, std::size_t begin, std::size_t count) { note(nccl_.broadcast(array + begin, array + begin, count, ncclFloats, r, comm_, stream)); });
+    });
+  }
+
+  // As if they lay one behind the other: each process adds up a piece, which all get.
+  Ticket sum(std::span<const std::span<float>> stretches) override {
+    std::size_t count = 0;
+    for (const std::span<float> x : stretches) count += x.size();
+    const std::size_t piece = (count + size_ - 1) / size_;
+    const auto overStretches = [&](const auto& call) {
+      std::size_t before = 0;
+      for (const std::span<float> x : stretches) {
+        for (std::size_t at = 0; at < x.size();) {
+          const std::size_t owner = (before + at) / piece, until = std::min((owner + 1) * piece - before, x.size());
+          call(static_cast<int>(owner), x.data() + at, until - at);
+          at = until;
+        }
+        before += x.size();
+      }
+    };
+    return together([&](Stream stream) {
+      overStretches([&](int r, float* x, std::size_t length) { note(nccl_.reduce(x, x, length, ncclFloats, ncclAdd, r, comm_, stream)); });
+      note(nccl_.groupEnd());
+      note(nccl_.groupStart());
+      overStretches([&](int r, float* x, std::size_t length) { note(nccl_.broadcast(x, x, length, ncclFloats, r, comm_, stream)); });
     });
   }
 

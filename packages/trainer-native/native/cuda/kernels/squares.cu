@@ -34,14 +34,23 @@ __global__ void __launch_bounds__(sumThreads) sumPartials(const double* partials
 
 std::size_t squaresWorkspace(std::int64_t count) { return sizeof(double) * static_cast<std::size_t>(chunksOf(count)); }
 
-Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream) {
+Status sumOfSquares(std::span<const std::span<const float>> stretches, void* partials, double* out, Stream stream) {
   auto* ofChunks = static_cast<double*>(partials);
-  if (count > 0) {
-    const bool aligned = reinterpret_cast<std::uintptr_t>(x) % 16 == 0;
-    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), sumThreads, sumSharedBytes, stream, x, count, aligned, ofChunks);
+  std::int64_t chunks = 0;
+  for (const std::span<const float> x : stretches) {
+    const auto count = static_cast<std::int64_t>(x.size());
+    if (count == 0) continue;
+    const bool aligned = reinterpret_cast<std::uintptr_t>(x.data()) % 16 == 0;
+    const Status status = launch(sumChunks, static_cast<unsigned>(chunksOf(count)), sumThreads, sumSharedBytes, stream, x.data(), count, aligned, ofChunks + chunks);
     if (status != Status::Ok) return status;
+    chunks += chunksOf(count);
   }
-  return launch(sumPartials, 1, sumThreads, sumSharedBytes, stream, ofChunks, chunksOf(count), out);
+  return launch(sumPartials, 1, sumThreads, sumSharedBytes, stream, ofChunks, chunks, out);
+}
+
+Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream) {
+  const std::span<const float> whole(x, static_cast<std::size_t>(count));
+  return sumOfSquares({&whole, 1}, partials, out, stream);
 }
 
 }  // namespace qt::cuda

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "../status.hpp"
 
@@ -17,7 +18,8 @@ struct GradientNorm {
 // Bytes of `partials` for so many numbers.
 std::size_t squaresWorkspace(std::int64_t count);
 
-// Sums in float64 over fixed chunks, then over the chunks: the same on every device.
+// Sums in float64 over fixed chunks, then over the chunks: the same on every device. Of stretches `partials` has the bytes that each would have.
+Status sumOfSquares(std::span<const std::span<const float>> stretches, void* partials, double* out, Stream stream);
 Status sumOfSquares(const float* x, std::int64_t count, void* partials, double* out, Stream stream);
 // clip: the longest that a gradient may be; 0: any.
 

@@ -27,7 +27,7 @@ struct CudaParts {
 };
 
 // Grows whenever Device, GenerationDevice or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 6;
+inline constexpr std::uint32_t cudaInterface = 7;
 
 // Each of the two has a C++ runtime of its own, so that no exception goes from one into the other: what fails in a device is its failure(), what
 // cannot be made is null, and what the library calls back throws nothing.

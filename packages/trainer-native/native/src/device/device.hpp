@@ -202,7 +202,8 @@ class Device {
 
   // sums += x
   virtual void addTo(float* sums, const float* x, std::int64_t count) = 0;
-  virtual double sumOfSquares(const float* x, std::int64_t count) = 0;
+  // Of all of the stretches.
+  virtual double sumOfSquares(std::span<const std::span<const float>> stretches) = 0;
   virtual void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) = 0;
   // average += (1 − decay)·(parameter − average)
   virtual void follow(float* average, const float* parameter, std::int64_t count, float decay) = 0;

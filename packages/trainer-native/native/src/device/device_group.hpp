@@ -21,6 +21,8 @@ class DeviceGroup {
   virtual Ticket reduce(const float* array, float* piece, std::span<const std::size_t> cuts) = 0;
   // Everybody gets [cuts[r], cuts[r + 1]) of process r. In the same way.
   virtual Ticket gather(float* array, std::span<const std::size_t> cuts) = 0;
+  // Of everybody's stretches, which are as long everywhere, the sums, the same bytes in all. In the same way.
+  virtual Ticket sum(std::span<const std::span<float>> stretches) = 0;
   // What the device is asked for next begins when this is done.
   virtual void await(Ticket ticket) = 0;
   // Whether everybody has come, and all that was asked for is done.

@@ -333,8 +333,12 @@ void HostDevice::addTo(float* sums, const float* x, std::int64_t count) {
   });
 }
 
-double HostDevice::sumOfSquares(const float* x, std::int64_t count) {
-  return sumOverElements(pool_, count, [&](std::int64_t begin, std::int64_t end) { return kernels_.sumOfSquares(x + begin, end - begin); });
+double HostDevice::sumOfSquares(std::span<const std::span<const float>> stretches) {
+  double sum = 0;
+  for (const std::span<const float> x : stretches)
+    sum += sumOverElements(pool_, static_cast<std::int64_t>(x.size()),
+                           [&](std::int64_t begin, std::int64_t end) { return kernels_.sumOfSquares(x.data() + begin, end - begin); });
+  return sum;
 }
 
 void HostDevice::optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) {

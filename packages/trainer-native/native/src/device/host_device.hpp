@@ -91,7 +91,7 @@ class HostDevice final : public Device {
   bool principal(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) override;
 
   void addTo(float* sums, const float* x, std::int64_t count) override;
-  double sumOfSquares(const float* x, std::int64_t count) override;
+  double sumOfSquares(std::span<const std::span<const float>> stretches) override;
   void optimise(OptimizerKind kind, const OptimizedTensor& tensor, const OptimizerStep& step, float* scratch) override;
   void follow(float* average, const float* parameter, std::int64_t count, float decay) override;
 

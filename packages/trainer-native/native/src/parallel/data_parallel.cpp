@@ -134,9 +134,18 @@ void DataParallel::prepareRoom(int stage, int written) {
   if (group_ && roundSent() > 0) group_->await(tickets_[stage]);
   float* room = trainer_.rooms().data() + bucket.room;
   trainer_.device().zero(room, sizeof(float) * (bucket.end - bucket.begin));
-  if (!group_ || roundSent() == 0) return;
+  if (group_ && roundSent() > 0) bringAlong(stage);
+}
+
+// What has been added over a tensor group already is brought by the first of it alone, whatever is its piece there.
+void DataParallel::bringAlong(int stage) {
+  const Bucket& bucket = bucketOf(stage);
+  float* room = trainer_.rooms().data() + bucket.room;
   trainer_.device().copy(room + (bucket.cuts[rank_] - bucket.begin), trainer_.gradients().data() + bucket.piece,
                          sizeof(float) * (bucket.cuts[rank_ + 1] - bucket.cuts[rank_]));
+  if (!tensors_ || blocks_->rank() == 0) return;
+  for (const std::span<float> part : tensors_->parts(indexOf(stage), trainer_.rooms().data(), &TrainedTensor::room))
+    trainer_.device().zero(part.data(), part.size_bytes());
 }
 
 // What is complete now is on its way while the layers below are worked on.
@@ -149,7 +158,7 @@ void DataParallel::startStage() {
   if (group_) return startOnDevices(started_++);
   const int round = roundSent();
   if (size_ > 1 && takesPart(rank_, round) && !thrownAway_) rooms_.fetch(bucket.room, bucket.room + (bucket.end - bucket.begin));
-  const std::size_t index = static_cast<std::size_t>(stages_ - 1 - started_);
+  const std::size_t index = indexOf(started_);
   if (size_ > 1)
     tickets_[started_] = lastStarted_ = communicator_->start([this, &bucket, index, round] {
       if (tensors_ && takesPart(rank_, round)) tensors_->addParts(index, rooms_.data(), &TrainedTensor::room);
@@ -160,8 +169,21 @@ void DataParallel::startStage() {
 }
 
 void DataParallel::startOnDevices(int stage) {
-  const Bucket& bucket = bucketOf(stage);
   if (!takesPart(rank_, roundSent())) prepareRoom(stage, stage);
+  if (!tensors_) return reduceOnDevices(stage);
+  // Parts are added while the next bucket is worked on, before peers add theirs.
+  const std::uint64_t earlier = std::exchange(partsAdded_, parts_->sum(tensors_->parts(indexOf(stage), trainer_.rooms().data(), &TrainedTensor::room)));
+  if (stage > 0) {
+    parts_->await(earlier);
+    reduceOnDevices(stage - 1);
+  }
+  if (stage + 1 < stages_) return;
+  parts_->await(partsAdded_);
+  reduceOnDevices(stage);
+}
+
+void DataParallel::reduceOnDevices(int stage) {
+  const Bucket& bucket = bucketOf(stage);
   Cuts cuts;
   for (const std::size_t cut : bucket.cuts) cuts.push_back(cut - bucket.begin);
   tickets_[stage] = lastStarted_ = group_->reduce(trainer_.rooms().data() + bucket.room, trainer_.gradients().data() + bucket.piece, cuts);
@@ -229,6 +251,8 @@ std::string DataParallel::exchange() {
   } else if (size_ > 1) {
     communicator_->wait(lastStarted_);
     sums_.put(0, trainer_.gradients().size());
+  } else if (parts_) {
+    addPartsOnDevices();
   } else if (tensors_) {
     addPartsAlone();
   }
@@ -243,6 +267,14 @@ void DataParallel::addPartsAlone() {
     for (std::size_t bucket = 0; bucket < trainer_.trained().buckets.size(); ++bucket) tensors_->addParts(bucket, sums_.data(), &TrainedTensor::sums);
   });
   sums_.put(0, count);
+}
+
+void DataParallel::addPartsOnDevices() {
+  std::vector<std::span<float>> all;
+  for (std::size_t bucket = 0; bucket < trainer_.trained().buckets.size(); ++bucket)
+    for (const std::span<float> part : tensors_->parts(bucket, trainer_.gradients().data(), &TrainedTensor::sums)) all.push_back(part);
+  parts_->await(parts_->sum(all));
+  waitFor(*parts_, *communicator_);
 }
 
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
@@ -290,17 +322,27 @@ double DataParallel::gradientNorm() {
   return std::sqrt(sum);
 }
 
-// Of this process's pieces by its device, added by processes.
+// Of this process's pieces by its device, added by processes. What is alike in all of a tensor group counts once, as its first process has it; so
+// all of the group have the same bits, whatever is whose piece.
 double DataParallel::normOnDevices() {
-  const std::span<float> pieces = trainer_.gradients();
-  const double own = trainer_.device().sumOfSquares(pieces.data(), static_cast<std::int64_t>(pieces.size()));
-  double sum = 0;
-  communicator_->run([&] { sum = peers_->sum(own); });
+  const TrainedLayout& layout = trainer_.trained();
+  std::vector<std::span<const float>> alike, parts;
+  if (!blocks_) alike.push_back(trainer_.gradients());
+  else
+    for (const TrainedTensor& t : layout.tensors)
+      (t.part.whole() ? alike : parts).push_back({trainer_.gradients().data() + t.sums, static_cast<std::size_t>(layout.last(t) - layout.first(t))});
+  double sum = trainer_.device().sumOfSquares(alike), ofParts = parts.empty() ? 0 : trainer_.device().sumOfSquares(parts);
+  requireWorking(trainer_.device());
+  communicator_->run([&] {
+    if (blocks_ && blocks_->rank() > 0) sum = 0;
+    sum = peers_->sum(sum + ofParts);
+    if (blocks_) sum = blocks_->group().sum(sum);
+  });
   return std::sqrt(sum);
 }
 
 double DataParallel::update(const UpdateOptions& options) {
-  const double norm = group_ ? normOnDevices() : gradientNorm();
+  const double norm = group_ || parts_ ? normOnDevices() : gradientNorm();
   if (!std::isfinite(norm)) return norm;
   trainer_.step(options, norm);
   if (size_ == 1) return norm;
@@ -365,12 +407,23 @@ std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, int 
   return tensors_ && rank_ == groupOf(root) ? tensors_->whole(tensor, array, std::move(mine), root % blocks_->size()) : mine;
 }
 
-const char* DataParallel::library() { return group_ ? trainer_.device().links()->library() : nullptr; }
+const char* DataParallel::library() { return group_ || parts_ ? trainer_.device().links()->library() : nullptr; }
+
+// All processes of the job go the same way: what some add on their devices no others add elsewhere.
+void DataParallel::joinDevices() {
+  if (size_ > 1) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
+  if (!blocks_) return;
+  const bool mine = blocks_->links() != nullptr && (size_ == 1 || group_);
+  double ready = 0;
+  communicator_->run([&] { ready = peers_->sum(blocks_->group().sum(mine ? 1.0 : 0.0)); });
+  if (ready == communicator_->size()) parts_ = blocks_->links();
+  else group_.reset();
+}
 
 void DataParallel::shareParameters() {
   if (blocks_) blocks_->join();
+  if (!trainer_.device().isHost() && !ordered_) joinDevices();
   if (size_ == 1) return;
-  if (!trainer_.device().isHost() && !ordered_ && !blocks_) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
   const std::span<float> parameters = trainer_.parameters(), began = trainer_.origins();

@@ -56,6 +56,7 @@ class DataParallel {
   static std::size_t incoming(const TrainedLayout& layout);
   // The buckets of a pass, in the order in which they are completed: a stage for each.
   const Bucket& bucketOf(int stage) const { return trainer_.trained().buckets[stages_ - 1 - stage]; }
+  std::size_t indexOf(int stage) const { return static_cast<std::size_t>(stages_ - 1 - stage); }
   void before(int layer);
   void done(int layer);
   void startStage();
@@ -70,10 +71,14 @@ class DataParallel {
   int roundSent() const { return trainer_.trained().exchangeOnce ? 0 : round_; }
   void prepareRoom(int stage, int written);
   void startOnDevices(int stage);
+  void reduceOnDevices(int stage);
+  void bringAlong(int stage);
   double gradientNorm();
   double normOnDevices();
+  void joinDevices();
   void shareBlocks();
   void addPartsAlone();
+  void addPartsOnDevices();
   std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
   // Which group, of those that share blocks, a process of the job is in.
   int groupOf(int rank) const { return rank / trainer_.trained().share.size(); }
@@ -89,6 +94,8 @@ class DataParallel {
   int rank_ = 0, size_ = 1;            // among the peers
   Mirror parameters_, rooms_, sums_;
   std::shared_ptr<DeviceGroup> group_;  // what buckets travel by, and tickets are of; null: the communicator
+  DeviceGroup* parts_ = nullptr;        // what parts of gradients are added by in a tensor group; null: the communicator
+  std::uint64_t partsAdded_ = 0;        // its ticket for the bucket started last
 
   std::int32_t microBatches_ = 0;
   int rounds_ = 0, round_ = 0;        // of this step; the one at hand

@@ -19,6 +19,12 @@ std::size_t GroupTensors::bytes(const TensorShare& share) {
   return share.divides() ? exchangedAtOnce * static_cast<std::size_t>(share.size()) * sizeof(float) : 0;
 }
 
+std::vector<std::span<float>> GroupTensors::parts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place) const {
+  std::vector<std::span<float>> parts;
+  for (const TrainedTensor* tensor : partial_[bucket]) parts.emplace_back(gradients + tensor->*place, static_cast<std::size_t>(tensor->size()));
+  return parts;
+}
+
 // In stretches, however many tensors those are of.
 void GroupTensors::addParts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place) {
   struct Stretch {
@@ -40,10 +46,10 @@ void GroupTensors::addParts(std::size_t bucket, float* gradients, std::size_t Tr
     used = 0;
   };
   together_.resize(exchangedAtOnce);
-  for (const TrainedTensor* tensor : partial_[bucket])
-    for (std::size_t at = 0, size = static_cast<std::size_t>(tensor->size()); at < size;) {
-      const std::size_t count = std::min(size - at, together_.size() - used);
-      stretches.push_back({gradients + tensor->*place + at, count});
+  for (const std::span<float> part : parts(bucket, gradients, place))
+    for (std::size_t at = 0; at < part.size();) {
+      const std::size_t count = std::min(part.size() - at, together_.size() - used);
+      stretches.push_back({part.data() + at, count});
       used += count;
       at += count;
       if (used == together_.size()) add();

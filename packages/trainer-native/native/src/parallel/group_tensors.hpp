@@ -1,6 +1,7 @@
 // What is trained of blocks that a tensor group shares: gradients of which each process has a part are added up, and tensors of which each
 // has a share are brought together.
 #pragma once
+#include <span>
 #include <vector>
 
 #include "../train/tensors.hpp"
@@ -16,6 +17,8 @@ class GroupTensors {
   // What has a part in each process becomes the sum in all: of a bucket's gradients, which lie at TrainedTensor::room or ::sums. On the
   // communicator's thread.
   void addParts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place);
+  // The same gradients, where they lie.
+  std::vector<std::span<float>> parts(std::size_t bucket, float* gradients, std::size_t TrainedTensor::*place) const;
   // From what each has of a tensor, or of an array of the optimiser (−1: of its numbers), the whole one, at process `root` of the group.
   std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
 

@@ -16,7 +16,9 @@ class TensorParallel {
 
   // From now on GPUs send to each other, where they can; all of the group call it.
   void join();
-  // What they send by; null: the memory of the processes.
+  // What GPUs send to each other by; null: the memory of the processes.
+  DeviceGroup* links() { return links_.get(); }
+  // Its name, or null.
   const char* library() const { return links_ ? device_.links()->library() : nullptr; }
   int rank() const { return group_.rank(); }
   int size() const { return group_.size(); }

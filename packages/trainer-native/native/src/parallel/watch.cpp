@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <stdexcept>
 
 #include <fcntl.h>
@@ -15,6 +16,8 @@ namespace {
 constexpr std::uint32_t magic = 0x326a7471;  // "qtj2": the number of what processes say to each other
 constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
+// That rank 0 tells of when not all have come.
+constexpr std::size_t mostRefusals = 4;
 constexpr auto pingEvery = std::chrono::seconds(2);
 // What those who left had taken part in to its end has arrived by then.
 constexpr auto afterLeaving = std::chrono::seconds(3);
@@ -82,6 +85,7 @@ void Watch::gather(Socket listener, std::uint16_t dataPort, const std::function<
   endpoints_[0].port = dataPort;
   std::vector<bool> here(member_.size);
   here[0] = true;
+  std::set<std::string> refused;
   while (static_cast<int>(peers_.size()) < member_.size - 1) {
     std::vector<pollfd> polled{{listener.handle(), POLLIN, 0}};
     for (const Pending& one : pending) polled.push_back({one.socket.handle(), POLLIN, 0});
@@ -92,7 +96,9 @@ void Watch::gather(Socket listener, std::uint16_t dataPort, const std::function<
       std::vector<int> missing;
       for (int rank = 0; rank < member_.size; ++rank)
         if (!here[rank]) missing.push_back(rank);
-      throw std::runtime_error(listOf(missing) + " of " + std::to_string(member_.size) + " did not come within " + secondsText(member_.patience));
+      std::string text = listOf(missing) + " of " + std::to_string(member_.size) + " did not come within " + secondsText(member_.patience);
+      for (const std::string& one : refused) text += "; " + one;
+      throw std::runtime_error(text);
     }
     // One that has come says nothing until everybody is here: it can only have died.
     for (std::size_t i = 0; i < peers_.size(); ++i)
@@ -108,11 +114,15 @@ void Watch::gather(Socket listener, std::uint16_t dataPort, const std::function<
       if (one.got < sizeof(Hello)) continue;
       const Hello& hello = one.hello;
       Peer peer{static_cast<int>(hello.rank), std::move(one.socket), {}, {}, false};
-      if (hello.magic != magic || !sameKey(hello.key, member_.key)) tell(peer, Refuse, 0, "it belongs to another job: QT_JOB_TOKEN differs from that of rank 0");
+      const auto refuse = [&](const std::string& why) {
+        if (refused.size() < mostRefusals) refused.insert("one that came from " + peerOf(peer.socket) + " was refused: " + why);
+        tell(peer, Refuse, 0, why);
+      };
+      if (hello.magic != magic || !sameKey(hello.key, member_.key)) refuse("it belongs to another job: QT_JOB_TOKEN differs from that of rank 0");
       else if (static_cast<int>(hello.size) != member_.size)
-        tell(peer, Refuse, 0, "it counts " + std::to_string(hello.size) + " processes and rank 0 " + std::to_string(member_.size));
+        refuse("it counts " + std::to_string(hello.size) + " processes and rank 0 " + std::to_string(member_.size));
       else if (hello.rank >= static_cast<std::uint32_t>(member_.size) || here[hello.rank])
-        tell(peer, Refuse, 0, "there is a rank " + std::to_string(hello.rank) + " already");
+        refuse("there is a rank " + std::to_string(hello.rank) + " already");
       else {
         here[hello.rank] = true;
         endpoints_[hello.rank] = {peerOf(peer.socket), static_cast<std::uint16_t>(hello.dataPort)};
@@ -219,7 +229,7 @@ void Watch::leave() {
 
 void Watch::whenLeft(std::function<bool()> waits) {
   const std::lock_guard lock(mutex_);
-  waits_ = std::move(waits);
+  waits_.push_back(std::move(waits));
 }
 
 // Rank 0 tells the others, which know only it.
@@ -232,13 +242,13 @@ void Watch::noteLeft(int rank) {
 }
 
 void Watch::accuseTheLeft() {
-  std::function<bool()> waits;
+  std::vector<std::function<bool()>> waits;
   {
     const std::lock_guard lock(mutex_);
     if (failure_ || !left_ || Clock::now() - leftAt_ < afterLeaving) return;
     waits = waits_;
   }
-  if (waits && waits()) settle({*left_, "ended while others still exchanged numbers with it", false});
+  if (std::any_of(waits.begin(), waits.end(), [](const std::function<bool()>& asked) { return asked(); })) settle({*left_, "ended while others still exchanged numbers with it", false});
 }
 
 void Watch::wake() {

@@ -62,7 +62,7 @@ class Watch {
   // This process ends in order; what becomes of the others is no longer its matter.
   void leave();
   // Asked on the watching thread once another has left in order: whether this process waits for what everybody takes part in. When it still
-  // does a while later, that one has left too early.
+  // does a while later, that one has left too early. What was asked before is asked, too.
   void whenLeft(std::function<bool()> waits);
 
  private:
@@ -90,7 +90,7 @@ class Watch {
   mutable std::mutex mutex_;
   std::optional<JobFailure> failure_;
   std::vector<std::function<void()>> calls_;
-  std::function<bool()> waits_;
+  std::vector<std::function<bool()>> waits_;
   std::optional<int> left_;  // the first who left in order
   Clock::time_point leftAt_;
   std::atomic<bool> failed_{false}, leaving_{false};

@@ -322,7 +322,8 @@ void Trainer::attend(bool gradients) {
 void Trainer::zeroGradients() { device_->zero(gradients_, sizeof(float) * trained_.sums); }
 
 double Trainer::update(const UpdateOptions& o) {
-  const double norm = std::sqrt(device_->sumOfSquares(gradients_, static_cast<std::int64_t>(trained_.sums)));
+  const std::span<const float> all = gradients();
+  const double norm = std::sqrt(device_->sumOfSquares({&all, 1}));
   requireDevice();
   if (std::isfinite(norm)) step(o, norm);
   return norm;
