@@ -26,6 +26,12 @@ test('help comes for qt alone and for "qt help VERB"', async () => {
   expect((await qt(['help', 'data', 'stats'])).stdout).toContain('Usage: qt data stats')
 })
 
+test('help says which flags may be repeated', async () => {
+  const { stdout } = await qt(['merge', '--help'])
+  expect(stdout).toMatch(/--adapter .*; may be repeated\.\n/)
+  expect(stdout).not.toMatch(/--base .*may be repeated/)
+})
+
 test('help on a group lists its verbs', async () => {
   const [asked, told] = await Promise.all([qt(['eval', '--help']), qt(['help', 'eval'])])
   expect(asked).toEqual({ code: 0, stdout: expect.stringMatching(/^Usage: qt eval VERB.*eval compare /s), stderr: '' })
