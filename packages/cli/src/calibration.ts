@@ -6,12 +6,12 @@ import { need } from './need.js'
 
 /** Flags of verbs that let a model read something to learn what matters in it. */
 export const calibrationFlags = {
-  text: { type: 'text', value: 'FILE', many: true, description: 'A text file; may be repeated.' },
+  text: { type: 'text', value: 'FILE', many: true, description: 'A text file.' },
   data: {
     type: 'text',
     value: 'PATH',
     many: true,
-    description: 'Scenarios, conversations or other training data, each read on its own; may be repeated.',
+    description: 'Scenarios, conversations or other training data, each read on its own.',
   },
   'row-size': { type: 'number', value: 'N', description: 'Tokens read at once (default 512).' },
   rows: { type: 'number', value: 'N', description: 'Read at most so many rows.' },

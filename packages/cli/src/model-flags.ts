@@ -6,8 +6,12 @@ import { need } from './need.js'
 
 /** Flags of verbs that load a model. */
 export const modelFlags = {
-  model: { type: 'text', value: 'FILE', description: 'A GGUF file or a Hugging Face folder; may also stand without --model.' },
-  adapter: { type: 'text', value: 'DIR', many: true, description: 'An adapter to lay over it; may be repeated.' },
+  model: {
+    type: 'text',
+    value: 'FILE',
+    description: 'A GGUF file, a Hugging Face folder, or a hub id (owner/name); may also stand without --model.',
+  },
+  adapter: { type: 'text', value: 'DIR', many: true, description: 'An adapter to lay over it.' },
   system: { type: 'text', description: 'What the model is told first.' },
   'max-tokens': { type: 'number', description: 'Longest answer, in tokens (default 256).' },
   temperature: { type: 'number', value: 'T', description: 'Randomness: 0 always takes the likeliest token (default 0.7).' },
@@ -15,7 +19,7 @@ export const modelFlags = {
   'top-p': { type: 'number', value: 'P', description: 'Choose among the likeliest tokens that sum to P.' },
   'min-p': { type: 'number', value: 'P', description: 'Leave out tokens less likely than P times the likeliest.' },
   'repetition-penalty': { type: 'number', value: 'R', description: 'Above 1: say less twice.' },
-  stop: { type: 'text', many: true, description: 'End the answer before this text; may be repeated.' },
+  stop: { type: 'text', many: true, description: 'End the answer before this text.' },
   seed: { type: 'number', description: 'The same seed gives the same answer.' },
   ...engineFlags,
   'context-length': { type: 'number', description: 'Tokens of prompt and answer together.' },
@@ -47,7 +51,7 @@ export async function loadModel(
   const path = flags.model ?? positionals[0]
   if (path === undefined)
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
-      actions: ['Add --model FILE: a GGUF file or a Hugging Face folder.'],
+      actions: ['Add --model FILE: a GGUF file, a Hugging Face folder, or a hub id (owner/name).'],
     })
   const { precision, adapter, 'kv-cache': cache } = flags
   if (cache !== undefined && cache !== 'float32' && cache !== 'float16' && cache !== 'int8')

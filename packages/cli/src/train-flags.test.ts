@@ -79,5 +79,6 @@ test('help says of lists that they are lists, and of what, and of a pattern what
     'modules-to-save': { value: 'NAME,…', description: 'adapter.modulesToSave: embed_tokens, lm_head' },
     targets: { value: 'VALUE', description: 'adapter.targets: all-linear or names, separated by commas' },
     device: { description: 'device: cpu, cuda or cuda:N (default cpu)' },
+    base: { description: expect.stringContaining('hub id') },
   })
 })

@@ -59,8 +59,18 @@ function valueName(leaf: Leaf): string {
   return types.includes('number') || types.includes('integer') ? 'N' : 'on|off'
 }
 
-/** What the schema has as a pattern, in words. */
-const patterns: Readonly<Record<string, string>> = { device: 'cpu, cuda or cuda:N' }
+/** What the schema does not say of a value, in words. */
+const words: Readonly<Record<string, string>> = {
+  base: 'a GGUF file, a Hugging Face folder, or a hub id (owner/name)',
+  tokenizer: 'a tokenizer.json, a folder with one, or a GGUF file; left out: that of the base',
+  'data.path': 'a file, a folder, a pattern, or hf://datasets/owner/name',
+  'data.validation': 'the share that is held out, or a path; left out: 0.2, and 0 of tokens',
+  'data.tools': 'a JSON file that declares the tools of scenarios',
+  'adapter.init': 'a PEFT folder to go on from',
+  device: 'cpu, cuda or cuda:N',
+  threads: 'left out: what the machine allows',
+  output: 'the folder of the run',
+}
 
 /** The values that a leaf is limited to: all members of a union, where at least one of them has a name. */
 function choices(leaf: Leaf): string {
@@ -88,7 +98,7 @@ function numberText({ type, minimum, exclusiveMinimum, exclusiveMaximum }: Descr
 
 function help(leaf: Leaf): string {
   const standard = describe(leaf).default
-  const text = patterns[leaf.path.join('.')] ?? choices(leaf)
+  const text = words[leaf.path.join('.')] ?? choices(leaf)
   return [
     leaf.path.join('.'),
     ...(text ? [`: ${text}`] : []),

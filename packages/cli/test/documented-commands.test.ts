@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { QtError } from '@qt/core'
 import { expect, test, vi } from 'vitest'
 import { checkComplete, parseArguments } from '../src/args/parse.js'
 import { verbs } from '../src/verbs/index.js'
@@ -10,29 +11,15 @@ vi.setConfig({ testTimeout: 60_000 })
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 
-const quantising = ['docs/quantising.md', 'docs/quant-methods.md', 'examples/my-quant-method/README.md']
-
-const data = [
-  'docs/generating-data.md',
-  'docs/data-pipelines.md',
-  'examples/coding-rules-dataset/README.md',
-  'examples/import-data/README.md',
-]
-
+/** All that people read: the README of the repository, guides, and what lies beside packages, examples and templates. */
 async function texts(): Promise<string[]> {
-  const templates = await readdir(join(root, 'packages/cli/templates'), { recursive: true })
-  const readmes = templates.filter((file) => file.endsWith('README.md')).map((file) => `packages/cli/templates/${file}`)
-  const evaluation = (await readdir(join(root, 'docs/evaluation'))).map((file) => `docs/evaluation/${file}`)
-  const guides = [
-    'docs/cli.md',
-    'docs/clusters.md',
-    'docs/evaluation.md',
-    ...evaluation,
-    'docs/training-data.md',
-    ...data,
-    ...quantising,
-  ]
-  return ['README.md', ...guides, 'packages/cli/README.md', ...readmes]
+  const found: string[] = ['README.md']
+  for (const folder of ['docs', 'packages', 'examples']) {
+    const files = await readdir(join(root, folder), { recursive: true })
+    for (const file of files)
+      if (file.endsWith('.md') && !/(^|\/)(node_modules|fixtures|output|dist|build)\//.test(file)) found.push(`${folder}/${file}`)
+  }
+  return found
 }
 
 /** The words of a shell line up to a comment, quotes read as a shell does. */
@@ -41,13 +28,19 @@ const wordsOf = (line: string): string[] =>
     ([, double, single, bare]) => double ?? single ?? bare ?? '',
   )
 
+/** The verb that words begin with, of one word or two. */
+const entryOf = (words: readonly string[]) =>
+  [2, 1].flatMap((n) => verbs.filter(({ name }) => name === words.slice(0, n).join(' ')))[0]
+
 test('every command that the documents show is one that the command line takes', async () => {
   const wrong: string[] = []
   let seen = 0
   for (const file of await texts())
-    for (const [line] of (await readFile(join(root, file), 'utf8')).matchAll(/^(?:.*\| |npx )?qt [a-z].*$/gm)) {
-      const words = wordsOf(line.slice(line.indexOf('qt ') + 3))
-      const entry = [2, 1].flatMap((n) => verbs.filter(({ name }) => name === words.slice(0, n).join(' ')))[0]
+    for (const [line] of (await readFile(join(root, file), 'utf8')).matchAll(
+      /^ *(?:.*\| |(?:mpirun|srun|torchrun) .*|npx )?\bqt [a-z].*$/gm,
+    )) {
+      const words = wordsOf(line.slice(line.search(/\bqt /) + 3))
+      const entry = entryOf(words)
       seen++
       try {
         const verb = await entry!.load()
@@ -57,5 +50,31 @@ test('every command that the documents show is one that the command line takes',
       }
     }
   expect(wrong).toEqual([])
-  expect(seen).toBeGreaterThan(40)
+  expect(seen).toBeGreaterThan(150)
+})
+
+test('every command that is named in a sentence is a verb, or a group of them, with flags that are there', async () => {
+  const wrong: string[] = []
+  let seen = 0
+  for (const file of await texts())
+    for (const [, command = ''] of (await readFile(join(root, file), 'utf8')).matchAll(/`(?:npx )?qt ([a-z][^`]*)`/g)) {
+      const [group = '', ...words] = wordsOf(command.replace(/\s+/g, ' '))
+      seen++
+      // qt optimize bits|data; qt submit, of which there are several.
+      for (const second of (words[0] ?? '').split('|')) {
+        const all = [group, second, ...words.slice(1)].filter(Boolean)
+        const entry = entryOf(all)
+        if (!entry && all.length === 1 && verbs.some(({ name }) => name.startsWith(`${group} `))) continue
+        try {
+          const verb = await entry!.load()
+          parseArguments(verb, all.slice(entry!.name.split(' ').length))
+        } catch (error) {
+          // A flag may be named without its value.
+          if (!(QtError.isInstance(error) && error.code === 'USAGE_MISSING_VALUE'))
+            wrong.push(`${file}: qt ${command} (${error})`)
+        }
+      }
+    }
+  expect(wrong).toEqual([])
+  expect(seen).toBeGreaterThan(100)
 })

@@ -26,6 +26,20 @@ test('help comes for qt alone and for "qt help VERB"', async () => {
   expect((await qt(['help', 'data', 'stats'])).stdout).toContain('Usage: qt data stats')
 })
 
+test('a command that an error names can be pasted where qt is not on PATH', async () => {
+  const [plain, json] = await Promise.all([qt(['inspekt']), qt(['inspekt', '--json'])])
+  const [, pasted = ''] = /\n {6}(.* --help)\n/.exec(plain.stderr) ?? []
+  expect(pasted).toMatch(/^(npx qt|qt|node .*qt\.js) --help$/)
+  const { error } = JSON.parse(json.stdout)
+  expect(error.actions.at(-1).command).toBe(pasted)
+})
+
+test('help says which flags may be repeated', async () => {
+  const { stdout } = await qt(['merge', '--help'])
+  expect(stdout).toMatch(/--adapter .*; may be repeated\.\n/)
+  expect(stdout).not.toMatch(/--base .*may be repeated/)
+})
+
 test('help on a group lists its verbs', async () => {
   const [asked, told] = await Promise.all([qt(['eval', '--help']), qt(['help', 'eval'])])
   expect(asked).toEqual({ code: 0, stdout: expect.stringMatching(/^Usage: qt eval VERB.*eval compare /s), stderr: '' })

@@ -53,9 +53,9 @@ export const groupHelp = (word: string, verbs: readonly { name: string; summary:
   ].join('\n')
 
 const flagRows = (flags: Flags) =>
-  Object.entries(flags).map(([name, { type, value, description }]) => {
+  Object.entries(flags).map(([name, { type, value, many, description }]) => {
     const shown = type === 'boolean' ? '' : ` ${value ?? (type === 'number' ? 'N' : 'TEXT')}`
-    return [`--${name}${shown}`, description] as const
+    return [`--${name}${shown}`, many ? `${description.replace(/\.$/, '')}; may be repeated.` : description] as const
   })
 
 function table(rows: readonly (readonly [string, string])[]): string[] {

@@ -12,7 +12,7 @@ const heldOutFolder = 'held-out'
 /** The folder `held-out` where qt runs, when suites need conversations and none were named. */
 export async function defaultHeldOut(suites: readonly string[], io: Io): Promise<string[]> {
   const folder = await stat(heldOutFolder).catch(() => undefined)
-  if (!folder?.isDirectory() || !suites.some((name) => ['tools', 'quality', 'judge'].includes(name))) return []
+  if (!folder?.isDirectory() || !suites.some((name) => ['tools', 'function-calls', 'quality', 'judge'].includes(name))) return []
   io.note(`conversations: ${heldOutFolder}/\n`)
   return [heldOutFolder]
 }

@@ -12,7 +12,7 @@ export const judgeFlags = {
     type: 'text',
     value: 'MODEL',
     many: true,
-    description: 'A model that judges: NAME@http://HOST:PORT/v1 behind a server, ollama:NAME, or a file; may be repeated.',
+    description: 'A model that judges: NAME@http://HOST:PORT/v1 behind a server, ollama:NAME, or a file.',
   },
   'judge-device': {
     ...engineFlags.device,

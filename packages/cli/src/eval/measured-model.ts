@@ -16,7 +16,7 @@ export const measuredFlags = {
     description: "A server of OpenAI's interface, http://HOST:PORT/v1; --model is then its name there.",
   },
   ollama: { type: 'boolean', description: 'The model is one of the local Ollama (or the one at --server).' },
-  'llama-cpp': { type: 'boolean', description: 'Measure the GGUF file in llama.cpp (node-llama-cpp), not in our engine.' },
+  'llama-cpp': { type: 'boolean', description: 'Run the GGUF file in llama.cpp (node-llama-cpp), not in our engine.' },
   'api-key-env': { type: 'text', value: 'NAME', description: 'The environment variable that holds the key of the server.' },
 } as const satisfies Flags
 
@@ -36,7 +36,11 @@ export function checkMeasured(flags: Values<typeof measuredFlags>, positionals: 
   const remote = flags.server !== undefined || flags.ollama
   if ((flags.model ?? positionals[0]) === undefined)
     throw usageError('USAGE_MISSING_FLAG', 'No model is named.', {
-      actions: [remote ? 'Add --model NAME, as the server calls it.' : 'Add --model FILE: a GGUF file or a Hugging Face folder.'],
+      actions: [
+        remote
+          ? 'Add --model NAME, as the server calls it.'
+          : 'Add --model FILE: a GGUF file, a Hugging Face folder, or a hub id (owner/name).',
+      ],
     })
   const local = remote ? ofTheEngine.find((flag) => flags[flag] !== undefined) : undefined
   if (local !== undefined)

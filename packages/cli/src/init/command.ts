@@ -15,6 +15,9 @@ export function commandIn(folder: string, env: NodeJS.ProcessEnv = process.env, 
   }
 }
 
+/** A command of ours as it is typed here: in a clone nothing on PATH is called qt. */
+export const pasteable = (command: string): string => command.replace(/^qt /, () => `${commandIn('.')} `)
+
 function realOf(path: string): string {
   try {
     return realpathSync(path)

@@ -1,5 +1,6 @@
 import { messageOf, QtError } from '@qt/core'
 import { exitCodeOf, friendly } from '../friendly-error.js'
+import { pasteable } from '../init/command.js'
 import type { Io } from '../io.js'
 
 interface PrintErrorOptions {
@@ -30,7 +31,7 @@ export function errorText(thrown: unknown, { verbose, color }: { verbose: boolea
   return [
     `${paint(31, 'error:')} ${error.message}`,
     ...(error.place ? [`  at ${error.place}`] : []),
-    ...error.actions.flatMap(({ label, command }) => [`  → ${label}`, ...(command ? [`      ${command}`] : [])]),
+    ...error.actions.flatMap(({ label, command }) => [`  → ${label}`, ...(command ? [`      ${pasteable(command)}`] : [])]),
     `  ${paint(2, `help: ${error.help}`)}`,
     ...(verbose ? stack(error) : []),
     '',
@@ -40,7 +41,11 @@ export function errorText(thrown: unknown, { verbose, color }: { verbose: boolea
 /** The same for programs. */
 export function errorDocument(thrown: unknown): { error: unknown } {
   const error = friendly(thrown)
-  return { error: QtError.isInstance(error) ? error.toJSON() : { code: 'UNEXPECTED', message: messageOf(error) } }
+  if (!QtError.isInstance(error)) return { error: { code: 'UNEXPECTED', message: messageOf(error) } }
+  const actions = error.actions.map((action) =>
+    action.command === undefined ? action : { ...action, command: pasteable(action.command) },
+  )
+  return { error: { ...error.toJSON(), actions } }
 }
 
 function stack(error: unknown): string[] {

@@ -12,7 +12,7 @@ export const bench = defineVerb({
   details:
     'Load time, tokens a second of prompts and of generation, and peak memory; medians. Figures compare only on one machine that has nothing else to ' +
     'do. With --baseline the exit code is 1 when one of them is worse by more than the tolerance.',
-  positionals: [{ name: 'FILE', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'FILE', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...loadFlags,
     'prompt-tokens': { type: 'number', description: 'Length of the prompt (default 256).' },

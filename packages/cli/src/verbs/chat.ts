@@ -10,7 +10,7 @@ export const chat = defineVerb({
   name: 'chat',
   summary: 'Talk with a model.',
   details: 'Ctrl-C stops an answer; /reset begins anew, /exit leaves. Reads lines from standard input, so it can be piped, too.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: modelFlags,
   examples: [
     'qt chat --model model.gguf --system "You are a dungeon master."',

@@ -29,7 +29,11 @@ export const convert = defineVerb({
   details:
     'An output that ends in .gguf becomes a GGUF file, any other a folder. Vocabulary and chat template come along. A PEFT adapter folder becomes a GGUF adapter, as llama.cpp takes with --lora; --base says what it belongs to.',
   positionals: [
-    { name: 'IN', description: 'A GGUF file, a Hugging Face folder or a PEFT adapter folder.', required: true },
+    {
+      name: 'IN',
+      description: 'A GGUF file, a Hugging Face folder, a hub id (owner/name), or a PEFT adapter folder.',
+      required: true,
+    },
     { name: 'OUT', description: 'Where to write.', required: true },
   ],
   flags: {

@@ -1,7 +1,8 @@
 import { extname } from 'node:path'
-import { usageError } from '@qt/core'
+import { shellWord, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import type { DatasetReport } from '@qt/data'
+import { pasteable } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import type { Io } from '../io.js'
 import { need } from '../need.js'
@@ -42,7 +43,7 @@ export async function validateRecords(path: string, flags: DatasetChecks, io: Io
   if (printed > shown) io.out(`… and ${printed - shown} more; --report FILE.html lists them.\n`)
   if (printed > 0) io.out(`\n${counted(codes)}\n`)
   io.out(`${plural(examples, 'example')} (${counted(layouts)}): ${plural(errors, 'error')}, ${plural(warnings, 'warning')}.\n`)
-  if (fixable > 0) io.out(`qt data fix ${path} can correct ${fixable} of them.\n`)
+  if (fixable > 0) io.out(`${pasteable(`qt data fix ${shellWord(path)}`)} can correct ${fixable} of them.\n`)
   if (flags.report !== undefined) await writeReport(flags.report, report, io)
   io.document(report)
   return errors > 0 ? 1 : 0

@@ -1,5 +1,7 @@
+import { shellWord } from '@qt/core'
 import type { Finding } from '@qt/data'
 import { defineVerb } from '../args/verb.js'
+import { pasteable } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import { refuseFlags } from './data-refuse-flags.js'
 import { plural, toolsFlag, withTools } from './data-scenarios.js'
@@ -58,7 +60,7 @@ export const dataValidate = defineVerb({
     io.out(
       `${findings.length > 0 ? '\n' : ''}${plural(files, 'scenario')}: ${plural(errors, 'error')}, ${plural(summary.warnings, 'warning')}.\n`,
     )
-    if (fixable > 0) io.out(`qt data fix ${positionals[0]} makes ${plural(fixable, 'correction')}.\n`)
+    if (fixable > 0) io.out(`${pasteable(`qt data fix ${shellWord(positionals[0]!)}`)} makes ${plural(fixable, 'correction')}.\n`)
     io.document({ ...summary, findings })
     return errors > 0 ? 1 : 0
   },

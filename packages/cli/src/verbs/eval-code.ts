@@ -19,7 +19,7 @@ export const evalCode = defineVerb({
     'are here, in Python, JavaScript and TypeScript. A model is asked, or --samples names what is written already: lines {"task_id": "HumanEval/0", ' +
     '"completion": "    return …"}, or with the whole program as "solution". Programs run without network and without your files; where that is not ' +
     'possible, none is run. With --cache an evaluation that was stopped goes on.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     suite: { type: 'text', value: 'NAMES', many: true, required: true, description: 'Suites, separated by commas.' },
     data: { type: 'text', value: 'SUITE=FILE', many: true, description: 'The file of a suite: humaneval=HumanEval.jsonl.gz.' },

@@ -18,7 +18,7 @@ export const evalCompare = defineVerb({
       type: 'text',
       value: 'NAME',
       many: true,
-      description: 'Compare only this suite (tools) or metric of one (quality.quality); may be repeated.',
+      description: 'Compare only this suite (tools) or metric of one (quality.quality).',
     },
     alpha: { type: 'number', value: 'P', description: 'Largest chance of a false alarm (default 0.05).' },
     samples: { type: 'number', description: 'Resamples (default 10000).' },
@@ -26,7 +26,7 @@ export const evalCompare = defineVerb({
       type: 'text',
       value: 'FILE',
       many: true,
-      description: 'Write .html (side by side), .md or .xml (JUnit); may be repeated.',
+      description: 'Write .html (side by side), .md or .xml (JUnit).',
     },
   },
   examples: [

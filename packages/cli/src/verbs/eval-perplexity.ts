@@ -13,11 +13,11 @@ export const evalPerplexity = defineVerb({
   details:
     'With --text every token counts, over windows; with --data only what an assistant says in conversations, row by row, as training ' +
     'would see it. Perplexities compare only between models of one tokenizer, and with the same windows.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...loadFlags,
     text: { type: 'text', value: 'FILE', description: 'A text file.' },
-    data: { type: 'text', value: 'PATH', many: true, description: 'Conversations or other training data; may be repeated.' },
+    data: { type: 'text', value: 'PATH', many: true, description: 'Conversations or other training data.' },
     window: { type: 'number', description: 'With --text: tokens that the model sees at once (default 512).' },
     method: {
       type: 'text',

@@ -20,15 +20,17 @@ export const evalRun = defineVerb({
     `Suites: ${suiteNames.join(', ')}. Tasks of your own, and public ones, go with --task (docs/evaluation/tasks.md). With --cache a run that was stopped ` +
     'goes on where it was. With --baseline the run is compared with an earlier one. What models write for suites of code runs in a sandbox; where there is ' +
     'none, nothing is run.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or the name of a model behind a server.' }],
+  positionals: [
+    { name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, a hub id, or the name of a model behind a server.' },
+  ],
   flags: {
     ...measuredFlags,
-    suite: { type: 'text', value: 'NAMES', many: true, description: 'Suites, with commas between; may be repeated.' },
+    suite: { type: 'text', value: 'NAMES', many: true, description: 'Suites, with commas between.' },
     task: {
       type: 'text',
       value: 'NAME[=DATA]',
       many: true,
-      description: 'A task: a YAML file or one that ships, and its records; may be repeated.',
+      description: 'A task: a YAML file or one that ships, and its records.',
     },
     data: {
       type: 'text',
@@ -58,7 +60,7 @@ export const evalRun = defineVerb({
     ...judgeFlags,
     ...codeFlags,
     shots: { type: 'number', description: 'Solved records before each question of a task, instead of what it says.' },
-    report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json; may be repeated.' },
+    report: { type: 'text', value: 'FILE', many: true, description: 'Write .html, .md, .xml (JUnit) or .json.' },
     baseline: { type: 'text', value: 'FILE', description: 'The .json report of an earlier run to compare with.' },
     'fail-if-worse': {
       type: 'boolean',
@@ -68,7 +70,7 @@ export const evalRun = defineVerb({
       type: 'text',
       value: 'NAME',
       many: true,
-      description: 'With --baseline: compare only this suite (tools) or metric of one (quality.quality); may be repeated.',
+      description: 'With --baseline: compare only this suite (tools) or metric of one (quality.quality).',
     },
     cache: { type: 'text', value: 'FILE', description: 'Keep every answer in this JSONL file.' },
     limit: { type: 'number', value: 'N', description: 'Only the first N items of each suite.' },

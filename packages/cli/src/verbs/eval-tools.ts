@@ -16,7 +16,7 @@ export const evalTools = defineVerb({
   details:
     'Every turn of the assistant in the data is answered anew, always with the likeliest token, and the calls in the answer are compared ' +
     'with those that a person wrote. With --cache an evaluation that was stopped goes on where it was.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...loadFlags,
     data: { type: 'text', value: 'PATH', many: true, required: true, description: 'Held-out scenarios, or chats as JSONL.' },

@@ -7,7 +7,7 @@ export const generate = defineVerb({
   name: 'generate',
   summary: 'Let a model answer a prompt.',
   details: 'The prompt is put as a question, by the chat template of the model; --raw continues the text as it stands.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...modelFlags,
     prompt: { type: 'text', description: 'The prompt; left out: standard input.' },

@@ -28,7 +28,7 @@ export const imatrix = defineVerb({
     'The model reads the text; for every column of every matrix the squares of its inputs are summed up. The file is that of ' +
     'llama-imatrix, and llama.cpp reads it. Use the unquantised model and text like that which it will see. Matrices that are there ' +
     'already (--in-file) are added up with it; without a text they are only merged, or written in the other form.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...loadFlags,
     ...calibrationFlags,
@@ -37,7 +37,7 @@ export const imatrix = defineVerb({
       type: 'text',
       value: 'FILE',
       many: true,
-      description: 'An importance matrix of the same model (GGUF or .dat) to begin with; may be repeated.',
+      description: 'An importance matrix of the same model (GGUF or .dat) to begin with.',
     },
     'process-output': { type: 'boolean', description: 'Of output.weight as well.' },
   },

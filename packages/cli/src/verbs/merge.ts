@@ -15,7 +15,7 @@ export const merge = defineVerb({
     'Each adapter is a PEFT folder, with a weight after a colon if it is not 1. --config names a recipe as mergekit has them (linear, slerp, task_arithmetic, ties, dare_linear, dare_ties, passthrough); its models are paths, or PATH+ADAPTER. The output is a GGUF file or a folder, by its name.',
   flags: {
     base: { type: 'text', value: 'MODEL', description: 'The model that the adapters were trained on.' },
-    adapter: { type: 'text', value: 'DIR[:WEIGHT]', many: true, description: 'An adapter; may be repeated.' },
+    adapter: { type: 'text', value: 'DIR[:WEIGHT]', many: true, description: 'An adapter.' },
     config: { type: 'text', value: 'FILE', description: 'A recipe in YAML, instead of --base and --adapter.' },
     out: { type: 'text', value: 'PATH', required: true, description: 'Where to write the merged model.' },
     type: floatTypeFlag,

@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { usageError } from '@qt/core'
+import { shellWord, usageError } from '@qt/core'
 import { writeFileAtomic } from '@qt/core/node'
 import { z } from 'zod'
 import { defineVerb } from '../args/verb.js'
 import { engineFlags, engineOptions } from '../engine-flags.js'
+import { pasteable } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import {
   type AdapterMeasuring,
@@ -143,7 +144,7 @@ export const optimizeAdapters = defineVerb({
             )
           const document = configurationOf({ ...measuring, base: base! }, sites, placed.ranks)
           await writeFileAtomic(output, `${JSON.stringify(document, null, 2)}\n`)
-          io.out(`Wrote ${output}: qt train --config ${output} --steps 200\n`)
+          io.out(`Wrote ${output}: ${pasteable(`qt train --config ${shellWord(output)} --steps 200`)}\n`)
         }
         io.document({
           ranks: Object.fromEntries(placed.ranks),

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { usageError } from '@qt/core'
+import { shellWord, usageError } from '@qt/core'
 import { defineVerb } from '../args/verb.js'
 import { requireModelFile, requireText } from '../calibration.js'
 import { engineOptions } from '../engine-flags.js'
+import { pasteable } from '../init/command.js'
 import { withInterrupt } from '../interrupt.js'
 import { judgedText, judgeWays, type Way } from '../judge-ways.js'
 import { need } from '../need.js'
@@ -91,7 +92,9 @@ export const optimizeLayers = defineVerb({
         io.out(`\nKL divergence on ${heldOut.length} held-out rows, with 95 % intervals:\n${judgedText(judged)}`)
         io.out(`\nWithout layers ${layers.join(', ')}.\n`)
         if (flags.output !== undefined)
-          io.out(`Wrote ${flags.output}. Heal it: qt train --base ${flags.output} --data … --steps 200\n`)
+          io.out(
+            `Wrote ${flags.output}. Heal it: ${pasteable(`qt train --base ${shellWord(flags.output)} --data … --steps 200`)}\n`,
+          )
         io.document({
           layers,
           judged: judged.map((one, i) => ({ ...one, layers: ways[i]!.layers })),

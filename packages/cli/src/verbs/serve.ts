@@ -12,7 +12,7 @@ export const serve = defineVerb({
   summary: 'Serve a model over HTTP, as OpenAI does.',
   details:
     'Chats, completions and embeddings under http://HOST:PORT/v1, for any OpenAI client. A token that requests must carry comes from --token-file or QT_SERVE_TOKEN; without one only this machine is answered. --temperature and the like are for requests that name none. Ctrl-C lets answers end, for 10 seconds.',
-  positionals: [{ name: 'MODEL', description: 'A GGUF file or a Hugging Face folder; the same as --model.' }],
+  positionals: [{ name: 'MODEL', description: 'A GGUF file, a Hugging Face folder, or a hub id; the same as --model.' }],
   flags: {
     ...shared,
     'max-tokens': {
