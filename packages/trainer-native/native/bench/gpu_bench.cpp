@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "device/open_cuda.hpp"
+#include "generate/session.hpp"
 #include "gpu_models.hpp"
 #include "product.hpp"
 #include "train/trainer.hpp"
@@ -153,6 +154,7 @@ struct Training {
   TensorType type = TensorType::BF16;
   int rank = 16;  // 0: full
   int rows = 4, length = 2048;
+  std::int32_t feedForwardChunk = 0;  // not 0: and what blocks are given is off-loaded, as for the longest rows
 };
 
 TrainerOptions optionsOf(const Training& t, bool checkpointing) {
@@ -163,6 +165,8 @@ TrainerOptions optionsOf(const Training& t, bool checkpointing) {
   o.maxTokens = t.rows * t.length;
   o.maxPositions = t.length;
   o.lossChunk = 1024;
+  o.feedForwardChunk = t.feedForwardChunk;
+  o.offload = t.feedForwardChunk > 0;
   if (!o.full) {
     o.adapters.resize(t.widths.layers);
     for (auto& block : o.adapters)
@@ -266,7 +270,7 @@ void train(const Settings& s, const Training& t, bool checkpointing, int steps) 
               checkpointing ? "true" : "false", losses.front(), losses.back());
 }
 
-// The longest row that fits into 24 GB by the plan, and one step of it.
+// The longest row that fits into 24 GB by the plan, and one step of it, or of the length that is to be reached.
 void longest(const Settings& s, Training t) {
   const RandomModel random(t.widths, t.type);
   const DeviceNeeds& needs = *cudaLibrary(s.library).needs(DType::BF16);
@@ -281,6 +285,7 @@ void longest(const Settings& s, Training t) {
   if (s.tiny) length = std::min(length, 2);  // the emulator takes its time
   t.length = static_cast<int>(length * apart);
   std::printf("{\"case\":\"context\",\"tokens\":%d,\"of_bytes\":%zu}\n", t.length, most);
+  t.length = std::min(t.length, 78000);
   if (t.length > 0) train(s, t, true, 1);
 }
 
@@ -304,9 +309,51 @@ void curve(const Settings& s, Training t) {
               losses[0].front(), losses[0].back(), losses[1].back(), most, std::abs(sums[1] - sums[0]) / sums[0]);
 }
 
+// A prompt of one sequence, then tokens of one and of 32 at a time, from blocks as they lie.
+void generation(const Settings& s) {
+  const Widths widths = s.counted ? countedWide : s.tiny ? Widths{256, 2, 256, 2, 1, 256, true, true} : llama8;
+  const std::int32_t prompt = s.counted ? 128 : s.tiny ? 16 : 2048, tokens = s.tiny ? 2 : 32, most = s.tiny ? 2 : 32;
+  const RandomModel random(widths, TensorType::Q4_K);
+  const Model& model = random.model();
+  const SessionOptions options{prompt + 3 * tokens + 2, true, false};
+  Session session(model, options, openCudaGeneration(s.library, s.device, model.spec, Session::planned(model, options, most, CacheType::F16)));
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(prompt), 7);
+  std::vector<float> logits(static_cast<std::size_t>(most) * model.spec.vocabulary);
+  const AdapterSet none;
+  const std::atomic<bool> abort{false};
+  std::vector<std::unique_ptr<KvCache>> caches;
+  for (std::int32_t i = 0; i < most; ++i) caches.push_back(session.makeCache(CacheType::F16));
+  // Seconds for each of some calls, of which the first loads kernels.
+  const auto each = [&](int calls, const std::function<void()>& call) {
+    call();
+    const double begin = now();
+    for (int i = 0; i < calls; ++i) call();
+    return (now() - begin) / calls;
+  };
+  const double read = each(s.tiny ? 1 : 3, [&] {
+    caches[0]->truncate(0);
+    session.append(*caches[0], none, ids.data(), prompt, 1, logits.data(), false, abort);
+  });
+  const auto decoded = [&](std::int32_t together) {
+    std::vector<DecodeItem> items;
+    for (std::int32_t i = 0; i < together; ++i) items.push_back({caches[static_cast<std::size_t>(i)].get(), &none, 5});
+    return each(tokens, [&] { session.decode(items.data(), together, logits.data(), abort); });
+  };
+  const double one = decoded(1), many = decoded(most);
+  std::printf("{\"case\":\"generation\",\"prompt\":%d,\"prompt_per_second\":%.5g,\"one_per_second\":%.5g,\"together\":%d,\"together_per_second\":%.5g,\"weights_mib\":%.0f}\n",
+              prompt, prompt / read, 1 / one, most, most / many, static_cast<double>(model.weightBytes()) / (1 << 20));
+}
+
 bool wanted(const Settings& s, std::string_view name) {
   if (s.only.empty()) return true;
   return ("," + s.only + ",").find("," + std::string(name) + ",") != std::string::npos;
+}
+
+// A reason on one line, as JSON wants it.
+std::string quoted(std::string why) {
+  for (char& c : why)
+    if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ') c = ' ';
+  return '"' + why + '"';
 }
 
 // What cannot be measured is said, and does not end the others.
@@ -315,7 +362,7 @@ void measure(const Settings& s, const char* name, const std::function<void()>& b
   try {
     body();
   } catch (const std::exception& e) {
-    std::printf("{\"case\":\"%s\",\"absent\":\"%s\"}\n", name, e.what());
+    std::printf("{\"case\":\"%s\",\"absent\":%s}\n", name, quoted(e.what()).c_str());
   }
   std::fflush(stdout);
 }
@@ -356,7 +403,7 @@ int main(int argc, char** argv) {
   }
   const CudaDevices found = cudaDevices(s.library);
   if (s.device < 0 || s.device >= static_cast<int>(found.devices.size())) {
-    std::printf("{\"case\":\"device\",\"absent\":\"%s\"}\n", found.devices.empty() ? found.reason.c_str() : "there is no GPU of that number");
+    std::printf("{\"case\":\"device\",\"absent\":%s}\n", quoted(found.devices.empty() ? found.reason : "there is no GPU of that number").c_str());
     return 0;
   }
   const CudaInfo& info = found.devices[s.device];
@@ -369,7 +416,8 @@ int main(int argc, char** argv) {
                             Training{"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, Training{"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
                             Training{"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048}, Training{"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}})
     measure(s, t.name, [&] { train(s, smaller(s, t), s.checkpointing, steps); });
-  measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::NF4, 32, 1, 1024})); });
+  measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::Q4_K, 32, 1, 1024, 4096})); });
   measure(s, "curve", [&] { curve(s, smaller(s, {"curve", smol, TensorType::BF16, 0, 8, 512})); });
+  measure(s, "generation", [&] { generation(s); });
   return 0;
 }
