@@ -1,5 +1,6 @@
 // Training on a GPU, measured: one line of JSON for each case. The library that computes is named, so that the emulator can stand in.
-// usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE…]] [--checkpointing] [--device N]
+// usage: gpu_bench LIBRARY [--tiny | --counted | --plan] [--only CASE[,CASE…]] [--checkpointing] [--device N]
+// --plan runs nothing: what each training would take of memory, and of time if all its products were as fast as the fastest measured.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -22,6 +23,7 @@ struct Settings {
   std::string library;
   int device = 0;
   bool tiny = false, checkpointing = false;
+  bool plan = false;
   bool counted = false;  // as tiny, with shapes that take the same kernels as the real ones
   std::string only;
 };
@@ -270,6 +272,19 @@ void train(const Settings& s, const Training& t, bool checkpointing, int steps) 
               checkpointing ? "true" : "false", losses.front(), losses.back());
 }
 
+// bfloat16 products of one H200 as others measured them: 8,192 cubed by PyTorch 2.11.
+constexpr double publishedTflops = 788;
+
+void printPlan(const Settings& s, const Training& t) {
+  const RandomModel random(t.widths, t.type);
+  const auto gibibytes = [&](bool checkpointing) {
+    const TrainerOptions o = optionsOf(t, checkpointing);
+    return static_cast<double>(plannedBytes(t, random.model(), o, *cudaLibrary(s.library).needs(o.precision))) / (1 << 30);
+  };
+  const double tokens = static_cast<double>(t.rows) * t.length, tflop = flopsOfToken(t) * tokens * 1e-12, least = tflop / publishedTflops;
+  std::printf("| %s | %d×%d | %.1f | %.0f | %.0f | %.1f | %.1f |\n", t.name, t.rows, t.length, tflop, least * 1e3, tokens / least, gibibytes(false), gibibytes(true));
+}
+
 // The longest row that fits into 24 GB by the plan, and one step of it, or of the length that is to be reached.
 void longest(const Settings& s, Training t) {
   const RandomModel random(t.widths, t.type);
@@ -391,6 +406,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--tiny") s.tiny = true;
+    else if (argument == "--plan") s.plan = true;
     else if (argument == "--counted") s.tiny = s.counted = true;
     else if (argument == "--checkpointing") s.checkpointing = true;
     else if (argument == "--only" && i + 1 < argc) s.only = argv[++i];
@@ -398,8 +414,17 @@ int main(int argc, char** argv) {
     else s.library = argument;
   }
   if (s.library.empty()) {
-    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
+    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny | --counted | --plan] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
     return 2;
+  }
+  const Training trainings[] = {{"lora-0.5b", qwen05, TensorType::BF16, 16, 8, 2048},    {"lora-8b", llama8, TensorType::BF16, 16, 4, 2048},
+                                {"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, {"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
+                                {"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048},  {"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}};
+  if (s.plan) {
+    std::printf("| case | rows | TFLOP a step | ms at %.0f TFLOP/s | tokens/s | planned GiB | with --checkpointing |\n|---|--:|--:|--:|--:|--:|--:|\n", publishedTflops);
+    for (const Training& t : trainings)
+      if (wanted(s, t.name)) printPlan(s, t);
+    return 0;
   }
   const CudaDevices found = cudaDevices(s.library);
   if (s.device < 0 || s.device >= static_cast<int>(found.devices.size())) {
@@ -412,9 +437,7 @@ int main(int argc, char** argv) {
   measure(s, "product", [&] { products(s); });
   measure(s, "attention", [&] { attention(s); });
   const int steps = s.counted ? 1 : s.tiny ? 2 : 8;
-  for (const Training& t : {Training{"lora-0.5b", qwen05, TensorType::BF16, 16, 8, 2048}, Training{"lora-8b", llama8, TensorType::BF16, 16, 4, 2048},
-                            Training{"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, Training{"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
-                            Training{"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048}, Training{"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}})
+  for (const Training& t : trainings)
     measure(s, t.name, [&] { train(s, smaller(s, t), s.checkpointing, steps); });
   measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::Q4_K, 32, 1, 1024, 4096})); });
   measure(s, "curve", [&] { curve(s, smaller(s, {"curve", smol, TensorType::BF16, 0, 8, 512})); });

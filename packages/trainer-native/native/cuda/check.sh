@@ -1,7 +1,7 @@
 #!/bin/sh
 # All that is to be run on a machine with an NVIDIA GPU, which needs nvcc, CMake and g++; Python with PyTorch for the peers, Node for the addon.
 # usage: cuda/check.sh [--emulated] [build] [test] [sanitize] [bench] [peers] [table] [node]      without names: all of them, in this order
-#        cuda/check.sh resources | counts      what nvcc and the emulator say of kernels, without a GPU
+#        cuda/check.sh resources | counts | estimate      what nvcc, the emulator and plans say, without a GPU
 # QT_BUILD: where to build (build/gpu here). QT_RESULTS: where results stay (QT_BUILD/results); a part that is run again replaces its own.
 # OUT: gets a copy of them at the end, few files. QT_SECONDS: how long all of it may take, so that it ends with its summary and not in between.
 # QT_ONLY=lora-8b,product: some cases of bench and peers. QT_TESTS=step,product: some of test and sanitize. QT_PATIENCE: seconds for one of them.
@@ -215,12 +215,23 @@ counts() {
   say counts
   cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release > "$out/logs/configure.log" 2>&1 || { cat "$out/logs/configure.log"; return 1; }
   cmake --build "$build" --parallel "$(nproc)" --target qt_cuda_counted_library gpu_bench > "$out/logs/build.log" 2>&1 || { grep -i -A5 error "$out/logs/build.log" | head -n 60; return 1; }
-  for case in $(echo "${QT_ONLY:-product,attention,lora-0.5b,lora-8b,qlora-8b-q4k,full-1.5b}" | tr , ' '); do
+  for case in $(echo "${QT_ONLY:-product,attention,lora-0.5b,lora-8b,qlora-8b-q4k,full-1.5b,generation}" | tr , ' '); do
     say "counts: $case"
     QT_CUDA_PRODUCTS=${QT_CUDA_PRODUCTS:-own} QT_CUDA_COUNTS="$out/counts-$case.md" \
       "$build/gpu_bench" "$build/cuda/emulator/libqt_cuda_counted.so" --counted --only "$case" || return 1
     cat "$out/counts-$case.md"
   done
+}
+
+# What each training takes of memory by its plan, and the least time that its arithmetic can take.
+estimate() {
+  say estimate
+  cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release > "$out/logs/configure.log" 2>&1 &&
+    cmake --build "$build" --parallel "$(nproc)" --target qt_cuda_emulated_library gpu_bench > "$out/logs/build.log" 2>&1 &&
+    "$build/gpu_bench" "$build/cuda/emulator/libqt_cuda_emulated.so" --plan ${QT_ONLY:+--only "$QT_ONLY"} > "$out/estimate.md"
+  code=$?
+  cat "$out/estimate.md"
+  return $code
 }
 
 [ $# -gt 0 ] || set -- build test sanitize bench peers table node
@@ -235,6 +246,7 @@ for part; do
     node) node_tests ;;
     resources) resources || note resources "$out/resources.txt" ;;
     counts) counts || note counts "$out/logs/build.log" ;;
+    estimate) estimate || note estimate "$out/logs/build.log" ;;
     *) echo "there is no part '$part'" >&2; exit 2 ;;
   esac
 done
