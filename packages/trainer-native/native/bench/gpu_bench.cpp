@@ -1,5 +1,6 @@
 // Training on a GPU, measured: one line of JSON for each case. The library that computes is named, so that the emulator can stand in.
-// usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE…]] [--checkpointing] [--device N]
+// usage: gpu_bench LIBRARY [--tiny | --counted | --plan] [--only CASE[,CASE…]] [--checkpointing] [--device N]
+// --plan runs nothing: what each training would take of memory, and of time if all its products were as fast as the fastest measured.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -8,6 +9,7 @@
 #include <string_view>
 
 #include "device/open_cuda.hpp"
+#include "generate/session.hpp"
 #include "gpu_models.hpp"
 #include "product.hpp"
 #include "train/trainer.hpp"
@@ -21,6 +23,7 @@ struct Settings {
   std::string library;
   int device = 0;
   bool tiny = false, checkpointing = false;
+  bool plan = false;
   bool counted = false;  // as tiny, with shapes that take the same kernels as the real ones
   std::string only;
 };
@@ -153,6 +156,7 @@ struct Training {
   TensorType type = TensorType::BF16;
   int rank = 16;  // 0: full
   int rows = 4, length = 2048;
+  std::int32_t feedForwardChunk = 0;  // not 0: and what blocks are given is off-loaded, as for the longest rows
 };
 
 TrainerOptions optionsOf(const Training& t, bool checkpointing) {
@@ -163,6 +167,8 @@ TrainerOptions optionsOf(const Training& t, bool checkpointing) {
   o.maxTokens = t.rows * t.length;
   o.maxPositions = t.length;
   o.lossChunk = 1024;
+  o.feedForwardChunk = t.feedForwardChunk;
+  o.offload = t.feedForwardChunk > 0;
   if (!o.full) {
     o.adapters.resize(t.widths.layers);
     for (auto& block : o.adapters)
@@ -266,7 +272,20 @@ void train(const Settings& s, const Training& t, bool checkpointing, int steps) 
               checkpointing ? "true" : "false", losses.front(), losses.back());
 }
 
-// The longest row that fits into 24 GB by the plan, and one step of it.
+// bfloat16 products of one H200 as others measured them: 8,192 cubed by PyTorch 2.11.
+constexpr double publishedTflops = 788;
+
+void printPlan(const Settings& s, const Training& t) {
+  const RandomModel random(t.widths, t.type);
+  const auto gibibytes = [&](bool checkpointing) {
+    const TrainerOptions o = optionsOf(t, checkpointing);
+    return static_cast<double>(plannedBytes(t, random.model(), o, *cudaLibrary(s.library).needs(o.precision))) / (1 << 30);
+  };
+  const double tokens = static_cast<double>(t.rows) * t.length, tflop = flopsOfToken(t) * tokens * 1e-12, least = tflop / publishedTflops;
+  std::printf("| %s | %d×%d | %.1f | %.0f | %.0f | %.1f | %.1f |\n", t.name, t.rows, t.length, tflop, least * 1e3, tokens / least, gibibytes(false), gibibytes(true));
+}
+
+// The longest row that fits into 24 GB by the plan, and one step of it, or of the length that is to be reached.
 void longest(const Settings& s, Training t) {
   const RandomModel random(t.widths, t.type);
   const DeviceNeeds& needs = *cudaLibrary(s.library).needs(DType::BF16);
@@ -281,6 +300,7 @@ void longest(const Settings& s, Training t) {
   if (s.tiny) length = std::min(length, 2);  // the emulator takes its time
   t.length = static_cast<int>(length * apart);
   std::printf("{\"case\":\"context\",\"tokens\":%d,\"of_bytes\":%zu}\n", t.length, most);
+  t.length = std::min(t.length, 78000);
   if (t.length > 0) train(s, t, true, 1);
 }
 
@@ -304,9 +324,51 @@ void curve(const Settings& s, Training t) {
               losses[0].front(), losses[0].back(), losses[1].back(), most, std::abs(sums[1] - sums[0]) / sums[0]);
 }
 
+// A prompt of one sequence, then tokens of one and of 32 at a time, from blocks as they lie.
+void generation(const Settings& s) {
+  const Widths widths = s.counted ? countedWide : s.tiny ? Widths{256, 2, 256, 2, 1, 256, true, true} : llama8;
+  const std::int32_t prompt = s.counted ? 128 : s.tiny ? 16 : 2048, tokens = s.tiny ? 2 : 32, most = s.tiny ? 2 : 32;
+  const RandomModel random(widths, TensorType::Q4_K);
+  const Model& model = random.model();
+  const SessionOptions options{prompt + 3 * tokens + 2, true, false};
+  Session session(model, options, openCudaGeneration(s.library, s.device, model.spec, Session::planned(model, options, most, CacheType::F16)));
+  const std::vector<std::int32_t> ids(static_cast<std::size_t>(prompt), 7);
+  std::vector<float> logits(static_cast<std::size_t>(most) * model.spec.vocabulary);
+  const AdapterSet none;
+  const std::atomic<bool> abort{false};
+  std::vector<std::unique_ptr<KvCache>> caches;
+  for (std::int32_t i = 0; i < most; ++i) caches.push_back(session.makeCache(CacheType::F16));
+  // Seconds for each of some calls, of which the first loads kernels.
+  const auto each = [&](int calls, const std::function<void()>& call) {
+    call();
+    const double begin = now();
+    for (int i = 0; i < calls; ++i) call();
+    return (now() - begin) / calls;
+  };
+  const double read = each(s.tiny ? 1 : 3, [&] {
+    caches[0]->truncate(0);
+    session.append(*caches[0], none, ids.data(), prompt, 1, logits.data(), false, abort);
+  });
+  const auto decoded = [&](std::int32_t together) {
+    std::vector<DecodeItem> items;
+    for (std::int32_t i = 0; i < together; ++i) items.push_back({caches[static_cast<std::size_t>(i)].get(), &none, 5});
+    return each(tokens, [&] { session.decode(items.data(), together, logits.data(), abort); });
+  };
+  const double one = decoded(1), many = decoded(most);
+  std::printf("{\"case\":\"generation\",\"prompt\":%d,\"prompt_per_second\":%.5g,\"one_per_second\":%.5g,\"together\":%d,\"together_per_second\":%.5g,\"weights_mib\":%.0f}\n",
+              prompt, prompt / read, 1 / one, most, most / many, static_cast<double>(model.weightBytes()) / (1 << 20));
+}
+
 bool wanted(const Settings& s, std::string_view name) {
   if (s.only.empty()) return true;
   return ("," + s.only + ",").find("," + std::string(name) + ",") != std::string::npos;
+}
+
+// A reason on one line, as JSON wants it.
+std::string quoted(std::string why) {
+  for (char& c : why)
+    if (c == '"' || c == '\\' || static_cast<unsigned char>(c) < ' ') c = ' ';
+  return '"' + why + '"';
 }
 
 // What cannot be measured is said, and does not end the others.
@@ -315,7 +377,7 @@ void measure(const Settings& s, const char* name, const std::function<void()>& b
   try {
     body();
   } catch (const std::exception& e) {
-    std::printf("{\"case\":\"%s\",\"absent\":\"%s\"}\n", name, e.what());
+    std::printf("{\"case\":\"%s\",\"absent\":%s}\n", name, quoted(e.what()).c_str());
   }
   std::fflush(stdout);
 }
@@ -344,6 +406,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
     if (argument == "--tiny") s.tiny = true;
+    else if (argument == "--plan") s.plan = true;
     else if (argument == "--counted") s.tiny = s.counted = true;
     else if (argument == "--checkpointing") s.checkpointing = true;
     else if (argument == "--only" && i + 1 < argc) s.only = argv[++i];
@@ -351,12 +414,21 @@ int main(int argc, char** argv) {
     else s.library = argument;
   }
   if (s.library.empty()) {
-    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny | --counted] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
+    std::fprintf(stderr, "usage: gpu_bench LIBRARY [--tiny | --counted | --plan] [--only CASE[,CASE]] [--checkpointing] [--device N]\n");
     return 2;
+  }
+  const Training trainings[] = {{"lora-0.5b", qwen05, TensorType::BF16, 16, 8, 2048},    {"lora-8b", llama8, TensorType::BF16, 16, 4, 2048},
+                                {"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, {"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
+                                {"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048},  {"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}};
+  if (s.plan) {
+    std::printf("| case | rows | TFLOP a step | ms at %.0f TFLOP/s | tokens/s | planned GiB | with --checkpointing |\n|---|--:|--:|--:|--:|--:|--:|\n", publishedTflops);
+    for (const Training& t : trainings)
+      if (wanted(s, t.name)) printPlan(s, t);
+    return 0;
   }
   const CudaDevices found = cudaDevices(s.library);
   if (s.device < 0 || s.device >= static_cast<int>(found.devices.size())) {
-    std::printf("{\"case\":\"device\",\"absent\":\"%s\"}\n", found.devices.empty() ? found.reason.c_str() : "there is no GPU of that number");
+    std::printf("{\"case\":\"device\",\"absent\":%s}\n", quoted(found.devices.empty() ? found.reason : "there is no GPU of that number").c_str());
     return 0;
   }
   const CudaInfo& info = found.devices[s.device];
@@ -365,11 +437,10 @@ int main(int argc, char** argv) {
   measure(s, "product", [&] { products(s); });
   measure(s, "attention", [&] { attention(s); });
   const int steps = s.counted ? 1 : s.tiny ? 2 : 8;
-  for (const Training& t : {Training{"lora-0.5b", qwen05, TensorType::BF16, 16, 8, 2048}, Training{"lora-8b", llama8, TensorType::BF16, 16, 4, 2048},
-                            Training{"qlora-8b-q4k", llama8, TensorType::Q4_K, 16, 4, 2048}, Training{"qlora-8b-nf4", llama8, TensorType::NF4, 16, 4, 2048},
-                            Training{"scratch-1b", preset1b, TensorType::BF16, 0, 8, 2048}, Training{"full-1.5b", llama15, TensorType::BF16, 0, 16, 1024}})
+  for (const Training& t : trainings)
     measure(s, t.name, [&] { train(s, smaller(s, t), s.checkpointing, steps); });
-  measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::NF4, 32, 1, 1024})); });
+  measure(s, "context", [&] { longest(s, smaller(s, {"context-8b", llama8, TensorType::Q4_K, 32, 1, 1024, 4096})); });
   measure(s, "curve", [&] { curve(s, smaller(s, {"curve", smol, TensorType::BF16, 0, 8, 512})); });
+  measure(s, "generation", [&] { generation(s); });
   return 0;
 }

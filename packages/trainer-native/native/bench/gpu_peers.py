@@ -143,7 +143,7 @@ def training(torch, name, args):
              "checkpointing": args.checkpointing, "loss": loss.item()}
     if args.device == "cuda":
         free, total = torch.cuda.mem_get_info()
-        found |= {"peak_mib": torch.cuda.max_memory_allocated() / MIB, "device_mib": (total - free) / MIB}
+        found |= {"peak_mib": torch.cuda.max_memory_allocated() / MIB, "device_mib": (total - free) / MIB, "device": torch.cuda.get_device_name()}
     yield found
 
 
@@ -186,16 +186,36 @@ def run(args):
 
 
 # What is to be reached: times the peer's speed, and of its memory.
+OF_PEAK = {"lora-8b": "aim 45%", "full-1.5b": "bar 50%"}
 BARS = {"lora-0.5b": (1.5, 0.5), "lora-8b": (1.25, 0.6), "qlora-8b-nf4": (1.5, 0.6)}
 
 
 def read(path):
+    """Whole lines: what a process left behind that was stopped is none."""
+    found = []
     with open(path) as lines:
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        for line in lines:
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                print(f"{path}: no JSON: {line.strip()[:80]}", file=sys.stderr)
+    return found
 
 
 def table(args):
     ours, peers = read(args.ours), read(args.peers)
+    devices = [line for line in ours if line["case"] == "device"]
+    for line in devices:
+        print("Device: " + (line["absent"] if "absent" in line else f"{line['name']}, {line['memory_mib']:.0f} MiB, compute capability {line['capability']}, driver {line['driver']}."))
+    # Speeds against PyTorch's on the same device are of any, what a share of its peak or a speed by itself is worth is not.
+    if not any("H200" in line.get("name", "") for line in devices):
+        print("The bars are those of one H200: here the ratios say what they say there, memory bandwidth and room are others.")
+    for name in sorted({peer["device"] for peer in peers if "device" in peer} - {line.get("name") for line in devices}):
+        print(f"The peers ran on another device: {name}.")
+    for line in peers:
+        if line["case"] == "versions":
+            print("Peers: " + ", ".join(f"{name} {line[name]}" for name in line if name != "case" and line[name]) + ".")
+    print()
     peak = max((line["tflops"] for line in peers + ours if line["case"] == "product" and "tflops" in line), default=None)
     print(f"Measured bfloat16 peak: {peak:.0f} TFLOP/s\n" if peak and peak >= 1 else "Measured bfloat16 peak: none worth the name\n")
     print("| case | ours | peer | ratio | bar | memory, ours | peer | of it | bar | of peak |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
@@ -205,6 +225,8 @@ def table(args):
         name = line["case"]
         theirs = [peer for peer in peers if peer["case"] == name and "absent" not in peer and peer.get("shape") == line.get("shape")]
         missing = next((peer["absent"] for peer in peers if peer["case"] == name and "absent" in peer), "not measured")
+        if name == "device":
+            continue
         if "absent" in line:
             print(f"| {name} | {line['absent']} | | | | | | | | |")
         elif name in ("product", "attention"):
@@ -219,15 +241,20 @@ def table(args):
             print(f"| {name}, tokens/s | {line['tokens_per_second']:.0f} | {number(best.get('tokens_per_second'), '{:.0f}') or missing} | "
                   f"{number(quotient(line['tokens_per_second'], best.get('tokens_per_second')), '{:.2f}')} | {number(speed, '{:.2f}')} | {used:.0f} MiB | "
                   f"{number(whole, '{:.0f} MiB')} | {number(quotient(used, whole), '{:.2f}')} | {number(memory, '{:.2f}')} | "
-                  f"{number(quotient(line['model_tflops'], peak), '{:.0%}')} |")
+                  f"{number(quotient(line['model_tflops'], peak), '{:.0%}')}{f' ({OF_PEAK[name]})' if name in OF_PEAK else ''} |")
     rate = {line["case"]: line.get("tokens_per_second") for line in ours}
     for name in ("qlora-8b-q4k", "qlora-8b-nf4"):
         share = quotient(rate.get(name), rate.get("lora-8b"))
         if share is not None:
             print(f"\n{name}: {share:.0%} of our bf16 LoRA's speed (bar 90%).")
     for line in ours:
-        if line["case"] == "context":
+        if line["case"] == "scratch-1b" and "absent" not in line:
+            print(f"\n1B from scratch: the loss goes from {line['first_loss']} to {line['last_loss']}, {line['tokens_per_second']:.0f} tokens/s.")
+        if line["case"] == "context" and "absent" not in line:
             print(f"\nLongest row of an 8B QLoRA in {line['of_bytes'] / 1e9:.0f} GB: {line['tokens']} tokens (bar 78000).")
+        if line["case"] == "generation" and "absent" not in line:
+            print(f"\n8B in Q4_K generates {line['one_per_second']:.0f} tokens/s for one, {line['together_per_second']:.0f} for {line['together']} together, and reads "
+                  f"{line['prompt_per_second']:.0f} of a prompt.")
         if line["case"] == "curve" and "absent" not in line:
             print(f"\n{line['steps']} steps: losses in bfloat16 end {line['last_apart']:.2%} from float32's, at most {line['most_apart']:.2%} on the way (bar 0.5%).")
 

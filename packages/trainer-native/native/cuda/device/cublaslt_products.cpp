@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include <qt/blocks/types.hpp>
@@ -156,9 +158,14 @@ Status CublasLtProducts::multiply(const Product& p, void* workspace, Stream stre
     const Chosen& chosen = *choose(o);
     const float beta = c == nullptr ? 0.0f : 1.0f;
     const auto call = [=, this, &chosen, scale = p.scale, out = p.out, a = o.a.data, b = o.b.data] {
+#ifdef QT_CUDA_EMULATED
+      const emulator::Reaching reaching;
+#endif
       const int result = lt_.multiply(handle_, chosen.description, &scale, a, chosen.a, b, chosen.b, &beta, c == nullptr ? out : c, chosen.d, out, chosen.d,
                                       &chosen.found.algorithm, room, workspaceBytes, stream);
-      return result == ltOk ? Status::Ok : Status::LaunchFailed;
+      // For whoever asked: CUDA's own error says nothing of what the library refused.
+      if (result != ltOk) throw std::runtime_error("cuBLASLt's status " + std::to_string(result));
+      return Status::Ok;
     };
 #ifdef QT_CUDA_EMULATED
     // The emulated library knows nothing of captures.

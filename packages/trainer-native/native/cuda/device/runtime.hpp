@@ -22,6 +22,8 @@ inline int copyDelay = -1;
 inline int capturesLeft = -1, replaysLeft = -1;
 // Of all devices of this process.
 std::size_t bytesTaken();
+// From here on memory that is taken can be touched by kernels and copies alone, as a device's. For one thread that asks.
+void setApart();
 }  // namespace emulator
 #endif
 

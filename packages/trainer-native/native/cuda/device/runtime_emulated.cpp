@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../platform.cuh"
@@ -38,8 +39,10 @@ bool fullNow() {
 struct Taken {
   std::size_t bytes;
   void* whole;
+  std::size_t mapped;  // 0: of the heap
 };
 constexpr std::size_t border = 256;
+bool apart = false;
 std::mutex takenMutex;
 std::map<void*, Taken> taken;
 
@@ -47,6 +50,12 @@ std::size_t sumTaken() {
   std::size_t sum = 0;
   for (const auto& [place, one] : taken) sum += one.bytes;
   return sum;
+}
+
+void protect(bool open) {
+  const std::lock_guard lock(takenMutex);
+  for (const auto& [place, one] : taken)
+    if (one.mapped > 0) mprotect(one.whole, one.mapped, open ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
 // No number of a step alone, as a batch's tables are.
@@ -57,6 +66,11 @@ constexpr std::size_t leastBatch = 64;
 std::size_t emulator::bytesTaken() {
   const std::lock_guard lock(takenMutex);
   return sumTaken();
+}
+
+void emulator::setApart() {
+  apart = true;
+  reach = protect;
 }
 
 bool describe(int index, CudaInfo& info) {
@@ -80,6 +94,7 @@ struct Runtime::Copies {
   void copyNext() {
     const Copy copy = pending.front();
     pending.pop_front();
+    const emulator::Reaching reaching;
     std::memcpy(copy.to, copy.from, copy.bytes);
   }
 };
@@ -98,10 +113,11 @@ void* Runtime::allocate(std::size_t bytes) {
   ++allocations_;
   const std::lock_guard lock(takenMutex);
   if (sumTaken() + bytes > bytesLeft()) return nullptr;
-  void* whole = std::calloc(1, bytes + border);
-  if (whole == nullptr) return nullptr;
+  const std::size_t mapped = apart ? bytes + border : 0;
+  void* whole = apart ? mmap(nullptr, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : std::calloc(1, bytes + border);
+  if (whole == nullptr || whole == MAP_FAILED) return nullptr;
   void* p = reinterpret_cast<void*>((reinterpret_cast<std::uintptr_t>(whole) + border - 1) / border * border);
-  taken[p] = {bytes, whole};
+  taken[p] = {bytes, whole, mapped};
   return p;
 }
 
@@ -109,19 +125,22 @@ void Runtime::release(void* p) {
   const std::lock_guard lock(takenMutex);
   const auto one = taken.find(p);
   if (one == taken.end()) return;
-  std::free(one->second.whole);
+  if (one->second.mapped > 0) munmap(one->second.whole, one->second.mapped);
+  else std::free(one->second.whole);
   taken.erase(one);
 }
 
 Status Runtime::copyIn(void* to, const void* callers, std::size_t bytes) {
   if (emulator::captured != nullptr) return Status::LaunchFailed;
   if (bytes >= leastBatch && fullNow()) return Status::OutOfMemory;
+  const emulator::Reaching reaching;
   if (bytes > 0) std::memcpy(to, callers, bytes);
   return Status::Ok;
 }
 
 Status Runtime::copyOut(void* callers, const void* from, std::size_t bytes) {
   if (emulator::captured != nullptr) return Status::LaunchFailed;
+  const emulator::Reaching reaching;
   if (bytes > 0) std::memcpy(callers, from, bytes);
   return Status::Ok;
 }
@@ -169,6 +188,7 @@ Runtime::Captured Runtime::endCapture() {
 
 Status Runtime::replay(const Graph& graph) {
   if (!isLeft(emulator::replaysLeft)) return Status::OutOfMemory;
+  const emulator::Reaching reaching;
   for (const auto& launch : graph.launches)
     if (const Status status = launch(); status != Status::Ok) return status;
   return Status::Ok;
@@ -176,6 +196,7 @@ Status Runtime::replay(const Graph& graph) {
 
 Status Runtime::zero(void* to, std::size_t bytes) {
   const auto work = [=] {
+    const emulator::Reaching reaching;
     std::memset(to, 0, bytes);
     return Status::Ok;
   };

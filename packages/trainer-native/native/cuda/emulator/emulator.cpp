@@ -270,6 +270,7 @@ const std::string& lastFault() { return machine().fault; }
 Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const void*), const void* arguments) {
   Machine& m = machine();
   const std::lock_guard lock(m.one);
+  const Reaching reaching;
   m.fault.clear();
   const std::uint64_t threads = static_cast<std::uint64_t>(block.x) * block.y * block.z;
   const bool gridFits = grid.x > 0 && grid.y > 0 && grid.z > 0 && grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;

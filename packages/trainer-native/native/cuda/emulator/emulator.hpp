@@ -32,6 +32,23 @@ const std::string& lastFault();
 using Launches = std::vector<std::function<Status()>>;
 inline Launches* captured = nullptr;
 
+// While one of these lives a device's memory can be touched; without any, where a Runtime has said what to do about it, it cannot.
+inline void (*reach)(bool) = nullptr;
+class Reaching {
+ public:
+  Reaching() {
+    if (reach != nullptr && depth_++ == 0) reach(true);
+  }
+  ~Reaching() {
+    if (reach != nullptr && --depth_ == 0) reach(false);
+  }
+  Reaching(const Reaching&) = delete;
+  Reaching& operator=(const Reaching&) = delete;
+
+ private:
+  static inline int depth_ = 0;
+};
+
 Status run(dim3 grid, dim3 block, std::size_t sharedBytes, void (*kernel)(const void*), const void* arguments);
 
 void blockBarrier(const Site& site);

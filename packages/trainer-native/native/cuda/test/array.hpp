@@ -1,5 +1,6 @@
 // Memory that both the test and its kernels see. In the emulator it ends at a page that cannot be touched, so that reading or writing
-// beyond it (by 16 bytes or more, else by the count that follows) ends the test; on a device it is managed memory.
+// beyond it (by 16 bytes or more, else by the count that follows) ends the test; for a device it is page-locked memory of the machine, which
+// every device reaches where it lies: managed memory would have to move, and not every virtual machine lets it.
 #pragma once
 #include <cstdint>
 #include <cstdio>
@@ -40,7 +41,10 @@ class Array {
     start_ = map_ + mapped_ - page - bytes_;
 #else
     void* p = nullptr;
-    if (cudaMallocManaged(&p, bytes_ == 0 ? 16 : bytes_) != cudaSuccess) std::abort();
+    if (const cudaError_t error = cudaHostAlloc(&p, bytes_ == 0 ? 16 : bytes_, cudaHostAllocDefault); error != cudaSuccess) {
+      std::printf("device: no page-locked memory: %s\n", cudaGetErrorString(error));
+      std::abort();
+    }
     start_ = static_cast<unsigned char*>(p);
 #endif
     data_ = reinterpret_cast<T*>(start_) + offset;
@@ -57,7 +61,7 @@ class Array {
 #ifdef QT_CUDA_EMULATED
     munmap(map_, mapped_);
 #else
-    cudaFree(start_);
+    cudaFreeHost(start_);
 #endif
   }
   Array(const Array&) = delete;

@@ -203,7 +203,7 @@ void refusesBeforeAnythingIsLost(const Tiny& tiny) {
   CudaGeneration crowded(0, tiny.model.spec, {1 << 20, 512, 64, CacheType::F16});
   crowded.ready();
   CHECK(crowded.failure() == nullptr);
-  CHECK(refuses([&] { onGpu(tiny.model, {1 << 26, false, false}, CacheType::F16, 1); }, "are free"));
+  CHECK(refuses([&] { onGpu(tiny.model, {1 << 28, false, false}, CacheType::F16, 1); }, "are free"));
 }
 
 #ifdef QT_CUDA_EMULATED
@@ -275,6 +275,9 @@ void goesOnWithoutMemory(const Tiny& tiny) {
 
 int main() {
   if (deviceMissing()) return skipped("cuda_generation_test", 3);
+#ifdef QT_CUDA_EMULATED
+  cuda::emulator::setApart();
+#endif
   for (const bool tied : {false, true}) {
     const Tiny plain = makeTiny(false, tinySpec(tied, RopeLayout::Interleaved), true), every = makeTiny(false, everySpec(tied, RopeLayout::Halves), true);
     compare("llama", plain.model, plain, false, CacheType::F32, false, 2e-5);

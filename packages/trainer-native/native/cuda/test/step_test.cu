@@ -5,6 +5,9 @@
 #include "device/cuda_device.hpp"
 #include "gradients.hpp"
 #ifdef QT_CUDA_EMULATED
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "emulator/observer.hpp"
 #endif
 
@@ -219,6 +222,19 @@ void checkWantOfMemoryForGraphs() {
   CHECK(met(1) != nullptr && met(2) != nullptr && captured.nodes() == 2);
 }
 
+// What the processor cannot touch on a device it cannot touch here.
+void checkApart() {
+  cuda::CudaDevice device(0, DType::F32);
+  const volatile unsigned char* there = device.allocate(64);
+  unsigned char byte = 1;
+  device.copyOut(&byte, const_cast<const unsigned char*>(there), 1);
+  CHECK(byte == 0 && device.failure() == nullptr);
+  const pid_t child = fork();
+  if (child == 0) _exit(there[0]);
+  int status = 0;
+  CHECK(waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+}
+
 // What goes wrong in the device's own code is its failure: nothing is thrown at whoever asked.
 void checkFailures() {
   cuda::CudaDevice device(0, DType::F32);
@@ -334,6 +350,9 @@ int main() {
     std::printf("no device: skipped 5 (%s)\n", reason);
     return 0;
   }
+#ifdef QT_CUDA_EMULATED
+  cuda::emulator::setApart();
+#endif
   const test::NamedDevice device{"CUDA", gpu, true, true};
   test::checkGradients({&device, 1});
   for (const bool full : {false, true}) checkOptimizers(full);
@@ -345,6 +364,7 @@ int main() {
   checkWantOfMemoryForShares();
   checkWantOfMemoryForGraphs();
   checkFailures();
+  checkApart();
   checkStepAfterFailure();
   checkWhoMultiplies();
 #endif
