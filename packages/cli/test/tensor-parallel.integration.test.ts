@@ -166,6 +166,14 @@ test.each([
     ],
   ],
   [
+    'PiSSA',
+    { ...adapter, adapter: 'pissa', dropout: '0' },
+    [
+      [2, 2],
+      [4, 2],
+    ],
+  ],
+  [
     'LoRA, repeated and in chunks',
     { ...adapter, checkpointing: 'true', 'feed-forward-chunk': '20', 'average-decay': '0.9' },
     [[2, 2]],
@@ -339,7 +347,7 @@ test('what cannot be divided is refused, with what can', async () => {
   expect(await refused(1, tensor(2))).toContain('1 process cannot be groups of 2')
   expect(await refused(3, tensor(2))).toContain('3 processes cannot be groups of 2')
   expect(await refused(4, tensor(4))).toMatch(/2 key heads.*4 processes cannot share them.*"tensorParallel": 2/s)
-  expect(await refused(2, { ...tensor(2), adapter: 'pissa', dropout: '0' })).toContain('PiSSA with training.tensorParallel')
+  expect(await refused(2, { ...tensor(2), optimizer: 'adafactor' })).toContain('adafactor with training.tensorParallel')
   expect(await refused(2, { ...tensor(2), deterministic: 'strict' })).toContain('cannot have the bytes of one process')
 })
 

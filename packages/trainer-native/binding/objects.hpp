@@ -67,7 +67,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value lack(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
-  Napi::Value gatherParameters(const Napi::CallbackInfo& info);
+  Napi::Value gatherTensor(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void write(const Napi::CallbackInfo& info);

@@ -16,7 +16,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
                       InstanceMethod<&TrainerObject::lack>("lack"),
-                      InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::gatherParameters>("gatherParameters"),
+                      InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::gatherTensor>("gatherTensor"),
                       InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
                       InstanceMethod<&TrainerObject::readState>("readState"), InstanceMethod<&TrainerObject::writeState>("writeState"),
@@ -241,22 +241,26 @@ Napi::Value TrainerObject::gatherState(const Napi::CallbackInfo& info) {
       });
 }
 
-// (tensor, root) → the whole tensor in that process, nothing in others; all call it
-Napi::Value TrainerObject::gatherParameters(const Napi::CallbackInfo& info) {
+// (region, tensor, root) → the whole tensor in that process, nothing in others; all call it
+Napi::Value TrainerObject::gatherTensor(const Napi::CallbackInfo& info) {
   Trainer& trainer = open(info.Env());
-  const auto tensor = static_cast<std::size_t>(info[0].ToNumber().Int64Value());
-  const int root = info[1].ToNumber().Int32Value();
+  const bool origin = info[0].ToString().Utf8Value() == "origins";
+  const auto tensor = static_cast<std::size_t>(info[1].ToNumber().Int64Value());
+  const int root = info[2].ToNumber().Int32Value();
   auto bytes = std::make_shared<std::vector<unsigned char>>();
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this, &trainer, tensor, root, bytes] {
+      [this, &trainer, origin, tensor, root, bytes] {
         if (shared_) {
-          *bytes = shared_->gatherParameters(tensor, root);
+          *bytes = origin ? shared_->gatherOrigin(tensor, root) : shared_->gatherParameters(tensor, root);
           return;
         }
-        const TrainedTensor& t = trainer.trained().tensors.at(tensor);
-        bytes->resize(static_cast<std::size_t>(t.size()) * sizeof(float));
-        trainer.device().copyOut(bytes->data(), trainer.parametersAsTheyAre().data() + t.offset, bytes->size());
+        const auto read = [&](const auto& t, const float* all) {
+          bytes->resize(static_cast<std::size_t>(t.size()) * sizeof(float));
+          trainer.device().copyOut(bytes->data(), all + t.offset, bytes->size());
+        };
+        if (origin) read(trainer.trained().origins.at(tensor), trainer.origins().data());
+        else read(trainer.trained().tensors.at(tensor), trainer.parametersAsTheyAre().data());
         if (const char* why = trainer.device().failure()) throw std::runtime_error(why);
       },
       [bytes](Napi::Env env) -> Napi::Value {
@@ -421,6 +425,7 @@ Napi::Value TrainerObject::origins(const Napi::CallbackInfo& info) {
     o.Set("rows", static_cast<double>(t.rows));
     o.Set("columns", static_cast<double>(t.columns));
     o.Set("offset", static_cast<double>(t.offset));
+    o.Set("whole", toWhole(info.Env(), t.part));
     list.Set(list.Length(), o);
   }
   return list;

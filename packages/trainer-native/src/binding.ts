@@ -133,7 +133,7 @@ export interface TrainedTensor {
 }
 
 /** What an adapter of PiSSA began as, in the region `origins`. */
-export type OriginTensor = Pick<TrainedTensor, 'role' | 'module' | 'rows' | 'columns' | 'offset'>
+export type OriginTensor = Pick<TrainedTensor, 'role' | 'module' | 'rows' | 'columns' | 'offset' | 'whole'>
 
 export interface StateArray {
   readonly name: string
@@ -215,8 +215,8 @@ export interface NativeTrainer {
   lack(): string
   /** An array of the optimiser, whole, in process `root`, and nothing in others; all call it. */
   gatherState(tensor: number, array: number, root: number): Promise<Uint8Array<ArrayBuffer>>
-  /** A trained tensor, whole, in process `root`, and nothing in others; all call it. */
-  gatherParameters(tensor: number, root: number): Promise<Float32Array<ArrayBuffer>>
+  /** One of `tensors` or `origins`, whole, in process `root`, and nothing in others; all call it. */
+  gatherTensor(region: 'parameters' | 'origins', tensor: number, root: number): Promise<Float32Array<ArrayBuffer>>
   /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the libraries by which GPUs exchange theirs. */
   shareParameters(): Promise<{ readonly gradients: string | null; readonly blocks: string | null }>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */

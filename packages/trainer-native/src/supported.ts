@@ -1,6 +1,6 @@
 import { type ModelSpec, type TrainingConfig, usageError } from '@qt/core'
 import { type Model, ownFormat } from '@qt/weights'
-import type { AdapterPlace, Storage } from './binding.js'
+import type { Storage } from './binding.js'
 
 /** Refuses, by name and before anything is loaded, what a model asks for and the engine does not do. */
 export function requireSupportedModel({
@@ -94,10 +94,7 @@ export function requireSupportedTraining({ training, adapter, quantization, base
 }
 
 /** What processes that share each block do not do: what looks at whole matrices, and what has an order of sums for any number of them. */
-export function requireDividable(
-  { training }: Pick<TrainingConfig, 'training'>,
-  modules: readonly Pick<AdapterPlace, 'origin'>[],
-): void {
+export function requireDividable({ training }: Pick<TrainingConfig, 'training'>): void {
   if (training.tensorParallel === 1) return
   const refuse = (what: string, instead: string): never => {
     throw usageError('CONFIG_UNSUPPORTED', `${what} with training.tensorParallel is not implemented yet.`, {
@@ -105,7 +102,6 @@ export function requireDividable(
       actions: [`Use ${instead}, or remove "tensorParallel".`],
     })
   }
-  if (modules.some(({ origin }) => origin)) refuse('PiSSA', 'adapter.kind: lora')
   if (training.optimizer === 'adafactor' || training.optimizer === 'muon')
     refuse(`The optimiser ${training.optimizer}`, 'adamw, adamw8bit or sgd')
   if (training.deterministic === 'strict')

@@ -43,15 +43,12 @@ export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: 
   const origins = new Map(trainer.origins().map((tensor) => [`${tensor.module} ${tensor.role}`, tensor]))
   const modules = new Map<string, AdapterModule>()
   for (const { name, projection, rank, alpha, scale, magnitude, origin } of plan.modules) {
-    const read = (role: Role) => numbers(tensors.get(`${name} ${role}`)!)
+    const read = (role: Role) => numbers.of(tensors.get(`${name} ${role}`)!)
     const a = read('lora_a')
     if (a.length !== rank * projectionShape(spec, projections[projection]!)[1])
       throw new RangeError(`${name} has an unexpected size`)
     const factors = { a, b: read('lora_b'), rank, alpha, scale }
-    const began = (role: Role) => {
-      const { offset, rows, columns } = origins.get(`${name} ${role}`)!
-      return trainer.read('origins', offset, rows * columns)
-    }
+    const began = (role: Role) => numbers.origin(origins.get(`${name} ${role}`)!)
     if (origin) modules.set(name, asLora(factors, { a: began('lora_a'), b: began('lora_b') }, plan.rankStabilised))
     else modules.set(name, magnitude ? { ...factors, magnitude: read('magnitude') } : factors)
   }
@@ -59,7 +56,7 @@ export function trainedAdapter(trainer: NativeTrainer, plan: AdapterPlan, spec: 
   const { rank, alpha } = plan.principal ? doubled(plan, rankStabilised) : plan
   const adapter = { kind, rank, alpha, dropout, rankStabilised, targets, modules }
   if (plan.saved.length === 0) return adapter
-  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, numbers(tensors.get(`${name} weight`)!)])) }
+  return { ...adapter, saved: new Map(plan.saved.map((name) => [name, numbers.of(tensors.get(`${name} weight`)!)])) }
 }
 
 /** Rank and alpha of twice as many directions at the same scale. */

@@ -32,7 +32,7 @@ export async function writeOutput(
     tensors: trainer.tensors().map((tensor) => ({
       name: trainedName(tensor),
       shape: tensor.whole.rows === 1 ? [tensor.whole.columns] : [tensor.whole.rows, tensor.whole.columns],
-      values: () => numbers(tensor),
+      values: () => numbers.of(tensor),
     })),
   })
   return { model: { path } }

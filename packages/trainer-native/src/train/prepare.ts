@@ -69,7 +69,7 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
     map: (path) => binding().mapFile(path),
   })
   const adapter = config.adapter ? await planAdapter(config.adapter, base.spec) : undefined
-  requireDividable(config, adapter?.modules ?? [])
+  requireDividable(config)
   signal?.throwIfAborted()
   const { localSize, ...process } = launch ?? { rank: 0, size: 1, localSize: 1 }
   const threads = config.threads ?? (launch ? threadsOf(threadCount(undefined), launch) : threadCount(undefined))

@@ -1,4 +1,4 @@
-import type { NativeTrainer, TrainedTensor } from '../binding.js'
+import type { NativeTrainer, OriginTensor, TrainedTensor } from '../binding.js'
 import { asFloats, columnsOf, isPart, type Placed } from './tensor-part.js'
 import { trainedName } from './trained-name.js'
 
@@ -27,48 +27,45 @@ export const checkpointKinds: readonly CheckpointKind[] = ['parameters', 'optimi
 
 /** Everything that a trainer remembers between steps. */
 export function storedArrays(trainer: NativeTrainer): StoredArray[] {
-  const whole = (
-    region: 'parameters' | 'origins',
-    { offset, rows, columns }: { offset: number; rows: number; columns: number },
-  ) => {
-    const bytes = rows * columns * 4
-    const readOwn = () => new Uint8Array(trainer.read(region, offset, rows * columns).buffer)
-    return {
-      kind: 'parameters' as const,
-      dtype: 'F32' as const,
-      bytes,
-      own: { from: 0, bytes },
-      shared: false,
-      readOwn,
-      read: async () => readOwn(),
-      writeOwn: (given: Uint8Array<ArrayBuffer>) => trainer.write(region, offset, asFloats(given)),
-    }
-  }
-  const origins = trainer.origins().map(
-    (tensor): StoredArray => ({
-      ...whole('origins', tensor),
-      name: `${trainedName(tensor)}.origin`,
-      shape: [tensor.rows, tensor.columns],
-    }),
-  )
   const trained = trainer.tensors().flatMap((tensor, index): StoredArray[] => {
-    const { offset } = tensor
-    const name = trainedName(tensor)
-    const { rows, columns } = tensor.whole
-    const shape = rows === 1 ? [columns] : [rows, columns]
-    const parameters: StoredArray = isPart(tensor)
-      ? {
-          ...dividedArray(tensor, 'F32'),
-          kind: 'parameters',
-          name,
-          shape,
-          read: async (root) => new Uint8Array((await trainer.gatherParameters(index, root)).buffer),
-          writeOwn: (given) => trainer.write('parameters', offset, asFloats(columnsOf(given, tensor, 4))),
-        }
-      : { ...whole('parameters', tensor), name, shape }
-    return [parameters, ...tensor.state.map((_, array) => stateArray(trainer, tensor, index, array, { name, shape }))]
+    const numbers = tensorArray(trainer, 'parameters', tensor, index, trainedName(tensor))
+    return [numbers, ...tensor.state.map((_, array) => stateArray(trainer, tensor, index, array, numbers))]
   })
+  const origins = trainer
+    .origins()
+    .map((tensor, index) => tensorArray(trainer, 'origins', tensor, index, `${trainedName(tensor)}.origin`))
   return [...trained, ...origins]
+}
+
+/** Trained numbers, or what an adapter began as. */
+function tensorArray(
+  trainer: NativeTrainer,
+  region: 'parameters' | 'origins',
+  tensor: OriginTensor,
+  index: number,
+  name: string,
+): StoredArray {
+  const { offset, rows, columns, whole } = tensor
+  const each = { kind: 'parameters' as const, name, shape: whole.rows === 1 ? [whole.columns] : [whole.rows, whole.columns] }
+  if (isPart(tensor))
+    return {
+      ...each,
+      ...dividedArray(tensor, 'F32'),
+      read: async (root) => new Uint8Array((await trainer.gatherTensor(region, index, root)).buffer),
+      writeOwn: (given) => trainer.write(region, offset, asFloats(columnsOf(given, tensor, 4))),
+    }
+  const bytes = rows * columns * 4
+  const readOwn = () => new Uint8Array(trainer.read(region, offset, rows * columns).buffer)
+  return {
+    ...each,
+    dtype: 'F32',
+    bytes,
+    own: { from: 0, bytes },
+    shared: false,
+    readOwn,
+    read: async () => readOwn(),
+    writeOwn: (given) => trainer.write(region, offset, asFloats(given)),
+  }
 }
 
 /** What the optimiser keeps of a tensor. */

@@ -293,12 +293,7 @@ bool CudaDevice::principalHere(const MatrixView& weight, const PrincipalFactors&
   overDecoded(weight, [&](const MatrixView& rows, std::int64_t first) {
     copyOut(decoded.data() + first * weight.columns, rows.data, static_cast<std::size_t>(rows.rows * rows.columns) * sizeof(float));
   });
-  ThreadPool pool(availableProcessors());
-  const KernelTable& host = kernels();
-  std::vector<unsigned char> scratch(mostProductScratch(std::max(weight.rows, weight.columns), 1 << 20, host) * pool.threads() + 64);
-  auto* aligned = reinterpret_cast<unsigned char*>(roundUpBytes(reinterpret_cast<std::uintptr_t>(scratch.data())));
-  const ProductContext products{&host, &pool, false, aligned, (scratch.size() - 64) / pool.threads() / 64 * 64};
-  return principalFactors(products, dense(decoded.data(), DType::F32, weight.rows, weight.columns), out, seed, stream, abort);
+  return principalFactorsHere(dense(decoded.data(), DType::F32, weight.rows, weight.columns), out, seed, stream, abort);
 }
 
 double CudaDevice::sumOfSquares(std::span<const std::span<const float>> stretches) noexcept {

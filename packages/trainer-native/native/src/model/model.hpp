@@ -46,6 +46,9 @@ struct Model {
   // Makes a block's projections where those of the blocks above have no data, each time anew; null where they have it.
   std::function<BlockProjections(int)> open;
 
+  // Of which this is a process's share of each block; null: it is all of it.
+  std::shared_ptr<const Model> whole = nullptr;
+
   BlockProjections projections(int layer) const;
   std::size_t weightBytes() const;
 };

@@ -396,8 +396,17 @@ std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::si
 
 std::vector<unsigned char> DataParallel::gatherParameters(std::size_t tensor, int root) {
   const TrainedTensor& t = trainer_.trained().tensors.at(tensor);
+  return gatherFloats(t, trainer_.parametersAsTheyAre().data() + t.offset, root);
+}
+
+std::vector<unsigned char> DataParallel::gatherOrigin(std::size_t origin, int root) {
+  const OriginTensor& t = trainer_.trained().origins.at(origin);
+  return gatherFloats(*trainer_.trained().find(t.id), trainer_.origins().data() + t.offset, root);
+}
+
+std::vector<unsigned char> DataParallel::gatherFloats(const TrainedTensor& t, const float* from, int root) {
   std::vector<unsigned char> mine(rank_ == groupOf(root) ? static_cast<std::size_t>(t.size()) * sizeof(float) : 0);
-  trainer_.device().copyOut(mine.data(), trainer_.parametersAsTheyAre().data() + t.offset, mine.size());
+  trainer_.device().copyOut(mine.data(), from, mine.size());
   if (const char* why = trainer_.device().failure()) throw std::runtime_error(why);
   return whole(t, -1, std::move(mine), root);
 }

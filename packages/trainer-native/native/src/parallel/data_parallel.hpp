@@ -42,6 +42,8 @@ class DataParallel {
   std::vector<unsigned char> gatherState(std::size_t tensor, std::size_t array, int root = 0);
   // A trained tensor, whole, at that process.
   std::vector<unsigned char> gatherParameters(std::size_t tensor, int root = 0);
+  // The same of what an adapter of PiSSA began as.
+  std::vector<unsigned char> gatherOrigin(std::size_t origin, int root = 0);
   // Everybody's trained numbers become those of the root. Before anything else, where there are several processes.
   void shareParameters();
   // What GPUs exchange numbers by; null: the connections of the job.
@@ -79,6 +81,7 @@ class DataParallel {
   void shareBlocks();
   void addPartsAlone();
   void addPartsOnDevices();
+  std::vector<unsigned char> gatherFloats(const TrainedTensor& tensor, const float* from, int root);
   std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
   // Which group, of those that share blocks, a process of the job is in.
   int groupOf(int rank) const { return rank / trainer_.trained().share.size(); }

@@ -60,6 +60,12 @@ void TensorParallel::gatherCallers(void* array, const Cuts& bytes) {
   job_->run([&] { group_.allGather(array, bytes); });
 }
 
+std::vector<std::vector<unsigned char>> TensorParallel::everybodys(std::span<const unsigned char> mine) {
+  std::vector<std::vector<unsigned char>> all;
+  job_->run([&] { all = group_.allGather(mine); });
+  return all;
+}
+
 void TensorParallel::finish() {
   if (links_) waitFor(*links_, *job_);
 }

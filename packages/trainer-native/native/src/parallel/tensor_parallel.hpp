@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "../device/device.hpp"
@@ -30,6 +31,8 @@ class TensorParallel {
   void gather(float* array, const Cuts& cuts);
   // The same of bytes that are the caller's. Throws where what was asked for before has failed.
   void gatherCallers(void* array, const Cuts& bytes);
+  // Everybody's bytes, by rank.
+  std::vector<std::vector<unsigned char>> everybodys(std::span<const unsigned char> mine);
   // Waits for all that was asked for; throws where it has failed. GPUs go on without it, with numbers that are none.
   void finish();
   // On the communicator's thread.

@@ -5,7 +5,9 @@
 #include <numeric>
 #include <vector>
 
+#include "../memory.hpp"
 #include "../philox.hpp"
+#include "../threads.hpp"
 
 namespace qt {
 namespace {
@@ -183,6 +185,14 @@ bool principalFactors(const ProductContext& given, const MatrixView& weight, con
     for (std::int64_t r = 0; r < outputs; ++r) out.b[r * out.rank + k] = static_cast<float>(root * u.row(k)[r]);
   }
   return true;
+}
+
+bool principalFactorsHere(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort) {
+  ThreadPool pool(availableProcessors());
+  std::vector<unsigned char> scratch(mostProductScratch(std::max(weight.rows, weight.columns), 1 << 20, kernels()) * pool.threads() + 64);
+  auto* aligned = reinterpret_cast<unsigned char*>(roundUpBytes(reinterpret_cast<std::uintptr_t>(scratch.data())));
+  const ProductContext products{&kernels(), &pool, false, aligned, (scratch.size() - 64) / pool.threads() / 64 * 64};
+  return principalFactors(products, weight, out, seed, stream, abort);
 }
 
 }  // namespace qt

@@ -21,5 +21,7 @@ struct PrincipalFactors {
 // False: stopped by the flag.
 bool principalFactors(const ProductContext& products, const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream,
                       const std::atomic<bool>& abort);
+// By the processors of the machine, whatever computes the rest.
+bool principalFactorsHere(const MatrixView& weight, const PrincipalFactors& out, std::uint64_t seed, std::uint32_t stream, const std::atomic<bool>& abort);
 
 }  // namespace qt

@@ -152,7 +152,7 @@ Model localModel(std::shared_ptr<const Model> whole, const TensorShare& share, b
   }
   if (apart)
     model.open = [whole, spec = model.spec, share, anew](int layer) { return someOf(whole->projections(layer), spec, share, anew); };
-  model.owners.push_back(std::move(whole));
+  model.whole = std::move(whole);
   return model;
 }
 

@@ -41,7 +41,7 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
     count += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
   };
   const auto addOrigin = [&](const TensorId& id, std::int64_t rows, std::int64_t columns) {
-    origins.push_back({id, rows, columns, originCount});
+    origins.push_back({id, rows, columns, originCount, qt::partOf(id, spec, share, share.rank, rows, columns)});
     originCount += static_cast<std::size_t>(rows * columns + 15) / 16 * 16;
   };
   if (o.full || o.trainEmbedding) add(weightOf(-1, Embedding), spec.vocabulary, spec.dModel, true);

@@ -78,6 +78,7 @@ struct OriginTensor {
   TensorId id;
   std::int64_t rows, columns;
   std::size_t offset;  // in floats, among the origins
+  TensorPart part;     // of the whole model's
   std::int64_t size() const { return rows * columns; }
 };
 

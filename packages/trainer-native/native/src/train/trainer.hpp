@@ -14,6 +14,7 @@
 #include "../parallel/sharded_base.hpp"
 #include "../parallel/tensor_parallel.hpp"
 #include "layout.hpp"
+#include "principal.hpp"
 #include "tensors.hpp"
 
 namespace qt {
@@ -151,6 +152,9 @@ class Trainer {
   bool adapted(int layer, int projection) const { return adaptersOn_ && !options_.adapters.empty() && options_.adapters[layer][projection].rank > 0; }
   bool hasMagnitude(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].magnitude; }
   bool hasOrigin(int layer, int projection) const { return adapted(layer, projection) && options_.adapters[layer][projection].origin; }
+  static std::uint32_t principalStream(int layer, int projection) { return static_cast<std::uint32_t>(layer * projectionCount + projection); }
+  void startPrincipalTogether();
+  void beginAs(int layer, int projection, const PrincipalFactors& factors);
   bool trainsVocabulary() const { return options_.full || options_.trainEmbedding || options_.trainOutput; }
   float* columnScale(int layer, int projection) { return at<float>(layout_.scales) + layout_.scaleAt[layer][projection]; }
   const float* bias(int layer, int projection) const { return spec_.attentionBias && projection <= Value ? weights_[layer].biases[projection] : nullptr; }
