@@ -24,6 +24,7 @@ std::int64_t mostDecoded(const ModelSpec& s) {
                    static_cast<std::int64_t>(s.vocabulary) * s.dModel});
 }
 
+constexpr std::size_t tooMuch = std::size_t{1} << 60;  // what is planned where the plan itself found no memory: it does not fit
 constexpr std::size_t placeStep = 256;  // what tables begin at multiples of
 constexpr AttentionPass passes[] = {AttentionPass::Forward, AttentionPass::Query, AttentionPass::Key};
 
@@ -158,7 +159,7 @@ const void* CudaDevice::resident(const void* callers, std::size_t bytes) noexcep
 }
 
 void CudaDevice::useScratch(unsigned char* scratch, std::size_t bytes) noexcept {
-  if (bytes < productRoom_) return fail("the scratch is smaller than products need", false);
+  if (bytes < productRoom_) return check("taking its scratch", Status::BadShape);
   scratch_ = scratch;
   scratchBytes_ = bytes;
 }
@@ -210,9 +211,13 @@ std::vector<CudaDevice::Table> CudaDevice::tablesOf(const ModelSpec& spec, const
 }
 
 std::size_t CudaNeeds::tables(const ModelSpec& spec, const TrainerOptions& o) const noexcept {
-  std::size_t bytes = 0;
-  for (const CudaDevice::Table& table : CudaDevice::tablesOf(spec, o)) bytes += roundUpBytes(table.bytes, placeStep);
-  return bytes + std::size(passes) * windowsOf(spec).size() * roundUpBytes(spanBytes(o), placeStep);
+  try {
+    std::size_t bytes = 0;
+    for (const CudaDevice::Table& table : CudaDevice::tablesOf(spec, o)) bytes += roundUpBytes(table.bytes, placeStep);
+    return bytes + std::size(passes) * windowsOf(spec).size() * roundUpBytes(spanBytes(o), placeStep);
+  } catch (const std::exception&) {
+    return tooMuch;
+  }
 }
 
 std::size_t CudaNeeds::optimiserRoom(OptimizerKind kind, const TensorShape& shape) const noexcept {
@@ -297,13 +302,17 @@ void CudaDevice::repeated(int stretch, const std::function<bool()>& work) noexce
   const auto ask = [&] { static_cast<void>(work()); };
   if (entry == nullptr || !failure_.empty()) return ask();
   if (entry->graph == nullptr) {
-    if (!captured_.begin()) return ask();
+    bool begun = false, kept = false;
+    check("capturing work that repeats", [&] { begun = captured_.begin(); });
+    if (!begun) return ask();
     const bool done = work();
     // Half of the work is none.
     if (!done || !failure_.empty()) return captured_.drop();
-    if (!captured_.keep(*entry)) return ask();
+    check("capturing work that repeats", [&] { kept = captured_.keep(*entry); });
+    if (!kept) return ask();
   }
-  const Status status = captured_.replay(*entry);
+  Status status = Status::Ok;
+  check("work that was captured", [&] { status = captured_.replay(*entry); });
   if (status != Status::OutOfMemory) return check("work that was captured", status);
   // Nothing of it was done, and there is memory for it as it was asked for before.
   captured_.giveUp();

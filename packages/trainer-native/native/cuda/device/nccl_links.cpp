@@ -78,19 +78,19 @@ class NcclGroup final : public DeviceGroup {
   }
 
   void await(Ticket ticket) override {
-    if (failure_.empty() && side_.lead(ticket) != Status::Ok) failure_ = "the GPU cannot wait for its second stream";
+    if (failure_ == nullptr && side_.lead(ticket) != Status::Ok) failure_ = "the GPU cannot wait for its second stream";
   }
 
   State state() override {
-    if (aborted_ && failure_.empty()) failure_ = "the exchange was broken off";
-    if (!failure_.empty()) return State::Failed;
+    if (aborted_ && failure_ == nullptr) failure_ = "the exchange was broken off";
+    if (failure_ != nullptr) return State::Failed;
     if (!joined()) return State::Working;
     if (comm_ != nullptr) {
       NcclResult error = ncclOk;
       note(nccl_.commGetAsyncError(comm_, &error));
       note(error);
     }
-    if (!failure_.empty()) return State::Failed;
+    if (failure_ != nullptr) return State::Failed;
     switch (side_.state()) {
       case SideStream::State::Done: return State::Done;
       case SideStream::State::Working: return State::Working;
@@ -105,12 +105,17 @@ class NcclGroup final : public DeviceGroup {
     if (NcclComm comm = comm_.exchange(nullptr)) nccl_.commAbort(comm);
   }
 
-  const char* failure() const override { return failure_.c_str(); }
+  const char* failure() const override { return failure_ == nullptr ? "" : failure_; }
 
  private:
   void note(NcclResult result) {
-    if (result == ncclOk || result == ncclUnderWay || !failure_.empty()) return;
-    failure_ = nccl_.name + ": " + nccl_.getErrorString(result);
+    if (result == ncclOk || result == ncclUnderWay || failure_ != nullptr) return;
+    try {
+      said_ = nccl_.name + ": " + nccl_.getErrorString(result);
+      failure_ = said_.c_str();
+    } catch (const std::exception&) {
+      failure_ = "no host memory";
+    }
   }
 
   bool joined() {
@@ -137,7 +142,7 @@ class NcclGroup final : public DeviceGroup {
 
   template <class Calls>
   Ticket together(const Calls& calls) {
-    if (!failure_.empty() || aborted_ || comm_ == nullptr) return last_;
+    if (failure_ != nullptr || aborted_ || comm_ == nullptr) return last_;
     if (side_.follow() != Status::Ok) {
       failure_ = "the GPU has no second stream";
       return last_;
@@ -158,7 +163,8 @@ class NcclGroup final : public DeviceGroup {
   std::atomic<NcclComm> comm_ = nullptr;
   std::atomic<bool> aborted_{false};  // by whoever heard of a death
   Ticket last_ = 0;
-  std::string failure_;
+  const char* failure_ = nullptr;
+  std::string said_;  // by NCCL
 };
 
 }  // namespace
