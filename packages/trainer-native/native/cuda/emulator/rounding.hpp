@@ -35,25 +35,27 @@ class TensorSum {
   explicit TensorSum(double first) { add(first); }
   void add(double x) {
     addends_[count_++] = x;
-    const int exponent = static_cast<int>(std::bit_cast<std::uint64_t>(x) >> 52 & 0x7ff);
-    if (exponent > highest_) highest_ = exponent;
+    const double size = std::fabs(x);
+    if (!std::isnan(largest_) && !(size <= largest_)) largest_ = size;
   }
   float sum() const {
-    constexpr int kept = 24;  // bits behind the first one of the largest
-    double total = 0;
-    for (int i = 0; i < count_; ++i) total += cut(addends_[i], kept - highest_ + static_cast<int>(std::bit_cast<std::uint64_t>(addends_[i]) >> 52 & 0x7ff));
-    const float nearest = static_cast<float>(total);
-    return std::fabs(static_cast<double>(nearest)) > std::fabs(total) ? std::nextafter(nearest, 0.0f) : nearest;
+    if (largest_ == 0 || !(largest_ < INFINITY)) {
+      double plain = 0;
+      for (int i = 0; i < count_; ++i) plain += addends_[i];
+      return static_cast<float>(plain);
+    }
+    constexpr std::uint64_t kept = 24, bias = 1023;  // bits behind the first one of the largest; of a double's exponent
+    const std::uint64_t exponent = std::bit_cast<std::uint64_t>(largest_) >> 52;
+    const double units = std::bit_cast<double>((2 * bias + kept - exponent) << 52), unit = std::bit_cast<double>((exponent - kept) << 52);
+    std::int64_t total = 0;
+    for (int i = 0; i < count_; ++i) total += static_cast<std::int64_t>(addends_[i] * units);
+    // Of a double's 52 bits a float32 has the first 23.
+    return static_cast<float>(std::bit_cast<double>(std::bit_cast<std::uint64_t>(static_cast<double>(total) * unit) & ~((std::uint64_t{1} << 29) - 1)));
   }
 
  private:
-  // x with so many bits behind its first one.
-  static double cut(double x, int bits) {
-    if (bits >= 52 || (std::bit_cast<std::uint64_t>(x) >> 52 & 0x7ff) == 0x7ff) return x;
-    return bits < 0 ? 0.0 : std::bit_cast<double>(std::bit_cast<std::uint64_t>(x) & ~((std::uint64_t{1} << (52 - bits)) - 1));
-  }
-  double addends_[9];
-  int count_ = 0, highest_ = 0;
+  double addends_[9], largest_ = 0;
+  int count_ = 0;
 };
 
 }  // namespace qt::cuda::emulator
