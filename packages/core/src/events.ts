@@ -28,8 +28,9 @@ export const stepEventSchema = z.object({
   /** Trained on so far. */
   tokens: count,
   tokensPerSecond: z.number(),
-  /** Peak resident bytes. */
+  /** Peak resident bytes, of the process that has the most. */
   memory: count,
+  /** What it takes of a GPU's memory. */
   deviceMemory: count.optional(),
 })
 export const validationEventSchema = z.object({

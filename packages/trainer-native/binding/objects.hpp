@@ -66,6 +66,7 @@ class TrainerObject : public Napi::ObjectWrap<TrainerObject> {
   Napi::Value attend(const Napi::CallbackInfo& info);
   Napi::Value exchange(const Napi::CallbackInfo& info);
   Napi::Value lack(const Napi::CallbackInfo& info);
+  Napi::Value deviceMemory(const Napi::CallbackInfo& info);
   Napi::Value gatherState(const Napi::CallbackInfo& info);
   Napi::Value gatherTensor(const Napi::CallbackInfo& info);
   Napi::Value shareParameters(const Napi::CallbackInfo& info);

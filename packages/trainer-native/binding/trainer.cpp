@@ -16,6 +16,7 @@ Napi::Function TrainerObject::define(Napi::Env env) {
                       InstanceMethod<&TrainerObject::evaluate>("evaluate"), InstanceMethod<&TrainerObject::update>("update"),
                       InstanceMethod<&TrainerObject::begin>("begin"), InstanceMethod<&TrainerObject::attend>("attend"), InstanceMethod<&TrainerObject::exchange>("exchange"),
                       InstanceMethod<&TrainerObject::lack>("lack"),
+                      InstanceMethod<&TrainerObject::deviceMemory>("deviceMemory"),
                       InstanceMethod<&TrainerObject::gatherState>("gatherState"), InstanceMethod<&TrainerObject::gatherTensor>("gatherTensor"),
                       InstanceMethod<&TrainerObject::shareParameters>("shareParameters"),
                       InstanceMethod<&TrainerObject::read>("read"), InstanceMethod<&TrainerObject::write>("write"),
@@ -213,6 +214,11 @@ Napi::Value TrainerObject::lack(const Napi::CallbackInfo& info) {
   std::string lack;
   if (shared_) guarded(info.Env(), [&] { lack = shared_->lack(); });
   return Napi::String::New(info.Env(), lack);
+}
+
+// → bytes of a GPU's memory that this takes; 0 on the processor
+Napi::Value TrainerObject::deviceMemory(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(open(info.Env()).device().held()));
 }
 
 // (tensor, array, root) → the whole array in that process, nothing in others; all call it

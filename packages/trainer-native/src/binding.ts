@@ -213,6 +213,8 @@ export interface NativeTrainer {
    * pass throws nothing: the others count on it.
    */
   lack(): string
+  /** Bytes of a GPU's memory that this takes; 0 on the processor. */
+  deviceMemory(): number
   /** An array of the optimiser, whole, in process `root`, and nothing in others; all call it. */
   gatherState(tensor: number, array: number, root: number): Promise<Uint8Array<ArrayBuffer>>
   /** One of `tensors` or `origins`, whole, in process `root`, and nothing in others; all call it. */

@@ -42,11 +42,13 @@ const config = (output: string, more: Partial<TrainingConfigInput> = {}): Traini
   },
 })
 
-async function losses(run: ReturnType<typeof train>): Promise<number[]> {
+async function stepsOf(run: ReturnType<typeof train>): Promise<StepEvent[]> {
   const steps: StepEvent[] = []
   for await (const event of run) if (event.type === 'step') steps.push(event)
-  return steps.map(({ loss }) => loss)
+  return steps
 }
+
+const losses = async (run: ReturnType<typeof train>): Promise<number[]> => (await stepsOf(run)).map(({ loss }) => loss)
 
 /** What a run takes itself: the driver's part of the plan is no memory that others could have. */
 async function takenBy(planned: TrainingConfigInput): Promise<string> {
@@ -73,6 +75,12 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
     const here = await losses(train(config('cpu')))
     expect(gpu).toHaveLength(4)
     for (const [step, loss] of gpu.entries()) expect(loss).toBeCloseTo(here[step]!, 4)
+  })
+
+  test('its steps tell what it takes of the GPU, which is what was planned', async () => {
+    const planned = Number(await takenBy(config('memory', { device: 'cuda' })))
+    for (const { deviceMemory } of await stepsOf(train(config('memory', { device: 'cuda' })))) expect(deviceMemory).toBe(planned)
+    for (const step of await stepsOf(train(config('no-memory')))) expect(step).not.toHaveProperty('deviceMemory')
   })
 
   test('a run that goes on from its checkpoint ends with the same bytes', async () => {

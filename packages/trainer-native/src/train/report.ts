@@ -13,6 +13,8 @@ export async function writeReport(file: string, eventsFile: string): Promise<voi
 
 type Point = readonly [x: number, y: number]
 
+const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`
+
 function page(events: readonly RunEvent[]): string {
   const of = <Type extends RunEvent['type']>(type: Type) =>
     events.filter((event): event is Extract<RunEvent, { type: Type }> => event.type === type)
@@ -21,6 +23,7 @@ function page(events: readonly RunEvent[]): string {
   const validation = of('validation').map(({ step, loss: y }): Point => [step, y])
   const end = of('end').at(-1)
   const speeds = steps.map(({ tokensPerSecond }) => tokensPerSecond).sort((a, b) => a - b)
+  const last = steps.at(-1)
   const facts: readonly (readonly [string, string])[] = [
     ['ended', end?.why ?? 'not yet'],
     ['steps', String(steps.length)],
@@ -28,7 +31,8 @@ function page(events: readonly RunEvent[]): string {
     ['last validation loss', validation.at(-1)?.[1].toFixed(4) ?? '–'],
     ['tokens trained on', String(steps.at(-1)?.tokens ?? 0)],
     ['tokens per second (median)', String(Math.round(speeds[Math.floor(speeds.length / 2)] ?? 0))],
-    ['peak memory', `${((steps.at(-1)?.memory ?? 0) / 2 ** 30).toFixed(2)} GiB`],
+    ['peak memory', gibibytes(last?.memory ?? 0)],
+    ...(last?.deviceMemory === undefined ? [] : ([['GPU memory', gibibytes(last.deviceMemory)]] as const)),
   ]
   return `<!doctype html><html lang="en"><meta charset="utf-8"><title>Training run</title>
 <style>body{font:16px/1.5 system-ui,sans-serif;max-width:48rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}

@@ -19,6 +19,8 @@ export interface StepResult {
   readonly tokens: number
   /** Peak resident bytes, of the process that has the most. */
   readonly memory: number
+  /** Bytes of its memory, of the GPU that has given the most; absent on processors. */
+  readonly deviceMemory?: number
   /** What is wrong with the numbers, if anything; then nothing has changed. */
   readonly broken?: NotFinite
 }
@@ -67,7 +69,13 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   const rounds = Math.ceil(plan.count(step) / rows.size)
   if (sharesBase(config, team) && batches.length < rounds) await attend(trainer, config, true)
   const lack = await trainer.exchange()
-  const done = await team.gather([stopped ? 1 : 0, lack === '' ? 0 : 1, process.resourceUsage().maxRSS * 1024, ...losses])
+  const done = await team.gather([
+    stopped ? 1 : 0,
+    lack === '' ? 0 : 1,
+    process.resourceUsage().maxRSS * 1024,
+    trainer.deviceMemory(),
+    ...losses,
+  ])
   if (done.some((one) => one[1] !== 0)) await requireRoom(lack, team)
   if (done.some(([one]) => one !== 0)) {
     trainer.zeroGradients()
@@ -75,16 +83,18 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   }
   // By the numbers of micro-batches: the same sum whoever took them.
   const shares = inTurns(
-    firstOfEach(done, team).map((one) => one.slice(3)),
+    firstOfEach(done, team).map((one) => one.slice(4)),
     1,
   )
   const mean = shares.reduce((sum, share) => sum + share, 0)
-  const memory = Math.max(...done.map((one) => one[2]!))
+  const most = (place: number): number => Math.max(...done.map((one) => one[place]!))
+  const deviceMemory = most(3)
+  const memory = { memory: most(2), ...(deviceMemory > 0 && { deviceMemory }) }
   const brokenStep = async (what: 'loss' | 'gradient', gradNorm: number): Promise<StepResult> => {
     const reasons = await team.gatherText(JSON.stringify(whyNotFinite(trainer, what)))
     const all = reasons.map((text): NotFinite => JSON.parse(text))
     trainer.zeroGradients()
-    return { loss: mean, gradNorm, trainable, tokens, memory, broken: all.find(({ found }) => found) ?? all[0]! }
+    return { loss: mean, gradNorm, trainable, tokens, ...memory, broken: all.find(({ found }) => found) ?? all[0]! }
   }
   if (!Number.isFinite(mean)) return brokenStep('loss', Number.NaN)
   const groups = parameterGroups(learningRate, config)
@@ -93,7 +103,7 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
     .update({ groups, beta1, beta2, epsilon, clip: gradClip ?? 0, averageDecay: averageDecay ?? 0, step })
     .catch(halfDone)
   frozen?.restore()
-  return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, memory } : brokenStep('gradient', gradNorm)
+  return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, ...memory } : brokenStep('gradient', gradNorm)
 }
 
 const sharesBase = ({ training: { shardBase } }: TrainingConfig, team: Pick<Team, 'rank' | 'size' | 'tensorParallel'>): boolean =>

@@ -300,7 +300,7 @@ async function stepped(run: OpenRun, signal: AbortSignal): Promise<boolean> {
 }
 
 export const stepEvent = (
-  { loss, gradNorm, tokens: all, memory }: StepResult,
+  { loss, gradNorm, tokens: all, memory, deviceMemory }: StepResult,
   seconds: number,
   { step, tokens, learningRate, epoch }: { step: number; tokens: number; learningRate: number; epoch: number },
 ) => ({
@@ -313,6 +313,7 @@ export const stepEvent = (
   tokens,
   tokensPerSecond: all / seconds,
   memory,
+  ...(deviceMemory !== undefined && { deviceMemory }),
 })
 
 /** False when the validation was stopped. */

@@ -1,6 +1,7 @@
 #include "cuda_device.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include "../kernels/adafactor.hpp"
@@ -68,7 +69,7 @@ CudaDevice::CudaDevice(int index, DType precision, Products products)
 }
 
 CudaDevice::~CudaDevice() {
-  for (void* p : owned_) runtime_.release(p);
+  for (const Owned& one : owned_) runtime_.release(one.place);
   for (void* p : ownedBeside_) runtime_.releaseHost(p);
 }
 
@@ -127,16 +128,20 @@ unsigned char* CudaDevice::allocate(std::size_t bytes) noexcept {
   return orNothing([&]() -> unsigned char* {
     owned_.reserve(owned_.size() + 1);
     void* p = runtime_.allocate(bytes);
-    if (p != nullptr) owned_.push_back(p);
+    if (p != nullptr) owned_.push_back({p, bytes});
     return static_cast<unsigned char*>(p);
   });
 }
 
+std::size_t CudaDevice::held() const noexcept {
+  return std::accumulate(owned_.begin(), owned_.end(), std::size_t{0}, [](std::size_t sum, const Owned& one) { return sum + one.bytes; });
+}
+
 // The driver waits until nothing uses it.
 void CudaDevice::release(const void* memory) {
-  const auto found = std::find(owned_.begin(), owned_.end(), memory);
+  const auto found = std::find_if(owned_.begin(), owned_.end(), [memory](const Owned& one) { return one.place == memory; });
   if (found == owned_.end()) return;
-  runtime_.release(*found);
+  runtime_.release(found->place);
   owned_.erase(found);
 }
 

@@ -84,6 +84,7 @@ class CudaDevice final : public Device {
   DeviceLinks* links() noexcept override;
 
   unsigned char* allocate(std::size_t bytes) noexcept override;
+  std::size_t held() const noexcept override;
   void copyIn(void* to, const void* callers, std::size_t bytes) noexcept override { check("a copy to the device", [&] { return runtime_.copyIn(to, callers, bytes); }); }
   void copyOut(void* callers, const void* from, std::size_t bytes) noexcept override { check("a copy from the device", [&] { return runtime_.copyOut(callers, from, bytes); }); }
   void zero(void* to, std::size_t bytes) noexcept override { check("zero", [&] { return runtime_.zero(to, bytes); }); }
@@ -196,7 +197,12 @@ class CudaDevice final : public Device {
   std::unique_ptr<CublasLtProducts> cublasLt_;
   std::size_t productRoom_ = mostProductWorkspace;
   std::unique_ptr<NcclLinks> links_;
-  std::vector<void*> owned_, ownedBeside_;
+  struct Owned {
+    void* place;
+    std::size_t bytes;
+  };
+  std::vector<Owned> owned_;
+  std::vector<void*> ownedBeside_;
   unsigned char* reserved_ = nullptr;  // what is left of it
   std::size_t reservedBytes_ = 0;
   std::string failure_;

@@ -109,6 +109,8 @@ class Device {
   virtual bool recover() { return false; }
   // Zeroed, and there as long as the device; null when there is not so much.
   virtual unsigned char* allocate(std::size_t bytes) = 0;
+  // Bytes of a memory of its own that were asked for, and are still there.
+  virtual std::size_t held() const { return 0; }
   virtual void copyIn(void* to, const void* callers, std::size_t bytes) = 0;
   virtual void copyOut(void* callers, const void* from, std::size_t bytes) = 0;
   virtual void zero(void* to, std::size_t bytes) = 0;
