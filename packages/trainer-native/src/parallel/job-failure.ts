@@ -2,6 +2,7 @@ import { messageOf, QtError, usageError } from '@qt/core'
 import { z } from 'zod'
 import type { JobFailure } from '../binding.js'
 import type { Launch } from './launch.js'
+import type { Team } from './team.js'
 
 /** An error that another process throws, too, as it travels. */
 const usageSchema = z.object({
@@ -18,6 +19,11 @@ export const reasonOf = (error: unknown): string =>
 
 /** The same in a sentence. */
 export const reasonText = ({ why }: JobFailure): string => usageIn(why)?.message ?? why
+
+/** The engine's failure is known to all before anything goes that their sums are still written into. */
+export function tellFailure(error: unknown, { communicator }: Pick<Team, 'communicator'>, signal: AbortSignal): void {
+  if (!QtError.isInstance(error) && !signal.aborted) communicator?.fail(messageOf(error))
+}
 
 /** The error of a process that ends because another one does: that one's where it was given bad input, else that it was lost. */
 export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>, cause: unknown): QtError {

@@ -1,10 +1,10 @@
-import { messageOf, QtError, specForLength, type TrainingConfig } from '@qt/core'
+import { specForLength, type TrainingConfig } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
 import { gpuPlace } from '../gpu.js'
 import { placeOf } from '../parallel/groups.js'
-import { reasonText } from '../parallel/job-failure.js'
+import { reasonText, tellFailure } from '../parallel/job-failure.js'
 import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
 import type { Team } from '../parallel/team.js'
 import { beyondContext, ignoredSettings, storageOf } from '../supported.js'
@@ -29,7 +29,7 @@ import { oneStep, type StepResult, validate } from './steps.js'
 import { liesInFile } from './tensor-share.js'
 import { changedSince, diverged, paused } from './training-errors.js'
 import type { NativeTrainResult, RunningContext } from './types.js'
-import { WantOfMemory } from './want-of-memory.js'
+import { leaveToWhoLacks } from './want-of-memory.js'
 import { type Windows, windows } from './windows.js'
 
 /**
@@ -107,8 +107,7 @@ export async function training(
     }
     return await toTheEnd(run, signal)
   } catch (error) {
-    // Known to all before anything goes that their sums are still written into.
-    if (!QtError.isInstance(error) && !signal.aborted) team.communicator?.fail(messageOf(error))
+    tellFailure(error, team, signal)
     const lost = team.communicator?.failure()
     if (lost && lost.rank !== team.rank)
       await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${reasonText(lost)}` }, 'aside')
@@ -243,9 +242,10 @@ async function withRoom<Result>(run: OpenRun, work: () => Promise<Result>): Prom
     } catch (error) {
       if (!isOutOfMemory(error)) throw error
       const smaller = halved(run)
-      // Whoever lacks it ends the job.
-      if (!smaller && error instanceof WantOfMemory && error.rank !== run.team.rank) await run.team.gather([])
-      if (!smaller) throw error
+      if (!smaller) {
+        await leaveToWhoLacks(error, run.team)
+        throw error
+      }
       await recut(run, smaller, cutText(error.message, run, smaller))
     }
 }

@@ -1,4 +1,5 @@
 import { placeOf } from '../parallel/groups.js'
+import { tellFailure } from '../parallel/job-failure.js'
 import { requireAlike } from '../parallel/share.js'
 import { versions } from '../versions.js'
 import { agreedSavings } from './agreed-savings.js'
@@ -14,6 +15,7 @@ import { oneStep } from './steps.js'
 import { openTrainer, stepEvent } from './training.js'
 import { diverged, trialStopped } from './training-errors.js'
 import type { NativeTrainResult, RunningContext } from './types.js'
+import { leaveToWhoLacks } from './want-of-memory.js'
 import { firstRows, windows } from './windows.js'
 
 /** Trains on the first examples, writes nothing, and says what the whole run would take. */
@@ -68,6 +70,10 @@ export async function trial(
       loss = result.loss
       await recorder.record(stepEvent(result, seconds, { step, tokens, learningRate, epoch: plan.epoch(step) }))
     }
+  } catch (error) {
+    await leaveToWhoLacks(error, team)
+    tellFailure(error, team, signal)
+    throw error
   } finally {
     signal.removeEventListener('abort', stop)
     trainer.close()

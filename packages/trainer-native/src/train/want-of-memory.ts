@@ -20,3 +20,8 @@ export async function requireRoom(lack: string, team: Pick<Team, 'size' | 'gathe
   const rank = said.findIndex((text) => text !== '')
   if (rank >= 0) throw new WantOfMemory(said[rank]!, rank, team)
 }
+
+/** Before such an error ends the job: whoever lacks the memory ends it, and the others hear of that. */
+export async function leaveToWhoLacks(error: unknown, { rank, gather }: Pick<Team, 'rank' | 'gather'>): Promise<void> {
+  if (error instanceof WantOfMemory && error.rank !== rank) await gather([])
+}
