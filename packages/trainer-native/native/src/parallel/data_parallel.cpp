@@ -280,8 +280,8 @@ void DataParallel::addPartsOnDevices() {
 // Over tasks of fixed size of each tensor, so that any division of them gives the same bits.
 double DataParallel::gradientNorm() {
   const TrainedLayout& layout = trainer_.trained();
-  // Where there are several, they were added up here.
-  if (size_ == 1) sums_.fetch(0, trainer_.gradients().size());
+  // Also what was added up here: what is trained of it may have been taken out of it on the device since.
+  sums_.fetch(0, trainer_.gradients().size());
   requireWorking(trainer_.device());
   const float* gradients = sums_.data();
   struct Task {
