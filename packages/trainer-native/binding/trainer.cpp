@@ -276,12 +276,14 @@ Napi::Value TrainerObject::gatherTensor(const Napi::CallbackInfo& info) {
       });
 }
 
-// Everybody's trained numbers become those of process 0. → { gradients, blocks }: what GPUs exchange them by, or null
+// What was begun with or read is there, and everybody's trained numbers become those of process 0. → { gradients, blocks }: what GPUs exchange them by, or null
 Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
-  open(info.Env());
+  Trainer& trainer = open(info.Env());
   return driver_->submit(
       info.This().As<Napi::Object>(),
-      [this] {
+      [this, &trainer] {
+        // Of numbers that the device has not taken there is no step, nor a checkpoint.
+        requireWorking(trainer.device());
         if (shared_) shared_->shareParameters();
       },
       [this](Napi::Env env) -> Napi::Value {
@@ -330,6 +332,7 @@ void TrainerObject::write(const Napi::CallbackInfo& info) {
   const std::string which = info[0].ToString().Utf8Value();
   const std::span<float> to = region(info, which == "gradients" ? trainer.gradients() : which == "origins" ? trainer.origins() : trainer.parameters());
   trainer_->device().copyIn(to.data(), from.Data(), to.size_bytes());
+  guarded(info.Env(), [&] { requireWorking(trainer_->device()); });
 }
 
 std::span<unsigned char> TrainerObject::stateRegion(const Napi::CallbackInfo& info, std::size_t count) {

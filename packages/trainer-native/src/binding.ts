@@ -219,7 +219,10 @@ export interface NativeTrainer {
   gatherState(tensor: number, array: number, root: number): Promise<Uint8Array<ArrayBuffer>>
   /** One of `tensors` or `origins`, whole, in process `root`, and nothing in others; all call it. */
   gatherTensor(region: 'parameters' | 'origins', tensor: number, root: number): Promise<Float32Array<ArrayBuffer>>
-  /** Everybody's trained numbers, and what adapters began as, become those of process 0. Gives the libraries by which GPUs exchange theirs. */
+  /**
+   * Everybody's trained numbers, and what adapters began as, become those of process 0; throws where a device has not taken them. Gives the
+   * libraries by which GPUs exchange theirs.
+   */
   shareParameters(): Promise<{ readonly gradients: string | null; readonly blocks: string | null }>
   /** One step of the optimiser; gives the norm of the gradients before clipping, and zeroes them. */
   update(options: UpdateOptions): Promise<number>

@@ -5,7 +5,10 @@ import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } 
 import { openModel, readAdapter, specFromConfig } from '@qt/weights'
 import { describe, expect, test, vi } from 'vitest'
 import { gpuLibraries, gpus, planMemory, train } from '../src/index.js'
+import { alone } from '../src/parallel/team.js'
 import { planStep } from '../src/train/plan-memory.js'
+import { prepare } from '../src/train/prepare.js'
+import { openTrainer } from '../src/train/training.js'
 import { emulatedGpu, isEmulated, useEmulatedGpu } from './emulated-gpu.js'
 import { fixture, numbersOf, temporaryFolder } from './support.js'
 
@@ -272,6 +275,27 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
     })
     vi.stubEnv('QT_EMULATED_GPU_LEFT', undefined)
     expect(await losses(train(config('strict', strict)))).toHaveLength(4)
+  })
+
+  test.skipIf(!isEmulated)('numbers that a GPU had no memory to take are none that a run goes on from', async () => {
+    const full = join(folder, 'full at the start')
+    vi.stubEnv('QT_EMULATED_GPU_FULL', full)
+    const prepared = await prepare(parseConfig(config('begun', { device: 'cuda' })), undefined)
+    const trainer = openTrainer(prepared, alone)
+    try {
+      const noMemory = { name: 'OutOfMemoryError', message: expect.stringContaining('no memory left') }
+      writeFileSync(full, '')
+      trainer.initialise(0, { kind: 'ones', size: 1, seed: 1, stream: 0 })
+      await expect(trainer.shareParameters()).rejects.toMatchObject(noMemory)
+      writeFileSync(full, '')
+      expect(() => trainer.write('parameters', 0, new Float32Array(64))).toThrow(expect.objectContaining(noMemory))
+      trainer.initialise(0, { kind: 'ones', size: 1, seed: 1, stream: 0 })
+      await trainer.shareParameters()
+      expect(trainer.read('parameters', 0, 2)).toEqual(new Float32Array([1, 1]))
+    } finally {
+      trainer.close()
+      vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
+    }
   })
 
   test('a GPU that is not there is refused by name', async () => {

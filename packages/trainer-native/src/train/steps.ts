@@ -98,11 +98,14 @@ export async function oneStep(input: StepInput): Promise<StepResult | undefined>
   }
   if (!Number.isFinite(mean)) return brokenStep('loss', Number.NaN)
   const groups = parameterGroups(learningRate, config)
-  frozen?.withoutGradients()
-  const gradNorm = await trainer
-    .update({ groups, beta1, beta2, epsilon, clip: gradClip ?? 0, averageDecay: averageDecay ?? 0, step })
-    .catch(halfDone)
-  frozen?.restore()
+  const updated = async () => {
+    frozen?.withoutGradients()
+    const clip = gradClip ?? 0
+    const norm = await trainer.update({ groups, beta1, beta2, epsilon, clip, averageDecay: averageDecay ?? 0, step })
+    frozen?.restore()
+    return norm
+  }
+  const gradNorm = await updated().catch(halfDone)
   return Number.isFinite(gradNorm) ? { loss: mean, gradNorm, trainable, tokens, ...memory } : brokenStep('gradient', gradNorm)
 }
 
