@@ -282,9 +282,9 @@ Napi::Value TrainerObject::shareParameters(const Napi::CallbackInfo& info) {
   return driver_->submit(
       info.This().As<Napi::Object>(),
       [this, &trainer] {
+        if (shared_) shared_->shareParameters();
         // Of numbers that the device has not taken there is no step, nor a checkpoint.
         requireWorking(trainer.device());
-        if (shared_) shared_->shareParameters();
       },
       [this](Napi::Env env) -> Napi::Value {
         const auto name = [&](const char* library) { return library == nullptr ? env.Null() : Napi::Value(Napi::String::New(env, library)); };

@@ -365,6 +365,8 @@ double DataParallel::update(const UpdateOptions& options) {
     parameters_.put(bucket.begin, bucket.cuts[rank_]);
     parameters_.put(bucket.cuts[rank_ + 1], bucket.end);
   }
+  // Told with the update, which is no step to take anew, and not by the next pass.
+  requireWorking(trainer_.device());
   return norm;
 }
 
