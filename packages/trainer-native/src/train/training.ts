@@ -259,7 +259,8 @@ async function recut(run: OpenRun, smaller: Cut, message: string): Promise<void>
   run.plan = plan
   run.trainer = trainer
   const found = await sharedCheckpoint(runFiles(prepared.config.output).checkpoints, team)
-  if (found) await restoreCheckpoint(found, trainer, team)
+  if (found?.state.step !== run.position.step) throw new Error(`what was saved of step ${run.position.step} cannot be read again`)
+  await restoreCheckpoint(found, trainer, team)
   const way = wayOf(await trainer.shareParameters(), prepared.config, team)
   // What it holds are the checkpoint's numbers, so it is asked after they are there.
   run.frozen = frozenModules(trainer, prepared.adapter)
