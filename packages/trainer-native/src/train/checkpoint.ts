@@ -83,10 +83,14 @@ export async function writeCheckpoint(
   const stored: StoredState = { ...state, files, ...(together ? { shards: team.size, lengths } : {}) }
   await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(stored, null, 2)}\n`)
   await syncFolder(temporary)
-  // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted.
+  // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted. One that
+  // stepped aside for another that never came may be the only one, and goes when this one is there.
   const old = join(folder, `.${folderName(state.step)}.old`)
-  await rm(old, { recursive: true, force: true })
-  await rename(path, old).catch(() => {})
+  const again = await stat(path).catch(() => undefined)
+  if (again) {
+    await rm(old, { recursive: true, force: true })
+    await rename(path, old)
+  }
   await rename(temporary, path)
   await syncFolder(folder)
   await rm(old, { recursive: true, force: true })
