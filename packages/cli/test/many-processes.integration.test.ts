@@ -405,7 +405,7 @@ test('a run goes on in another number of processes, and ends with the bytes of o
   process.kill(three[2]!.pid()!, 'SIGKILL')
   expect((await Promise.all(three.map(({ ended }) => ended))).map(({ code }) => code)).toEqual([1, 1, null])
   const { stderr } = await run(1, resumed, 'variables')
-  expect(stderr).toContain('A step keeps the 8 rows that the run began with, in 4 micro-batches for 1 processes')
+  expect(stderr).toContain('A step keeps the 8 rows that the run began with, in 4 micro-batches for 1 process.')
   expect(await result(moved)).toEqual(await result(whole))
 })
 

@@ -266,6 +266,14 @@ ModelSpec blocksOf256() {
   return spec;
 }
 
+// Blocks so large that their gradients travel in several buckets: uneven parts would fill one after other numbers of blocks.
+ModelSpec manyBuckets() {
+  ModelSpec spec = blocksOf256();
+  spec.layers = 6;
+  spec.queryKeyNorms = true;  // whose gradients are added up
+  return spec;
+}
+
 // Cuts that are none, and what a model is then.
 void refuses() {
   const ModelSpec spec = blocksOf256();
@@ -371,6 +379,17 @@ int main() {
     if (full) compare("8-bit moments in the same runs", moments, moments.options, {{{0, 2, 4}, {0, 256, 768}}}, 2e-5);
     steps = 3;
   }
+  Tiny large = makeTiny(true, manyBuckets());
+  large.options.optimizer = OptimizerKind::Sgd;
+  const Division uneven = {{0, 1, 4}, {0, 256, 768}};
+  for (int rank = 0; rank < 2; ++rank) {
+    TrainerOptions options = large.options;
+    options.tensor = {rank, uneven.kvHeads, uneven.ffn};
+    const TrainedLayout layout(localSpec(large.model.spec, options.tensor), options);
+    // Of the embedding, of three blocks each, and of the norm above them.
+    CHECK(layout.buckets.size() == 4 && layout.buckets[1].last == 0 && layout.buckets[2].last == 3);
+  }
+  compare("several buckets", large, large.options, {uneven}, 10 * rounding);
   Tiny narrow = makeTiny(false, eightHeads(tinySpec(false, RopeLayout::Interleaved)));
   narrow.options.precision = DType::BF16;
   narrow.options.dropout = 0.1f;

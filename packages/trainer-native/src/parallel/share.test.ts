@@ -18,11 +18,16 @@ test('a run that goes on as it was configured keeps its steps in any number of p
 })
 
 test('steps that do not fit the processes are told', () => {
-  expect(shareWarnings({ microBatches: 4 }, { size: 2 }, config(2))).toEqual([])
-  expect(shareWarnings({ microBatches: 4 }, { size: 3 }, config(2))).toEqual([expect.stringContaining('keeps the 8 rows')])
-  expect(shareWarnings({ microBatches: 2 }, { size: 3 }, config(2))).toEqual([
+  expect(shareWarnings({ microBatches: 4 }, { size: 2, tensorParallel: 1 }, config(2))).toEqual([])
+  expect(shareWarnings({ microBatches: 4 }, { size: 3, tensorParallel: 1 }, config(2))).toEqual([
+    expect.stringContaining('keeps the 8 rows'),
+  ])
+  expect(shareWarnings({ microBatches: 2 }, { size: 3, tensorParallel: 1 }, config(2))).toEqual([
     expect.stringContaining('keeps the 4 rows'),
     '1 of 3 processes has nothing to do: a step has 2 micro-batches.',
+  ])
+  expect(shareWarnings({ microBatches: 4 }, { size: 2, tensorParallel: 2 }, config(2))).toEqual([
+    'A step keeps the 8 rows that the run began with, in 4 micro-batches for 1 group of processes.',
   ])
 })
 

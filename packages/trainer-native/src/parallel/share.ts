@@ -24,18 +24,22 @@ export function microBatchesOf(
 /** What is said of steps that do not fit the number of processes. */
 export function shareWarnings(
   { microBatches }: Pick<Windows, 'microBatches'>,
-  { size }: Pick<Team, 'size'>,
+  { size, tensorParallel }: Pick<Team, 'size' | 'tensorParallel'>,
   { training: { batchSize, gradAccumulation } }: StepSize,
 ): string[] {
-  const idle = size - microBatches
+  // Processes that share blocks take a micro-batch together.
+  const takers = size / tensorParallel
+  const idle = takers - microBatches
+  const [one, several] = tensorParallel > 1 ? ['group of processes', 'groups of processes'] : ['process', 'processes']
+  const counted = (count: number) => `${count} ${count === 1 ? one : several}`
   return [
-    ...(microBatches === gradAccumulation * size
+    ...(microBatches === gradAccumulation * takers
       ? []
       : [
-          `A step keeps the ${microBatches * batchSize} rows that the run began with, in ${microBatches} micro-batches for ${size} processes.`,
+          `A step keeps the ${microBatches * batchSize} rows that the run began with, in ${microBatches} micro-batches for ${counted(takers)}.`,
         ]),
     ...(idle > 0
-      ? [`${idle} of ${size} processes ${idle === 1 ? 'has' : 'have'} nothing to do: a step has ${microBatches} micro-batches.`]
+      ? [`${idle} of ${counted(takers)} ${idle === 1 ? 'has' : 'have'} nothing to do: a step has ${microBatches} micro-batches.`]
       : []),
   ]
 }

@@ -187,7 +187,7 @@ async function announce({ configured, prepared, plan, recorder, position, team }
   })
   const beyond = beyondContext(step.options.maxPositions, prepared.base.spec)
   const warn = (message: string) => recorder.record({ type: 'message', level: 'warning', message }, where)
-  const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, placeOf(team, team.tensorParallel).rows, config)]
+  const own = [...rows.warnings, ...ignored, ...beyond, ...shareWarnings(plan, team, config)]
   for (const message of own) await warn(message)
   const kernels = await team.gatherText(versions().kernels ?? '')
   const everybodys = await team.gatherText(JSON.stringify(own))

@@ -10,12 +10,19 @@ namespace {
 
 constexpr std::size_t smallestBucket = std::size_t{1} << 20;  // floats: below that a message costs more than what it carries
 
+// What a tensor takes in a process of the group on the average: the same number in all of them.
+std::size_t usualSize(const TrainedTensor& tensor, int group) {
+  const std::int64_t size = tensor.part.whole() ? tensor.size() : tensor.part.wholeRows * tensor.part.wholeColumns / group;
+  return static_cast<std::size_t>(size + 15) / 16 * 16;
+}
+
 }  // namespace
 
 bool mayCut(OptimizerKind kind) { return kind == OptimizerKind::AdamW || kind == OptimizerKind::AdamW8bit || kind == OptimizerKind::Sgd; }
 
-std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes, int layers, bool tied) {
+std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes, int layers, bool tied, int group) {
   std::vector<Bucket> buckets;
+  std::size_t held = 0;  // by the bucket at hand
   std::vector<std::size_t> places;  // where a bucket may be cut
   const auto finish = [&](std::size_t end) {
     Bucket& bucket = buckets.back();
@@ -33,17 +40,20 @@ std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::s
   };
   for (const TrainedTensor& tensor : tensors) {
     const int layer = tensor.id.layer >= 0 ? tensor.id.layer : tensor.id.module == Embedding ? -1 : layers;
-    const auto begin = [&] { buckets.push_back({tensor.offset, 0, {}, tied && layer < 0 ? layers : layer, layer}); };
+    const auto begin = [&] {
+      buckets.push_back({tensor.offset, 0, {}, tied && layer < 0 ? layers : layer, layer});
+      held = 0;
+    };
     if (buckets.empty()) {
       begin();
     } else if (const Bucket& last = buckets.back(); layer != last.first) {
-      const bool large = tensor.offset - last.begin >= smallestBucket;
-      if (last.last < 0 || layer == layers || large) {
+      if (last.last < 0 || layer == layers || held >= smallestBucket) {
         finish(tensor.offset);
         begin();
       }
     }
     buckets.back().first = std::max(buckets.back().first, layer);
+    held += usualSize(tensor, group);
     places.push_back(tensor.offset);
     if (!mayCut(kind)) continue;
     // The last piece is not shorter than a task either: what an optimiser does with small tensors does not depend on cuts.

@@ -26,8 +26,9 @@ struct Bucket {
 // Where an optimiser looks at each number for itself, a tensor may be cut, at whole tasks of its step.
 bool mayCut(OptimizerKind kind);
 
-// `layers`: how many blocks there are. `tied`: the loss writes into the embedding's gradient.
-std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes, int layers, bool tied);
+// `layers`: how many blocks there are. `tied`: the loss writes into the embedding's gradient. `group`: how many processes share each block.
+// They have parts of other sizes, and all the same tensors in the same buckets, since they add up what each has of those.
+std::vector<Bucket> cutBuckets(const std::vector<TrainedTensor>& tensors, std::size_t count, OptimizerKind kind, int processes, int layers, bool tied, int group);
 
 // Gives the buckets rooms: what is sent stays until the bucket after the next is written. Returns how many floats they take together.
 std::size_t placeRooms(std::vector<Bucket>& buckets);

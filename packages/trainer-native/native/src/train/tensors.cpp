@@ -75,7 +75,7 @@ TrainedLayout::TrainedLayout(const ModelSpec& spec, const TrainerOptions& o)
   if (o.full) add(weightOf(-1, OutputNorm), 1, spec.dModel, false);
   if ((o.full && !spec.tiedEmbeddings) || o.trainOutput) add(weightOf(-1, OutputWeight), spec.vocabulary, spec.dModel, true);
 
-  buckets = cutBuckets(tensors, count, o.optimizer, processes, spec.layers, o.full && spec.tiedEmbeddings);
+  buckets = cutBuckets(tensors, count, o.optimizer, processes, spec.layers, o.full && spec.tiedEmbeddings, share.size());
   if (apart) rooms = exchangeOnce ? count : placeRooms(buckets);
   for (Bucket& bucket : buckets) {
     bucket.piece = sums;
