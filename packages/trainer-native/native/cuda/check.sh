@@ -4,7 +4,7 @@
 #        cuda/check.sh resources | counts | estimate      what nvcc, the emulator and plans say, without a GPU
 # QT_BUILD: where to build (build/gpu here). QT_RESULTS: where results stay (QT_BUILD/results); a part that is run again replaces its own.
 # OUT: gets a copy of them at the end, few files. QT_SECONDS: how long all of it may take, so that it ends with its summary and not in between.
-# QT_ONLY=lora-8b,product: some cases of bench and peers. QT_TESTS=step,product: some of test and sanitize. QT_PATIENCE: seconds for one of them.
+# QT_ONLY=lora-8b,product: some cases of bench and peers. QT_TESTS=step,product: some of test and sanitize. QT_PATIENCE: seconds for one of either.
 # --emulated: the same with the emulator for a GPU and tiny shapes, so that nothing is tried for the first time where time is lent.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -72,15 +72,15 @@ wanted_test() {
 
 build() {
   say build
-  # For the GPU that is there, which takes a fourth of the time of all architectures.
-  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -n 1 | tr -d '.')
+  # For the GPU that is there, which takes a fourth of the time of all architectures. What nvidia-smi cannot do it says in the same place.
+  capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | grep -m 1 -x '[0-9]*\.[0-9]' | tr -d '.')
   flags="-DQT_CUDA=ON -DQT_CUDA_ARCHITECTURES=${capability:-90}"
   targets=qt_cuda
   if [ -n "$emulated" ]; then flags=-DQT_CUDA=OFF targets='qt_cuda_emulated_library qt_cublaslt_emulated qt_nccl_emulated'; fi
   within 120 cmake -S "$here" -B "$build" -DCMAKE_BUILD_TYPE=Release -G 'Unix Makefiles' $flags > "$out/logs/configure.log" 2>&1 || { note configure "$out/logs/configure.log"; tail -n 20 "$out/logs/configure.log"; return; }
   # What does not compile does not keep the rest from being built.
-  within "${QT_PATIENCE:-900}" cmake --build "$build" --parallel "$(nproc)" --target $targets gpu_bench $tests -- -k > "$out/logs/build.log" 2>&1 || {
-    note build "$out/logs/build.log"
+  within 900 cmake --build "$build" --parallel "$(nproc)" --target $targets gpu_bench $tests -- -k > "$out/logs/build.log" 2>&1 || {
+    note build "$out/logs/build.log" "it ended with $?"
     grep -a -i -A3 'error' "$out/logs/build.log" | head -n 40
   }
   tail -n 1 "$out/logs/build.log"
@@ -136,6 +136,8 @@ measured() {
   file=$out/cases/$side-$case.jsonl
   within "$seconds" "$@" > "$file.new" 2> "$out/logs/$side-$case.log"
   code=$?
+  # What was broken off may have left half a line.
+  [ -z "$(tail -c 1 "$file.new")" ] || echo >> "$file.new"
   [ $code -eq 0 ] || printf '{"case":"%s","absent":"it ended with %s: %s"}\n' "$case" "$code" "$(tail -n 1 "$out/logs/$side-$case.log" | tr -d '"\\' | cut -c 1-160)" >> "$file.new"
   # What was measured earlier is worth more than that there was no time.
   if [ $code -eq 124 ] && [ -s "$file" ]; then rm "$file.new"; else mv "$file.new" "$file"; fi

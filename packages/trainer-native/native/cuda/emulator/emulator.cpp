@@ -75,7 +75,7 @@ Machine& machine() {
 }
 
 bool samePlace(const Site& a, const Site& b) {
-  return a.line() == b.line() && a.column() == b.column() && std::string_view(a.file_name()) == b.file_name();
+  return a.line() == b.line() && a.column() == b.column() && (a.file_name() == b.file_name() || std::string_view(a.file_name()) == b.file_name());
 }
 
 std::string place(const Site& site) {
@@ -246,15 +246,18 @@ void multiplyTile(void* const (&lanes)[32], const ReadA& readA, const ReadB& rea
     readA(f->a, lane / 4, lane % 4, a);
     readB(f->b, lane / 4, lane % 4, b);
   }
-  for (int row = 0; row < 16; ++row)
-    for (int column = 0; column < 8; ++column) {
-      float& d = static_cast<Fragments*>(lanes[row % 8 * 4 + column / 2])->d[row / 8 * 2 + column % 2];
-      for (int first = 0; first < Depth; first += Depth / 2) {
-        TensorSum sum(d);  // products of such short numbers are exact in double
-        for (int k = first; k < first + Depth / 2; ++k) sum.add(static_cast<double>(a[row][k]) * b[k][column]);
-        d = sum.sum();
-      }
+  for (int row = 0; row < 16; ++row) {
+    const auto d = [&](int column) -> float& { return static_cast<Fragments*>(lanes[row % 8 * 4 + column / 2])->d[row / 8 * 2 + column % 2]; };
+    float sums[8];
+    for (int column = 0; column < 8; ++column) sums[column] = d(column);
+    for (int first = 0; first < Depth; first += Depth / 2) {
+      double products[Depth / 2][8];  // of such short numbers they are exact
+      for (int k = 0; k < Depth / 2; ++k)
+        for (int column = 0; column < 8; ++column) products[k][column] = static_cast<double>(a[row][first + k]) * b[first + k][column];
+      addCut(sums, products);
     }
+    for (int column = 0; column < 8; ++column) d(column) = sums[column];
+  }
 }
 
 struct MatrixRow {

@@ -30,32 +30,37 @@ inline float fastDivide(float a, float b) {
 
 // Tensor cores add the exact products of a few depths to a sum at once. All are cut to a bit below the last one of the largest, and the sum
 // is cut, not rounded (Fasi, Higham, Mikaitis, Pranesh, "Numerical behavior of NVIDIA tensor cores", 2021; of all kinds since sm_80 the coarsest).
-class TensorSum {
- public:
-  explicit TensorSum(double first) { add(first); }
-  void add(double x) {
-    addends_[count_++] = x;
-    const double size = std::fabs(x);
-    if (!std::isnan(largest_) && !(size <= largest_)) largest_ = size;
+// For the sums of a row at once: emulated steps spend most of their time here.
+template <int Depth, int Columns>
+void addCut(float (&sums)[Columns], const double (&products)[Depth][Columns]) {
+  double plain[Columns], largest[Columns];
+  for (int c = 0; c < Columns; ++c) {
+    plain[c] = sums[c];
+    largest[c] = std::fabs(plain[c]);
   }
-  float sum() const {
-    if (largest_ == 0 || !(largest_ < INFINITY)) {
-      double plain = 0;
-      for (int i = 0; i < count_; ++i) plain += addends_[i];
-      return static_cast<float>(plain);
+  for (int k = 0; k < Depth; ++k)
+    for (int c = 0; c < Columns; ++c) {
+      const double size = std::fabs(products[k][c]);
+      plain[c] += products[k][c];
+      largest[c] = size > largest[c] ? size : largest[c];
     }
-    constexpr std::uint64_t kept = 24, bias = 1023;  // bits behind the first one of the largest; of a double's exponent
-    const std::uint64_t exponent = std::bit_cast<std::uint64_t>(largest_) >> 52;
-    const double units = std::bit_cast<double>((2 * bias + kept - exponent) << 52), unit = std::bit_cast<double>((exponent - kept) << 52);
-    std::int64_t total = 0;
-    for (int i = 0; i < count_; ++i) total += static_cast<std::int64_t>(addends_[i] * units);
-    // Of a double's 52 bits a float32 has the first 23.
-    return static_cast<float>(std::bit_cast<double>(std::bit_cast<std::uint64_t>(static_cast<double>(total) * unit) & ~((std::uint64_t{1} << 29) - 1)));
+  constexpr std::uint64_t kept = 24, bias = 1023;  // bits behind the first one of the largest; of a double's exponent
+  double units[Columns], unit[Columns];
+  std::int32_t total[Columns];  // of at most 2²⁵ units each
+  bool whole[Columns];
+  for (int c = 0; c < Columns; ++c) {
+    // Of infinities, NaN and zeros alone there is nothing to cut.
+    whole[c] = largest[c] == 0 || !std::isfinite(plain[c]);
+    const std::uint64_t exponent = std::bit_cast<std::uint64_t>(whole[c] ? 1.0 : largest[c]) >> 52;
+    units[c] = std::bit_cast<double>((2 * bias + kept - exponent) << 52);
+    unit[c] = std::bit_cast<double>((exponent - kept) << 52);
+    total[c] = whole[c] ? 0 : static_cast<std::int32_t>(sums[c] * units[c]);
   }
-
- private:
-  double addends_[9], largest_ = 0;
-  int count_ = 0;
-};
+  for (int k = 0; k < Depth; ++k)
+    for (int c = 0; c < Columns; ++c) total[c] += whole[c] ? 0 : static_cast<std::int32_t>(products[k][c] * units[c]);
+  // Of a double's 52 bits a float32 has the first 23.
+  for (int c = 0; c < Columns; ++c)
+    sums[c] = static_cast<float>(whole[c] ? plain[c] : std::bit_cast<double>(std::bit_cast<std::uint64_t>(total[c] * unit[c]) & ~((std::uint64_t{1} << 29) - 1)));
+}
 
 }  // namespace qt::cuda::emulator

@@ -1,6 +1,7 @@
 // Memory that both the test and its kernels see. In the emulator it ends at a page that cannot be touched, so that reading or writing
 // beyond it (by 16 bytes or more, else by the count that follows) ends the test; for a device it is page-locked memory of the machine, which
-// every device reaches where it lies: managed memory would have to move, and not every virtual machine lets it.
+// every device reaches where it lies: managed memory would have to move, and not every virtual machine lets it. compute-sanitizer is told of its bounds.
+// What a kernel wrote may be read after finish().
 #pragma once
 #include <cstdint>
 #include <cstdio>
