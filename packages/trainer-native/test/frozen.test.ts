@@ -24,18 +24,25 @@ const config = (adapter: TrainingConfigInput['adapter'], output: string): Traini
   output: join(folder, output),
 })
 
-test('frozen modules keep their numbers, whatever gradients and decay would do to them; the others learn', async () => {
-  const { adapter } = await train(config({ init: final, frozen: ['q_proj', 'layers.1.mlp.down_proj'] }, 'frozen'))
-  const [before, after] = [await readAdapter(final, spec), await readAdapter(adapter!.path, spec)]
-  for (const [name, { a, b }] of after.modules) {
-    const isFrozen = name.includes('attn_q') || name === 'blk.1.ffn_down.weight'
-    expect([name, equal(a, before.modules.get(name)!.a), equal(b, before.modules.get(name)!.b)]).toEqual([
-      name,
-      isFrozen,
-      isFrozen,
-    ])
-  }
-})
+test.each([
+  ['as they are at the end', null],
+  ['as moving averages', 0.5],
+] as const)(
+  'frozen modules keep their numbers, whatever gradients and decay would do to them; the others learn: %s',
+  async (name, averageDecay) => {
+    const given = config({ init: final, frozen: ['q_proj', 'layers.1.mlp.down_proj'] }, name)
+    const { adapter } = await train({ ...given, training: { ...given.training, averageDecay } })
+    const [before, after] = [await readAdapter(final, spec), await readAdapter(adapter!.path, spec)]
+    for (const [name, { a, b }] of after.modules) {
+      const isFrozen = name.includes('attn_q') || name === 'blk.1.ffn_down.weight'
+      expect([name, equal(a, before.modules.get(name)!.a), equal(b, before.modules.get(name)!.b)]).toEqual([
+        name,
+        isFrozen,
+        isFrozen,
+      ])
+    }
+  },
+)
 
 test('refuses to freeze what there is not, or everything', async () => {
   await expect(train(config({ frozen: ['qproj'] }, 'none'))).rejects.toMatchObject({

@@ -1,4 +1,6 @@
 import type { NativeTrainer, OriginTensor, TrainedTensor } from '../binding.js'
+import type { AdapterPlan } from './adapter-plan.js'
+import { frozenNames } from './frozen-modules.js'
 import { isPart } from './tensor-part.js'
 import { trainedName } from './trained-name.js'
 
@@ -9,14 +11,22 @@ export interface FinalNumbers {
   origin(tensor: OriginTensor): Float32Array<ArrayBuffer>
 }
 
-/** Where there are moving averages, they take the place of the trained numbers. All processes call it. */
-export async function finalNumbers(trainer: NativeTrainer, rank: number): Promise<FinalNumbers> {
+/**
+ * Where there are moving averages, they take the place of the trained numbers; but not in frozen modules, whose averages follow what decay
+ * took before it was put back. All processes call it.
+ */
+export async function finalNumbers(
+  trainer: NativeTrainer,
+  rank: number,
+  plan: Pick<AdapterPlan, 'modules'> | undefined,
+): Promise<FinalNumbers> {
+  const frozen = frozenNames(plan)
   const gathered = {
     parameters: new Map<string, Float32Array<ArrayBuffer>>(),
     origins: new Map<string, Float32Array<ArrayBuffer>>(),
   }
   for (const [index, tensor] of trainer.tensors().entries()) {
-    const average = tensor.state.findIndex(({ name }) => name === 'average')
+    const average = frozen.has(tensor.module) ? -1 : tensor.state.findIndex(({ name }) => name === 'average')
     if (average < 0 && !isPart(tensor)) continue
     const numbers =
       average < 0

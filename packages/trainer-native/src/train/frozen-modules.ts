@@ -9,9 +9,13 @@ export interface FrozenModules {
   restore(): void
 }
 
+/** By canonical name. */
+export const frozenNames = (plan: Pick<AdapterPlan, 'modules'> | undefined): ReadonlySet<string> =>
+  new Set(plan?.modules.flatMap(({ name, frozen }) => (frozen ? [name] : [])))
+
 /** With the numbers that they have now; undefined when everything is trained. */
 export function frozenModules(trainer: NativeTrainer, plan: AdapterPlan | undefined): FrozenModules | undefined {
-  const names = new Set(plan?.modules.flatMap(({ name, frozen }) => (frozen ? [name] : [])))
+  const names = frozenNames(plan)
   if (names.size === 0) return undefined
   const held = trainer
     .tensors()

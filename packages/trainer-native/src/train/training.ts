@@ -219,7 +219,7 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
     if (last()) break
     if (!(await withRoom(run, () => stepped(run, signal)))) return pause(run)
   }
-  const numbers = await finalNumbers(run.trainer, team.rank)
+  const numbers = await finalNumbers(run.trainer, team.rank, prepared.adapter)
   if (team.rank > 0) return { output, metrics: { loss: position.loss, steps: position.step, tokens: position.tokens } }
   const written = await writeOutput(output, run.trainer, prepared, numbers)
   const { step: steps, tokens, loss } = position
