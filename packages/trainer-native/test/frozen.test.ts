@@ -79,6 +79,14 @@ test('the gradients of an adapter say what its loss rises by when a direction gr
   for (const { norm, slope: sum } of directions) expect(sum).toBeGreaterThan(norm)
 })
 
+test('the strict order of a run changes no gradient', async () => {
+  const strict = config({ init: final }, 'unused')
+  const training = { ...strict.training, deterministic: 'strict', batchSize: 2 } as const
+  expect(await adapterGradients({ ...strict, training })).toEqual(
+    await adapterGradients({ ...strict, training: { ...training, deterministic: 'repeatable' } }),
+  )
+})
+
 test('a new adapter has gradients of B alone', async () => {
   for (const { directions, rank } of await adapterGradients(config({ rank: 4 }, 'unused'))) {
     expect(directions).toHaveLength(rank)

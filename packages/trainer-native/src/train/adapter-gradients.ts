@@ -58,8 +58,12 @@ export async function adapterGradients(
         actions: ['Leave out "objective".'],
       },
     )
-  // Nothing random: the same rows give the same gradients.
-  const calm = { ...given, adapter: { ...given.adapter, dropout: 0 }, training: { ...given.training, embeddingNoise: 0 } }
+  // Nothing random: the same rows give the same gradients. Each micro-batch is looked at by itself, so that there is no order of them.
+  const calm = {
+    ...given,
+    adapter: { ...given.adapter, dropout: 0 },
+    training: { ...given.training, embeddingNoise: 0, deterministic: 'repeatable' as const },
+  }
   const prepared = await prepare(calm, signal)
   const { spec } = prepared.base
   return engineErrors(async () => {
