@@ -87,6 +87,16 @@ test('there is no frozen base to share out where all of it is trained', () => {
   expect(() => requireSupportedTraining(parseConfig({ ...shared, adapter: {} }))).not.toThrow()
 })
 
+test.each(['dpo', 'orpo'] as const)('%s compares likelihoods, not what labels are smoothed to', (objective) => {
+  const smoothed = (training: object) =>
+    parseConfig({ base: 'x', data: { path: 'y' }, adapter: {}, training: { labelSmoothing: 0.1, ...training } })
+  expect(refusal(() => requireSupportedTraining(smoothed({ objective })))).toMatchObject({
+    code: 'CONFIG_CONTRADICTION',
+    where: { field: 'training.labelSmoothing' },
+  })
+  expect(() => requireSupportedTraining(smoothed({}))).not.toThrow()
+})
+
 test('whole gradients and the strict order exclude each other', () => {
   const whole = { base: 'x', data: { path: 'y' }, training: { shardGradients: false, deterministic: 'strict' } }
   const error = refusal(() => requireSupportedTraining(parseConfig(whole)))

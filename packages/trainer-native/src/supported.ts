@@ -69,6 +69,15 @@ export function requireSupportedTraining({ training, adapter, quantization, base
       where: { field: 'training.objective' },
       actions: ['Add "adapter": { kind: lora }.', 'Or use training.objective: orpo, which needs no reference.'],
     })
+  if (training.objective !== 'next-token' && training.labelSmoothing > 0)
+    throw usageError(
+      'CONFIG_CONTRADICTION',
+      `The objective ${training.objective} compares how likely answers are, which smoothed labels do not say.`,
+      {
+        where: { field: 'training.labelSmoothing' },
+        actions: ['Remove "labelSmoothing".', 'Or use training.objective: next-token.'],
+      },
+    )
   if (!training.shardGradients && training.deterministic === 'strict')
     throw usageError('CONFIG_CONTRADICTION', 'The strict order adds each micro-batch by itself, so that each is exchanged.', {
       where: { field: 'training.shardGradients' },
