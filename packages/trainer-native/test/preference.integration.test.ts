@@ -54,6 +54,25 @@ test('ORPO learns the chosen answers and prefers them', async () => {
   expect(found.at(-1)).toBeLessThan(0.6 * found[0]!)
 })
 
+test.each(['dpo', 'orpo'] as const)('validation has the loss of training: %s', async (objective) => {
+  const given = config(`validated-${objective}`, { objective, steps: 1, batchSize: 8, gradAccumulation: 1, learningRate: 1e-12 })
+  const found = { step: Number.NaN, validation: Number.NaN }
+  for await (const event of train({ ...given, data: { path: pairs, format: 'preference', validation: pairs } }))
+    if (event.type === 'step' || event.type === 'validation') found[event.type] = event.loss
+  // Cut into micro-batches of its own.
+  const few = {
+    ...given,
+    output: join(folder, `few-${objective}`),
+    training: { ...given.training, batchSize: 3, gradAccumulation: 3 },
+  }
+  const again: number[] = []
+  for await (const event of train({ ...few, data: { path: pairs, format: 'preference', validation: pairs } }))
+    if (event.type === 'validation') again.push(event.loss)
+  expect(found.step).toBeGreaterThan(0.1)
+  expect(Math.abs(found.validation / found.step - 1)).toBeLessThan(1e-5)
+  expect(Math.abs(again[0]! / found.step - 1)).toBeLessThan(1e-5)
+})
+
 test('DPO with dropout gives the same bytes for any number of threads', async () => {
   const settings = { objective: 'dpo' } as const
   const bytes = async (name: string, threads: number) => {

@@ -54,6 +54,10 @@ export function tokensOf({ labels, borders }: Pick<MicroBatch, 'labels' | 'borde
   )
 }
 
+/** Those of the chosen answers. */
+export const chosenTokensOf = (batch: Pick<MicroBatch, 'labels' | 'borders'>): number =>
+  tokensOf(batch).reduce((sum, tokens, d) => (d % 2 === 0 ? sum + tokens : sum), 0)
+
 /** The losses of a micro-batch's pairs, or undefined when stopped; with `micro`, dropout and noise are those of that micro-batch. */
 export async function pairLosses(
   trainer: NativeTrainer,

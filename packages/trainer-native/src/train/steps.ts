@@ -5,7 +5,7 @@ import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
-import { looksOf, pairLosses, preferencePass, tokensOf } from './preference.js'
+import { chosenTokensOf, looksOf, pairLosses, preferencePass } from './preference.js'
 import type { Prepared } from './prepare.js'
 import { requireRoom } from './want-of-memory.js'
 import { batchesOf, type MicroBatch, type Windows } from './windows.js'
@@ -137,9 +137,8 @@ function halfDone(cause: unknown): never {
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */
 function countsOf(batch: MicroBatch, { training: { objective } }: TrainingConfig): number[] {
-  const documents = objective === 'next-token' ? [] : tokensOf(batch)
-  const chosen = documents.reduce((sum, tokens, d) => (d % 2 === 0 ? sum + tokens : sum), 0)
-  return [batch.weight, batch.trainable, batch.ids.length, documents.length / 2, chosen]
+  const [pairs, chosen] = objective === 'next-token' ? [0, 0] : [(batch.borders.length - 1) / 2, chosenTokensOf(batch)]
+  return [batch.weight, batch.trainable, batch.ids.length, pairs, chosen]
 }
 
 function sumsOf(counts: readonly number[]) {
@@ -174,26 +173,39 @@ export async function validate(
   const { rank, size } = placeOf(team, team.tensorParallel).rows
   const batches = Math.ceil(length / batchSize)
   const border = (rank: number) => Math.floor((batches * rank) / size) * batchSize
-  const own: number[] = []
+  const own: number[][] = []
   let stopped = false
-  for (let first = border(rank); first < Math.min(length, border(rank + 1)) && !stopped; first += batchSize) {
+  for (let first = border(rank); first < Math.min(length, border(rank + 1)); first += batchSize) {
     const count = Math.min(batchSize, length - first)
     const [batch] = batchesOf(
       Array.from({ length: count }, (_, i) => rows.validation!.row(first + i)),
       batchSize,
     )
-    const sum = await (objective === 'next-token' ? trainer.evaluate(batch!) : validatePairs(trainer, batch!, config))
-    stopped = !sum?.finished
-    if (sum?.finished) own.push(sum.loss, sum.weight, sum.tokens, sum.correct)
+    const sum: Validated | undefined = await (objective === 'next-token'
+      ? trainer.evaluate(batch!)
+      : validatePairs(trainer, batch!, config))
+    if (!sum?.finished) {
+      stopped = true
+      break
+    }
+    const { chosen = { loss: 0, tokens: 0 } } = sum
+    own.push([sum.loss, sum.weight, sum.tokens, sum.correct, chosen.loss, chosen.tokens])
   }
   const most = Math.max(...Array.from({ length: size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
-  if (sharesBase(config, team)) for (let done = own.length / 4; done < most; done++) await attend(trainer, config, false)
+  if (sharesBase(config, team)) for (let done = own.length; done < most; done++) await attend(trainer, config, false)
   await requireRoom(trainer.lack(), team)
-  const everybody = await team.gather([stopped ? 1 : 0, ...own])
+  const everybody = await team.gather([stopped ? 1 : 0, ...own.flat()])
   if (everybody.some(([one]) => one !== 0)) return undefined
   const all = firstOfEach(everybody, team).flatMap((one) => one.slice(1))
-  const sum = (which: number) => all.reduce((total, value, i) => (i % 4 === which ? total + value : total), 0)
-  return { loss: sum(0), weight: sum(1), tokens: sum(2), correct: sum(3) }
+  const sum = (which: number) => all.reduce((total, value, i) => (i % 6 === which ? total + value : total), 0)
+  const weight = sum(1)
+  const likelihood = sum(5) > 0 ? (weight * sum(4)) / sum(5) : 0
+  return { loss: sum(0) + likelihood, weight, tokens: sum(2), correct: sum(3) }
+}
+
+interface Validated extends LossSum {
+  /** Of chosen answers that are learned as they are, too: the sum of −log p, and of how many tokens. */
+  readonly chosen?: { readonly loss: number; readonly tokens: number }
 }
 
 /** The preference loss of pairs, by their number; right answers are the most likely tokens of both. */
@@ -201,9 +213,11 @@ async function validatePairs(
   trainer: NativeTrainer,
   batch: MicroBatch,
   { training: { objective, preferenceStrength } }: TrainingConfig,
-): Promise<LossSum | undefined> {
+): Promise<Validated | undefined> {
   const plain = await trainer.evaluate(batch)
   if (!plain.finished || objective === 'next-token') return plain
   const found = await pairLosses(trainer, batch, { objective, strength: preferenceStrength })
-  return found && { ...plain, loss: found.pairs.reduce((sum, { loss }) => sum + loss, 0), weight: found.pairs.length }
+  if (!found) return undefined
+  const sum = { ...plain, loss: found.pairs.reduce((sum, { loss }) => sum + loss, 0), weight: found.pairs.length }
+  return objective === 'orpo' ? { ...sum, chosen: { loss: found.chosenLoss, tokens: chosenTokensOf(batch) } } : sum
 }
