@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } from '@qt/core'
 import { openModel, readAdapter, specFromConfig } from '@qt/weights'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { gpuLibraries, gpus, planMemory, train } from '../src/index.js'
 import { alone } from '../src/parallel/team.js'
 import { planStep } from '../src/train/plan-memory.js'
@@ -103,6 +103,21 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
   test('its plan has no packed copies, but room for decoded weights', async () => {
     const plan = async (device: string) => (await planMemory(config('plan', { device }))).parts
     expect((await plan('cuda')).find(({ part }) => part === "threads' scratch")!.bytes).toBeGreaterThan(4e6)
+  })
+
+  test.each([1, 2])('of a model that is trained whole by %i it has the trained numbers alone', async (processes) => {
+    const place = { WORLD_SIZE: processes, RANK: 0, LOCAL_WORLD_SIZE: processes, LOCAL_RANK: 0 }
+    const launch = { ...place, MASTER_ADDR: '127.0.0.1', MASTER_PORT: 1 }
+    for (const [name, value] of Object.entries(launch)) vi.stubEnv(name, String(value))
+    onTestFinished(() => {
+      for (const name of Object.keys(launch)) vi.stubEnv(name, undefined)
+    })
+    const partsOf = async (adapter: TrainingConfigInput['adapter']) => {
+      const planned = config('base-plan', { device: 'cuda', adapter, training: { tensorParallel: processes } })
+      return (await planMemory(planned)).parts.filter(({ part }) => part.startsWith('base weights'))
+    }
+    expect(await partsOf(undefined)).toEqual([])
+    expect(await partsOf({ rank: 4 })).toHaveLength(1)
   })
 
   test('chunks of feed-forwards and off-loaded inputs change no loss, and the plan says what they take', async () => {

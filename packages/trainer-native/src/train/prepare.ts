@@ -87,10 +87,11 @@ export async function prepare(config: TrainingConfig, signal: AbortSignal | unde
     const part = 'base weights (a share of each block)'
     if (shardBase && size > 1) return { part, bytes: sharedBaseBytes(tensors, { rank, size }) }
     const bytes = bytesOfAll(tensors)
-    if (share) return { part, bytes }
-    if (!gpuPlace(config.device)) return { part: mapped, bytes }
+    const gpu = gpuPlace(config.device)
     // Of a model that is trained whole a GPU has the trained numbers alone.
-    return { part: 'base weights', bytes: adapter ? bytes : 0 }
+    if (gpu && !adapter) return { part: 'base weights', bytes: 0 }
+    if (share) return { part, bytes }
+    return { part: gpu ? 'base weights' : mapped, bytes }
   }
   const planned = ({
     quantization = config.quantization,
