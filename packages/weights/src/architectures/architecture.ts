@@ -58,6 +58,8 @@ export interface Architecture {
     readonly onlyWith?: string
     /** Of the model with so many layers llama.cpp scales scores by 1/√(model/heads), of all others by 1/√headDim. */
     readonly scaleOfModelAt?: number
+    /** llama.cpp takes the embedding for the output, and refuses a file that has another. */
+    readonly alwaysTied?: boolean
   }
   /** Values of ModelSpec that do not come from configuration. */
   readonly fixed: {

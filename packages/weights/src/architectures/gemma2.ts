@@ -36,6 +36,7 @@ export const gemma2: Architecture = {
     ignored: [],
     scalings: ['none'],
     scaleOfModelAt: 46,
+    alwaysTied: true,
   },
   fixed: { normOffset: 1, postNorms: true, qkNorm: false, attentionBias: false, embeddingScale: 'sqrtModel' },
   windows: { fullEvery: 2 },

@@ -18,7 +18,7 @@ export const gemma3: Architecture = {
       rope_local_base_freq: 10000,
     },
   },
-  gguf: { ...gemma2.gguf, scalings: ['none', 'linear'], scaleOfModelAt: 62 },
+  gguf: { ...gemma2.gguf, scalings: ['none', 'linear'], scaleOfModelAt: 62, alwaysTied: false },
   fixed: { ...gemma2.fixed, qkNorm: true },
   windows: { fullEvery: 6 },
   localTheta: 10000,

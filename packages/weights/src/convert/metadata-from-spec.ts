@@ -78,12 +78,21 @@ function ropeMetadata({ ropeScaling }: ModelDescription): [string, MetadataValue
   }
 }
 
+const noPlace = (what: string, { architecture }: ModelDescription) =>
+  usageError('MODEL_UNSUPPORTED', `GGUF has no place for ${what} of a ${architecture.name} model.`, {
+    actions: ['Keep this model as a Hugging Face folder.'],
+  })
+
+/** Refuses an output that is not the embedding where llama.cpp opens no file with one, whatever the model came from. */
+export function requireOutput(description: ModelDescription): void {
+  if (description.architecture.gguf.alwaysTied && !description.spec.tiedEmbeddings)
+    throw noPlace('an output that is not the embedding', description)
+}
+
 /** Some of what a config can say follows in llama.cpp from the architecture alone; a model that differs there is refused. */
-function requireExpressible({ architecture, spec, ropeScaling }: ModelDescription): void {
-  const refuse = (what: string) =>
-    usageError('MODEL_UNSUPPORTED', `GGUF has no place for ${what} of a ${architecture.name} model.`, {
-      actions: ['Keep this model as a Hugging Face folder.'],
-    })
+function requireExpressible(description: ModelDescription): void {
+  const { architecture, spec, ropeScaling } = description
+  const refuse = (what: string) => noPlace(what, description)
   if (!architecture.gguf.scalings.includes(ropeScaling.kind) || (ropeScaling.kind === 'yarn' && !ropeScaling.truncate))
     throw refuse(`the rope scaling ${ropeScaling.kind}`)
   const { windows, scale } = spec.attention

@@ -4,7 +4,7 @@ import { type GgufTensor, writeGguf } from '../gguf/write.js'
 import type { Model } from '../model/model.js'
 import { ropeDivisors } from '../model/rope.js'
 import { vocabularyMetadata } from '../vocabulary/to-gguf.js'
-import { fileTypes, metadataFromSpec, u32 } from './metadata-from-spec.js'
+import { fileTypes, metadataFromSpec, requireOutput, u32 } from './metadata-from-spec.js'
 import type { OutgoingTensor } from './write-model.js'
 
 export interface WriteJob {
@@ -17,6 +17,7 @@ export interface WriteJob {
 }
 
 export async function writeGgufModel({ model, output, type, tensors, onTensor, signal }: WriteJob): Promise<void> {
+  requireOutput(model.description)
   const metadata = model.metadata ? copiedMetadata(model.metadata, type) : await metadataOf(model, type)
   await writeGguf(output, { metadata, tensors: [...ropeTensors(model), ...tensors] }, { onTensor, signal })
 }
