@@ -322,6 +322,14 @@ describe('a process that dies', () => {
     const outcomes = await Promise.all(job.map(({ ended }) => ended))
     for (const { stderr } of outcomes) expect(stderr).toContain('Rank 1 has another configuration, base or data than rank 0')
   })
+
+  test('is refused where some would exchange numbers by their GPUs and others not', async () => {
+    const job = await byVariables(2, trained(join(folder, 'devices'), 1, adapter), {
+      change: (rank, args) => (rank === 1 ? [...args, '--device', 'cuda'] : args),
+    })
+    const outcomes = await Promise.all(job.map(({ ended }) => ended))
+    for (const { stderr } of outcomes) expect(stderr).toContain('Rank 1 has another configuration, base or data than rank 0')
+  })
 })
 
 describe('a checkpoint of several processes', () => {

@@ -33,7 +33,8 @@ export function train(
       const { resume = false, dryRun } = options
       const { tensorParallel, shardBase, shardGradients, saveEvery } = checked.training
       // What is exchanged, and when; the numbers are compared once the data are there.
-      const order = [resume, dryRun, tensorParallel, shardBase, shardGradients, saveEvery]
+      const onGpu = checked.device !== 'cpu'
+      const order = [resume, dryRun, onGpu, tensorParallel, shardBase, shardGradients, saveEvery]
       requireAlike(await job.gatherText(JSON.stringify(order)))
       await downloadInTurns(checked, launch, job, signal)
       const prepared = await prepare(checked, signal, launch)
