@@ -51,8 +51,8 @@ void DataParallel::shareBlocks() {
 DataParallel::~DataParallel() {
   trainer_.onPass({});
   if (group_ && communicator_->failure()) group_->abort();
-  // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
-  if (size_ <= 1 || group_ || lastStarted_ == 0 || !communicator_->failure()) return;
+  // What was started uses what goes away here. It is unfinished where a pass has thrown; the others come to it, or the job has failed, and it throws.
+  if (size_ <= 1 || group_ || lastStarted_ == 0) return;
   try {
     communicator_->wait(lastStarted_);
   } catch (const std::exception&) {
