@@ -420,7 +420,7 @@ std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, int 
 
 const char* DataParallel::library() { return group_ || parts_ ? trainer_.device().links()->library() : nullptr; }
 
-// All processes of the job go the same way: what some add on their devices no others add elsewhere.
+// All processes of the job go the same way, whatever each computes on: what some add on their devices no others add elsewhere.
 void DataParallel::joinDevices() {
   if (size_ > 1) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   if (!blocks_) return;
@@ -433,7 +433,7 @@ void DataParallel::joinDevices() {
 
 void DataParallel::shareParameters() {
   if (blocks_) blocks_->join();
-  if (!trainer_.device().isHost() && !ordered_) joinDevices();
+  if (!ordered_) joinDevices();
   if (size_ == 1) return;
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.
