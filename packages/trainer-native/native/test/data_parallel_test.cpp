@@ -1,6 +1,8 @@
 // Processes that share a step's micro-batches end with the bits of one that adds them one by one, and with the numbers of one that
 // gathers them as they come, to rounding.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "check.hpp"
 #include "parallel/data_parallel.hpp"
@@ -164,10 +166,40 @@ void compare(const char* name, const Tiny& tiny, const TrainerOptions& options) 
   }
 }
 
+// A process whose pass has thrown closes its trainer while the other is still to come to what they exchange: what it sends stays until then.
+void leavesNothingOpen() {
+  const Tiny tiny = largeTiny(true);
+  const auto statuses = inProcesses(2, [&](int rank, std::uint16_t port) {
+    const std::atomic<bool> abort{false};
+    const auto all = std::make_shared<Communicator>(tcpJob(rank, 2, port));
+    TrainerOptions options = tiny.options;
+    options.rank = rank;
+    options.processes = 2;
+    ThreadPool pool(1);
+    const auto take = [&](bool both) {
+      Trainer trainer(tiny.model, options, pool, kernels());
+      DataParallel step(trainer, all, pool, kernels());
+      step.begin(2);
+      if (rank == 1 && !both) std::this_thread::sleep_for(std::chrono::milliseconds(500));
+      step.forwardBackward(tiny.batch(), 0.01f, static_cast<std::uint32_t>(rank), abort);
+      if (!both && rank == 0) return std::vector<float>();
+      step.exchange();
+      return std::vector<float>(trainer.gradients().begin(), trainer.gradients().end());
+    };
+    const std::vector<float> whole = take(true), left = take(false);
+    all->run([&] { all->barrier(); });
+    CHECK(rank == 0 || left == whole);
+    all->leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
 }  // namespace
 
 int main() {
   checkRooms();
+  leavesNothingOpen();
   const std::pair<const char*, OptimizerKind> optimizers[] = {
       {"adamw", OptimizerKind::AdamW}, {"adamw8bit", OptimizerKind::AdamW8bit}, {"adafactor", OptimizerKind::Adafactor}, {"sgd", OptimizerKind::Sgd}, {"muon", OptimizerKind::Muon}};
   {

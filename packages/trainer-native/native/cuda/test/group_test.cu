@@ -4,6 +4,9 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "activations.hpp"
 #include "device/cuda_device.hpp"
 #include "parallel/gpu_group.hpp"
@@ -124,17 +127,42 @@ void unshared() {
   });
 }
 
+// Where one cannot join, the others go on without waiting for it in their library.
+void refused() {
+  const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
+    Communicator all(tcpJob(rank, 2, port));
+    ProcessGroup members = all.neighbours(2);
+    CudaDevice device(0, DType::F32);
+    CHECK(device.links() != nullptr);
+    rlimit files{};
+    getrlimit(RLIMIT_NOFILE, &files);
+    const int next = dup(0);
+    close(next);
+    const rlimit none{static_cast<rlim_t>(next), files.rlim_max};
+    if (rank == 1) setrlimit(RLIMIT_NOFILE, &none);
+    const auto begun = Clock::now();
+    CHECK(joinGpus(device, all, members) == nullptr && Clock::now() - begun < std::chrono::seconds(5));
+    if (rank == 1) setrlimit(RLIMIT_NOFILE, &files);
+    // The emulator, which is left behind, clears up when it has waited long enough.
+    else std::this_thread::sleep_until(begun + std::chrono::seconds(11));
+    all.leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
 }  // namespace
 
 int main() {
   const char* library = std::getenv("QT_NCCL_LIBRARY");
   if (deviceMissing() || !emulated || library == nullptr || *library == '\0') {
-    std::printf("no device: skipped 4 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
+    std::printf("no device: skipped 5 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
     return 0;
   }
   late();
   leaving(true);
   leaving(false);
   unshared();
+  refused();
   return report("cuda_group_test");
 }

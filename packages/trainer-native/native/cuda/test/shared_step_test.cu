@@ -190,20 +190,47 @@ void byEitherWay() {
   }
 }
 
+// One process computes on the processor: everything goes through memory, and both know it.
+void besideProcessor() {
+  const Tiny tiny = shortTiny(false, tinySpec(false, RopeLayout::Halves));
+  const auto statuses = inProcesses(2, [&](int rank, std::uint16_t port) {
+    const auto all = std::make_shared<Communicator>(tcpJob(rank, 2, port));
+    ThreadPool pool(1);
+    std::unique_ptr<Device> device;
+    if (rank == 0) device = std::make_unique<HostDevice>(pool, kernels(), DType::F32);
+    else device = std::make_unique<cuda::CudaDevice>(0, DType::F32);
+    Trainer trainer(tiny.model, optionsOf(tiny, {"", 2}, rank), std::move(device));
+    DataParallel step(trainer, all, pool, kernels());
+    const std::vector<float> own(trainer.parameters().size(), static_cast<float>(rank + 1));
+    trainer.device().copyIn(trainer.parameters().data(), own.data(), own.size() * sizeof(float));
+    step.shareParameters();
+    CHECK(step.library() == nullptr && copied(trainer, trainer.parametersAsTheyAre()) == std::vector<float>(own.size(), 1.0f));
+    TensorParallel blocks(all, trainer.device(), 2);
+    blocks.join();
+    CHECK(blocks.library() == nullptr);
+    blocks.sum(trainer.parameters().data(), own.size());
+    CHECK(copied(trainer, trainer.parametersAsTheyAre()) == std::vector<float>(own.size(), 2.0f));
+    all->leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
 }  // namespace
 
 int main() {
   if (std::getenv("QT_NCCL_LIBRARY") == nullptr) {
-    std::printf("no device: skipped 2 (they want QT_NCCL_LIBRARY)\n");
+    std::printf("no device: skipped 3 (they want QT_NCCL_LIBRARY)\n");
     return 0;
   }
   wantOfMemory();
   byEitherWay();
+  besideProcessor();
   return report("cuda_shared_step_test");
 }
 #else
 int main() {
-  std::printf("no device: skipped 2 (they want emulated GPUs)\n");
+  std::printf("no device: skipped 3 (they want emulated GPUs)\n");
   return 0;
 }
 #endif

@@ -144,18 +144,18 @@ void checkRepetition() {
 
 #ifdef QT_CUDA_EMULATED
 // A GPU whose memory others have taken says so and nothing else; what it holds is as it was, and the next pass is as if this had not been.
-void checkWantOfMemory() {
-  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves));
+void checkWantOfMemory(bool magnitudes) {
+  test::Tiny tiny = test::makeTiny(false, test::tinySpec(true, RopeLayout::Halves), magnitudes);
   const std::atomic<bool> abort{false};
   const auto pass = [&](Trainer& trainer) { trainer.forwardBackward(tiny.batch(), 1.0f / 137, 1, abort); };
   Trainer whole(tiny.model, tiny.options, gpu(DType::F32)), trainer(tiny.model, tiny.options, gpu(DType::F32));
   for (Trainer* each : {&whole, &trainer}) test::loadParameters(tiny, *each);
-  const std::vector<float> parameters = test::copied(trainer, trainer.parameters());
+  const std::vector<float> parameters = test::copied(trainer, trainer.parametersAsTheyAre());
   {
     const test::FullOnce full;
     CHECK(test::throws<OutOfMemory>([&] { pass(trainer); }));
   }
-  CHECK(test::copied(trainer, trainer.parameters()) == parameters);
+  CHECK(test::copied(trainer, trainer.parametersAsTheyAre()) == parameters);
   trainer.zeroGradients();
   for (Trainer* each : {&whole, &trainer}) pass(*each);
   CHECK(test::copied(trainer, trainer.gradients()) == test::copied(whole, whole.gradients()));
@@ -360,7 +360,7 @@ int main() {
   checkAllocations();
   checkRepetition();
 #ifdef QT_CUDA_EMULATED
-  checkWantOfMemory();
+  for (const bool magnitudes : {false, true}) checkWantOfMemory(magnitudes);
   checkWantOfMemoryForShares();
   checkWantOfMemoryForGraphs();
   checkFailures();

@@ -51,8 +51,8 @@ void DataParallel::shareBlocks() {
 DataParallel::~DataParallel() {
   trainer_.onPass({});
   if (group_ && communicator_->failure()) group_->abort();
-  // What was started uses what goes away here. It is only unfinished where the job has failed, and then throws at once.
-  if (size_ <= 1 || group_ || lastStarted_ == 0 || !communicator_->failure()) return;
+  // What was started uses what goes away here. It is unfinished where a pass has thrown; the others come to it, or the job has failed, and it throws.
+  if (size_ <= 1 || group_ || lastStarted_ == 0) return;
   try {
     communicator_->wait(lastStarted_);
   } catch (const std::exception&) {
@@ -420,7 +420,7 @@ std::vector<unsigned char> DataParallel::whole(const TrainedTensor& tensor, int 
 
 const char* DataParallel::library() { return group_ || parts_ ? trainer_.device().links()->library() : nullptr; }
 
-// All processes of the job go the same way: what some add on their devices no others add elsewhere.
+// All processes of the job go the same way, whatever each computes on: what some add on their devices no others add elsewhere.
 void DataParallel::joinDevices() {
   if (size_ > 1) group_ = joinGpus(trainer_.device(), *communicator_, *peers_);
   if (!blocks_) return;
@@ -433,7 +433,7 @@ void DataParallel::joinDevices() {
 
 void DataParallel::shareParameters() {
   if (blocks_) blocks_->join();
-  if (!trainer_.device().isHost() && !ordered_) joinDevices();
+  if (!ordered_) joinDevices();
   if (size_ == 1) return;
   if (ShardedBase* base = trainer_.shardedBase()) base->travelBy(group_.get());
   // It tells the trainer that they change, too.

@@ -16,6 +16,7 @@ namespace qt {
 namespace {
 
 constexpr auto glance = std::chrono::microseconds(50);
+constexpr auto breath = std::chrono::milliseconds(2);
 constexpr auto hearsay = std::chrono::seconds(5);
 
 std::string hostName() {
@@ -47,6 +48,17 @@ bool unanimous(Communicator& job, ProcessGroup& members, bool mine) {
   return std::all_of(words.begin(), words.end(), [](const std::string& word) { return word == "yes"; });
 }
 
+// Whether all come. Each says time and again how far it is: who waits in its library for one that cannot come hears of that nowhere else.
+bool allJoin(Communicator& job, ProcessGroup& members, DeviceGroup* group) {
+  for (;; std::this_thread::sleep_for(breath)) {
+    const DeviceGroup::State state = group == nullptr ? DeviceGroup::State::Failed : group->state();
+    const auto words = wordsOf(job, members, state == DeviceGroup::State::Working ? "not yet" : state == DeviceGroup::State::Done ? "yes" : "no");
+    const std::set<std::string> said(words.begin(), words.end());
+    if (said.contains("no")) return false;
+    if (!said.contains("not yet")) return true;
+  }
+}
+
 }  // namespace
 
 void waitFor(DeviceGroup& group, Communicator& communicator) {
@@ -76,9 +88,7 @@ std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& job, Process
   if (!unanimous(job, members, invited)) return nullptr;
   job.run([&] { members.broadcast(invitation.data(), invitation.size()); });
   const std::shared_ptr<DeviceGroup> group(links->join(invitation, members.rank(), members.size()));
-  while (group && group->state() == DeviceGroup::State::Working && !job.failure()) std::this_thread::sleep_for(glance);
-  const bool joined = unanimous(job, members, group && group->state() == DeviceGroup::State::Done);
-  if (!joined) {
+  if (!allJoin(job, members, group.get())) {
     if (group) group->abort();
     return nullptr;
   }

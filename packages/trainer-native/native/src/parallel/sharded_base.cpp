@@ -53,9 +53,9 @@ void ShardedBase::fill(const Block& block, const BlockProjections& whole) {
   }
 }
 
-// What is on its way ends in memory that goes away with the device. It is only unfinished where the job has failed, and then throws at once.
+// What is on its way ends in memory that goes away with the device: the others come to it, or the job has failed, and it throws.
 ShardedBase::~ShardedBase() {
-  if (group_ != nullptr || !communicator_ || !communicator_->failure()) return;
+  if (group_ != nullptr || !communicator_) return;
   for (const Buffer& buffer : buffers_) try {
       if (buffer.ticket > 0) communicator_->wait(buffer.ticket);
     } catch (const std::exception&) {

@@ -10,9 +10,7 @@ namespace qt {
 TensorParallel::TensorParallel(std::shared_ptr<Communicator> job, Device& device, int size)
     : job_(std::move(job)), device_(device), group_(job_->neighbours(size)) {}
 
-void TensorParallel::join() {
-  if (!device_.isHost()) links_ = joinGpus(device_, *job_, group_);
-}
+void TensorParallel::join() { links_ = joinGpus(device_, *job_, group_); }
 
 // The device's numbers where messages find them; only those of the range are there. Of a device that has failed none are: the others wait for
 // whatever is sent, and the pass says at its end what was wrong.

@@ -26,7 +26,8 @@ void Trainer::refreshScales(int layer) {
     adaptedRowNorms(layer, p, columnScale(layer, p));
     device_->normsToScales(columnScale(layer, p), static_cast<const float*>(parameter(magnitudeOf(layer, p)).data), projectionShape(spec_, p).rows);
   }
-  scalesStale_[layer] = false;
+  // A device that has failed has made none. Processes that share blocks ask for the same together, and are made anew after that.
+  scalesStale_[layer] = !group_ && device_->failure() != nullptr;
 }
 
 void Trainer::startMagnitudes() {
