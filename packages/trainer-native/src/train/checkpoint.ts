@@ -84,7 +84,7 @@ export async function writeCheckpoint(
   await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(stored, null, 2)}\n`)
   await syncFolder(temporary)
   // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted. One that
-  // stepped aside for another that never came may be the only one, and goes when this one is there.
+  // stepped aside for another that never came may be the only one, and goes when another is there.
   const old = join(folder, `.${folderName(state.step)}.old`)
   const again = await stat(path).catch(() => undefined)
   if (again) {
@@ -93,12 +93,22 @@ export async function writeCheckpoint(
   }
   await rename(temporary, path)
   await syncFolder(folder)
-  await rm(old, { recursive: true, force: true })
-  for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
-  // Those that were never finished.
+  // Of later steps there may be some that cannot be used: this one does not make room for them.
+  const upToHere = (await steps(folder)).filter((step) => step <= state.step)
+  for (const step of upToHere.slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
+  // Those that were never finished, or have stepped aside.
   for (const name of await readdir(folder))
-    if (/^\.step-.*\.tmp$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
+    if (/^\.step-.*\.(tmp|old)$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
   return path
+}
+
+/**
+ * Removes what was saved after a step from which the run goes on: damaged ones, which were passed over. The log no longer has their steps, so
+ * that none of them is one to go on from, should it be whole again.
+ */
+export async function forgetAfter(folder: string, step: number): Promise<void> {
+  for (const name of await candidates(folder))
+    if (stepOf(name) > step) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 /** Whether a folder of process 0 is that of all processes: each finds there what process 0 has just written. */
@@ -161,6 +171,8 @@ async function requireLength(file: string, expected: number): Promise<void> {
   if (found.size !== expected) throw new Damage(file, `has ${found.size} bytes instead of ${expected}`)
 }
 
+const stepOf = (name: string): number => Number(/\d+/.exec(name)?.[0])
+
 /** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
 async function candidates(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
@@ -172,7 +184,7 @@ async function candidates(folder: string): Promise<string[]> {
 }
 
 async function steps(folder: string): Promise<number[]> {
-  return (await candidates(folder)).filter((name) => !name.startsWith('.')).map((name) => Number(name.slice('step-'.length)))
+  return (await candidates(folder)).filter((name) => !name.startsWith('.')).map(stepOf)
 }
 
 export interface FoundCheckpoint {

@@ -12,7 +12,7 @@ import { versions } from '../versions.js'
 import { chunkWarnings } from './agreed-chunk.js'
 import { agreedSavings } from './agreed-savings.js'
 import { tensorSources } from './base.js'
-import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import { type CheckpointState, checkpointPath, forgetAfter, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { finalNumbers } from './final-numbers.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
@@ -79,6 +79,7 @@ export async function training(
     if (first) await saveConfig(config.output, configured.prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
+    if (first && found) await forgetAfter(files.checkpoints, found.state.step)
     const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
     const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
     run = {
