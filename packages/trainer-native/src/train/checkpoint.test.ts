@@ -11,6 +11,7 @@ import {
   checkpointPath,
   findCheckpoint,
   forgetAfter,
+  requireNewest,
   restoreCheckpoint,
   writeCheckpoint,
 } from './checkpoint.js'
@@ -138,6 +139,16 @@ test('a run that goes on from before damaged ones keeps what it saves, and those
   await forgetAfter(run, 4)
   expect((await readdir(run)).sort()).toEqual(['step-000003', 'step-000004'])
   expect(await findCheckpoint(run)).toMatchObject({ state: { step: 4 }, passedOver: [] })
+})
+
+test('who has looked for a checkpoint before another process saved more does not go on from it', async () => {
+  const run = join(folder, 'meantime')
+  for (const step of [3, 5]) {
+    const found = await findCheckpoint(run)
+    await requireNewest(run, found)
+    await writeCheckpoint(run, trainer, state(step))
+    await expect(requireNewest(run, found)).rejects.toMatchObject({ code: 'RUN_LOCKED', kind: 'failure' })
+  }
 })
 
 test('one that stepped aside goes when one of a later step is there', async () => {

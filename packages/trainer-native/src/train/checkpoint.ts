@@ -190,6 +190,8 @@ async function steps(folder: string): Promise<number[]> {
 export interface FoundCheckpoint {
   readonly path: string
   readonly state: CheckpointState & Pick<StoredState, 'shards'>
+  /** The folder of the newest, which may be one that was passed over. */
+  readonly newest: string
   /** In a sentence each: newer ones that cannot be used. */
   readonly passedOver: readonly string[]
 }
@@ -197,7 +199,8 @@ export interface FoundCheckpoint {
 /** The newest whole checkpoint of a run, or undefined when it has none; an error when it has only damaged ones. */
 export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
   const passed: { path: string; damage: Damage }[] = []
-  for (const name of await candidates(folder)) {
+  const names = await candidates(folder)
+  for (const name of names) {
     const path = join(folder, name)
     const file = join(path, 'state.json')
     try {
@@ -208,7 +211,7 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
         ({ path: newer, damage }) =>
           `The checkpoint ${newer} cannot be used, and the run goes on from one before it: ${damage.message}.`,
       )
-      return { path, state, passedOver }
+      return { path, state, newest: names[0] ?? name, passedOver }
     } catch (cause) {
       passed.push({ path, damage: damageOf(file, cause) })
     }
@@ -219,6 +222,19 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
     throw damaged(`No checkpoint of this run can be used. Of the newest, ${message}.`, file, newest.path, newest.damage)
   }
   return undefined
+}
+
+/** Refuses to go on from what was the newest when it was looked for: until the folder was locked another process may have saved more. */
+export async function requireNewest(folder: string, found: Pick<FoundCheckpoint, 'newest'> | undefined): Promise<void> {
+  const [now] = await candidates(folder)
+  if (now === found?.newest) return
+  // No mistake of the user's: a cluster that starts it once more does right.
+  throw new QtError({
+    code: 'RUN_LOCKED',
+    message: 'Another process has gone on with this run in the meantime.',
+    where: { file: folder },
+    actions: ['See that no other process works on it, and resume once more.'],
+  })
 }
 
 const damaged = (message: string, file: string, checkpoint: string, cause: unknown) =>

@@ -12,7 +12,14 @@ import { versions } from '../versions.js'
 import { chunkWarnings } from './agreed-chunk.js'
 import { agreedSavings } from './agreed-savings.js'
 import { tensorSources } from './base.js'
-import { type CheckpointState, checkpointPath, forgetAfter, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import {
+  type CheckpointState,
+  checkpointPath,
+  forgetAfter,
+  requireNewest,
+  restoreCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { finalNumbers } from './final-numbers.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
@@ -70,6 +77,8 @@ export async function training(
   const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
+    // What was true before the folder was this run's.
+    if (first) await (resume ? requireNewest(files.checkpoints, found) : requireFresh(config.output))
     const opened = await openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
