@@ -57,6 +57,8 @@ export async function training(
   const microBatches = microBatchesOf(config, placeOf(team, team.tensorParallel).rows.size, found?.state)
   const batchSize = found?.state.batchSize ?? config.training.batchSize
   const factor = config.training.batchSize / batchSize
+  // Memory cuts micro-batches of the configuration into whole parts: others are of another configuration.
+  if (found && !Number.isInteger(factor)) throw changedSince(found.state.step, found.path)
   const stored = found?.state.feedForwardChunk
   const savings = await agreedSavings(given, { microBatches: microBatches * factor, batchSize }, stored, team)
   const change: PlanChange = { microBatches, ...savings }
