@@ -33,7 +33,7 @@ export function train(
       const { resume = false, dryRun } = options
       const { tensorParallel, shardBase, shardGradients, saveEvery } = checked.training
       // What is exchanged, and when; the numbers are compared once the data are there.
-      const order = [resume, dryRun, tensorParallel, shardBase, shardGradients, saveEvery]
+      const order = [resume, dryRun, tensorParallel, shardBase, shardGradients, saveEvery, checked.device === 'cpu']
       requireAlike(await job.gatherText(JSON.stringify(order)))
       await downloadInTurns(checked, launch, job, signal)
       const prepared = await prepare(checked, signal, launch)
