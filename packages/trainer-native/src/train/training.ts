@@ -119,7 +119,7 @@ export async function training(
     }
     return await toTheEnd(run, signal)
   } catch (error) {
-    tellFailure(error, team, signal)
+    tellFailure(error, team)
     const lost = team.communicator?.failure()
     if (lost && lost.rank !== team.rank)
       await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${reasonText(lost)}` }, 'aside')
