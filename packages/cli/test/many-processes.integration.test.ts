@@ -323,12 +323,14 @@ describe('a process that dies', () => {
     for (const { stderr } of outcomes) expect(stderr).toContain('Rank 1 has another configuration, base or data than rank 0')
   })
 
-  test('is refused where some would exchange numbers by their GPUs and others not', async () => {
+  test('is refused where some compute on GPUs and others do not, which exchange numbers in other ways', async () => {
     const job = await byVariables(2, trained(join(folder, 'devices'), 1, adapter), {
       change: (rank, args) => (rank === 1 ? [...args, '--device', 'cuda'] : args),
     })
-    const outcomes = await Promise.all(job.map(({ ended }) => ended))
-    for (const { stderr } of outcomes) expect(stderr).toContain('Rank 1 has another configuration, base or data than rank 0')
+    for (const { ended } of job) {
+      const { code, stderr } = await ended
+      expect([code, stderr]).toEqual([2, expect.stringContaining('Rank 1 has another configuration')])
+    }
   })
 })
 

@@ -75,7 +75,7 @@ class Driver {
     std::string error;
     Napi::ObjectReference owner;
     std::shared_ptr<State> state;
-    bool outOfMemory = false;  // is what the error says
+    NewError newError = plainError;
   };
 
   void loop() {
@@ -92,7 +92,10 @@ class Driver {
         task->work();
       } catch (const OutOfMemory& e) {
         task->error = e.what();
-        task->outOfMemory = true;
+        task->newError = outOfMemory;
+      } catch (const TransportError& e) {
+        task->error = e.what();
+        task->newError = transportError;
       } catch (const std::exception& e) {
         task->error = e.what();
       }
@@ -104,7 +107,7 @@ class Driver {
         }
         finished->state->settled(env);
         if (finished->error.empty()) finished->deferred.Resolve(finished->result(env));
-        else finished->deferred.Reject((finished->outOfMemory ? outOfMemory(env, finished->error) : Napi::Error::New(env, finished->error)).Value());
+        else finished->deferred.Reject(finished->newError(env, finished->error).Value());
       });
     }
   }

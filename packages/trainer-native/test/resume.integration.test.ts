@@ -169,6 +169,16 @@ test('a run is not resumed with another configuration, nor written over', async 
   expect(stepsIn(await eventsOf(whole)).length).toBeGreaterThan(20)
 })
 
+test('a run is not resumed in micro-batches that do not divide its own', async () => {
+  const output = join(folder, 'undivided')
+  const one = { steps: 1, gradAccumulation: 1 }
+  await train(config(output, { ...one, batchSize: 4 }))
+  await expect(train(config(output, { ...one, batchSize: 2 }), { resume: true })).rejects.toMatchObject({
+    code: 'RESUME_CHANGED',
+    kind: 'usage',
+  })
+})
+
 test('resuming a run that has ended changes nothing', async () => {
   const before = await result(whole)
   await train(config(whole), { resume: true })

@@ -11,6 +11,7 @@
 #include <dlfcn.h>
 
 #include "check.hpp"
+#include "parallel/transport_error.hpp"
 #include "processes.hpp"
 
 using namespace qt;
@@ -105,6 +106,39 @@ void death(const char* name, const std::function<void(Communicator&)>& end, cons
     return failures;
   });
   for (const int rank : {0, 1, 3}) CHECK(statuses[rank] == 0);
+}
+
+// Rank 0 sends so many bytes, and rank 1 waits for 80: what that one is told.
+std::string ofOtherLength(Communicator& all, std::size_t sent) {
+  std::vector<unsigned char> bytes(all.rank() == 0 ? sent : 80);
+  const Outgoing out{1, bytes.data(), bytes.size()};
+  const Incoming in{0, bytes.data(), bytes.size()};
+  try {
+    all.run([&] {
+      if (all.rank() == 0) all.transport().exchange({&out, 1}, {});
+      else all.transport().exchange({}, {&in, 1});
+    });
+  } catch (const TransportError& e) {
+    return e.what();
+  }
+  return "nothing";
+}
+
+void otherLengths() {
+  for (const bool sharedMemory : {true, false})
+    for (const std::size_t sent : {60, 100}) {
+      const auto statuses = inProcesses(2, [&](int rank, std::uint16_t port) {
+        JobAddress address = tcpJob(rank, 2, port);
+        address.sharedMemory = sharedMemory;
+        Communicator all(address);
+        const std::string said = ofOtherLength(all, sent);
+        CHECK(said == (rank == 0 ? "nothing" : "rank 0 sends " + std::to_string(sent) + " bytes where 80 are waited for"));
+        if (rank == 0) std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        all.leave();
+        return failures;
+      });
+      for (const int status : statuses) CHECK(status == 0);
+    }
 }
 
 void strangers() {
@@ -282,6 +316,17 @@ std::string outputOf(const std::string& command) {
   return output;
 }
 
+int otherLengthUnderMpi(std::size_t sent) {
+  JobAddress address;
+  Communicator all(address);
+  const std::string said = ofOtherLength(all, sent);
+  // mpirun ends the other when one is gone.
+  if (all.rank() == 0) std::this_thread::sleep_for(std::chrono::seconds(1));
+  else std::printf("told: %s\n", said.c_str());
+  std::fflush(stdout);
+  _exit(0);
+}
+
 // The same program, started by mpirun.
 int underMpi() {
   JobAddress address;
@@ -296,6 +341,7 @@ int underMpi() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "mpi") == 0) return underMpi();
+  if (argc > 2) return otherLengthUnderMpi(std::stoul(argv[2]));
   if (argc > 1) return underSilentMpi(std::strcmp(argv[1], "stopped") == 0);
   everyOperation();
   for (const bool sharedMemory : {true, false}) {
@@ -303,6 +349,7 @@ int main(int argc, char** argv) {
     death("ended", [](Communicator&) { _exit(0); }, "died", false, sharedMemory);
     death("failed", [](Communicator& all) { all.fail("no more disk"); }, "no more disk", true, sharedMemory);
   }
+  otherLengths();
   strangers();
 #if defined(__linux__)
   silentStrangers();
@@ -327,5 +374,7 @@ int main(int argc, char** argv) {
   };
   said("stopped", "stopped while waiting for the other processes");
   said("silent", "rank 0 sends no message of MPI's");
+  said("length 60", "rank 0 sends 60 bytes where 80 are waited for");
+  said("length 100", "rank 0 sends more bytes where 80 are waited for");
   return report("communicator_test");
 }

@@ -13,21 +13,35 @@ const usageSchema = z.object({
   help: z.string(),
 })
 
+/** What is said of a process that was told to stop before its run had begun. */
+const toldToStop = 'It was told to stop before the run began.'
+
+const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
+
 /** What a process tells the others of the error that ends it: bad usage or input whole, so that all of them say the same. */
-export const reasonOf = (error: unknown): string =>
-  QtError.isInstance(error) && error.kind === 'usage' ? JSON.stringify(error.toJSON()) : messageOf(error)
+export function reasonOf(error: unknown): string {
+  if (isAbort(error)) return toldToStop
+  return QtError.isInstance(error) && error.kind === 'usage' ? JSON.stringify(error.toJSON()) : messageOf(error)
+}
 
 /** The same in a sentence. */
 export const reasonText = ({ why }: JobFailure): string => usageIn(why)?.message ?? why
 
-/** The engine's failure is known to all before anything goes that their sums are still written into. */
-export function tellFailure(error: unknown, { communicator }: Pick<Team, 'communicator'>, signal: AbortSignal): void {
-  if (!QtError.isInstance(error) && !signal.aborted) communicator?.fail(messageOf(error))
+/**
+ * The engine's failure is known to all before anything goes that their sums are still written into: also that of a run which is being
+ * stopped.
+ */
+export function tellFailure(error: unknown, { communicator }: Pick<Team, 'communicator'>): void {
+  if (!QtError.isInstance(error)) communicator?.fail(reasonOf(error))
 }
 
-/** The error of a process that ends because another one does: that one's where it was given bad input, else that it was lost. */
-export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>, cause: unknown): QtError {
+/**
+ * The error of a process that ends because another one does: that one's where it was given bad input or told to stop, else that it was
+ * lost.
+ */
+export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>, cause: unknown): Error {
   const { rank, why, spoke } = failure
+  if (spoke && why === toldToStop) return new DOMException(`Rank ${rank} of ${size} was told to stop.`, 'AbortError')
   const usage = spoke ? usageIn(why) : undefined
   if (usage) {
     const { code, message, where = {}, actions, help } = usage

@@ -6,7 +6,15 @@ import { smallTrainer } from '../../test/engine.js'
 import { temporaryFolder } from '../../test/support.js'
 import type { NativeTrainer } from '../binding.js'
 import { alone } from '../parallel/team.js'
-import { type CheckpointState, checkpointPath, findCheckpoint, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import {
+  type CheckpointState,
+  checkpointPath,
+  findCheckpoint,
+  forgetAfter,
+  requireNewest,
+  restoreCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.js'
 
 const folder = await temporaryFolder()
 let trainer: NativeTrainer
@@ -114,6 +122,40 @@ test('a damaged one is passed over for the one before it, and named when there i
   })
   await rm(checkpointPath(run, 3), { recursive: true })
   await expect(findCheckpoint(run)).rejects.toMatchObject({ code: 'CHECKPOINT_DAMAGED' })
+})
+
+test('a run that goes on from before damaged ones keeps what it saves, and those go', async () => {
+  const run = join(folder, 'before-damaged')
+  // As a disk leaves them that lost the newest: only the first is whole.
+  for (const step of [3, 6, 9]) {
+    const path = await writeCheckpoint(join(run, `of-${step}`), trainer, state(step))
+    if (step > 3) await rm(join(path, 'optimizer.safetensors'))
+    await rename(path, checkpointPath(run, step))
+    await rm(join(run, `of-${step}`), { recursive: true })
+  }
+  // Paused at once.
+  await writeCheckpoint(run, trainer, state(4))
+  expect(await findCheckpoint(run)).toMatchObject({ state: { step: 4 } })
+  await forgetAfter(run, 4)
+  expect((await readdir(run)).sort()).toEqual(['step-000003', 'step-000004'])
+  expect(await findCheckpoint(run)).toMatchObject({ state: { step: 4 }, passedOver: [] })
+})
+
+test('who has looked for a checkpoint before another process saved more does not go on from it', async () => {
+  const run = join(folder, 'meantime')
+  for (const step of [3, 5]) {
+    const found = await findCheckpoint(run)
+    await requireNewest(run, found)
+    await writeCheckpoint(run, trainer, state(step))
+    await expect(requireNewest(run, found)).rejects.toMatchObject({ code: 'RUN_LOCKED', kind: 'failure' })
+  }
+})
+
+test('one that stepped aside goes when one of a later step is there', async () => {
+  const run = join(folder, 'aside')
+  await rename(await writeCheckpoint(run, trainer, state(4)), join(run, '.step-000004.old'))
+  await writeCheckpoint(run, trainer, state(8))
+  expect(await readdir(run)).toEqual(['step-000008'])
 })
 
 test.each([

@@ -84,7 +84,7 @@ export async function writeCheckpoint(
   await writeFileAtomic(join(temporary, 'state.json'), `${JSON.stringify(stored, null, 2)}\n`)
   await syncFolder(temporary)
   // The same step is written twice when a run pauses just after a checkpoint: the old one steps aside, it is never half deleted. One that
-  // stepped aside for another that never came may be the only one, and goes when this one is there.
+  // stepped aside for another that never came may be the only one, and goes when another is there.
   const old = join(folder, `.${folderName(state.step)}.old`)
   const again = await stat(path).catch(() => undefined)
   if (again) {
@@ -93,12 +93,22 @@ export async function writeCheckpoint(
   }
   await rename(temporary, path)
   await syncFolder(folder)
-  await rm(old, { recursive: true, force: true })
-  for (const step of (await steps(folder)).slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
-  // Those that were never finished.
+  // Of later steps there may be some that cannot be used: this one does not make room for them.
+  const upToHere = (await steps(folder)).filter((step) => step <= state.step)
+  for (const step of upToHere.slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
+  // Those that were never finished, or have stepped aside.
   for (const name of await readdir(folder))
-    if (/^\.step-.*\.tmp$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
+    if (/^\.step-.*\.(tmp|old)$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
   return path
+}
+
+/**
+ * Removes what was saved after a step from which the run goes on: damaged ones, which were passed over. The log no longer has their steps, so
+ * that none of them is one to go on from, should it be whole again.
+ */
+export async function forgetAfter(folder: string, step: number): Promise<void> {
+  for (const name of await candidates(folder))
+    if (stepOf(name) > step) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 /** Whether a folder of process 0 is that of all processes: each finds there what process 0 has just written. */
@@ -161,6 +171,8 @@ async function requireLength(file: string, expected: number): Promise<void> {
   if (found.size !== expected) throw new Damage(file, `has ${found.size} bytes instead of ${expected}`)
 }
 
+const stepOf = (name: string): number => Number(/\d+/.exec(name)?.[0])
+
 /** Checkpoint folders, newest step first; of one step the new one before the old that was stepping aside for it. */
 async function candidates(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch(() => [])
@@ -172,12 +184,14 @@ async function candidates(folder: string): Promise<string[]> {
 }
 
 async function steps(folder: string): Promise<number[]> {
-  return (await candidates(folder)).filter((name) => !name.startsWith('.')).map((name) => Number(name.slice('step-'.length)))
+  return (await candidates(folder)).filter((name) => !name.startsWith('.')).map(stepOf)
 }
 
 export interface FoundCheckpoint {
   readonly path: string
   readonly state: CheckpointState & Pick<StoredState, 'shards'>
+  /** The folder of the newest, which may be one that was passed over. */
+  readonly newest: string
   /** In a sentence each: newer ones that cannot be used. */
   readonly passedOver: readonly string[]
 }
@@ -185,7 +199,8 @@ export interface FoundCheckpoint {
 /** The newest whole checkpoint of a run, or undefined when it has none; an error when it has only damaged ones. */
 export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | undefined> {
   const passed: { path: string; damage: Damage }[] = []
-  for (const name of await candidates(folder)) {
+  const names = await candidates(folder)
+  for (const name of names) {
     const path = join(folder, name)
     const file = join(path, 'state.json')
     try {
@@ -196,7 +211,7 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
         ({ path: newer, damage }) =>
           `The checkpoint ${newer} cannot be used, and the run goes on from one before it: ${damage.message}.`,
       )
-      return { path, state, passedOver }
+      return { path, state, newest: names[0] ?? name, passedOver }
     } catch (cause) {
       passed.push({ path, damage: damageOf(file, cause) })
     }
@@ -207,6 +222,19 @@ export async function findCheckpoint(folder: string): Promise<FoundCheckpoint | 
     throw damaged(`No checkpoint of this run can be used. Of the newest, ${message}.`, file, newest.path, newest.damage)
   }
   return undefined
+}
+
+/** Refuses to go on from what was the newest when it was looked for: until the folder was locked another process may have saved more. */
+export async function requireNewest(folder: string, found: Pick<FoundCheckpoint, 'newest'> | undefined): Promise<void> {
+  const [now] = await candidates(folder)
+  if (now === found?.newest) return
+  // No mistake of the user's: a cluster that starts it once more does right.
+  throw new QtError({
+    code: 'RUN_LOCKED',
+    message: 'Another process has gone on with this run in the meantime.',
+    where: { file: folder },
+    actions: ['See that no other process works on it, and resume once more.'],
+  })
 }
 
 const damaged = (message: string, file: string, checkpoint: string, cause: unknown) =>

@@ -12,7 +12,14 @@ import { versions } from '../versions.js'
 import { chunkWarnings } from './agreed-chunk.js'
 import { agreedSavings } from './agreed-savings.js'
 import { tensorSources } from './base.js'
-import { type CheckpointState, checkpointPath, restoreCheckpoint, writeCheckpoint } from './checkpoint.js'
+import {
+  type CheckpointState,
+  checkpointPath,
+  forgetAfter,
+  requireNewest,
+  restoreCheckpoint,
+  writeCheckpoint,
+} from './checkpoint.js'
 import { type EarlyStopping, earlyStopping } from './early-stopping.js'
 import { finalNumbers } from './final-numbers.js'
 import { type FrozenModules, frozenModules } from './frozen-modules.js'
@@ -50,6 +57,8 @@ export async function training(
   const microBatches = microBatchesOf(config, placeOf(team, team.tensorParallel).rows.size, found?.state)
   const batchSize = found?.state.batchSize ?? config.training.batchSize
   const factor = config.training.batchSize / batchSize
+  // Memory cuts micro-batches of the configuration into whole parts: others are of another configuration.
+  if (found && !Number.isInteger(factor)) throw changedSince(found.state.step, found.path)
   const stored = found?.state.feedForwardChunk
   const savings = await agreedSavings(given, { microBatches: microBatches * factor, batchSize }, stored, team)
   const change: PlanChange = { microBatches, ...savings }
@@ -70,6 +79,8 @@ export async function training(
   const stop = () => (run?.trainer ?? trainer)?.setAbort(true)
   signal.addEventListener('abort', stop)
   try {
+    // What was true before the folder was this run's.
+    if (first) await (resume ? requireNewest(files.checkpoints, found) : requireFresh(config.output))
     const opened = await openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
@@ -79,6 +90,7 @@ export async function training(
     if (first) await saveConfig(config.output, configured.prepared)
     // Opening cuts the log back to the checkpoint, so it comes after everything that can fail.
     recorder = first ? await openRecorder(files, found?.state.logLength ?? 0, emit) : silent
+    if (first && found) await forgetAfter(files.checkpoints, found.state.step)
     const patience = earlyStopping(config.training.earlyStopping, found?.state.earlyStopping ?? { best: null, since: 0 })
     const position: Position = found?.state ?? { step: 0, stage: 'saved', tokens: 0, loss: null }
     run = {
@@ -107,7 +119,7 @@ export async function training(
     }
     return await toTheEnd(run, signal)
   } catch (error) {
-    tellFailure(error, team, signal)
+    tellFailure(error, team)
     const lost = team.communicator?.failure()
     if (lost && lost.rank !== team.rank)
       await recorder?.record({ type: 'message', level: 'warning', message: `rank ${lost.rank}: ${reasonText(lost)}` }, 'aside')

@@ -72,7 +72,7 @@ export async function trial(
     }
   } catch (error) {
     await leaveToWhoLacks(error, team)
-    tellFailure(error, team, signal)
+    tellFailure(error, team)
     throw error
   } finally {
     signal.removeEventListener('abort', stop)

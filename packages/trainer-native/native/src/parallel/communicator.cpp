@@ -3,6 +3,8 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "transport_error.hpp"
+
 #if !defined(_WIN32)
 #include "mpi.hpp"
 #include "tcp.hpp"
@@ -93,7 +95,7 @@ Communicator::Ticket Communicator::start(Work work) {
 void Communicator::wait(Ticket ticket) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return done_ >= ticket; });
-  if (!error_.empty()) throw std::runtime_error(error_);
+  if (!error_.empty()) throw TransportError(error_);
 }
 
 std::optional<JobFailure> Communicator::failure() const {

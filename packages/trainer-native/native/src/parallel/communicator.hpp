@@ -41,7 +41,7 @@ class Communicator {
 
   // Runs `work`, which may use the operations below, after all that was started before.
   Ticket start(Work work);
-  // Throws what that work threw; afterwards every other throws as well.
+  // Throws a TransportError in the words of what that work threw; afterwards every other throws as well.
   void wait(Ticket ticket);
   void run(Work work) { wait(start(std::move(work))); }
 

@@ -1,7 +1,8 @@
 #pragma once
-#include <stdexcept>
+#include <cstddef>
 #include <string>
 
+#include "transport_error.hpp"
 #include "watch.hpp"
 
 namespace qt {
@@ -9,8 +10,13 @@ namespace qt {
 // What every operation of a job that has failed throws.
 [[noreturn]] inline void throwFailure(const Watch& watch) {
   const auto failure = watch.failure();
-  if (!failure) throw std::runtime_error("the job has failed");
-  throw std::runtime_error("rank " + std::to_string(failure->rank) + (failure->spoke ? " failed: " : " ") + failure->why);
+  if (!failure) throw TransportError("the job has failed");
+  throw TransportError("rank " + std::to_string(failure->rank) + (failure->spoke ? " failed: " : " ") + failure->why);
+}
+
+// Two processes are not at the same place of what they do together: nothing that comes after it can be trusted.
+[[noreturn]] inline void throwOtherLength(int rank, const std::string& sent, std::size_t awaited) {
+  throw TransportError("rank " + std::to_string(rank) + " sends " + sent + " bytes where " + std::to_string(awaited) + " are waited for");
 }
 
 }  // namespace qt

@@ -12,6 +12,8 @@
 #include <unistd.h>
 #endif
 
+#include "transport_error.hpp"
+
 namespace qt {
 namespace {
 
@@ -72,7 +74,7 @@ void waitFor(DeviceGroup& group, Communicator& communicator) {
     if (communicator.failure() || state == DeviceGroup::State::Failed) {
       const std::string why = communicator.failure() ? "the job has failed" : group.failure();
       group.abort();
-      throw std::runtime_error(why);
+      throw TransportError(why);
     }
     std::this_thread::sleep_for(glance);
   }

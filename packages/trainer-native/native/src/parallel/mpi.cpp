@@ -16,9 +16,16 @@
 #include <netinet/in.h>
 
 #include "failure.hpp"
+#include "transport_error.hpp"
 #include "wait.hpp"
 
 namespace qt {
+
+// What is known of a message that is done, as OpenMPI lays it out.
+struct MpiStatus {
+  int source, tag, error, cancelled;
+  std::size_t count;
+};
 
 // The entry points used, as OpenMPI's mpi.h declares them: handles are addresses, and the constants are objects of the library.
 struct MpiLibrary {
@@ -28,7 +35,8 @@ struct MpiLibrary {
   int (*size)(void*, int*);
   int (*send)(const void*, int, void*, int, int, void*, void**);
   int (*receive)(void*, int, void*, int, int, void*, void**);
-  int (*testAll)(int, void**, int*, void*);
+  int (*testAll)(int, void**, int*, MpiStatus*);
+  int (*count)(const MpiStatus*, void*, int*);
   int (*setErrorHandler)(void*, void*);
   void *world, *bytes, *errorsReturn;
 };
@@ -37,6 +45,7 @@ namespace {
 
 constexpr std::size_t longest = std::size_t{1} << 30;  // of one message: MPI counts in int
 constexpr int tag = 71;
+constexpr int truncated = 15;  // MPI_ERR_TRUNCATE: there is more than was waited for
 
 MpiLibrary openLibrary() {
   // Its own parts look for its symbols among those of the whole process.
@@ -59,6 +68,7 @@ MpiLibrary openLibrary() {
   take(mpi.send, "MPI_Isend");
   take(mpi.receive, "MPI_Irecv");
   take(mpi.testAll, "MPI_Testall");
+  take(mpi.count, "MPI_Get_count");
   take(mpi.setErrorHandler, "MPI_Comm_set_errhandler");
   mpi.world = symbol("ompi_mpi_comm_world");
   mpi.bytes = symbol("ompi_mpi_byte");
@@ -72,7 +82,7 @@ const MpiLibrary& library() {
 }
 
 void require(int code, const char* what) {
-  if (code != 0) throw std::runtime_error(std::string("MPI: ") + what + " failed with " + std::to_string(code));
+  if (code != 0) throw TransportError(std::string("MPI: ") + what + " failed with " + std::to_string(code));
 }
 
 struct Invitation {
@@ -165,7 +175,11 @@ void MpiTransport::exchange(std::span<const Outgoing> out, std::span<const Incom
 }
 
 void MpiTransport::transfer(std::span<const Outgoing> out, std::span<const Incoming> in, const Over& over) {
+  struct Awaited {
+    int peer, bytes;
+  };
   std::vector<void*> requests;
+  std::vector<Awaited> awaited;
   const auto inPieces = [&](const auto& messages, const auto& start) {
     for (const auto& message : messages)
       for (std::size_t at = 0; at < message.bytes; at += longest) {
@@ -174,17 +188,28 @@ void MpiTransport::transfer(std::span<const Outgoing> out, std::span<const Incom
       }
   };
   inPieces(in, [&](const Incoming& m, std::size_t at, int bytes, void** request) {
+    awaited.push_back({m.peer, bytes});
     return mpi_.receive(static_cast<char*>(m.data) + at, bytes, mpi_.bytes, m.peer, tag, mpi_.world, request);
   });
   inPieces(out, [&](const Outgoing& m, std::size_t at, int bytes, void** request) {
     return mpi_.send(static_cast<const char*>(m.data) + at, bytes, mpi_.bytes, m.peer, tag, mpi_.world, request);
   });
+  std::vector<MpiStatus> statuses(requests.size());
   for (int looked = 0;; ++looked) {
     int done = 0;
-    require(mpi_.testAll(static_cast<int>(requests.size()), requests.data(), &done, nullptr), "waiting");
-    if (done != 0) return;
+    const int code = mpi_.testAll(static_cast<int>(requests.size()), requests.data(), &done, statuses.data());
+    for (std::size_t i = 0; code != 0 && i < awaited.size(); ++i)
+      if (statuses[i].error == truncated) throwOtherLength(awaited[i].peer, "more", static_cast<std::size_t>(awaited[i].bytes));
+    require(code, "waiting");
+    if (done != 0) break;
     over();
     waitALittle(looked);
+  }
+  // MPI itself is content with fewer.
+  for (std::size_t i = 0; i < awaited.size(); ++i) {
+    int count = 0;
+    require(mpi_.count(&statuses[i], mpi_.bytes, &count), "MPI_Get_count");
+    if (count != awaited[i].bytes) throwOtherLength(awaited[i].peer, std::to_string(count), static_cast<std::size_t>(awaited[i].bytes));
   }
 }
 

@@ -127,8 +127,13 @@ Socket connectTo(const std::string& host, std::uint16_t port, Deadline deadline,
   }
 }
 
-std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes) {
-  const auto sent = send(socket.handle(), data, bytes, MSG_NOSIGNAL);
+std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes, bool more) {
+#if defined(MSG_MORE)
+  const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+#else
+  const int flags = MSG_NOSIGNAL;
+#endif
+  const auto sent = send(socket.handle(), data, bytes, flags);
   if (sent >= 0) return sent;
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? 0 : -1;
 }

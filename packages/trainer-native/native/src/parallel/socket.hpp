@@ -48,8 +48,8 @@ Socket connectTo(const std::string& host, std::uint16_t port, Deadline deadline,
 bool sendWhole(const Socket& socket, const void* data, std::size_t bytes, Deadline deadline);
 bool receiveWhole(const Socket& socket, void* data, std::size_t bytes, Deadline deadline);
 
-// What a socket that does not block took or gave; −1: the other side is gone.
-std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes);
+// What a socket that does not block took or gave; −1: the other side is gone. `more`: what follows at once may go with it.
+std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes, bool more = false);
 std::ptrdiff_t receiveSome(const Socket& socket, void* data, std::size_t bytes);
 
 }  // namespace qt

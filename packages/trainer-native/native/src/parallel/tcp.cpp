@@ -2,9 +2,8 @@
 #include "tcp.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
-#include <type_traits>
-#include <utility>
 #include <stdexcept>
 
 #include <poll.h>
@@ -21,6 +20,63 @@ struct DataHello {
   std::uint32_t rank;
   JobKey key;
   char line[SharedLine::longestName];  // what memory it offers; "": none
+};
+
+using Length = std::uint64_t;
+
+// The messages to and from one process that are not done yet. Each has its length at its head: who sends more or less than the other waits for
+// does something else than that one, which would take the bytes for others, or wait for ever.
+struct Line {
+  std::vector<Outgoing> out;
+  std::vector<Incoming> in;
+  std::size_t sending = 0, sent = 0, receiving = 0, received = 0;  // which, and how much of it and its head
+  Length length = 0;  // what the other says of the message that comes
+  bool sends() const { return sending < out.size(); }
+  bool receives() const { return receiving < in.size(); }
+
+  // `write(from, bytes, more)` and `read(to, bytes)` say how many bytes they moved, or −1; so does this.
+  template <class Write>
+  std::ptrdiff_t send(const Write& write) {
+    const Outgoing& message = out[sending];
+    const Length announced = message.bytes;
+    std::ptrdiff_t all = 0;
+    if (sent < sizeof announced) {
+      all = write(reinterpret_cast<const char*>(&announced) + sent, sizeof announced - sent, true);
+      if (all <= 0) return all;
+      sent += static_cast<std::size_t>(all);
+      if (sent < sizeof announced) return all;
+    }
+    const std::size_t done = sent - sizeof announced;
+    const auto taken = write(static_cast<const char*>(message.data) + done, message.bytes - done, false);
+    if (taken < 0) return taken;
+    sent += static_cast<std::size_t>(taken);
+    if (sent == sizeof announced + message.bytes) {
+      sent = 0;
+      ++sending;
+    }
+    return all + taken;
+  }
+  template <class Read>
+  std::ptrdiff_t receive(const Read& read) {
+    const Incoming& message = in[receiving];
+    std::ptrdiff_t all = 0;
+    if (received < sizeof length) {
+      all = read(reinterpret_cast<char*>(&length) + received, sizeof length - received);
+      if (all <= 0) return all;
+      received += static_cast<std::size_t>(all);
+      if (received < sizeof length) return all;
+      if (length != message.bytes) throwOtherLength(message.peer, std::to_string(length), message.bytes);
+    }
+    const std::size_t done = received - sizeof length;
+    const auto got = read(static_cast<char*>(message.data) + done, message.bytes - done);
+    if (got < 0) return got;
+    received += static_cast<std::size_t>(got);
+    if (received == sizeof length + message.bytes) {
+      received = 0;
+      ++receiving;
+    }
+    return all + got;
+  }
 };
 
 }  // namespace
@@ -110,35 +166,11 @@ void TcpTransport::failed(int peer) {
 }
 
 void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {
-  // Of each process the first message that is not done yet, in both directions.
-  struct Line {
-    std::vector<Outgoing> out;
-    std::vector<Incoming> in;
-    std::size_t sending = 0, sent = 0, receiving = 0, received = 0;
-    bool sends() const { return sending < out.size(); }
-    bool receives() const { return receiving < in.size(); }
-  };
   std::vector<Line> lines(peers_.size());
   for (const Outgoing& o : out)
     if (o.bytes > 0) lines[o.peer].out.push_back(o);
   for (const Incoming& i : in)
     if (i.bytes > 0) lines[i.peer].in.push_back(i);
-  const auto sent = [](Line& line, std::size_t bytes) {
-    line.sent += bytes;
-    if (line.sent < line.out[line.sending].bytes) return;
-    line.sent = 0;
-    ++line.sending;
-  };
-  const auto received = [](Line& line, std::size_t bytes) {
-    line.received += bytes;
-    if (line.received < line.in[line.receiving].bytes) return;
-    line.received = 0;
-    ++line.receiving;
-  };
-  const auto rest = [](const auto& message, std::size_t done) {
-    using Byte = std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(message.data)>>, const char, char>;
-    return std::pair{static_cast<Byte*>(message.data) + done, message.bytes - done};
-  };
   std::vector<bool> gone(peers_.size());
   for (int looked = 0;;) {
     std::vector<pollfd> polled;
@@ -149,18 +181,11 @@ void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incom
       if (!line.sends() && !line.receives()) continue;
       if (lines_[rank]) {
         shared = true;
-        if (line.receives()) {
-          const auto [to, bytes] = rest(line.in[line.receiving], line.received);
-          const std::size_t got = lines_[rank]->receive(to, bytes);
-          moved = moved || got > 0;
-          received(line, got);
-        }
-        if (line.sends()) {
-          const auto [from, bytes] = rest(line.out[line.sending], line.sent);
-          const std::size_t gone = lines_[rank]->send(from, bytes);
-          moved = moved || gone > 0;
-          sent(line, gone);
-        }
+        SharedLine& memory = *lines_[rank];
+        if (line.receives())
+          moved = line.receive([&](void* to, std::size_t bytes) { return static_cast<std::ptrdiff_t>(memory.receive(to, bytes)); }) > 0 || moved;
+        if (line.sends())
+          moved = line.send([&](const void* from, std::size_t bytes, bool) { return static_cast<std::ptrdiff_t>(memory.send(from, bytes)); }) > 0 || moved;
         continue;
       }
       polled.push_back({peers_[rank].handle(), static_cast<short>((line.sends() ? POLLOUT : 0) | (line.receives() ? POLLIN : 0)), 0});
@@ -173,18 +198,14 @@ void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incom
       const int rank = ranks[i];
       Line& line = lines[rank];
       if (line.receives() && (polled[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        const auto [to, bytes] = rest(line.in[line.receiving], line.received);
-        const auto got = receiveSome(peers_[rank], to, bytes);
+        const auto got = line.receive([&](void* to, std::size_t bytes) { return receiveSome(peers_[rank], to, bytes); });
         if (got < 0) failed(rank);
         moved = moved || got > 0;
-        received(line, static_cast<std::size_t>(got));
       }
       if (line.sends() && (polled[i].revents & (POLLOUT | POLLHUP | POLLERR)) != 0) {
-        const auto [from, bytes] = rest(line.out[line.sending], line.sent);
-        const auto gone = sendSome(peers_[rank], from, bytes);
-        if (gone < 0) failed(rank);
-        moved = moved || gone > 0;
-        sent(line, static_cast<std::size_t>(gone));
+        const auto taken = line.send([&](const void* from, std::size_t bytes, bool more) { return sendSome(peers_[rank], from, bytes, more); });
+        if (taken < 0) failed(rank);
+        moved = moved || taken > 0;
       }
     }
     if (moved) looked = 0;

@@ -13,7 +13,7 @@
 namespace qt {
 namespace {
 
-constexpr std::uint32_t magic = 0x326a7471;  // "qtj2": the number of what processes say to each other
+constexpr std::uint32_t magic = 0x336a7471;  // "qtj3": the number of what processes say to each other
 constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 // That rank 0 tells of when not all have come.
@@ -118,7 +118,8 @@ void Watch::gather(Socket listener, std::uint16_t dataPort, const std::function<
         if (refused.size() < mostRefusals) refused.insert("one that came from " + peerOf(peer.socket) + " was refused: " + why);
         tell(peer, Refuse, 0, why);
       };
-      if (hello.magic != magic || !sameKey(hello.key, member_.key)) refuse("it belongs to another job: QT_JOB_TOKEN differs from that of rank 0");
+      if (hello.magic != magic) refuse("it is of another version of qt than rank 0, or no process of a job");
+      else if (!sameKey(hello.key, member_.key)) refuse("it belongs to another job: QT_JOB_TOKEN differs from that of rank 0");
       else if (static_cast<int>(hello.size) != member_.size)
         refuse("it counts " + std::to_string(hello.size) + " processes and rank 0 " + std::to_string(member_.size));
       else if (hello.rank >= static_cast<std::uint32_t>(member_.size) || here[hello.rank])
