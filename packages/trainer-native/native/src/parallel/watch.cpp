@@ -38,6 +38,15 @@ std::string listOf(const std::vector<int>& ranks) {
   return (ranks.size() == 1 ? "rank " : "ranks ") + text;
 }
 
+// What is too long says so at its end; no character is cut in two.
+std::string shortened(const std::string& text) {
+  const std::string rest = " … (" + std::to_string(text.size()) + " bytes in all)";
+  if (text.size() <= longestText) return text;
+  std::size_t end = longestText - rest.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + rest;
+}
+
 std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 }  // namespace
@@ -196,7 +205,7 @@ void Watch::settle(const JobFailure& failure) {
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) (*call)();
 }
 
-void Watch::fail(const std::string& why) { settle({member_.rank, why.substr(0, longestText), true}); }
+void Watch::fail(const std::string& why) { settle({member_.rank, shortened(why), true}); }
 
 // The watch itself usually knows better, and at the same time, who has died; so it is asked first.
 void Watch::accuse(int rank, const std::string& why) {
