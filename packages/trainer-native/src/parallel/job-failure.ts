@@ -69,7 +69,7 @@ export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>
     actions: [
       spoke
         ? `See what rank ${rank} printed.`
-        : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
+        : `See whether rank ${rank} was killed for want of memory, or its machine or the network to it went down.`,
       'Start the job again with --resume; it may have another number of processes.',
     ],
     cause,

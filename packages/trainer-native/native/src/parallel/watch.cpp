@@ -47,9 +47,9 @@ std::string shortened(const std::string& text) {
   return text.substr(0, end) + rest;
 }
 
-std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
-
 }  // namespace
+
+std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 bool sameKey(const JobKey& a, const JobKey& b) {
   unsigned difference = 0;
@@ -242,6 +242,11 @@ void Watch::whenLeft(std::function<bool()> waits) {
   waits_.push_back(std::move(waits));
 }
 
+void Watch::whileThere(std::function<std::optional<JobFailure>()> lost) {
+  const std::lock_guard lock(mutex_);
+  lost_ = std::move(lost);
+}
+
 // Rank 0 tells the others, which know only it.
 void Watch::noteLeft(int rank) {
   for (Peer& peer : peers_) peer.left = peer.left || peer.rank == rank;
@@ -259,6 +264,15 @@ void Watch::accuseTheLeft() {
     waits = waits_;
   }
   if (std::any_of(waits.begin(), waits.end(), [](const std::function<bool()>& asked) { return asked(); })) settle({*left_, "ended while others still exchanged numbers with it", false});
+}
+
+void Watch::accuseTheLost() {
+  std::function<std::optional<JobFailure>()> lost;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) lost = lost_;
+  }
+  if (const auto found = lost ? lost() : std::nullopt) settle(*found);
 }
 
 void Watch::wake() {
@@ -307,6 +321,7 @@ void Watch::loop() {
     for (Peer& peer : peers_)
       if (peer.socket.open()) read(peer);
     accuseTheLeft();
+    accuseTheLost();
     const auto now = Clock::now();
     if (now - told >= pingEvery && !failed()) {
       const std::lock_guard lock(mutex_);
