@@ -273,6 +273,18 @@ void leftTooEarly() {
     }
 }
 
+// Nobody is silent who has nothing to say, however short the patience is.
+void quiet() {
+  const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
+    Communicator all(tcpJob(rank, 2, port, 2));
+    std::this_thread::sleep_for(std::chrono::seconds(6));
+    all.run([&] { all.barrier(); });
+    all.leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
 void missing() {
   const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
     try {
@@ -384,6 +396,7 @@ int main(int argc, char** argv) {
 #if defined(__linux__)
   silentStrangers();
 #endif
+  quiet();
   missing();
   refused();
   leftTooEarly();

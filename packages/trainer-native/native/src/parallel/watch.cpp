@@ -18,7 +18,8 @@ constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 // That rank 0 tells of when not all have come.
 constexpr std::size_t mostRefusals = 4;
-constexpr auto pingEvery = std::chrono::seconds(2);
+// More often where the patience is short.
+constexpr std::chrono::milliseconds pingEvery = std::chrono::seconds(2), lookEvery{500};
 // What those who left had taken part in to its end has arrived by then.
 constexpr auto afterLeaving = std::chrono::seconds(3);
 
@@ -313,17 +314,19 @@ void Watch::read(Peer& peer) {
 }
 
 void Watch::loop() {
+  const auto ping = std::min(pingEvery, member_.patience / 4);
+  const int look = static_cast<int>(std::min(lookEvery, ping).count());
   Clock::time_point told = Clock::now();
   while (!leaving_.load()) {
     std::vector<pollfd> polled{{wakeRead_, POLLIN, 0}};
     for (const Peer& peer : peers_) polled.push_back({peer.socket.open() ? peer.socket.handle() : -1, POLLIN, 0});
-    poll(polled.data(), polled.size(), 500);
+    poll(polled.data(), polled.size(), look);
     for (Peer& peer : peers_)
       if (peer.socket.open()) read(peer);
     accuseTheLeft();
     accuseTheLost();
     const auto now = Clock::now();
-    if (now - told >= pingEvery && !failed()) {
+    if (now - told >= ping && !failed()) {
       const std::lock_guard lock(mutex_);
       tellAll(Ping, member_.rank, "");
       told = now;
