@@ -27,6 +27,8 @@ auto guarded(Napi::Env env, const Body& body) -> decltype(body()) {
     throw Napi::Error::New(env, "the system gave no memory for this");
   } catch (const OutOfMemory& e) {
     throw outOfMemory(env, e.what());
+  } catch (const TransportError& e) {
+    throw transportError(env, e.what());
   } catch (const std::exception& e) {
     throw Napi::Error::New(env, e.what());
   }

@@ -12,10 +12,19 @@ const isTransportError = (error: Error): boolean => error.name === 'TransportErr
 /** What the engine itself throws is a plain Error in plain words; it reaches people as theirs. */
 export async function engineErrors<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
-    return await work()
+    return await transportErrors(work)
   } catch (error) {
     if (!(error instanceof Error) || QtError.isInstance(error) || 'code' in error || error.name === 'AbortError') throw error
-    throw isTransportError(error) ? jobBroken(error) : engineFailed(error)
+    throw engineFailed(error)
+  }
+}
+
+/** Of what a process does as one of a job: that the connections between them have failed. */
+export async function transportErrors<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof Error && isTransportError(error) ? jobBroken(error) : error
   }
 }
 

@@ -54,6 +54,17 @@ test('refuses to freeze what there is not, or everything', async () => {
   })
 })
 
+test('an adapter may be frozen altogether where what it saves whole is trained', async () => {
+  const { adapter } = await train(
+    config({ targets: ['q_proj'], frozen: ['q_proj'], modulesToSave: ['embed_tokens'] }, 'saved-alone'),
+  )
+  const after = await readAdapter(adapter!.path, spec)
+  for (const { b } of after.modules.values()) expect(b.every((value) => value === 0)).toBe(true)
+  const steps = stepsIn(await eventsOf(join(folder, 'saved-alone')))
+  expect(steps.map(({ gradNorm }) => gradNorm > 0)).toEqual([true, true])
+  expect(steps[1]!.loss).toBeLessThan(steps[0]!.loss)
+})
+
 test('the gradients of an adapter say what its loss rises by when a direction grows', async () => {
   const found = await adapterGradients(config({ init: final }, 'unused'))
   expect(found.map(({ name }) => name)).toEqual([...(await readAdapter(final, spec)).modules.keys()])

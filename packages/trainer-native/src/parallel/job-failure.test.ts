@@ -21,6 +21,17 @@ test('bad input of one process is the error of all, with the code, the place and
   expect(reasonText(heard(mine))).toBe('There is no data at rows.jsonl.')
 })
 
+test('bad input stays what it is however much is said of it', () => {
+  const mine = usageError('DATA_INVALID', `The row is no JSON: ${'\u0001'.repeat(70_000)}`)
+  expect(reasonOf(mine).length).toBeLessThan(65_536)
+  const theirs = failureError(heard(mine), job, undefined)
+  expect(theirs).toMatchObject({
+    code: 'DATA_INVALID',
+    kind: 'usage',
+    message: expect.stringMatching(/^The row is no JSON: .* …$/s),
+  })
+})
+
 test.each([
   [
     new QtError({ code: 'ENGINE_FAILED', message: 'The engine stopped: no memory.' }),

@@ -18,10 +18,15 @@ const toldToStop = 'It was told to stop before the run began.'
 
 const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError'
 
+/** The engine cuts what is longer than 64 KiB, and of a JSON text nothing is left then; a character takes six bytes at most. */
+const longestMessage = 8192
+
 /** What a process tells the others of the error that ends it: bad usage or input whole, so that all of them say the same. */
 export function reasonOf(error: unknown): string {
   if (isAbort(error)) return toldToStop
-  return QtError.isInstance(error) && error.kind === 'usage' ? JSON.stringify(error.toJSON()) : messageOf(error)
+  const said = messageOf(error)
+  const message = said.length > longestMessage ? `${said.slice(0, longestMessage)} …` : said
+  return QtError.isInstance(error) && error.kind === 'usage' ? JSON.stringify({ ...error.toJSON(), message }) : message
 }
 
 /** The same in a sentence. */
@@ -64,7 +69,7 @@ export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>
     actions: [
       spoke
         ? `See what rank ${rank} printed.`
-        : `See whether rank ${rank} was killed for want of memory, or its machine went down.`,
+        : `See whether rank ${rank} was killed for want of memory, or its machine or the network to it went down.`,
       'Start the job again with --resume; it may have another number of processes.',
     ],
     cause,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { messageOf, QtError, usageError } from '@qt/core'
 import { binding, type NativeCommunicator } from '../binding.js'
+import { transportErrors } from '../engine-errors.js'
 import { failureError, reasonOf } from './job-failure.js'
 import type { Launch } from './launch.js'
 import { alone, type Team, teamOf } from './team.js'
@@ -33,9 +34,12 @@ export async function withTeam<Result>(
     const team = teamOf(communicator, await join(communicator, launch, signal))
     const failed = new AbortController()
     communicator.onFailure(() => failed.abort(new Error('another process of the job failed')))
-    const result = await work(team, AbortSignal.any([signal, failed.signal]))
-    // Nobody goes before rank 0 has written everything.
-    await team.gather([])
+    const result = await transportErrors(async () => {
+      const done = await work(team, AbortSignal.any([signal, failed.signal]))
+      // Nobody goes before rank 0 has written everything.
+      await team.gather([])
+      return done
+    })
     communicator.leave()
     return result
   } catch (error) {

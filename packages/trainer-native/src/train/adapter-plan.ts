@@ -63,7 +63,7 @@ export async function planAdapter(config: AdapterConfig, spec: ModelSpec): Promi
   const modules = plan.modules.map(
     (module): PlacedModule => (isFrozen(module.layer, projections[module.projection]!) ? { ...module, frozen: true } : module),
   )
-  if (modules.some(({ frozen }) => !frozen)) return { ...plan, modules }
+  if (plan.saved.length > 0 || modules.some(({ frozen }) => !frozen)) return { ...plan, modules }
   throw usageError('CONFIG_CONTRADICTION', 'adapter.frozen names every module of the adapter: nothing would be trained.', {
     where: { field: 'adapter.frozen' },
     actions: ['Leave some of them out.'],

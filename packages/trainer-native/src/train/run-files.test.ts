@@ -1,7 +1,10 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TrainingConfigInput } from '@qt/core'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { tinyRun } from '../../test/tiny-run.js'
-import { fingerprint } from './run-files.js'
+import { fingerprint, requireFresh, runFiles } from './run-files.js'
 
 const fingerprintOf = async (training: TrainingConfigInput['training']) =>
   fingerprint(await tinyRun({ training }), { totalSteps: 3, microBatches: 1 })
@@ -29,4 +32,16 @@ test('a run whose checkpoint counts repeated activations is known', async () => 
     '67d96e5c793f6c6ff83c982181588f049938e9352307c6af32577c2b21ab2d1c',
   ])
   expect((await fingerprintOf({ learningRate: 1e-5 })).earlier).not.toContain(earlier[0])
+})
+
+test('a new run begins neither over the log of another nor among its checkpoints', async () => {
+  const output = await mkdtemp(join(tmpdir(), 'qt-fresh-'))
+  onTestFinished(() => rm(output, { recursive: true }))
+  const { events, checkpoints } = runFiles(output)
+  await mkdir(checkpoints)
+  await requireFresh(output)
+  await mkdir(join(checkpoints, 'step-000020'))
+  await expect(requireFresh(output)).rejects.toMatchObject({ code: 'RUN_EXISTS', where: { file: checkpoints } })
+  await writeFile(events, '')
+  await expect(requireFresh(output)).rejects.toMatchObject({ code: 'RUN_EXISTS', where: { file: events } })
 })

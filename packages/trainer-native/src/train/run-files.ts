@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
+import { access, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TrainingConfig, usageError } from '@qt/core'
 import { makeFolder, writeFileAtomic } from '@qt/core/node'
@@ -21,7 +21,8 @@ export const runFiles = (output: string) => ({
 
 /** A new run does not write over an old one. */
 export async function requireFresh(output: string): Promise<void> {
-  const { events } = runFiles(output)
+  const { events, checkpoints } = runFiles(output)
+  const elsewhere = ['Choose another "output".', `Delete ${output} to start over.`]
   const there = await access(events).then(
     () => true,
     () => false,
@@ -29,7 +30,14 @@ export async function requireFresh(output: string): Promise<void> {
   if (there)
     throw usageError('RUN_EXISTS', `There is a run in ${output} already.`, {
       where: { file: events },
-      actions: ['Go on with it: add --resume.', 'Choose another "output".', `Delete ${output} to start over.`],
+      actions: ['Go on with it: add --resume.', ...elsewhere],
+    })
+  // Among those of a new run the old ones would be taken for its newest.
+  const saved = await readdir(checkpoints).catch(() => [])
+  if (saved.length > 0)
+    throw usageError('RUN_EXISTS', `There are checkpoints of a run in ${output} already, though its events.jsonl is gone.`, {
+      where: { file: checkpoints },
+      actions: ['Put events.jsonl back, and go on with the run: add --resume.', ...elsewhere],
     })
 }
 

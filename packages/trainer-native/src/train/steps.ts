@@ -1,5 +1,6 @@
 import { messageOf, type TrainingConfig } from '@qt/core'
 import type { LossSum, NativeTrainer } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
 import { placeOf } from '../parallel/groups.js'
 import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
@@ -130,9 +131,9 @@ function inTurns(everybody: readonly (readonly number[])[], each: number): numbe
   ).flat()
 }
 
-/** An update that failed has changed some numbers and not others: nothing goes on from there, whatever it failed for. */
+/** An update that failed has changed some numbers and not others: nothing goes on from there, for want of memory neither. */
 function halfDone(cause: unknown): never {
-  throw new Error(messageOf(cause), { cause })
+  throw isOutOfMemory(cause) ? new Error(messageOf(cause), { cause }) : cause
 }
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */

@@ -66,6 +66,11 @@ test('what cannot be divided so is refused, with the most that can', async () =>
   })
   expect(await refusal(qwen, 'BF16', 4)).toMatchObject(most(2))
   expect(await refusal({ ...qwen, kvHeads: 1 }, 'Q4_K', 2)).toMatchObject(most(1))
+  // Two key heads of two columns make one draw of random numbers.
+  const narrow = { ...qwen, dModel: 32, heads: 4, kvHeads: 4, headDim: 2 }
+  expect(await refusal(narrow, 'F32', 3)).toMatchObject(most(2))
+  expect(tensorShare(await base(narrow, 'F32'), 'packed', first).kvHeads).toEqual([0, 2, 4])
+  expect(tensorShare(await base({ ...narrow, kvHeads: 3, heads: 3 }, 'F32'), 'packed', first).kvHeads).toEqual([0, 2, 3])
   expect(await refusal(qwen, 'Q4_K', 2)).toBeUndefined()
   expect(await refusal({ ...qwen, heads: 8, kvHeads: 8 }, 'Q8_0', 8)).toBeUndefined()
 })

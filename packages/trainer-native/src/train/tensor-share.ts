@@ -17,7 +17,15 @@ const usualColumns = (optimizer: Optimizer | undefined) => (optimizer === 'adamw
  */
 export function tensorShare(base: Divided, storage: Storage, { rank, size }: Share, optimizer?: Optimizer): TensorShare {
   const { kvHeads, ffn } = base.spec
-  const most = Math.min(kvHeads, Math.ceil(ffn / leastColumns))
+  const ofKey = inputsOfKey(base)
+  /** Key heads that make a multiple of so many columns of attn_output. */
+  const headsFor = (columns: number) => {
+    let together = 1
+    while (together < kvHeads && (together * ofKey) % columns !== 0) together++
+    return together
+  }
+  const leastHeads = headsFor(leastColumns)
+  const most = Math.min(Math.ceil(kvHeads / leastHeads), Math.ceil(ffn / leastColumns))
   if (size > most)
     throw usageError(
       'CONFIG_CONTRADICTION',
@@ -28,15 +36,12 @@ export function tensorShare(base: Divided, storage: Storage, { rank, size }: Sha
       },
     )
   const enough = (whole: number, unit: number) => Math.ceil(whole / unit) >= size
-  const ofKey = inputsOfKey(base)
-  const output = unitOf(base, storage, 'attn_output')
-  let together = 1
-  while (together < kvHeads && (together * ofKey) % output !== 0) together++
+  const together = headsFor(unitOf(base, storage, 'attn_output'))
   const down = unitOf(base, storage, 'ffn_down')
   const unit = enough(ffn, down) ? down : leastColumns
   const usual = usualColumns(optimizer)
   const columns = unit < usual && ffn % usual === 0 && enough(ffn, usual) ? usual : unit
-  return { rank, kvHeads: cuts(kvHeads, enough(kvHeads, together) ? together : 1, size), ffn: cuts(ffn, columns, size) }
+  return { rank, kvHeads: cuts(kvHeads, enough(kvHeads, together) ? together : leastHeads, size), ffn: cuts(ffn, columns, size) }
 }
 
 /** Columns of attn_output for a key head. */

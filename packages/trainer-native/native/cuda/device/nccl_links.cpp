@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -33,8 +35,8 @@ class NcclGroup final : public DeviceGroup {
   ~NcclGroup() override {
     if (!joined()) thread_.detach();
     else if (NcclComm comm = comm_.exchange(nullptr)) {
-      // What is still under way waits for others, who may not come any more.
-      if (side_.state() == SideStream::State::Working) nccl_.commAbort(comm);
+      // What is still under way waits for others, who may not come any more; so does whoever says farewell to them.
+      if (aborted_ || side_.state() == SideStream::State::Working) nccl_.commAbort(comm);
       else nccl_.commDestroy(comm);
     }
   }
@@ -85,9 +87,10 @@ class NcclGroup final : public DeviceGroup {
     if (aborted_ && failure_ == nullptr) failure_ = "the exchange was broken off";
     if (failure_ != nullptr) return State::Failed;
     if (!joined()) return State::Working;
-    if (comm_ != nullptr) {
+    {
+      const std::lock_guard lock(asking_);
       NcclResult error = ncclOk;
-      note(nccl_.commGetAsyncError(comm_, &error));
+      if (comm_ != nullptr) note(nccl_.commGetAsyncError(comm_, &error));
       note(error);
     }
     if (failure_ != nullptr) return State::Failed;
@@ -102,6 +105,8 @@ class NcclGroup final : public DeviceGroup {
 
   void abort() override {
     aborted_ = true;
+    // Whoever asks NCCL for something is soon done, or waits there for the dead: then nothing but this ends it.
+    const std::unique_lock lock(asking_, std::chrono::seconds(1));
     if (NcclComm comm = comm_.exchange(nullptr)) nccl_.commAbort(comm);
   }
 
@@ -148,6 +153,8 @@ class NcclGroup final : public DeviceGroup {
       return last_;
     }
     const Stream stream = side_.stream();
+    const std::lock_guard lock(asking_);
+    if (comm_ == nullptr) return last_;
     note(nccl_.groupStart());
     calls(stream);
     note(nccl_.groupEnd());
@@ -162,6 +169,7 @@ class NcclGroup final : public DeviceGroup {
   std::thread thread_;
   std::atomic<NcclComm> comm_ = nullptr;
   std::atomic<bool> aborted_{false};  // by whoever heard of a death
+  std::timed_mutex asking_;           // while NCCL is asked for something: an abort takes away what it is asked of
   Ticket last_ = 0;
   const char* failure_ = nullptr;
   std::string said_;  // by NCCL

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -68,6 +69,14 @@ struct Member {
   }
 };
 
+// A test may have joining, the end of a group of calls, and what breaks a communicator off, take so many milliseconds.
+void takeTime() {
+  if (const char* slow = std::getenv("QT_EMULATED_NCCL_SLOW")) std::this_thread::sleep_for(std::chrono::milliseconds(std::atoi(slow)));
+}
+
+// By the group of calls that is not ended yet.
+std::atomic<const ncclComm*> asked{nullptr};
+
 }  // namespace
 
 struct ncclComm {
@@ -76,6 +85,7 @@ struct ncclComm {
   // `work(member)` on the line, as soon as any process waits for it.
   template <class Work>
   NcclResult later(CUstream_st* stream, const Work& work) const {
+    asked = this;
     const int number = ++member->asked;
     stream->later(
         [own = member, number, work] {
@@ -110,6 +120,7 @@ NcclResult ncclCommInitRank(ncclComm** comm, int size, NcclId id, int rank) {
   close(file);
   if (memory == MAP_FAILED) return systemError;
   const auto member = std::make_shared<Member>(static_cast<Shared*>(memory), rank, size);
+  takeTime();
   *comm = new ncclComm{member};
   const bool met = member->meet();
   if (rank == 0) shm_unlink(id.bytes);
@@ -120,9 +131,15 @@ NcclResult ncclCommDestroy(ncclComm* comm) {
   delete comm;
   return qt::cuda::ncclOk;
 }
-// From any thread: what is under way ends with an error. It stays, for whoever asks at the same time.
+// From any thread: what is under way ends with an error. NCCL's own is gone then, under whoever asks it for something at the same time; this one
+// stays, and says so.
 NcclResult ncclCommAbort(ncclComm* comm) {
+  if (asked == comm) {
+    std::fprintf(stderr, "a communicator is broken off while it is asked for something\n");
+    std::abort();
+  }
   comm->member->error = remoteError;
+  takeTime();
   return qt::cuda::ncclOk;
 }
 
@@ -136,8 +153,10 @@ NcclResult ncclReduce(const void* from, void* to, std::size_t count, int, int, i
     member.inPieces(from, count, true, [&](std::size_t at, std::size_t n) {
       if (member.rank != root) return;
       for (std::size_t i = 0; i < n; ++i) {
-        float sum = member.shared->rooms[0][i];
-        for (int r = 1; r < member.size; ++r) sum += member.shared->rooms[r][i];
+        // Pieces of an array go around rings of their own, each of which begins elsewhere.
+        const int first = root + static_cast<int>((at + i) / 128);
+        float sum = 0;
+        for (int r = 1; r <= member.size; ++r) sum += member.shared->rooms[(first + r) % member.size][i];
         static_cast<float*>(to)[at + i] = sum;
       }
     });
@@ -164,5 +183,9 @@ NcclResult ncclAllGather(const void* from, void* to, std::size_t count, int type
 }
 
 NcclResult ncclGroupStart() { return qt::cuda::ncclOk; }
-NcclResult ncclGroupEnd() { return qt::cuda::ncclOk; }
+NcclResult ncclGroupEnd() {
+  takeTime();
+  asked = nullptr;
+  return qt::cuda::ncclOk;
+}
 }

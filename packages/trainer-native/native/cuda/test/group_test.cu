@@ -151,12 +151,49 @@ void refused() {
   for (const int status : statuses) CHECK(status == 0);
 }
 
+// A library that finds no way to the others is not waited for longer than a process that is silent.
+void unreached() {
+  const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
+    setenv("QT_EMULATED_NCCL_SLOW", "5000", 1);
+    Communicator all(tcpJob(rank, 2, port, 2));
+    ProcessGroup members = all.neighbours(2);
+    CudaDevice device(0, DType::F32);
+    const auto begun = Clock::now();
+    CHECK(joinGpus(device, all, members) == nullptr && Clock::now() - begun < std::chrono::seconds(4));
+    std::this_thread::sleep_until(begun + std::chrono::seconds(6));
+    all.leave();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
+// Nothing is taken from under what NCCL is being asked for, and nothing goes away while the watch breaks it off.
+void brokenOff() {
+  const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
+    setenv("QT_EMULATED_NCCL_SLOW", "400", 1);
+    Joined here(rank, port);
+    here.together();
+    if (rank == 1) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      here.all.fail("a test");
+    } else {
+      here.group->reduce(here.array, here.piece, halves);
+      const auto ended = Clock::now();
+      here.group.reset();
+      CHECK(here.all.failure().has_value() && Clock::now() - ended > std::chrono::milliseconds(200));
+    }
+    here.group.reset();
+    return failures;
+  });
+  for (const int status : statuses) CHECK(status == 0);
+}
+
 }  // namespace
 
 int main() {
   const char* library = std::getenv("QT_NCCL_LIBRARY");
   if (deviceMissing() || !emulated || library == nullptr || *library == '\0') {
-    std::printf("no device: skipped 5 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
+    std::printf("no device: skipped 7 (they want two emulated GPUs, and QT_NCCL_LIBRARY)\n");
     return 0;
   }
   late();
@@ -164,5 +201,7 @@ int main() {
   leaving(false);
   unshared();
   refused();
+  unreached();
+  brokenOff();
   return report("cuda_group_test");
 }

@@ -12,7 +12,7 @@
 
 namespace qt {
 
-Communicator::Communicator(const JobAddress& address, const std::function<bool()>& stop) {
+Communicator::Communicator(const JobAddress& address, const std::function<bool()>& stop) : patience_(address.member.patience) {
   thread_ = std::thread([this, address, stop] { loop(address, stop); });
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return open_ || !error_.empty(); });

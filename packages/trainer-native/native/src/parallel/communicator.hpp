@@ -1,6 +1,7 @@
 // What the processes of a job do together. A thread of its own carries out operations in the order in which they were started, so that
 // they run beside the arithmetic; all processes must start the same ones in the same order.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -38,6 +39,8 @@ class Communicator {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+  // For one that is silent.
+  std::chrono::milliseconds patience() const { return patience_; }
 
   // Runs `work`, which may use the operations below, after all that was started before.
   Ticket start(Work work);
@@ -72,6 +75,7 @@ class Communicator {
   Watch* watch() const { return watch_; }
 
   int rank_ = 0, size_ = 1, sharedLines_ = 0;
+  const std::chrono::milliseconds patience_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<ProcessGroup> all_;
   Watch* watch_ = nullptr;

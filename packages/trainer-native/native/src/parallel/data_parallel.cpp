@@ -348,7 +348,10 @@ double DataParallel::update(const UpdateOptions& options) {
   if (size_ == 1) return norm;
   const auto& buckets = trainer_.trained().buckets;
   if (group_) {
-    for (const Bucket& bucket : buckets) group_->gather(trainer_.parameters().data(), bucket.cuts);
+    std::uint64_t gathered = 0;
+    for (const Bucket& bucket : buckets) gathered = group_->gather(trainer_.parameters().data(), bucket.cuts);
+    group_->await(gathered);
+    if (parts_) agreeOnWhole();
     waitFor(*group_, *communicator_);
     return norm;
   }
@@ -368,6 +371,22 @@ double DataParallel::update(const UpdateOptions& options) {
   // Told with the update, which is no step to take anew, and not by the next pass.
   requireWorking(trainer_.device());
   return norm;
+}
+
+// What is whole everywhere each process of a tensor group has added up with its own peers, whose library may have taken them in another order, and
+// what was brought along with another of them. Its numbers would drift apart from step to step, and with them what blocks get: those of the group's
+// first process count.
+void DataParallel::agreeOnWhole() {
+  const std::span<float> parameters = trainer_.parameters();
+  std::uint64_t agreed = 0;
+  for (const TrainedTensor& t : trainer_.trained().tensors) {
+    if (!t.part.whole()) continue;
+    Cuts ofFirst(static_cast<std::size_t>(blocks_->size()) + 1, static_cast<std::size_t>(t.size()));
+    ofFirst[0] = 0;
+    agreed = parts_->gather(parameters.data() + t.offset, ofFirst);
+  }
+  parts_->await(agreed);
+  waitFor(*parts_, *communicator_);
 }
 
 std::vector<unsigned char> DataParallel::gatherState(std::size_t tensor, std::size_t array, int root) {

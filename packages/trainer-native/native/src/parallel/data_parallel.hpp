@@ -81,6 +81,7 @@ class DataParallel {
   void shareBlocks();
   void addPartsAlone();
   void addPartsOnDevices();
+  void agreeOnWhole();
   std::vector<unsigned char> gatherFloats(const TrainedTensor& tensor, const float* from, int root);
   std::vector<unsigned char> whole(const TrainedTensor& tensor, int array, std::vector<unsigned char> mine, int root);
   // Which group, of those that share blocks, a process of the job is in.

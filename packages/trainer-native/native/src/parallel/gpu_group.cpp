@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -50,16 +51,25 @@ bool unanimous(Communicator& job, ProcessGroup& members, bool mine) {
   return std::all_of(words.begin(), words.end(), [](const std::string& word) { return word == "yes"; });
 }
 
-// Whether all come. Each says time and again how far it is: who waits in its library for one that cannot come hears of that nowhere else.
+// Whether all come. Each says time and again how far it is: who waits in its library for one that cannot come hears of that nowhere else. Nor does
+// the library wait for ever, where all of them came and no connection of its own reaches the others.
 bool allJoin(Communicator& job, ProcessGroup& members, DeviceGroup* group) {
+  const Deadline deadline = Clock::now() + job.patience();
   for (;; std::this_thread::sleep_for(breath)) {
     const DeviceGroup::State state = group == nullptr ? DeviceGroup::State::Failed : group->state();
-    const auto words = wordsOf(job, members, state == DeviceGroup::State::Working ? "not yet" : state == DeviceGroup::State::Done ? "yes" : "no");
+    const bool waits = state == DeviceGroup::State::Working && Clock::now() < deadline;
+    const auto words = wordsOf(job, members, waits ? "not yet" : state == DeviceGroup::State::Done ? "yes" : "no");
     const std::set<std::string> said(words.begin(), words.end());
     if (said.contains("no")) return false;
     if (!said.contains("not yet")) return true;
   }
 }
+
+// What the watch breaks off, from its own thread, as long as it is there: whoever lets go of it waits until that is done, and nobody else does.
+struct Reach {
+  std::mutex mutex;
+  DeviceGroup* group;
+};
 
 }  // namespace
 
@@ -89,17 +99,26 @@ std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& job, Process
   const bool invited = members.rank() != 0 || links->invite(invitation);
   if (!unanimous(job, members, invited)) return nullptr;
   job.run([&] { members.broadcast(invitation.data(), invitation.size()); });
-  const std::shared_ptr<DeviceGroup> group(links->join(invitation, members.rank(), members.size()));
+  const auto reach = std::make_shared<Reach>();
+  reach->group = links->join(invitation, members.rank(), members.size());
+  const std::shared_ptr<DeviceGroup> group(reach->group, [reach](DeviceGroup* gone) {
+    {
+      const std::lock_guard lock(reach->mutex);
+      reach->group = nullptr;
+    }
+    delete gone;
+  });
   if (!allJoin(job, members, group.get())) {
     if (group) group->abort();
     return nullptr;
   }
-  job.onFailure([weak = std::weak_ptr(group)] {
-    if (const auto here = weak.lock()) here->abort();
+  job.onFailure([reach] {
+    const std::lock_guard lock(reach->mutex);
+    if (reach->group != nullptr) reach->group->abort();
   });
-  job.whenLeft([weak = std::weak_ptr(group)] {
-    const auto here = weak.lock();
-    return here && here->busy();
+  job.whenLeft([reach] {
+    const std::lock_guard lock(reach->mutex);
+    return reach->group != nullptr && reach->group->busy();
   });
   return group;
 }

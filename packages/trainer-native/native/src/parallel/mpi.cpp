@@ -2,6 +2,7 @@
 #include "mpi.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <random>
@@ -110,6 +111,9 @@ std::string ownAddresses() {
 }  // namespace
 
 MpiTransport::MpiTransport(std::chrono::milliseconds patience, const std::function<bool()>& stop) : mpi_(library()) {
+  // MPI would end the process.
+  static std::atomic<bool> joined{false};
+  if (joined.exchange(true)) throw std::runtime_error("MPI lets a process into one job only, and this one has been in one; train in a process of its own each time");
   // Its handlers of signals would take the place of JavaScript's, which meets SIGSEGV in the ordinary course of WebAssembly.
   setenv("OMPI_MCA_opal_signal", "6", 0);
   int given = 0;

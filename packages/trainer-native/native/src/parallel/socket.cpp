@@ -127,6 +127,16 @@ Socket connectTo(const std::string& host, std::uint16_t port, Deadline deadline,
   }
 }
 
+Heard heardOf(const Socket& socket) {
+#if defined(__linux__)
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (getsockopt(socket.handle(), IPPROTO_TCP, TCP_INFO, &info, &length) == 0)
+    return {info.tcpi_retransmits > 0 || info.tcpi_probes > 0, std::chrono::milliseconds(std::min(info.tcpi_last_ack_recv, info.tcpi_last_data_recv))};
+#endif
+  return {};
+}
+
 std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes, bool more) {
 #if defined(MSG_MORE)
   const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);

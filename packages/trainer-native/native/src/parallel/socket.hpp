@@ -48,6 +48,14 @@ Socket connectTo(const std::string& host, std::uint16_t port, Deadline deadline,
 bool sendWhole(const Socket& socket, const void* data, std::size_t bytes, Deadline deadline);
 bool receiveWhole(const Socket& socket, void* data, std::size_t bytes, Deadline deadline);
 
+// What the system knows of the other side, which answers for its machine, whatever its process is at.
+struct Heard {
+  bool unanswered = false;            // what was sent is sent again, in vain so far
+  std::chrono::milliseconds ago{0};  // since anything came from there
+};
+// Nothing wrong where the system does not tell (Linux does).
+Heard heardOf(const Socket& socket);
+
 // What a socket that does not block took or gave; −1: the other side is gone. `more`: what follows at once may go with it.
 std::ptrdiff_t sendSome(const Socket& socket, const void* data, std::size_t bytes, bool more = false);
 std::ptrdiff_t receiveSome(const Socket& socket, void* data, std::size_t bytes);

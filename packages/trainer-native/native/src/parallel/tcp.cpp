@@ -82,11 +82,12 @@ struct Line {
 }  // namespace
 
 TcpTransport::TcpTransport(const Membership& member, const std::string& host, std::uint16_t port, bool sharedMemory, const std::function<bool()>& stop)
-    : peers_(member.size), lines_(member.size) {
+    : member_(member), peers_(member.size), unanswered_(member.size), lines_(member.size) {
   const Socket data = listenOn(0);
   Socket control = member.rank == 0 ? listenOn(port) : connectTo(host, port, Clock::now() + member.patience, stop);
   watch_ = std::make_unique<Watch>(member, std::move(control), portOf(data), stop);
-  meet(member, data, host, sharedMemory, stop);
+  meet(data, host, sharedMemory, stop);
+  watch_->whileThere([this] { return lost(); });
 }
 
 int TcpTransport::sharedLines() const {
@@ -94,14 +95,14 @@ int TcpTransport::sharedLines() const {
 }
 
 // Each connects to those before it, and waits for those after it.
-void TcpTransport::meet(const Membership& member, const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop) {
-  const Deadline deadline = Clock::now() + member.patience;
+void TcpTransport::meet(const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop) {
+  const Deadline deadline = Clock::now() + member_.patience;
   const auto over = [&] { return stop() || watch_->failed(); };
   const auto missing = [&]() -> void {
     if (watch_->failed()) throwFailure(*watch_);
     throw std::runtime_error(stop() ? "stopped while connecting" : "the processes could not connect to each other");
   };
-  for (int rank = 0; rank < member.rank; ++rank) {
+  for (int rank = 0; rank < member_.rank; ++rank) {
     const Endpoint& endpoint = watch_->endpoints()[rank];
     try {
       // Who came to rank 0 through loopback is on its machine.
@@ -112,7 +113,7 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
     }
     // Whoever finds the memory by its name is on this machine.
     std::unique_ptr<SharedLine> line = sharedMemory ? SharedLine::create() : nullptr;
-    DataHello mine{static_cast<std::uint32_t>(member.rank), member.key, {}};
+    DataHello mine{static_cast<std::uint32_t>(member_.rank), member_.key, {}};
     if (line) std::snprintf(mine.line, sizeof mine.line, "%s", line->name().c_str());
     if (!sendWhole(peers_[rank], &mine, sizeof mine, deadline)) missing();
     for (unsigned char found = 0;;) {
@@ -135,7 +136,7 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
     Deadline until = Clock::now() + strangersPatience;
   };
   std::vector<Pending> pending;
-  for (int waiting = member.size - 1 - member.rank; waiting > 0;) {
+  for (int waiting = member_.size - 1 - member_.rank; waiting > 0;) {
     std::vector<pollfd> polled{{listener.handle(), POLLIN, 0}};
     for (const Pending& one : pending) polled.push_back({one.socket.handle(), POLLIN, 0});
     poll(polled.data(), polled.size(), 100);
@@ -145,7 +146,7 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
       one.got += static_cast<std::size_t>(std::max<std::ptrdiff_t>(got, 0));
       const bool whole = one.got == sizeof(DataHello);
       const int rank = static_cast<int>(one.hello.rank);
-      if (whole && sameKey(one.hello.key, member.key) && rank > member.rank && rank < member.size && !peers_[rank].open()) {
+      if (whole && sameKey(one.hello.key, member_.key) && rank > member_.rank && rank < member_.size && !peers_[rank].open()) {
         one.hello.line[SharedLine::longestName - 1] = '\0';
         if (sharedMemory) lines_[rank] = SharedLine::attach(one.hello.line);
         const unsigned char found = lines_[rank] ? 1 : 0;
@@ -163,6 +164,22 @@ void TcpTransport::meet(const Membership& member, const Socket& listener, const 
 void TcpTransport::failed(int peer) {
   watch_->accuse(peer, "is no longer connected");
   throwFailure(*watch_);
+}
+
+// Whose machine has answered nothing for as long as one may be silent, though something is on its way there: each may still reach the first
+// process, so that those who watch notice nothing. A process that takes nothing for a long time is none of these, as its machine answers.
+std::optional<JobFailure> TcpTransport::lost() {
+  for (std::size_t rank = 0; rank < peers_.size(); ++rank) {
+    if (!peers_[rank].open() || lines_[rank]) continue;
+    const Heard heard = heardOf(peers_[rank]);
+    const auto now = Clock::now();
+    std::optional<Clock::time_point>& since = unanswered_[rank];
+    if (!heard.unanswered) since.reset();
+    else if (!since || now - heard.ago > *since) since = now;
+    if (since && now - *since > member_.patience)
+      return JobFailure{static_cast<int>(rank), "has not answered rank " + std::to_string(member_.rank) + " for " + secondsText(member_.patience), false};
+  }
+  return std::nullopt;
 }
 
 void TcpTransport::exchange(std::span<const Outgoing> out, std::span<const Incoming> in) {

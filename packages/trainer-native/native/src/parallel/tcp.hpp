@@ -1,6 +1,7 @@
 // A connection between any two processes, and the watch beside them. Two of one machine send through memory that they share.
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "shared_line.hpp"
@@ -19,9 +20,12 @@ class TcpTransport : public Transport {
   void exchange(std::span<const Outgoing> out, std::span<const Incoming> in) override;
 
  private:
-  void meet(const Membership& member, const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop);
+  void meet(const Socket& listener, const std::string& host, bool sharedMemory, const std::function<bool()>& stop);
   [[noreturn]] void failed(int peer);
+  std::optional<JobFailure> lost();
+  Membership member_;
   std::vector<Socket> peers_;  // by rank; its own is closed
+  std::vector<std::optional<Clock::time_point>> unanswered_;  // by rank: since when; on the watching thread
   std::vector<std::unique_ptr<SharedLine>> lines_;  // by rank; null: over the socket
   std::unique_ptr<Watch> watch_;
 };

@@ -18,7 +18,8 @@ constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 // That rank 0 tells of when not all have come.
 constexpr std::size_t mostRefusals = 4;
-constexpr auto pingEvery = std::chrono::seconds(2);
+// More often where the patience is short.
+constexpr std::chrono::milliseconds pingEvery = std::chrono::seconds(2), lookEvery{500};
 // What those who left had taken part in to its end has arrived by then.
 constexpr auto afterLeaving = std::chrono::seconds(3);
 
@@ -38,9 +39,18 @@ std::string listOf(const std::vector<int>& ranks) {
   return (ranks.size() == 1 ? "rank " : "ranks ") + text;
 }
 
-std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
+// What is too long says so at its end; no character is cut in two.
+std::string shortened(const std::string& text) {
+  const std::string rest = " … (" + std::to_string(text.size()) + " bytes in all)";
+  if (text.size() <= longestText) return text;
+  std::size_t end = longestText - rest.size();
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  return text.substr(0, end) + rest;
+}
 
 }  // namespace
+
+std::string secondsText(std::chrono::milliseconds time) { return std::to_string((time.count() + 999) / 1000) + " s"; }
 
 bool sameKey(const JobKey& a, const JobKey& b) {
   unsigned difference = 0;
@@ -196,7 +206,7 @@ void Watch::settle(const JobFailure& failure) {
   for (auto call = calls.rbegin(); call != calls.rend(); ++call) (*call)();
 }
 
-void Watch::fail(const std::string& why) { settle({member_.rank, why.substr(0, longestText), true}); }
+void Watch::fail(const std::string& why) { settle({member_.rank, shortened(why), true}); }
 
 // The watch itself usually knows better, and at the same time, who has died; so it is asked first.
 void Watch::accuse(int rank, const std::string& why) {
@@ -233,6 +243,11 @@ void Watch::whenLeft(std::function<bool()> waits) {
   waits_.push_back(std::move(waits));
 }
 
+void Watch::whileThere(std::function<std::optional<JobFailure>()> lost) {
+  const std::lock_guard lock(mutex_);
+  lost_ = std::move(lost);
+}
+
 // Rank 0 tells the others, which know only it.
 void Watch::noteLeft(int rank) {
   for (Peer& peer : peers_) peer.left = peer.left || peer.rank == rank;
@@ -250,6 +265,15 @@ void Watch::accuseTheLeft() {
     waits = waits_;
   }
   if (std::any_of(waits.begin(), waits.end(), [](const std::function<bool()>& asked) { return asked(); })) settle({*left_, "ended while others still exchanged numbers with it", false});
+}
+
+void Watch::accuseTheLost() {
+  std::function<std::optional<JobFailure>()> lost;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) lost = lost_;
+  }
+  if (const auto found = lost ? lost() : std::nullopt) settle(*found);
 }
 
 void Watch::wake() {
@@ -290,16 +314,19 @@ void Watch::read(Peer& peer) {
 }
 
 void Watch::loop() {
+  const auto ping = std::min(pingEvery, member_.patience / 4);
+  const int look = static_cast<int>(std::min(lookEvery, ping).count());
   Clock::time_point told = Clock::now();
   while (!leaving_.load()) {
     std::vector<pollfd> polled{{wakeRead_, POLLIN, 0}};
     for (const Peer& peer : peers_) polled.push_back({peer.socket.open() ? peer.socket.handle() : -1, POLLIN, 0});
-    poll(polled.data(), polled.size(), 500);
+    poll(polled.data(), polled.size(), look);
     for (Peer& peer : peers_)
       if (peer.socket.open()) read(peer);
     accuseTheLeft();
+    accuseTheLost();
     const auto now = Clock::now();
-    if (now - told >= pingEvery && !failed()) {
+    if (now - told >= ping && !failed()) {
       const std::lock_guard lock(mutex_);
       tellAll(Ping, member_.rank, "");
       told = now;

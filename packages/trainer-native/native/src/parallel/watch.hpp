@@ -23,6 +23,8 @@ bool sameKey(const JobKey& a, const JobKey& b);
 // How long somebody who has come in may take to say who it is.
 inline constexpr auto strangersPatience = std::chrono::seconds(5);
 
+std::string secondsText(std::chrono::milliseconds time);
+
 struct JobFailure {
   int rank = 0;
   std::string why;     // what it said, or what was seen of it
@@ -64,6 +66,8 @@ class Watch {
   // Asked on the watching thread once another has left in order: whether this process waits for what everybody takes part in. When it still
   // does a while later, that one has left too early. What was asked before is asked, too.
   void whenLeft(std::function<bool()> waits);
+  // Asked on the watching thread time and again: whom the transport has lost, where it notices that by itself.
+  void whileThere(std::function<std::optional<JobFailure>()> lost);
 
  private:
   struct Peer {
@@ -82,6 +86,7 @@ class Watch {
   void read(Peer& peer);
   void noteLeft(int rank);
   void accuseTheLeft();
+  void accuseTheLost();
   void wake();
 
   Membership member_;
@@ -91,6 +96,7 @@ class Watch {
   std::optional<JobFailure> failure_;
   std::vector<std::function<void()>> calls_;
   std::vector<std::function<bool()>> waits_;
+  std::function<std::optional<JobFailure>()> lost_;
   std::optional<int> left_;  // the first who left in order
   Clock::time_point leftAt_;
   std::atomic<bool> failed_{false}, leaving_{false};
