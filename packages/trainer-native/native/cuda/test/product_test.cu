@@ -351,6 +351,19 @@ void cublasLt() {
       const auto once = check(c, Precision::Bf16, &lt);
       if (i < 4) CHECK(check(c, Precision::Bf16, &lt) == once);
     }
+#ifdef QT_CUDA_EMULATED
+  setenv("QT_EMULATED_CUBLASLT_FULL", "1", 1);
+  {
+    There there(lt.runtime);
+    Product p;
+    p.rows = p.columns = p.outStride = 64;
+    p.out = there.room(64 * 64 * sizeof(float));
+    const MatrixView side{there.room(64 * 64 * sizeof(bf16)), TensorType::BF16, 64, 64, 64 * sizeof(bf16)};
+    p.addPlain(side, false, side, true, 64);
+    CHECK(lt.products->wants(p) && lt.products->multiply(p, lt.workspace, lt.runtime.stream()) == Status::OutOfMemory);
+  }
+  unsetenv("QT_EMULATED_CUBLASLT_FULL");
+#endif
   // What it is not asked for: thin products, adapters' alone, DoRA's scales, matrices that do not lie as it wants them.
   const auto wants = [&](int rows, int depth, std::int64_t stride, const float* columnScale) {
     Array<bf16> side(static_cast<std::size_t>(64) * 65);
