@@ -83,10 +83,10 @@ Napi::Value planStep(const Napi::CallbackInfo& info) {
   });
 }
 
-// (library) → { devices: [{ name, memory, free, capability, driver, runtime }], reason }
+// (library, whether to ask what is free) → { devices: [{ name, memory, free, capability, driver, runtime }], reason }
 Napi::Value gpus(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const CudaDevices found = cudaDevices(info[0].ToString().Utf8Value());
+    const CudaDevices found = cudaDevices(info[0].ToString().Utf8Value(), info[1].ToBoolean());
     Napi::Array list = Napi::Array::New(info.Env());
     for (const CudaInfo& gpu : found.devices) {
       Napi::Object o = Napi::Object::New(info.Env());
@@ -102,6 +102,13 @@ Napi::Value gpus(const Napi::CallbackInfo& info) {
     out.Set("devices", list);
     out.Set("reason", found.reason);
     return out;
+  });
+}
+
+// (library, GPU) → bytes
+Napi::Value freeGpuMemory(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(freeCudaMemory(info[0].ToString().Utf8Value(), info[1].ToNumber())));
   });
 }
 
@@ -138,6 +145,7 @@ Napi::Object start(Napi::Env env, Napi::Object exports) {
   exports.Set("availableKernels", Napi::Function::New(env, listKernels));
   exports.Set("availableProcessors", Napi::Function::New(env, processors));
   exports.Set("gpus", Napi::Function::New(env, gpus));
+  exports.Set("freeGpuMemory", Napi::Function::New(env, freeGpuMemory));
   exports.Set("gpuLibraries", Napi::Function::New(env, gpuLibraries));
   exports.Set("mapFile", Napi::Function::New(env, mapFile));
   exports.Set("narrowMoments", Napi::Function::New(env, narrowMoments));

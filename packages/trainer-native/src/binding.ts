@@ -372,6 +372,7 @@ export interface Gpus {
     name: string
     /** Bytes. */
     memory: number
+    /** 0 where it was not asked for. */
     free: number
     /** Compute capability: `9.0`. */
     capability: string
@@ -390,8 +391,10 @@ export interface Binding {
   availableProcessors(): number
   /** The file as memory that is read where it lies; to write into it would end the process. */
   mapFile(path: string): ArrayBuffer
-  /** What the library for GPUs finds; throws where it cannot be opened. */
-  gpus(library: string): Gpus
+  /** What the library for GPUs finds; throws where it cannot be opened. To say what is free the driver takes memory of each, for good. */
+  gpus(library: string, free: boolean): Gpus
+  /** Bytes of one that are free. */
+  freeGpuMemory(library: string, index: number): number
   /** Of NVIDIA's libraries that it opens itself. */
   gpuLibraries(library: string): GpuLibrary[]
   /** Numbers of a moment that lies in 8 bits, and back. */

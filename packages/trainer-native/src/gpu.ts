@@ -45,10 +45,18 @@ export type GpuReport =
  * ```
  */
 export function gpus(): GpuReport {
+  return reported(true)
+}
+
+/**
+ * The same, for a process that computes on one of them: of the others the driver takes no memory for it, as it does to say what is free
+ * (500 MB on an H100).
+ */
+function reported(free: boolean): GpuReport {
   const library = cudaLibrary()
   if (library === undefined) return { state: 'absent', install: `npm install ${packageName()}` }
   try {
-    const { devices, reason } = binding().gpus(library)
+    const { devices, reason } = binding().gpus(library, free)
     if (devices.length === 0) return { state: 'unusable', why: reason, library }
     return {
       state: 'usable',
@@ -80,12 +88,12 @@ export function gpuLibraries(): readonly GpuLibrary[] {
 
 /**
  * Where a configuration's `device` is: undefined for the processor. Without a number the processes of a job take the machine's GPUs in turn;
- * a launcher that shows each of them only its own is right, too. `setting` says how people name another device.
+ * a launcher that shows each of them only its own is right, too. `devices`: how many there are. `setting` says how people name another device.
  */
 export function gpuPlace(
   device: string,
   setting: (other: string) => string = (other) => `Set device: ${other}.`,
-): GpuPlace | undefined {
+): (GpuPlace & { readonly devices: number }) | undefined {
   if (device === 'cpu') return undefined
   const where = { field: 'device' }
   if (!/^cuda(:\d+)?$/.test(device))
@@ -93,7 +101,7 @@ export function gpuPlace(
       where,
       actions: ['Leave it out for the processor.'],
     })
-  const found = gpus()
+  const found = reported(false)
   if (found.state === 'absent')
     throw usageError('GPU_MISSING', 'The part of the engine for GPUs is not installed.', {
       where,
@@ -115,7 +123,7 @@ export function gpuPlace(
       where,
       actions: [setting('cuda:0')],
     })
-  return { library: found.library, index }
+  return { library: found.library, index, devices: found.devices.length }
 }
 
 /**

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } from '@qt/core'
 import { openModel, readAdapter, specFromConfig } from '@qt/weights'
@@ -65,6 +65,21 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
   test('it is found, with its memory', () => {
     const found = gpus()
     expect(found).toMatchObject({ state: 'usable', devices: [{ capability: expect.stringMatching(/^\d+\.\d$/) }] })
+  })
+
+  test.skipIf(!isEmulated)('of other GPUs than its own a run takes no memory, as asking what is free of them would', async () => {
+    const contexts = join(folder, 'contexts')
+    vi.stubEnv('QT_EMULATED_GPUS', '3')
+    vi.stubEnv('QT_EMULATED_GPU_CONTEXTS', contexts)
+    onTestFinished(() => {
+      for (const name of ['QT_EMULATED_GPUS', 'QT_EMULATED_GPU_CONTEXTS']) vi.stubEnv(name, undefined)
+    })
+    const asked = async () => [...new Set((await readFile(contexts, 'utf8')).trim().split('\n'))].sort()
+    await train(config('second', { device: 'cuda:1' }))
+    expect(await asked()).toEqual(['1'])
+    await rm(contexts)
+    expect(gpus()).toMatchObject({ devices: [{ free: 2 ** 33 }, { free: 2 ** 33 }, { free: 2 ** 33 }] })
+    expect(await asked()).toEqual(['0', '1', '2'])
   })
 
   test("NVIDIA's libraries are named, with their version or with why they are not used", () => {

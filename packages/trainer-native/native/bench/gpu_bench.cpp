@@ -46,10 +46,7 @@ void finish(Device& device, const void* any) {
   require(device);
 }
 
-std::size_t freeMemory(const Settings& s) {
-  CudaInfo info{};
-  return cudaLibrary(s.library).describe(s.device, &info) ? info.freeMemory : 0;
-}
+std::size_t freeMemory(const Settings& s) { return freeCudaMemory(s.library, s.device); }
 
 std::vector<std::uint16_t> randomBf16(std::size_t count) {
   std::mt19937 random(7);
@@ -426,7 +423,7 @@ int main(int argc, char** argv) {
       if (wanted(s, t.name)) printPlan(s, t);
     return 0;
   }
-  const CudaDevices found = cudaDevices(s.library);
+  const CudaDevices found = cudaDevices(s.library, false);
   if (s.device < 0 || s.device >= static_cast<int>(found.devices.size())) {
     std::printf("{\"case\":\"device\",\"absent\":%s}\n", quoted(found.devices.empty() ? found.reason : "there is no GPU of that number").c_str());
     return 0;

@@ -28,6 +28,8 @@ failed=
 summary=$out/summary.txt
 : > "$summary"
 began=$(date +%s)
+# Where CUDA's installer puts its programs, which is not always where they are looked for.
+[ -n "$emulated" ] || PATH=$PATH:/usr/local/cuda/bin
 # PyTorch brings NVIDIA's libraries along, where nothing looks for them.
 brought() {
   "$python" -c 'import glob, sys, os

@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os'
-import { gpuPlace, gpus, processesOn } from '../gpu.js'
+import { binding } from '../binding.js'
+import { gpuPlace, processesOn } from '../gpu.js'
 
 /** Memory of the machine, or of the group that the process may use, and what is free of it; of a GPU, where a run is on one. */
 export interface Memory {
@@ -13,9 +14,8 @@ export interface Memory {
 export function memoryFor(device: string, localSize: number): Memory {
   const place = gpuPlace(device)
   if (!place) return memoryHere(localSize)
-  const found = gpus()
-  const devices = found.state === 'usable' ? found.devices : []
-  const free = (devices[place.index]?.free ?? 0) / processesOn(device, place.index, { localSize, devices: devices.length })
+  const { library, index, devices } = place
+  const free = binding().freeGpuMemory(library, index) / processesOn(device, index, { localSize, devices })
   return { all: free, free, beside: memoryHere(localSize).free }
 }
 

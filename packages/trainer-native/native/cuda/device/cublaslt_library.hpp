@@ -25,7 +25,7 @@ struct LtFound {
   int reserved[4];
 };
 
-inline constexpr int ltOk = 0;
+inline constexpr int ltOk = 0, ltNoMemory = 3;               // CUBLAS_STATUS_SUCCESS, CUBLAS_STATUS_ALLOC_FAILED
 inline constexpr int ltFloat = 0, ltBf16 = 14;               // CUDA_R_32F, CUDA_R_16BF
 inline constexpr int ltComputeFloat = 68;                    // CUBLAS_COMPUTE_32F
 inline constexpr int ltTransposeA = 3, ltTransposeB = 4;     // CUBLASLT_MATMUL_DESC_TRANSA …

@@ -163,6 +163,8 @@ Status CublasLtProducts::multiply(const Product& p, void* workspace, Stream stre
 #endif
       const int result = lt_.multiply(handle_, chosen.description, &scale, a, chosen.a, b, chosen.b, &beta, c == nullptr ? out : c, chosen.d, out, chosen.d,
                                       &chosen.found.algorithm, room, workspaceBytes, stream);
+      // Its kernels are brought to the device when they are first wanted, too.
+      if (result == ltNoMemory) return Status::OutOfMemory;
       // For whoever asked: CUDA's own error says nothing of what the library refused.
       if (result != ltOk) throw std::runtime_error("cuBLASLt's status " + std::to_string(result));
       return Status::Ok;

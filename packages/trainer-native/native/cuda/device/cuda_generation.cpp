@@ -98,7 +98,7 @@ std::size_t CudaGeneration::poolBytes(const Region& r, std::int32_t pages) const
 
 std::size_t CudaGeneration::freeMemory() const {
   CudaInfo info{};
-  return describe(index_, info) ? info.freeMemory : 0;
+  return describe(index_, true, info) ? info.freeMemory : 0;
 }
 
 // Sequences that are shorter than the context share what there is, where not all may be as long.

@@ -9,7 +9,7 @@ namespace qt::cuda {
 namespace {
 
 int count(char* reason, std::size_t reasonBytes) noexcept { return countDevices(reason, reasonBytes); }
-bool describeOne(int index, CudaInfo* info) noexcept { return describe(index, *info); }
+bool describeOne(int index, bool free, CudaInfo* info) noexcept { return describe(index, free, *info); }
 
 // Whether there is such a device, and it can be used.
 bool usable(int index, char* reason, std::size_t reasonBytes) {
@@ -19,7 +19,7 @@ bool usable(int index, char* reason, std::size_t reasonBytes) {
     std::snprintf(reason, reasonBytes, "this machine has %d, numbered from 0", devices);
     return false;
   }
-  if (CudaInfo info{}; describe(index, info) && info.major < 8) {
+  if (CudaInfo info{}; describe(index, false, info) && info.major < 8) {
     std::snprintf(reason, reasonBytes, "it has compute capability %d.%d; 8.0 or newer is needed", info.major, info.minor);
     return false;
   }

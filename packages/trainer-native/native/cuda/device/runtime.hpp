@@ -12,7 +12,7 @@ namespace qt::cuda {
 
 // As CudaLibrary says.
 int countDevices(char* reason, std::size_t reasonBytes);
-bool describe(int index, CudaInfo& info);
+bool describe(int index, bool free, CudaInfo& info);
 
 #ifdef QT_CUDA_EMULATED
 namespace emulator {

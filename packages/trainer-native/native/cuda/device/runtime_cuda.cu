@@ -24,8 +24,9 @@ int countDevices(char* reason, std::size_t reasonBytes) {
   return 0;
 }
 
-// Free memory needs a context on the device, which takes memory itself: 0 where there can be none.
-bool describe(int index, CudaInfo& info) {
+// Free memory needs a context on the device, which takes memory itself: 0 where there can be none. The thread stays with the device: to go
+// back to the one before would make a context there, too, and nothing here relies on it.
+bool describe(int index, bool free, CudaInfo& info) {
   info = {};
   cudaDeviceProp properties{};
   if (cudaGetDeviceProperties(&properties, index) != cudaSuccess) {
@@ -36,11 +37,8 @@ bool describe(int index, CudaInfo& info) {
   info.memory = properties.totalGlobalMem;
   info.major = properties.major;
   info.minor = properties.minor;
-  int before = 0;
-  if (cudaGetDevice(&before) != cudaSuccess || cudaSetDevice(index) != cudaSuccess || cudaMemGetInfo(&info.freeMemory, &info.memory) != cudaSuccess)
-    info.freeMemory = 0;
+  if (free && (cudaSetDevice(index) != cudaSuccess || cudaMemGetInfo(&info.freeMemory, &info.memory) != cudaSuccess)) info.freeMemory = 0;
   if (cudaDriverGetVersion(&info.driver) != cudaSuccess || cudaRuntimeGetVersion(&info.runtime) != cudaSuccess) info.driver = info.runtime = 0;
-  static_cast<void>(cudaSetDevice(before));
   forgetError();
   return true;
 }

@@ -15,9 +15,22 @@
 
 namespace qt::cuda {
 
-int countDevices(char*, std::size_t) { return 1; }
-
 namespace {
+
+// Every process has as many as a test says, all alike.
+int devices() {
+  const char* count = std::getenv("QT_EMULATED_GPUS");
+  return count == nullptr ? 1 : std::atoi(count);
+}
+
+// Of which devices the driver took memory for this process, for tests.
+void noteContext(int index) {
+  const char* file = std::getenv("QT_EMULATED_GPU_CONTEXTS");
+  std::FILE* to = file == nullptr ? nullptr : std::fopen(file, "a");
+  if (to == nullptr) return;
+  std::fprintf(to, "%d\n", index);
+  std::fclose(to);
+}
 
 // What tests set to play a GPU that others use, too: how many bytes it says are free, how many are left of it after its memory was asked for,
 // and a file that, when it is there, makes the next batch find none, and goes.
@@ -73,9 +86,12 @@ void emulator::setApart() {
   reach = protect;
 }
 
-bool describe(int index, CudaInfo& info) {
-  if (index != 0) return false;
-  info = {"CUDA emulator", std::size_t{8} << 30, bytesFree(), 9, 0, 13000, 13000};
+int countDevices(char*, std::size_t) { return devices(); }
+
+bool describe(int index, bool free, CudaInfo& info) {
+  if (index < 0 || index >= devices()) return false;
+  if (free) noteContext(index);
+  info = {"CUDA emulator", std::size_t{8} << 30, free ? bytesFree() : 0, 9, 0, 13000, 13000};
   return true;
 }
 
@@ -99,7 +115,7 @@ struct Runtime::Copies {
   }
 };
 
-Runtime::Runtime(int index) : index_(index), copies_(std::make_unique<Copies>()) {}
+Runtime::Runtime(int index) : index_(index), copies_(std::make_unique<Copies>()) { noteContext(index); }
 Runtime::~Runtime() = default;
 
 Stream Runtime::stream() const {

@@ -49,7 +49,10 @@ Status SideStream::lead(std::uint64_t number) {
 SideStream::State SideStream::state() const {
   const cudaError_t found = cudaStreamQuery(stream());
   if (found == cudaSuccess) return State::Done;
-  return found == cudaErrorNotReady ? State::Working : State::Failed;
+  if (found != cudaErrorNotReady) return State::Failed;
+  // No failure; but who launches next would take it for that of the launch.
+  static_cast<void>(cudaGetLastError());
+  return State::Working;
 }
 
 }  // namespace qt::cuda

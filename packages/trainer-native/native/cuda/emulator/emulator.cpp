@@ -436,7 +436,7 @@ void copyAsync(void* to, const void* from, int bytes, const Site& site) {
   if (reinterpret_cast<std::uintptr_t>(from) % 16 != 0) fail("what cp.async reads is not aligned to 16 bytes at " + place(site));
   if (bytes < 0 || bytes > 16) fail("cp.async copies at most 16 bytes at " + place(site));
   accessed(to, 16, true, __builtin_return_address(0));
-  if (observer != nullptr && bytes > 0) observe(from, static_cast<std::size_t>(bytes), false, __builtin_return_address(0));
+  if (bytes > 0) accessed(from, static_cast<std::size_t>(bytes), false, __builtin_return_address(0));
   std::memset(to, unwritten, 16);
   machine().now->groups.back().push_back({to, from, bytes});
 }
@@ -452,7 +452,7 @@ void accessed(const void* at, std::size_t bytes, bool write, const void* code) {
   }
   std::string why;
   if (inShared(at, bytes)) why = m.races.sharedAccess(m.nowIndex, at, bytes, write);
-  else if (!Fiber::onAnyStack(at)) why = m.races.globalAccess(at, bytes, write);
+  else if (!Fiber::onAnyStack(at)) why = m.races.globalAccess(m.nowIndex, at, bytes, write);
   if (!why.empty()) fail(std::move(why));
 }
 
@@ -462,7 +462,11 @@ void awaitCopies(int groupsLeft) {
   auto& groups = machine().now->groups;
   while (groups.size() > static_cast<std::size_t>(groupsLeft) + 1) {
     for (const Copy& c : groups.front()) {
-      if (observer == nullptr) accessed(c.to, 16, true, nullptr);  // an observer has seen it when it was asked for
+      // Read and written from when it was asked for until now; an observer has seen it then.
+      if (observer == nullptr) {
+        accessed(c.from, static_cast<std::size_t>(c.bytes), false, nullptr);
+        accessed(c.to, 16, true, nullptr);
+      }
       std::memset(c.to, 0, 16);
       std::memcpy(c.to, c.from, static_cast<std::size_t>(c.bytes));
     }

@@ -11,7 +11,7 @@ namespace qt {
 
 struct CudaInfo {
   char name[256];
-  std::size_t memory, freeMemory;  // bytes
+  std::size_t memory, freeMemory;  // bytes; what is free: 0 where it was not asked for
   int major, minor;                // compute capability
   int driver, runtime;             // as CUDA numbers its versions: 13000
 };
@@ -27,7 +27,7 @@ struct CudaParts {
 };
 
 // Grows whenever Device, GenerationDevice or what follows changes.
-inline constexpr std::uint32_t cudaInterface = 7;
+inline constexpr std::uint32_t cudaInterface = 8;
 
 // Each of the two has a C++ runtime of its own, so that no exception goes from one into the other: what fails in a device is its failure(), what
 // cannot be made is null, and what the library calls back throws nothing.
@@ -36,7 +36,8 @@ struct CudaLibrary {
   std::uint32_t interface;
   // How many devices there are; `reason` says in a line why there is none.
   int (*count)(char* reason, std::size_t reasonBytes) noexcept;
-  bool (*describe)(int index, CudaInfo* info) noexcept;
+  // To say what is free the driver takes some 500 MB of the device, for as long as the process lives.
+  bool (*describe)(int index, bool free, CudaInfo* info) noexcept;
   // Null when it cannot be opened.
   Device* (*open)(int index, DType precision, char* reason, std::size_t reasonBytes) noexcept;
   const DeviceNeeds* (*needs)(DType precision) noexcept;

@@ -56,7 +56,7 @@ std::unique_ptr<GenerationDevice> openCudaGeneration(const std::string& path, in
   return orRefused<GenerationDevice>(index, [&](char* reason, std::size_t bytes) { return cudaLibrary(path).openGeneration(index, spec, options, reason, bytes); });
 }
 
-CudaDevices cudaDevices(const std::string& path) {
+CudaDevices cudaDevices(const std::string& path, bool free) {
   const CudaLibrary& library = cudaLibrary(path);
   char reason[512] = "";
   CudaDevices found{{}, {}};
@@ -64,11 +64,16 @@ CudaDevices cudaDevices(const std::string& path) {
   for (int i = 0; i < count; ++i) {
     // Numbers are CUDA's, so one that cannot be asked has its place all the same.
     CudaInfo info{};
-    if (!library.describe(i, &info)) std::snprintf(info.name, sizeof info.name, "unknown");
+    if (!library.describe(i, free, &info)) std::snprintf(info.name, sizeof info.name, "unknown");
     found.devices.push_back(info);
   }
   if (found.devices.empty()) found.reason = reason;
   return found;
+}
+
+std::size_t freeCudaMemory(const std::string& path, int index) {
+  CudaInfo info{};
+  return cudaLibrary(path).describe(index, true, &info) ? info.freeMemory : 0;
 }
 
 }  // namespace qt

@@ -19,6 +19,9 @@ struct CudaDevices {
   std::vector<CudaInfo> devices;
   std::string reason;  // why there are none
 };
-CudaDevices cudaDevices(const std::string& path);
+// `free`: with what is free of each, of which the driver then takes some for this process.
+CudaDevices cudaDevices(const std::string& path, bool free);
+// What is free of one; 0 where it cannot be asked.
+std::size_t freeCudaMemory(const std::string& path, int index);
 
 }  // namespace qt

@@ -250,6 +250,34 @@ __global__ void copyTooEarly(const int* in, int* out) {
   out[threadIdx.x] = shared[threadIdx.x];
 }
 __global__ void writeTheSame(int* out) { *out = 1; }
+// What other blocks have read already when they run one after another.
+__global__ void takeFromNext(int* numbers) { numbers[blockIdx.x] = numbers[blockIdx.x + 1]; }
+// Through global memory, with or without a barrier between.
+__global__ void passOn(int* numbers, int distance, bool together) {
+  const int t = static_cast<int>(threadIdx.x), other = (t + distance) % static_cast<int>(blockDim.x);
+  numbers[t] = t;
+  if (together) __syncthreads();
+  const int taken = numbers[other];
+  __syncwarp();
+  if (distance == 1) numbers[t] = taken;
+}
+// A copy that is asked for before the barrier may read after it.
+__global__ void replaceTooEarly(int* numbers) {
+  if (threadIdx.x == 0) cpAsync16(dynamicShared<int>(), numbers);
+  cpAsyncCommit();
+  __syncthreads();
+  if (threadIdx.x == 1) numbers[0] = 1;
+  cpAsyncWait<0>();
+}
+// Read by one lane before a barrier of the warp and by another after it, by the last one, which goes on first.
+__global__ void writeWhatAnotherReads() {
+  int* shared = dynamicShared<int>();
+  int seen = 0;
+  if (threadIdx.x == 0) seen += *static_cast<volatile int*>(shared);
+  __syncwarp();
+  if (threadIdx.x == 31) seen += *static_cast<volatile int*>(shared);
+  if (threadIdx.x == 0) *shared = seen;
+}
 
 // `expected` is a part of what is said about it.
 void caught(Status status, const char* expected) {
@@ -271,6 +299,14 @@ void racesAreCaught() {
   caught(on(exchange, out.data(), 32), "has read since the last barrier");
   caught(on(copyTooEarly, in.data(), out.data()), "has written since the last barrier");
   caught(launch(writeTheSame, 2, 1, 0, nullptr, out.data()), "block 1 writes global memory that block 0 has written");
+  caught(launch(takeFromNext, 2, 1, 0, nullptr, out.data()), "block 1 writes global memory that block 0 has read");
+  CHECK(launch(takeFromNext, 1, 1, 0, nullptr, out.data()) == Status::Ok);
+  caught(launch(passOn, 1, 64, 0, nullptr, out.data(), 32, false), "of its block has read since the last barrier");
+  CHECK(launch(passOn, 1, 64, 0, nullptr, out.data(), 32, true) == Status::Ok);
+  CHECK(launch(passOn, 1, 32, 0, nullptr, out.data(), 1, true) == Status::Ok);
+  caught(launch(passOn, 1, 64, 0, nullptr, out.data(), 1, true), "of its block has written since the last barrier");
+  caught(launch(replaceTooEarly, 1, 2, 16, nullptr, in.data()), "of its block has written since the last barrier");
+  caught(launch(writeWhatAnotherReads, 1, 32, 16, nullptr), "has read since the last barrier");
 }
 
 void faultsAreCaught() {
