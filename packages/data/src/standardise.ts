@@ -33,6 +33,7 @@ export type StandardExample =
       readonly prompt: readonly ChatMessage[]
       readonly chosen: readonly ChatMessage[]
       readonly rejected: readonly ChatMessage[]
+      readonly tools?: readonly ToolDefinition[] | undefined
     } & Provenance)
   | ({ readonly kind: 'text'; readonly text: string } & Provenance)
 
@@ -40,7 +41,7 @@ export type StandardExample =
 const spent: Readonly<Partial<Record<Layout, readonly string[]>>> = {
   openai: ['messages', 'conversation', 'tools', 'system'],
   sharegpt: ['conversations', 'conversation', 'tools', 'system'],
-  preference: [...promptKeys, 'chosen', 'rejected', 'system'],
+  preference: [...promptKeys, 'chosen', 'rejected', 'tools', 'system'],
   text: ['text', 'content'],
   scenario: ['text'],
   'the-stack': ['content'],
@@ -117,14 +118,18 @@ export function toRecord(example: StandardExample): Plain {
       ...(example.prompt.length > 0 ? { prompt: example.prompt.map(messageRecord) } : {}),
       chosen: example.chosen.map(messageRecord),
       rejected: example.rejected.map(messageRecord),
+      ...toolsRecord(example),
       ...about,
     }
   return {
     messages: example.messages.map(messageRecord),
-    ...(example.tools ? { tools: example.tools.map((tool) => ({ type: 'function', function: tool })) } : {}),
+    ...toolsRecord(example),
     ...about,
   }
 }
+
+const toolsRecord = ({ tools }: { readonly tools?: readonly ToolDefinition[] | undefined }): Plain =>
+  tools ? { tools: tools.map((tool) => ({ type: 'function', function: tool })) } : {}
 
 const messageRecord = ({ role, content, name, toolCalls, toolCallId, weight, learn }: ChatMessage): Plain => ({
   role,
