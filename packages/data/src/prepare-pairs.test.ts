@@ -183,3 +183,17 @@ test('an example that weighs nothing is nothing to train or to validate on', asy
     code: 'DATA_NOTHING_TO_TRAIN',
   })
 })
+
+test.each([
+  ['pairs', 'preference', { prompt: 'q', chosen: 'x', rejected: 'y' }],
+  ['texts', 'text', { text: 'x<|im_end|>' }],
+  ['chats', 'chat', { messages: [{ role: 'assistant', content: 'x' }] }],
+] as const)('a token that the model has no row for is refused where it stands: %s', async (name, format, record) => {
+  const given = await config(`beyond-${name}.jsonl`, [record], { format })
+  const prepare = name === 'pairs' ? preparePairs : prepareRows
+  await expect(prepare(given, tokenizer, { vocabularySize: 256 })).rejects.toMatchObject({
+    code: 'DATA_TOKEN_OUT_OF_RANGE',
+    where: { line: 1 },
+  })
+  expect((await prepare(given, tokenizer, { vocabularySize: 259 })).train.length).toBe(1)
+})

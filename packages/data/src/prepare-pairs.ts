@@ -5,6 +5,7 @@ import type { PreparedRows, RowsConfig } from './prepare-rows.js'
 import { readPreference } from './read-preference.js'
 import { type DataRecord, readRecords } from './read-records.js'
 import { readTokens } from './read-tokens.js'
+import { requireKnown } from './require-known.js'
 import { measureRows } from './row-set.js'
 import { TokenStore } from './token-store.js'
 import { trainingFiles } from './training-files.js'
@@ -37,7 +38,9 @@ export async function preparePairs(
         tokenised = true
         return readTokens({ value: given, where: record.where }, { sequenceLength: Number.POSITIVE_INFINITY, vocabularySize })
       }
-      return answer(record, side, tokenizer, { base, learn: data.learn })
+      const encoded = answer(record, side, tokenizer, { base, learn: data.learn })
+      requireKnown(encoded.ids, vocabularySize, record.where)
+      return encoded
     })
     const weight = exampleWeight(record)
     // An answer that is cut off would be compared unfairly.
