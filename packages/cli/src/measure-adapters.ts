@@ -178,7 +178,8 @@ function learntDocuments(rows: RowSource): { row: PackedRow; weight: number }[] 
       return { row, weight: weights?.[from] ?? 1 }
     }),
   )
-  return each.filter(({ row, weight }) => weight > 0 && row.labels.some((label) => label !== ignoreLabel))
+  // What a piece learns of the next one's first token is not judged.
+  return each.filter(({ row, weight }) => weight > 0 && row.labels.subarray(0, -1).some((label) => label !== ignoreLabel))
 }
 
 const parametersOf = (sites: readonly AdapterSite[], ranks: ReadonlyMap<string, number>): number =>

@@ -59,6 +59,7 @@ export async function stagedAdapters(input: StagedAdaptersInput): Promise<Staged
     // What PiSSA saves is a plain adapter.
     kind: adapter.kind === 'pissa' ? 'lora' : adapter.kind,
     loraPlusRatio: adapter.loraPlusRatio,
+    dropout: adapter.dropout,
   })
 
   return {

@@ -53,7 +53,7 @@ export async function stagedTrainer({
 }: StagedInput): Promise<StagedTrainer<StageState>> {
   const { train } = await need('@qt/trainer-native', () => import('@qt/trainer-native'))
   const { prepareRows } = await need('@qt/data', () => import('@qt/data'))
-  const { perplexityOfRows } = await need('@qt/eval', () => import('@qt/eval'))
+  const { perplexityOfChats } = await need('@qt/eval', () => import('@qt/eval'))
   const { textFeatures } = await need('@qt/quantum', () => import('@qt/quantum/decisions'))
   const folder = join(config.output, 'stages')
   await mkdir(folder, { recursive: true })
@@ -67,7 +67,7 @@ export async function stagedTrainer({
   const adapters =
     config.adapter && (await stagedAdapters({ config, adapter: config.adapter, sample, folder, moveRanks, signal }))
 
-  /** Mean loss of a token of each file. */
+  /** Of each file the mean loss of the tokens that are trained on. */
   async function losses(state: StageState, files: readonly string[]): Promise<{ loss: number; tokens: number }[]> {
     return withModel(state.model ?? config.base!, { ...engine, signal }, async (bare) => {
       const model = state.adapter === undefined ? bare : await bare.withAdapters([state.adapter])
@@ -75,10 +75,7 @@ export async function stagedTrainer({
       for (const file of files) {
         const data = { ...config.data, path: file, validation: 0 }
         const prepared = await prepareRows({ ...config, data }, model.tokenizer, { signal })
-        const rows = Array.from({ length: prepared.train.length }, (_, i) => prepared.train.row(i)).flatMap(
-          ({ ids, documents }) => Array.from(documents.slice(1), (end, d) => Uint32Array.from(ids.subarray(documents[d]!, end))),
-        )
-        found.push(await perplexityOfRows(model.scoring, rows, { signal }))
+        found.push(await perplexityOfChats(model.scoring, prepared.train, { signal }))
       }
       return found
     })
@@ -113,7 +110,7 @@ export async function stagedTrainer({
             ...training,
             steps,
             seed,
-            warmupSteps: from.adapter ? 0 : training.warmupSteps,
+            warmupSteps: number === 1 ? training.warmupSteps : 0,
           },
           output,
         },

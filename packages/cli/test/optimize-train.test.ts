@@ -84,6 +84,55 @@ test('gradients of an adapter decide which modules are frozen and which ranks mo
   expect(before.size).toBeGreaterThan(0)
 })
 
+test('held-out losses are of what is trained on: the validation loss of qt train', async () => {
+  const answers = join(folder, 'answers.jsonl')
+  const example = (i: number) => ({
+    category: i % 2 === 0 ? 'rain' : 'sand',
+    instruction: 'Say it again, and then again, as it was said before. '.repeat(1 + (i % 2)),
+    output: i % 2 === 0 ? 'rain' : 'another sand',
+  })
+  await writeFile(answers, Array.from({ length: 10 }, (_, i) => JSON.stringify(example(i))).join('\n'))
+  const common = ['--base', fixture('tiny.gguf'), '--adapter', 'lora', '--precision', 'float32', '--threads', '1', '--steps', '1']
+  const given = [...common, '--sequence-length', '256', '--batch-size', '1']
+  const output = join(folder, 'answered')
+  const staged = await qt(['optimize', 'train', ...given, '--data', answers, '--time', '0.01', '--output', output, '--json'])
+  expect(staged.code, staged.stderr).toBe(0)
+  const held = join(output, 'stages', 'held-out.jsonl')
+  const plain = join(folder, 'plain')
+  const trained = await qt([
+    'train',
+    ...given,
+    '--data',
+    held,
+    '--validation',
+    held,
+    '--learning-rate',
+    '1e-12',
+    '--output',
+    plain,
+  ])
+  expect(trained.code, trained.stderr).toBe(0)
+  const events = (await readFile(join(plain, 'events.jsonl'), 'utf8')).trim().split('\n')
+  const { loss } = events.map((line) => JSON.parse(line)).find(({ type }) => type === 'validation')
+  expect(JSON.parse(staged.stdout).stages[0].before).toBeCloseTo(loss, 3)
+})
+
+test('the first stage warms up, and an adapter to go on from has the dropout that is asked for', async () => {
+  const [begun, output] = [join(folder, 'begun'), join(folder, 'gone-on')]
+  const first = await qt(args('--steps', '1', '--output', begun))
+  expect(first.code, first.stderr).toBe(0)
+  const asked = ['--init', join(begun, 'adapter'), '--warmup-steps', '3', '--dropout', '0.25']
+  const { code, stderr } = await qt(args('--steps', '2', '--optimization-frequency', '1', ...asked, '--output', output))
+  expect(code, stderr).toBe(0)
+  const stages = (await readdir(join(output, 'stages'))).filter((name) => /^stage-\d-[0-9a-f]+$/.test(name))
+  expect(new Set(stages.map((name) => name.slice(0, 7)))).toEqual(new Set(['stage-1', 'stage-2']))
+  for (const name of stages) {
+    const config = await readFile(join(output, 'stages', name, 'config.yaml'), 'utf8')
+    expect(config, name).toContain('dropout: 0.25')
+    expect(config, name).toContain(`warmupSteps: ${name.startsWith('stage-1') ? 3 : 0}`)
+  }
+})
+
 test('run again it takes finished stages as they are, and trains what was left in the middle anew', async () => {
   const output = join(folder, 'again')
   const once = () => qt(args('--steps', '2', '--optimization-frequency', '1', '--output', output))

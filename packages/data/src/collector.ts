@@ -1,16 +1,9 @@
 import { ignoreLabel } from '@qt/core'
 import type { RowFormat } from './detect-format.js'
 import { type EncodedRecord, type EncodeOptions, encodeRecord } from './encode-record.js'
+import { exampleWeight } from './example-weight.js'
 import type { DataRecord } from './read-records.js'
-import { recordError } from './record-error.js'
 import type { TokenStore } from './token-store.js'
-
-/** How much an example's loss counts: its `weight`, else 1. */
-function weightOf({ value: { weight }, where }: DataRecord): number {
-  if (weight === undefined || weight === null) return 1
-  if (typeof weight === 'number' && weight >= 0 && Number.isFinite(weight)) return weight
-  throw recordError(where, 'weight', '"weight" must be a number from 0 up.', 'Write "weight": 1, or leave it out.')
-}
 
 export interface CollectorOptions extends EncodeOptions {
   /** Tokens that the pieces of a split example share. */
@@ -40,12 +33,13 @@ export class Collector {
     if (!whole && !(policy === 'split' && format === 'text')) this.tooLong[policy]++
     if (!whole && policy === 'drop') return
     const { ids, labels, endsTurns } = whole || policy === 'split' ? encoded : cut(encoded, policy, sequenceLength)
+    const weight = exampleWeight(record)
     let trainable = 0
-    for (let i = 1; i < ids.length; i++) if (labels[i] !== ignoreLabel) trainable++
+    if (weight > 0) for (let i = 1; i < ids.length; i++) if (labels[i] !== ignoreLabel) trainable++
     if (!endsTurns) this.endless++
     if (encoded.losesCalls) this.callless++
     if (trainable === 0 && format !== 'tokens') this.empty++
-    else this.store.add(ids, labels, { longest: sequenceLength, weight: weightOf(record), ...(overlap ? { overlap } : {}) })
+    else this.store.add(ids, labels, { longest: sequenceLength, weight, ...(overlap ? { overlap } : {}) })
     if (trainable > 0 || format === 'tokens') this.documents++
   }
 

@@ -9,6 +9,7 @@ import type { DataRecord } from './read-records.js'
 import { readText } from './read-text.js'
 import { readTokens } from './read-tokens.js'
 import { recordError } from './record-error.js'
+import { requireKnown } from './require-known.js'
 import type { Finding } from './scenario/finding.js'
 import { invalidScenario, readScenario } from './scenario/read-scenario.js'
 import { resultRoleOf } from './scenario/result-role.js'
@@ -47,16 +48,26 @@ const day = new Date('2024-07-26T00:00:00Z')
  * record.
  */
 export function encodeRecord(record: DataRecord, format: RowFormat, options: EncodeOptions): EncodedRecord | undefined {
-  if (format === 'tokens') {
-    const vocabularySize = options.vocabularySize ?? options.tokenizer?.vocabularySize ?? options.architecture?.vocab
-    return {
-      ...readTokens(record, {
-        sequenceLength: options.tooLong ? Number.POSITIVE_INFINITY : options.sequenceLength,
-        vocabularySize,
-      }),
-      endsTurns: true,
-    }
+  if (format !== 'tokens') {
+    const encoded = encodeWords(record, format, options)
+    if (encoded) requireKnown(encoded.ids, options.vocabularySize, record.where)
+    return encoded
   }
+  const vocabularySize = options.vocabularySize ?? options.tokenizer?.vocabularySize ?? options.architecture?.vocab
+  return {
+    ...readTokens(record, {
+      sequenceLength: options.tooLong ? Number.POSITIVE_INFINITY : options.sequenceLength,
+      vocabularySize,
+    }),
+    endsTurns: true,
+  }
+}
+
+function encodeWords(
+  record: DataRecord,
+  format: Exclude<RowFormat, 'tokens'>,
+  options: EncodeOptions,
+): EncodedRecord | undefined {
   const { tokenizer } = options
   if (tokenizer === undefined)
     throw usageError('DATA_TOKENIZER_MISSING', `Data in the format "${format}" needs a tokenizer.`, {

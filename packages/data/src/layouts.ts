@@ -25,7 +25,7 @@ export const instructionKeys = ['instruction', 'instructions'] as const
 export const answerKeys = ['output', 'response', 'completion', 'answer', 'target'] as const
 const questionKeys = ['question', 'query', 'input', 'problem'] as const
 /** Of a preference pair: what both answers answer. */
-export const promptKeys = ['prompt', 'question', 'instruction', 'input'] as const
+export const promptKeys = ['prompt', 'question', 'instruction', 'input', 'messages', 'conversations', 'conversation'] as const
 
 const signs: readonly (readonly [Layout, (has: Has, value: Plain) => boolean])[] = [
   ['tokens', (has) => has('input_ids')],

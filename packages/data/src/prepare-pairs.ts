@@ -1,12 +1,14 @@
-import { type ChatMessage, ignoreLabel, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
-import { dataFiles } from './data-files.js'
+import { type ChatMessage, ignoreLabel, type Learn, type RowSource, type Tokenizer, uniform, usageError } from '@qt/core'
+import { exampleWeight } from './example-weight.js'
 import { maskChat } from './mask-chat.js'
 import type { PreparedRows, RowsConfig } from './prepare-rows.js'
 import { readPreference } from './read-preference.js'
 import { type DataRecord, readRecords } from './read-records.js'
 import { readTokens } from './read-tokens.js'
+import { requireKnown } from './require-known.js'
 import { measureRows } from './row-set.js'
 import { TokenStore } from './token-store.js'
+import { trainingFiles } from './training-files.js'
 
 type Side = 'chosen' | 'rejected'
 
@@ -34,18 +36,23 @@ export async function preparePairs(
       const given = record.value[side]
       if (isPlain(given)) {
         tokenised = true
-        return readTokens({ value: given, where: record.where }, { sequenceLength, vocabularySize })
+        return readTokens({ value: given, where: record.where }, { sequenceLength: Number.POSITIVE_INFINITY, vocabularySize })
       }
-      return answer(record, side, tokenizer, base)
+      const encoded = answer(record, side, tokenizer, { base, learn: data.learn })
+      requireKnown(encoded.ids, vocabularySize, record.where)
+      return encoded
     })
+    const weight = exampleWeight(record)
     // An answer that is cut off would be compared unfairly.
     if (
+      weight === 0 ||
       sides.some(({ ids, labels }) => ids.length > sequenceLength || !labels.some((label, i) => i > 0 && label !== ignoreLabel))
     )
       leftOut++
-    else for (const { ids, labels } of sides) into.add(ids, labels, { longest: sequenceLength })
+    else for (const { ids, labels } of sides) into.add(ids, labels, { longest: sequenceLength, weight })
   }
-  const files = await dataFiles(data.path, data.format, { signal })
+  const fixed = typeof data.validation === 'string'
+  const { files, heldOut, findings } = await trainingFiles(data, signal)
   let index = 0
   for (const file of files)
     for await (const record of readRecords(file)) {
@@ -58,11 +65,12 @@ export async function preparePairs(
             : 0
       add(record, uniform(seed, 'split', 0, index++) < share ? stores.held : stores.train)
     }
-  const heldFiles = typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { signal }) : []
-  for (const file of heldFiles) for await (const record of readRecords(file)) add(record, stores.held)
+  for (const file of heldOut) for await (const record of readRecords(file)) add(record, stores.held)
 
-  const train = pairsOf(stores.train)
-  const held = pairsOf(stores.held)
+  // A share can take every pair of a little data; then there is nothing to hold out.
+  const swapped = stores.train.lengths().length === 0 && !fixed
+  const train = pairsOf(swapped ? stores.held : stores.train)
+  const held = pairsOf(swapped ? stores.train : stores.held)
   if (train.length === 0)
     throw usageError('DATA_NOTHING_TO_TRAIN', 'There is no preference pair to learn from.', {
       where: { field: 'data.path' },
@@ -84,12 +92,14 @@ export async function preparePairs(
     format: tokenised ? 'tokens' : 'chat',
     packing: false,
     shuffle: training.shuffle ?? !tokenised,
-    warnings:
-      leftOut === 0
+    warnings: [
+      ...(leftOut === 0
         ? []
         : [
-            `${leftOut} ${leftOut === 1 ? 'pair' : 'pairs'} left out: an answer is empty or longer than training.sequenceLength (${sequenceLength}).`,
-          ],
+            `${leftOut} ${leftOut === 1 ? 'pair' : 'pairs'} left out: an answer has nothing to learn, or is longer than training.sequenceLength (${sequenceLength}).`,
+          ]),
+      ...findings.map(String),
+    ],
     leftOut: [],
     statistics: {
       files: files.length,
@@ -110,7 +120,12 @@ const pairsOf = (store: TokenStore): RowSource => {
 }
 
 /** The prompt with one of its answers, of which only the answer carries loss. */
-function answer({ value, where }: DataRecord, side: Side, tokenizer: Tokenizer | undefined, base: string | undefined) {
+function answer(
+  { value, where }: DataRecord,
+  side: Side,
+  tokenizer: Tokenizer | undefined,
+  { base, learn }: { base: string | undefined; learn: Learn | undefined },
+) {
   if (tokenizer === undefined)
     throw usageError('DATA_TOKENIZER_MISSING', 'Preference pairs of text need a tokenizer.', {
       where,
@@ -118,9 +133,10 @@ function answer({ value, where }: DataRecord, side: Side, tokenizer: Tokenizer |
     })
   const pair = readPreference({ value, where })
   const unlearned = pair.prompt.map((message): ChatMessage => ({ ...message, weight: 0 }))
-  const example = { messages: [...unlearned, ...pair[side]] }
+  const example = { messages: [...unlearned, ...pair[side]], ...(pair.tools ? { tools: [...pair.tools] } : {}) }
   return maskChat(example, tokenizer, {
     date: new Date('2024-07-26T00:00:00Z'),
+    learn,
     ...(base === undefined ? {} : { templateName: `of ${base}` }),
   })
 }

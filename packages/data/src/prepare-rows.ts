@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { type RowSource, type Tokenizer, type TrainingConfig, uniform, usageError } from '@qt/core'
 import { Collector } from './collector.js'
-import { dataFiles } from './data-files.js'
 import { describeRows } from './describe-rows.js'
 import { formatOf, type RowFormat } from './detect-format.js'
 import { type DataRecord, readRecords } from './read-records.js'
@@ -10,11 +9,11 @@ import { findCopies } from './scenario/copies.js'
 import type { Finding } from './scenario/finding.js'
 import { toolsOf } from './scenario/read-scenario.js'
 import { readScenarioFile } from './scenario/read-scenario-file.js'
-import { realPaths } from './scenario/scenario-files.js'
 import { shardsAt } from './shards/manifest.js'
 import { rowsOfShards } from './shards/rows-of-shards.js'
 import type { MapFile } from './shards/shard-reader.js'
 import { TokenStore } from './token-store.js'
+import { trainingFiles } from './training-files.js'
 
 /** The parts of a training configuration that rows depend on. */
 export type RowsConfig = Pick<TrainingConfig, 'data' | 'training'> & Partial<Pick<TrainingConfig, 'base' | 'architecture'>>
@@ -94,14 +93,8 @@ export async function prepareRows(
     overlap: overlapOf(config),
     onInvalid: data.skipInvalid ? onInvalid : undefined,
   }
-  const around: Finding[] = []
-  const onFinding = (finding: Finding) => void around.push(finding)
   const fixed = typeof data.validation === 'string'
-  const heldFiles =
-    typeof data.validation === 'string' ? await dataFiles(data.validation, data.format, { onFinding, signal }) : []
-  const files = await dataFiles(data.path, data.format, { onFinding, avoid: await realPaths(heldFiles), signal })
-  const unreadable = around.find(({ severity }) => severity === 'error')
-  if (unreadable && !data.skipInvalid) throw unreadableFolder(unreadable)
+  const { files, heldOut, findings: around } = await trainingFiles(data, signal)
   const onUnreadable = data.skipInvalid ? (finding: Finding) => void leftOut.push(finding) : undefined
   const copies = findCopies()
   const twice = ({ value, where }: DataRecord, format: RowFormat, part: 'training' | 'heldOut') => {
@@ -111,7 +104,7 @@ export async function prepareRows(
   }
   const train = new Collector(encoding, store('train'))
   const held = new Collector(encoding, store('validation'))
-  for await (const record of records(heldFiles, { signal, onUnreadable })) {
+  for await (const record of records(heldOut, { signal, onUnreadable })) {
     const format = formatOf(record, data.format)
     twice(record, format, 'heldOut')
     held.add(record, format)
@@ -227,9 +220,6 @@ async function* records(files: readonly string[], { signal, onUnreadable }: Reco
     }
   }
 }
-
-const unreadableFolder = ({ file, message, fix }: Finding) =>
-  usageError('DATA_UNREADABLE', message, { where: { ...(file === undefined ? {} : { file }) }, actions: [fix.label] })
 
 const mixed = ({ where }: DataRecord) =>
   usageError('DATA_FORMATS_MIXED', 'Pre-tokenised rows and other examples lie together.', {

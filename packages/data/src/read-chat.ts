@@ -118,7 +118,8 @@ function readCall(call: unknown, where: ErrorLocation, field: string): ToolCall 
   return { ...(isPlain(call) && typeof call.id === 'string' ? { id: call.id } : {}), name: inner.name, arguments: { ...given } }
 }
 
-function readTools(given: unknown, where: ErrorLocation): ToolDefinition[] {
+/** Tools that a record declares. */
+export function readTools(given: unknown, where: ErrorLocation): ToolDefinition[] {
   const list = jsonText(given)
   if (list === undefined || list === null || list === '') return []
   if (!Array.isArray(list))

@@ -1,6 +1,6 @@
-import type { ChatMessage } from '@qt/core'
+import type { ChatMessage, ToolDefinition } from '@qt/core'
 import { firstKey, promptKeys } from './layouts.js'
-import { readMessage } from './read-chat.js'
+import { readMessage, readTools } from './read-chat.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
 
@@ -8,13 +8,14 @@ export interface PreferencePair {
   readonly prompt: readonly ChatMessage[]
   readonly chosen: readonly ChatMessage[]
   readonly rejected: readonly ChatMessage[]
+  readonly tools?: readonly ToolDefinition[]
 }
 
 type Side = 'chosen' | 'rejected'
 
 /**
  * A pair of answers to one prompt, each text or a list of messages. Lists that begin with the prompt, as UltraFeedback has them, give it:
- * what both have in common before they part. A `system` prompt comes first, and an `input` after an `instruction`.
+ * what both have in common before they part. A `system` prompt comes first, and an `input` after an `instruction`; `tools` are those of both.
  */
 export function readPreference({ value, where }: DataRecord): PreferencePair {
   const read = (field: string, role: 'user' | 'assistant'): ChatMessage[] => {
@@ -32,15 +33,17 @@ export function readPreference({ value, where }: DataRecord): PreferencePair {
     typeof system === 'string' && system !== '' && prompt[0]?.role !== 'system'
       ? [{ role: 'system', content: system }, ...prompt]
       : prompt
+  const tools = readTools(value.tools, where)
+  const declared = tools.length > 0 ? { tools } : {}
   const shared = commonStart(chosen, rejected)
   if (shared > 0 && chosen[0]!.role !== 'assistant')
-    return { prompt: told(chosen.slice(0, shared)), chosen: chosen.slice(shared), rejected: rejected.slice(shared) }
+    return { prompt: told(chosen.slice(0, shared)), chosen: chosen.slice(shared), rejected: rejected.slice(shared), ...declared }
   const promptKey = firstKey(value, promptKeys)
   const prompt = promptKey === undefined ? [] : read(promptKey, 'user')
   const [first] = prompt
   if (promptKey === 'instruction' && first && typeof value.input === 'string' && value.input !== '')
     prompt[0] = { ...first, content: `${first.content}\n\n${value.input}` }
-  return { prompt: told(prompt), chosen, rejected }
+  return { prompt: told(prompt), chosen, rejected, ...declared }
 }
 
 /** How many messages two conversations begin with in common, the last of each left to be an answer. */

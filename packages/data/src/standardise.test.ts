@@ -72,3 +72,21 @@ test('the parts of a message that are trained on are kept', () => {
   }
   expect(toRecord(standard(value))).toEqual(value)
 })
+
+test('a preference pair keeps its tools, and the conversation before its answers', () => {
+  const given = {
+    messages: [{ role: 'user', content: 'Hit it' }],
+    chosen: '[roll: 1d20]',
+    rejected: 'No',
+    tools: [{ type: 'function', function: { name: 'roll' } }],
+  }
+  const pair = standardise({ value: given, where: {} })
+  expect(pair).toEqual({
+    kind: 'preference',
+    prompt: given.messages,
+    chosen: [{ role: 'assistant', content: '[roll: 1d20]' }],
+    rejected: [{ role: 'assistant', content: 'No' }],
+    tools: [{ name: 'roll' }],
+  })
+  expect(standardise({ value: toRecord(pair), where: {} })).toEqual(pair)
+})

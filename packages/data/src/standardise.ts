@@ -3,7 +3,7 @@ import { usageError } from '@qt/core'
 import { unknownShape } from './detect-format.js'
 import { codeKeys, type Layout, layoutOf, opened, promptKeys } from './layouts.js'
 import { readChat } from './read-chat.js'
-import { instructionFields, readInstruction } from './read-instruction.js'
+import { instructionFields, isConversational, readInstruction } from './read-instruction.js'
 import { readPreference } from './read-preference.js'
 import type { DataRecord } from './read-records.js'
 import { readText } from './read-text.js'
@@ -33,6 +33,7 @@ export type StandardExample =
       readonly prompt: readonly ChatMessage[]
       readonly chosen: readonly ChatMessage[]
       readonly rejected: readonly ChatMessage[]
+      readonly tools?: readonly ToolDefinition[] | undefined
     } & Provenance)
   | ({ readonly kind: 'text'; readonly text: string } & Provenance)
 
@@ -40,7 +41,7 @@ export type StandardExample =
 const spent: Readonly<Partial<Record<Layout, readonly string[]>>> = {
   openai: ['messages', 'conversation', 'tools', 'system'],
   sharegpt: ['conversations', 'conversation', 'tools', 'system'],
-  preference: [...promptKeys, 'chosen', 'rejected', 'system'],
+  preference: [...promptKeys, 'chosen', 'rejected', 'tools', 'system'],
   text: ['text', 'content'],
   scenario: ['text'],
   'the-stack': ['content'],
@@ -83,7 +84,8 @@ export function standardise(record: DataRecord): StandardExample {
 
 function aboutOf(value: Plain, layout: Layout): Provenance {
   const fields = spent[layout] === undefined ? instructionFields(value) : undefined
-  const own = fields ? [fields.ask, fields.more, fields.answer, 'system'] : spent[layout]
+  const spoken = fields && isConversational(value) ? ['tools'] : []
+  const own = fields ? [fields.ask, fields.more, fields.answer, 'system', ...spoken] : spent[layout]
   const out: { id?: string; source?: string; category?: string } = {}
   for (const key of provenance) {
     const one = value[key]
@@ -117,14 +119,18 @@ export function toRecord(example: StandardExample): Plain {
       ...(example.prompt.length > 0 ? { prompt: example.prompt.map(messageRecord) } : {}),
       chosen: example.chosen.map(messageRecord),
       rejected: example.rejected.map(messageRecord),
+      ...toolsRecord(example),
       ...about,
     }
   return {
     messages: example.messages.map(messageRecord),
-    ...(example.tools ? { tools: example.tools.map((tool) => ({ type: 'function', function: tool })) } : {}),
+    ...toolsRecord(example),
     ...about,
   }
 }
+
+const toolsRecord = ({ tools }: { readonly tools?: readonly ToolDefinition[] | undefined }): Plain =>
+  tools ? { tools: tools.map((tool) => ({ type: 'function', function: tool })) } : {}
 
 const messageRecord = ({ role, content, name, toolCalls, toolCallId, weight, learn }: ChatMessage): Plain => ({
   role,

@@ -55,7 +55,7 @@ export class TokenStore {
       this.trained = grown(this.trained, this.count)
       this.places[number] = this.pieces.write(piece.ids, piece.labels)
       this.sizes[number] = length
-      this.trained[number] = trainable > 0 ? 1 : 0
+      this.trained[number] = trainable > 0 && weight > 0 ? 1 : 0
       if (weight !== 1 || this.weights) this.weigh(number, weight)
     }
   }
@@ -71,7 +71,7 @@ export class TokenStore {
     return this.sizes.subarray(0, this.count)
   }
 
-  /** Whether any token of a piece carries loss. */
+  /** Whether any token of a piece carries loss that counts. */
   learns(piece: number): boolean {
     return this.trained[piece] === 1
   }

@@ -38,6 +38,13 @@ test('a mean over all rows is one over tokens, not over rows', async () => {
   expect(loss).toBeCloseTo(-(3 * Math.log(3 / 4) + Math.log(1 / 4)) / 4, 6)
 })
 
+test('the pieces of a text that was cut count, but for what begins the next one', async () => {
+  const { tokens, loss } = await perplexityOfChats(model(), rows(row([0, 1, 1], [1, 1, 0]), row([0, 0], [0, none])))
+  expect(tokens).toBe(3)
+  expect(loss).toBeCloseTo(-(2 * Math.log(3 / 4) + Math.log(1 / 4)) / 3, 6)
+  await expect(perplexityOfChats(model(), rows(row([0], [1])))).rejects.toMatchObject({ code: 'EVAL_NO_ITEMS' })
+})
+
 test('rows without loss, foreign labels and a model without numbers are errors', async () => {
   await expect(perplexityOfChats(model(), rows(row([0, 1], [none, none])))).rejects.toMatchObject({ code: 'EVAL_NO_ITEMS' })
   await expect(perplexityOfChats(model(), rows(row([0, 1], [0, none])))).rejects.toMatchObject({ code: 'EVAL_LABELS_DIFFER' })

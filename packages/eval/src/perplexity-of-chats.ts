@@ -9,7 +9,7 @@ export interface PerplexityOfChatsOptions {
 
 /**
  * Perplexity over the tokens that carry loss, in conversations what the assistant says: exp(−mean log p). Takes the rows that a
- * training would see; every document of a row is scored on its own.
+ * training would see; every document of a row is scored on its own, and of a text that was cut into several every piece.
  *
  * @example
  * ```ts
@@ -32,8 +32,9 @@ export async function perplexityOfChats(
       signal?.throwIfAborted()
       const logs = await model.score(ids)
       for (const [position, label] of labels.entries()) {
-        if (label === ignoreLabel) continue
-        // The score is that of the token that follows; a label that is another token has no score here.
+        // The score is that of the token that follows: a piece of a longer text has none of the one that begins the next piece.
+        if (label === ignoreLabel || position + 1 === ids.length) continue
+        // A label that is another token has none either.
         if (label !== ids[position + 1]) throw otherLabel(index, position)
         sum += finite(logs[position + 1]!, `a token of row ${index}`)
         tokens++

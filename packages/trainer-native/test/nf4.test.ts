@@ -1,7 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  convert,
   encodeFloats,
+  merge,
   openModel,
   readAdapter,
   readSafetensors,
@@ -162,6 +164,43 @@ test.each([false, true])('NF4 trains as the numbers it stands for; double quanti
   for (const [i, gradient] of packed.gradients.entries()) expect(distance(gradient, plain.gradients[i]!)).toBeLessThan(1e-5)
   expect(packed.bytes).toBeLessThan(plain.bytes / 2)
   expect(packed.planned).toBe(packed.bytes)
+})
+
+test.each([false, true])('NF4 is converted to the numbers it stands for; double quantisation: %s', async (double) => {
+  const { nf4, wide } = await folders(double)
+  const out = join(folder, `converted-${double}`)
+  await convert(nf4, out, { type: 'F32' })
+  const [found, expected] = [
+    await readSafetensors(join(out, 'model.safetensors')),
+    await readSafetensors(join(wide, 'model.safetensors')),
+  ]
+  expect([...found.tensors.keys()].sort()).toEqual([...expected.tensors.keys()].sort())
+  for (const name of expected.tensors.keys()) expect(await found.read(name), name).toEqual(await expected.read(name))
+})
+
+test('an adapter merges into what bitsandbytes has quantised, and gives the logits of transformers and PEFT', async () => {
+  const expected = await readJson<Expected>(fixture('nf4', 'expected.json'))
+  const { Model, Session } = binding()
+  for (const out of [join(folder, 'merged'), join(folder, 'merged.gguf')]) {
+    const { quantisedBase } = await merge({
+      base: fixture('nf4', 'quantised'),
+      adapters: [{ path: fixture('nf4', 'adapter') }],
+      out,
+      type: 'F32',
+    })
+    expect(quantisedBase?.types).toEqual(['NF4'])
+    const model = await openModel(out)
+    const native = new Model(model.spec, tensorSources(model), 'packed')
+    const session = new Session(native, { contextLength: 64, bf16: false, dots: false }, 2)
+    try {
+      const logits = (await session.append(session.addCache('float32'), 0, Int32Array.from(expected.ids), 1, true))!
+      const size = Math.max(...expected.logits.map(Math.abs))
+      expect(Math.max(...expected.logits.map((value, i) => Math.abs(value - logits[i]!))) / size, out).toBeLessThan(1e-5)
+    } finally {
+      session.close()
+    }
+  }
+  expect(await readJson(join(folder, 'merged', 'config.json'))).not.toHaveProperty('quantization_config')
 })
 
 test('other ways of bitsandbytes, and broken ones of this, are refused by name', async () => {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StepEvent, TrainingConfigInput } from '@qt/core'
 import { expect, test } from 'vitest'
@@ -71,6 +71,45 @@ test.each(['dpo', 'orpo'] as const)('validation has the loss of training: %s', a
   expect(found.step).toBeGreaterThan(0.1)
   expect(Math.abs(found.validation / found.step - 1)).toBeLessThan(1e-5)
   expect(Math.abs(again[0]! / found.step - 1)).toBeLessThan(1e-5)
+})
+
+/** What a run of one step validates to, before anything is learned. */
+async function validated(name: string, data: string, format: 'tokens' | 'preference', training: TrainingConfigInput['training']) {
+  const given = config(name, { steps: 1, learningRate: 1e-12, ...training })
+  for await (const event of train({ ...given, data: { path: data, format, validation: data } }))
+    if (event.type === 'validation') return event
+  throw new Error('nothing was validated')
+}
+
+test.each(['dpo', 'orpo'] as const)('perplexity and accuracy are those of the chosen answers: %s', async (objective) => {
+  const chosen = join(folder, `chosen-${objective}.jsonl`)
+  const lines = (await readFile(pairs, 'utf8')).split('\n').map((line) => JSON.stringify(JSON.parse(line).chosen))
+  await writeFile(chosen, lines.join('\n'))
+  const ofAnswers = await validated(`answers-${objective}`, chosen, 'tokens', {})
+  const ofPairs = await validated(`of-${objective}`, pairs, 'preference', { objective })
+  expect(Math.abs(ofPairs.perplexity / ofAnswers.perplexity - 1)).toBeLessThan(1e-5)
+  expect(ofPairs.tokenAccuracy).toBe(ofAnswers.tokenAccuracy)
+  expect(Math.abs(Math.log(ofPairs.perplexity) - ofPairs.loss)).toBeGreaterThan(0.01)
+})
+
+test.each(['dpo', 'orpo'] as const)('a pair of weight 2 is learned and validated as the pair twice: %s', async (objective) => {
+  const [first, second, third] = (await readFile(pairs, 'utf8')).split('\n')
+  const numbers = async (name: string, lines: readonly unknown[]) => {
+    const path = join(folder, `${name}-${objective}.jsonl`)
+    await writeFile(path, lines.map((line) => JSON.stringify(line)).join('\n'))
+    const given = config(`${name}-${objective}`, { objective, steps: 3, batchSize: 2, gradAccumulation: 2 })
+    const found: number[] = []
+    for await (const event of train({ ...given, data: { path, format: 'preference', validation: path } })) {
+      if (event.type === 'step') found.push(event.loss, event.gradNorm)
+      if (event.type === 'validation') found.push(event.loss, event.perplexity)
+    }
+    return found
+  }
+  const [a, b, c] = [first!, second!, third!].map((line) => JSON.parse(line))
+  const twice = await numbers('twice', [a, b, b, c])
+  expect(twice).toHaveLength(8)
+  for (const [i, value] of (await numbers('weighed', [a, { ...b, weight: 2 }, c])).entries())
+    expect(Math.abs(value / twice[i]! - 1)).toBeLessThan(1e-4)
 })
 
 test('DPO with dropout gives the same bytes for any number of threads', async () => {

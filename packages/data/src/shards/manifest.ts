@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { QtError, type Tokenizer } from '@qt/core'
+import { dataSchema, QtError, type Tokenizer } from '@qt/core'
 import { z } from 'zod'
 import { shardError } from './shard-layout.js'
 
@@ -24,6 +24,8 @@ const manifestSchema = z.object({
   sequenceLength: z.number().int().positive(),
   packing: z.boolean(),
   shuffle: z.boolean(),
+  /** What the rows hold, as far as it was said; left out by versions that did not write it. */
+  choices: dataSchema.pick({ learn: true, tooLong: true, overlap: true }).optional(),
   /** Whose ids these are; left out when the data came as ids. */
   tokenizer: z.object({ vocabularySize: count, hash: z.string() }).optional(),
   files: count,

@@ -73,11 +73,18 @@ const manifestOf = (
   sequenceLength: config.training.sequenceLength,
   packing: rows.packing,
   shuffle: rows.shuffle,
+  choices: choicesOf(config.data),
   ...(tokenizer && rows.format !== 'tokens' ? { tokenizer: tokenizerIdentity(tokenizer) } : {}),
   files: rows.statistics.files,
   documents: rows.statistics.documents,
   warnings: [...rows.warnings],
   parts,
+})
+
+const choicesOf = ({ learn, tooLong, overlap }: RowsConfig['data']): TokenShards['choices'] => ({
+  ...(learn === undefined ? {} : { learn }),
+  ...(tooLong === undefined ? {} : { tooLong }),
+  ...(overlap === undefined ? {} : { overlap }),
 })
 
 interface PartOptions {

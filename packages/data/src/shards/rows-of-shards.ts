@@ -35,6 +35,11 @@ export function rowsOfShards(
     )
   if (typeof data.validation === 'string' || (data.validation !== undefined && data.validation > 0 && !parts.validation))
     throw conflict('data.validation', 'What is held out was decided when the shards were prepared.', 'Leave it out.', again)
+  for (const field of ['learn', 'tooLong', 'overlap'] as const) {
+    const asked = data[field]
+    if (asked !== undefined && manifest.choices && JSON.stringify(asked) !== JSON.stringify(manifest.choices[field]))
+      throw conflict(`data.${field}`, 'The shards were prepared with another setting of this.', 'Leave it out.', again)
+  }
   const whose = manifest.tokenizer
   if (whose && tokenizer && tokenizerIdentity(tokenizer).hash !== whose.hash)
     throw conflict('tokenizer', "The shards were tokenised by another tokenizer than this model's.", again)

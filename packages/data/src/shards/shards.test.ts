@@ -128,6 +128,13 @@ test('a training that does not fit the shards is refused by the setting', async 
   await refused('data.validation', config(out, {}, { validation: data }))
   await refused('tokenizer', config(out), { ...tokenizer, token: (id) => `other ${id}` })
   await refused('tokenizer', config(out), tokenizer, { vocabularySize: 20 })
+  await refused('data.learn', config(out, {}, { learn: 'last-turn' }))
+  await refused('data.tooLong', config(out, {}, { tooLong: 'drop' }))
+  const last = join(folder, 'last-turn')
+  await prepareShards(config(data, {}, { learn: 'last-turn', tooLong: 'drop' }), tokenizer, { out: last })
+  await refused('data.learn', config(last, {}, { learn: { roles: ['user'] } }))
+  const same = await prepareRows(config(last, {}, { learn: 'last-turn', tooLong: 'drop' }), tokenizer)
+  expect(same.hash).toBe((await prepareRows(config(last), tokenizer)).hash)
   expect((await prepareRows(config(out, {}, { validation: 0 }), tokenizer)).validation).toBeUndefined()
   await expect(prepareShards(config(data), tokenizer, { out: folder })).rejects.toMatchObject({ code: 'DATA_SHARD' })
   await expect(prepareShards(config(out), tokenizer, { out: join(folder, 'twice') })).rejects.toMatchObject({

@@ -1,11 +1,12 @@
-import type { NativeTrainer } from '../binding.js'
+import { ignoreLabel } from '@qt/core'
+import type { Batch, NativeTrainer } from '../binding.js'
 import type { MicroBatch } from './windows.js'
 
 export interface PreferenceOptions {
   readonly objective: 'dpo' | 'orpo'
   /** β of DPO, λ of ORPO. */
   readonly strength: number
-  /** Pairs and chosen tokens of the whole window, by which losses are averaged. */
+  /** Pairs and chosen tokens of the whole window by their weights, by which losses are averaged. */
   readonly pairs: number
   readonly chosenTokens: number
 }
@@ -54,9 +55,33 @@ export function tokensOf({ labels, borders }: Pick<MicroBatch, 'labels' | 'borde
   )
 }
 
-/** Those of the chosen answers. */
-export const chosenTokensOf = (batch: Pick<MicroBatch, 'labels' | 'borders'>): number =>
-  tokensOf(batch).reduce((sum, tokens, d) => (d % 2 === 0 ? sum + tokens : sum), 0)
+type Pairs = Pick<MicroBatch, 'labels' | 'borders' | 'weights'>
+
+/** What each pair counts. */
+const weightsOf = ({ borders, weights }: Pairs): number[] =>
+  Array.from({ length: (borders.length - 1) / 2 }, (_, pair) => weights?.[borders[2 * pair]!] ?? 1)
+
+/** Pairs of a micro-batch, and the tokens of their chosen answers, by their weights. */
+export function countsOfPairs(batch: Pairs): { pairs: number; chosenTokens: number } {
+  const tokens = tokensOf(batch)
+  const counts = { pairs: 0, chosenTokens: 0 }
+  for (const [pair, weight] of weightsOf(batch).entries()) {
+    counts.pairs += weight
+    counts.chosenTokens += weight * tokens[2 * pair]!
+  }
+  return counts
+}
+
+/** The same rows, of which only the chosen answers carry loss. */
+export function chosenOnly({ ids, labels: both, borders, weights }: MicroBatch): Batch {
+  const labels = both.slice()
+  for (let d = 1; d < borders.length - 1; d += 2) labels.fill(ignoreLabel, borders[d]!, borders[d + 1]!)
+  return { ids, labels, borders, weights }
+}
+
+interface WeighedPair extends PairLoss {
+  readonly weight: number
+}
 
 /** The losses of a micro-batch's pairs, or undefined when stopped; with `micro`, dropout and noise are those of that micro-batch. */
 export async function pairLosses(
@@ -64,7 +89,7 @@ export async function pairLosses(
   batch: MicroBatch,
   { objective, strength }: Pick<PreferenceOptions, 'objective' | 'strength'>,
   micro?: number,
-): Promise<{ pairs: PairLoss[]; chosenLoss: number } | undefined> {
+): Promise<{ pairs: WeighedPair[]; chosenLoss: number } | undefined> {
   const plain = { ids: batch.ids, labels: batch.labels, borders: batch.borders }
   const policy = await trainer.evaluate(plain, { adapters: true, ...(micro === undefined ? {} : { micro }) })
   // The reference is the same model without its adapter: no second copy.
@@ -72,12 +97,14 @@ export async function pairLosses(
   if (!policy.finished || !reference.finished) return undefined
   const tokens = tokensOf(batch)
   const two = (of: ArrayLike<number>, pair: number): [number, number] => [of[2 * pair]!, of[2 * pair + 1]!]
-  const pairs = Array.from({ length: tokens.length / 2 }, (_, pair) =>
-    objective === 'dpo'
+  const weights = weightsOf(batch)
+  const pairs = weights.map((weight, pair) => ({
+    weight,
+    ...(objective === 'dpo'
       ? dpoPair(two(policy.documents, pair), two(reference.documents, pair), strength)
-      : orpoPair(two(policy.documents, pair), two(tokens, pair), strength),
-  )
-  return { pairs, chosenLoss: policy.documents.reduce((sum, loss, d) => (d % 2 === 0 ? sum + loss : sum), 0) }
+      : orpoPair(two(policy.documents, pair), two(tokens, pair), strength)),
+  }))
+  return { pairs, chosenLoss: weights.reduce((sum, weight, pair) => sum + weight * policy.documents[2 * pair]!, 0) }
 }
 
 /** How often `pairLosses` looks through a batch. */
@@ -97,10 +124,10 @@ export async function preferencePass(
   const likelihood = objective === 'orpo' ? 1 / chosenTokens : 0
   const weights = new Float32Array(batch.ids.length)
   let loss = likelihood * found.chosenLoss
-  for (const [pair, { loss: own, chosen, rejected }] of found.pairs.entries()) {
-    weights.fill(chosen / all + likelihood, batch.borders[2 * pair]!, batch.borders[2 * pair + 1]!)
-    weights.fill(rejected / all, batch.borders[2 * pair + 1]!, batch.borders[2 * pair + 2]!)
-    loss += own / all
+  for (const [pair, { weight, loss: own, chosen, rejected }] of found.pairs.entries()) {
+    weights.fill(weight * (chosen / all + likelihood), batch.borders[2 * pair]!, batch.borders[2 * pair + 1]!)
+    weights.fill((weight * rejected) / all, batch.borders[2 * pair + 1]!, batch.borders[2 * pair + 2]!)
+    loss += (weight * own) / all
   }
   const { ids, labels, borders } = batch
   const sum = await trainer.forwardBackward({ ids, labels, borders, weights }, { weight: 1, micro })

@@ -1,10 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { TrainingConfigInput } from '@qt/core'
-import { expect, onTestFinished, test } from 'vitest'
+import { parseConfig, type TrainingConfigInput } from '@qt/core'
+import { readAdapter, writeAdapter } from '@qt/weights'
+import { expect, test } from 'vitest'
+import { fixture, temporaryFolder } from '../../test/support.js'
 import { tinyRun } from '../../test/tiny-run.js'
-import { fingerprint, requireFresh, runFiles } from './run-files.js'
+import { prepare } from './prepare.js'
+import { fingerprint, requireFresh, resolvedConfig, runFiles } from './run-files.js'
+
+const folder = await temporaryFolder()
 
 const fingerprintOf = async (training: TrainingConfigInput['training']) =>
   fingerprint(await tinyRun({ training }), { totalSteps: 3, microBatches: 1 })
@@ -14,6 +18,21 @@ test('what changes no byte may be another after a pause', async () => {
   for (const saving of [{ checkpointing: true }, { checkpointing: false }, { feedForwardChunk: 32 }, { saveEvery: 3 }])
     expect((await fingerprintOf(saving)).configuration).toBe(configuration)
   expect((await fingerprintOf({ learningRate: 1e-5 })).configuration).not.toBe(configuration)
+})
+
+test('what a run was configured with goes on with it, wherever the adapter sits that it began with', async () => {
+  const { base } = await tinyRun()
+  const final = await readAdapter(fixture('lora', 'adapter_final'), base.spec)
+  const init = join(folder, 'first-layer')
+  const modules = new Map([...final.modules].filter(([name]) => name.startsWith('blk.0.')))
+  await writeAdapter(init, { ...final, modules }, base.spec)
+  const run = await tinyRun({ adapter: { init, dropout: 0.1 } })
+  expect(run.adapter!.targets[0]).toMatch(/^model\.layers\.0\./)
+  const resolved = resolvedConfig(run.config, run.adapter)
+  const again = await prepare(parseConfig(resolved), undefined)
+  const plan = { totalSteps: 3, microBatches: 1 }
+  expect(await fingerprint(again, plan)).toEqual(await fingerprint(run, plan))
+  expect(resolved.adapter).toMatchObject({ init, rank: final.rank, alpha: final.alpha, dropout: 0.1 })
 })
 
 test('in the strict order a chunk that is set counts', async () => {
@@ -35,10 +54,9 @@ test('a run whose checkpoint counts repeated activations is known', async () => 
 })
 
 test('a new run begins neither over the log of another nor among its checkpoints', async () => {
-  const output = await mkdtemp(join(tmpdir(), 'qt-fresh-'))
-  onTestFinished(() => rm(output, { recursive: true }))
+  const output = join(folder, 'fresh')
   const { events, checkpoints } = runFiles(output)
-  await mkdir(checkpoints)
+  await mkdir(checkpoints, { recursive: true })
   await requireFresh(output)
   await mkdir(join(checkpoints, 'step-000020'))
   await expect(requireFresh(output)).rejects.toMatchObject({ code: 'RUN_EXISTS', where: { file: checkpoints } })

@@ -50,7 +50,9 @@ export async function saveConfig(output: string, { config, adapter }: Prepared):
 export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapter']): Record<string, unknown> {
   if (!config.adapter || !adapter) return { ...config }
   const { rank, alpha, dropout, rankStabilised, targets } = adapter
-  return { ...config, adapter: { ...config.adapter, rank, alpha, dropout, rankStabilised, targets } }
+  // PEFT may say by paths or a pattern what an adapter to go on from sits on; a configuration cannot, and need not.
+  const places = config.adapter.init === undefined ? { targets } : {}
+  return { ...config, adapter: { ...config.adapter, rank, alpha, dropout, rankStabilised, ...places } }
 }
 
 /**

@@ -1,12 +1,12 @@
 import { messageOf, type TrainingConfig } from '@qt/core'
-import type { LossSum, NativeTrainer } from '../binding.js'
+import type { NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
 import { placeOf } from '../parallel/groups.js'
 import type { Team } from '../parallel/team.js'
 import type { FrozenModules } from './frozen-modules.js'
 import { type NotFinite, whyNotFinite } from './not-finite.js'
 import { parameterGroups } from './parameter-groups.js'
-import { chosenTokensOf, looksOf, pairLosses, preferencePass } from './preference.js'
+import { chosenOnly, countsOfPairs, looksOf, pairLosses, preferencePass } from './preference.js'
 import type { Prepared } from './prepare.js'
 import { requireRoom } from './want-of-memory.js'
 import { batchesOf, type MicroBatch, type Windows } from './windows.js'
@@ -138,8 +138,8 @@ function halfDone(cause: unknown): never {
 
 /** What all processes must know of the whole window, in a fixed order; see `sumsOf`. */
 function countsOf(batch: MicroBatch, { training: { objective } }: TrainingConfig): number[] {
-  const [pairs, chosen] = objective === 'next-token' ? [0, 0] : [(batch.borders.length - 1) / 2, chosenTokensOf(batch)]
-  return [batch.weight, batch.trainable, batch.ids.length, pairs, chosen]
+  const { pairs, chosenTokens } = objective === 'next-token' ? { pairs: 0, chosenTokens: 0 } : countsOfPairs(batch)
+  return [batch.weight, batch.trainable, batch.ids.length, pairs, chosenTokens]
 }
 
 function sumsOf(counts: readonly number[]) {
@@ -163,12 +163,17 @@ function passOf(
   return (batch, micro) => preferencePass(trainer, batch, micro, { objective, strength: preferenceStrength, pairs, chosenTokens })
 }
 
-/** Loss and right answers over the validation rows, of which each process takes its share; undefined when one was stopped. */
-export async function validate(
-  trainer: NativeTrainer,
-  { rows, config }: Prepared,
-  team: Team,
-): Promise<Omit<LossSum, 'finished' | 'documents'> | undefined> {
+export interface Validation {
+  /** As in training. */
+  readonly loss: number
+  /** Of the tokens that are learned; of pairs those of the chosen answers. */
+  readonly perplexity: number
+  /** How many of them are the most likely token. */
+  readonly tokenAccuracy: number
+}
+
+/** What the validation rows say, of which each process takes its share; undefined when one was stopped. */
+export async function validate(trainer: NativeTrainer, { rows, config }: Prepared, team: Team): Promise<Validation | undefined> {
   const { batchSize, objective } = config.training
   const length = rows.validation?.length ?? 0
   const { rank, size } = placeOf(team, team.tensorParallel).rows
@@ -182,15 +187,10 @@ export async function validate(
       Array.from({ length: count }, (_, i) => rows.validation!.row(first + i)),
       batchSize,
     )
-    const sum: Validated | undefined = await (objective === 'next-token'
-      ? trainer.evaluate(batch!)
-      : validatePairs(trainer, batch!, config))
-    if (!sum?.finished) {
-      stopped = true
-      break
-    }
-    const { chosen = { loss: 0, tokens: 0 } } = sum
-    own.push([sum.loss, sum.weight, sum.tokens, sum.correct, chosen.loss, chosen.tokens])
+    const sums = await validationSums(trainer, batch!, config)
+    stopped = sums === undefined
+    if (sums === undefined) break
+    own.push(sums)
   }
   const most = Math.max(...Array.from({ length: size }, (_, rank) => border(rank + 1) - border(rank))) / batchSize
   if (sharesBase(config, team)) for (let done = own.length; done < most; done++) await attend(trainer, config, false)
@@ -199,26 +199,31 @@ export async function validate(
   if (everybody.some(([one]) => one !== 0)) return undefined
   const all = firstOfEach(everybody, team).flatMap((one) => one.slice(1))
   const sum = (which: number) => all.reduce((total, value, i) => (i % 6 === which ? total + value : total), 0)
-  const weight = sum(1)
-  const likelihood = sum(5) > 0 ? (weight * sum(4)) / sum(5) : 0
-  return { loss: sum(0) + likelihood, weight, tokens: sum(2), correct: sum(3) }
+  const likelihood = sum(0) / sum(1)
+  const preference = objective === 'next-token' ? 0 : sum(4) / sum(5)
+  return {
+    // ORPO also learns the chosen answers as they are.
+    loss: objective === 'dpo' ? preference : likelihood + preference,
+    perplexity: Math.exp(likelihood),
+    tokenAccuracy: sum(3) / sum(2),
+  }
 }
 
-interface Validated extends LossSum {
-  /** Of chosen answers that are learned as they are, too: the sum of −log p, and of how many tokens. */
-  readonly chosen?: { readonly loss: number; readonly tokens: number }
-}
-
-/** The preference loss of pairs, by their number; right answers are the most likely tokens of both. */
-async function validatePairs(
+/**
+ * Of what is learned the sum of −log p, of weights, of tokens and of right ones; of pairs these of the chosen answers, then the sum of their
+ * losses and of their weights.
+ */
+async function validationSums(
   trainer: NativeTrainer,
   batch: MicroBatch,
   { training: { objective, preferenceStrength } }: TrainingConfig,
-): Promise<Validated | undefined> {
-  const plain = await trainer.evaluate(batch)
-  if (!plain.finished || objective === 'next-token') return plain
-  const found = await pairLosses(trainer, batch, { objective, strength: preferenceStrength })
+): Promise<number[] | undefined> {
+  const plain = await trainer.evaluate(objective === 'next-token' ? batch : chosenOnly(batch))
+  if (!plain.finished) return undefined
+  const found =
+    objective === 'next-token' ? { pairs: [] } : await pairLosses(trainer, batch, { objective, strength: preferenceStrength })
   if (!found) return undefined
-  const sum = { ...plain, loss: found.pairs.reduce((sum, { loss }) => sum + loss, 0), weight: found.pairs.length }
-  return objective === 'orpo' ? { ...sum, chosen: { loss: found.chosenLoss, tokens: chosenTokensOf(batch) } } : sum
+  const preference = found.pairs.reduce((sum, { weight, loss }) => sum + weight * loss, 0)
+  const weights = found.pairs.reduce((sum, { weight }) => sum + weight, 0)
+  return [plain.loss, plain.weight, plain.tokens, plain.correct, preference, weights]
 }

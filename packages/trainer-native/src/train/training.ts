@@ -331,12 +331,10 @@ export const stepEvent = (
 
 /** False when the validation was stopped. */
 async function validated({ prepared, team, trainer, recorder, patience, position }: OpenRun): Promise<boolean> {
-  const sum = await validate(trainer, prepared, team)
-  if (sum === undefined) return false
-  const loss = sum.loss / sum.weight
-  const tokenAccuracy = sum.correct / sum.tokens
-  await recorder.record({ type: 'validation', step: position.step, loss, perplexity: Math.exp(loss), tokenAccuracy })
-  patience.add(loss)
+  const found = await validate(trainer, prepared, team)
+  if (found === undefined) return false
+  await recorder.record({ type: 'validation', step: position.step, ...found })
+  patience.add(found.loss)
   return true
 }
 

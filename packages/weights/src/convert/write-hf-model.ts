@@ -44,7 +44,8 @@ export async function writeHfModel(job: WriteJob): Promise<void> {
 /** config.json and, from a GGUF, the files that say the same as its metadata. */
 async function jsonFiles({ model, type }: WriteJob): Promise<Record<string, Readonly<Record<string, unknown>>>> {
   if (model.kind === 'hf') {
-    const config = await readJsonObject(joinPath(model.path, 'config.json'))
+    // What is written are plain numbers, however the model had them.
+    const { quantization_config: _, ...config } = await readJsonObject(joinPath(model.path, 'config.json'))
     const key = 'dtype' in config ? 'dtype' : 'torch_dtype'
     const untied = config.tie_word_embeddings !== false && !model.spec.tiedEmbeddings ? { tie_word_embeddings: false } : {}
     return { 'config.json': { ...config, ...layersOf(config, model.spec.layers), ...untied, [key]: torchTypes[type] } }

@@ -1,10 +1,9 @@
-import { type ModelSpec, rowBytes, type TensorInfo, usageError } from '@qt/core'
+import { type ModelSpec, type TensorInfo, usageError } from '@qt/core'
 import { readAdapter } from '../adapter/read.js'
-import { decodeBlocks } from '../blocks/decode.js'
 import type { RowChange } from '../convert/tensor-stream.js'
-import { openSource } from '../io/source.js'
 import type { Model } from '../model/model.js'
 import { openModel } from '../model/open-model.js'
+import { readTensorRows } from '../model/read-rows.js'
 import { deltaOf } from './delta.js'
 import type { ModelReference } from './recipe.js'
 
@@ -37,13 +36,12 @@ export async function openMergeSource({ path, adapter }: ModelReference, signal:
 export async function readRows(source: MergeSource, tensor: string, row: number, count: number): Promise<Float32Array> {
   const info = tensorOf(source, tensor)
   const columns = info.shape.at(-1)!
-  const width = rowBytes(info.type, columns)
-  if (width === undefined || info.nf4 !== undefined)
+  const values = await readTensorRows(info, row, count)
+  if (values === undefined)
     throw usageError('MERGE_TYPE', `${info.name} is stored as ${info.type}, which cannot be merged.`, {
       where: { file: info.file, field: info.name },
       actions: ['Convert the model to a float type first: qt convert.'],
     })
-  const values = decodeBlocks(info.type, await (await openSource(info.file)).read(info.offset + row * width, count * width))
   await source.change(tensor)?.(values, row, columns)
   return values
 }
