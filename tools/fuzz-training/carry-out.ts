@@ -131,7 +131,9 @@ async function outcomeOf(endings: readonly Ending[], output: string): Promise<Ou
   const wrong = problems.find(({ code, actions }) => code === undefined || code === 'ENGINE_FAILED' || actions === 0)
   if (wrong) return { how: 'broken', why: `${wrong.code ?? 'a plain error'}: ${wrong.message}\n${wrong.stack ?? ''}` }
   if (problems.length < endings.length || problems.some(({ code }) => code !== problem.code)) {
-    const each = endings.map((ending) => (ending.how === 'failed' ? ending.problem.code : ending.how))
+    const each = endings.map((ending) =>
+      ending.how === 'failed' ? `${ending.problem.code} (${ending.problem.message})` : ending.how,
+    )
     return { how: 'broken', why: `processes ended differently: ${each.join(', ')}` }
   }
   return { how: 'refused', problem, begun: existsSync(output) }

@@ -31,7 +31,7 @@ export function crew(): Crew {
         QT_CUDA_LIBRARY: cudaLibrary,
         QT_NCCL_LIBRARY: ncclLibrary,
         QT_CUBLASLT_LIBRARY: cublasLtLibrary,
-        QT_JOB_TIMEOUT: '30',
+        QT_JOB_TIMEOUT: '100',
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })

@@ -32,7 +32,8 @@ export function drawConfig(draw: Draws, model: ModelChoice | undefined, small: b
   return {
     ...(model === undefined && { architecture: drawArchitecture(draw) }),
     ...(adapter && { adapter }),
-    ...(adapter && draw.chance(quantised ? 0.03 : 0.2) && { quantization: 'nf4' }),
+    ...(adapter &&
+      draw.chance(quantised ? 0.03 : 0.2) && { quantization: draw.pick(['nf4', 'nf4', '4bit', 'auto', '8bit'] as const) }),
     ...(draw.chance(0.1) && { baseStorage: draw.pick(['bfloat16', 'float32'] as const) }),
     ...(adapter && draw.chance(0.15) && { goesOn: true }),
     ...(draw.chance(0.5) && { tooLong: draw.pick(['cut-end', 'cut-start', 'drop', 'split'] as const) }),
@@ -57,7 +58,7 @@ function drawArchitecture(draw: Draws): NonNullable<Settings['architecture']> {
 
 function drawAdapter(draw: Draws): Adapter {
   return {
-    rank: draw.pick([1, 2, 4, 5, 16]),
+    rank: draw.pick([1, 2, 4, 5, 16, 100]),
     ...(draw.chance(0.6) && { kind: draw.pick(['lora', 'dora', 'pissa', 'lora+'] as const) }),
     ...(draw.chance(0.5) && { alpha: draw.pick([1, 8, 32]) }),
     ...(draw.chance(0.3) && { dropout: draw.pick([0.05, 0.5]) }),
@@ -83,6 +84,8 @@ function drawTraining(
   const optimizers =
     adapter && !contrary ? (['adamw8bit', 'adafactor', 'sgd'] as const) : (['adamw8bit', 'adafactor', 'sgd', 'muon'] as const)
   const strict = draw.chance(0.2)
+  // Numbers that nobody means, and which may not be finite for long.
+  const extreme = draw.chance(0.04)
   return {
     ...(draw.chance(0.8) ? { steps: draw.whole(1, small ? 3 : 5) } : { epochs: draw.pick(small ? [0.4, 1] : [0.4, 1, 1.5, 2]) }),
     batchSize: draw.pick([1, 2, 2, 3, 4]),
@@ -90,23 +93,23 @@ function drawTraining(
     sequenceLength: draw.pick(small ? [12, 24] : [24, 40, 72]),
     precision: draw.chance(0.8) ? 'float32' : 'bfloat16',
     ...(allowed && { objective: allowed }),
-    ...(allowed && draw.chance(0.5) && { preferenceStrength: draw.pick([0.05, 0.5, 2]) }),
+    ...(allowed && draw.chance(0.5) && { preferenceStrength: extreme ? 1e10 : draw.pick([0.05, 0.5, 2]) }),
     ...(draw.chance(0.4) && { optimizer: draw.pick(optimizers) }),
-    learningRate: draw.pick([1e-4, 1e-3, 5e-3]),
+    learningRate: extreme && draw.chance(0.5) ? draw.pick([1e-30, 1e3, 1e30]) : draw.pick([1e-4, 1e-3, 5e-3]),
     ...(draw.chance(0.5) && { schedule: draw.pick(['constant', 'linear'] as const) }),
     ...(draw.chance(0.2) && { embeddingRatio: draw.pick([0.5, 4]) }),
     ...(draw.chance(0.3) && { warmupSteps: draw.whole(1, 4) }),
     ...(draw.chance(0.2) && { beta1: draw.pick([0, 0.5]) }),
     ...(draw.chance(0.2) && { beta2: draw.pick([0.5, 0.9]) }),
-    epsilon: draw.pick([1e-8, 1e-5, 1e-4, 1e-4]),
-    ...(draw.chance(0.3) && { weightDecay: draw.pick([0.01, 0.5]) }),
+    epsilon: extreme && draw.chance(0.5) ? draw.pick([1e-40, 1e10]) : draw.pick([1e-8, 1e-5, 1e-4, 1e-4]),
+    ...(draw.chance(0.3) && { weightDecay: extreme ? 1e5 : draw.pick([0.01, 0.5]) }),
     ...((!allowed || contrary) && draw.chance(0.15) && { labelSmoothing: draw.pick([0.1, 0.5]) }),
-    ...(draw.chance(0.15) && { embeddingNoise: draw.pick([1, 5]) }),
+    ...(draw.chance(0.15) && { embeddingNoise: extreme ? 1e30 : draw.pick([1, 5]) }),
     ...(draw.chance(0.2) && { averageDecay: draw.pick([0, 0.5, 0.9]) }),
     ...(draw.chance(0.5) && { gradClip: draw.pick([null, 0.01, 0.3]) }),
     ...(draw.chance(0.4) && { checkpointing: draw.chance(0.7) }),
     ...(draw.chance(0.3) && { feedForwardChunk: draw.pick([1, 7, 16, 1000]) }),
-    ...(contrary && draw.chance(0.3) && { offload: true }),
+    ...(contrary && !small && draw.chance(0.3) && { offload: true }),
     ...(draw.chance(0.5) && { packing: draw.chance(0.7) }),
     ...(draw.chance(0.4) && { shuffle: draw.chance(0.7) }),
     ...(draw.chance(0.3) && { seed: draw.whole(0, 2 ** 40) }),

@@ -29,7 +29,7 @@ const files = ['folder', 'F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K_M', 'Q6_K',
 
 export { vocabulary }
 
-export function drawModel(draw: Draws): ModelChoice {
+export function drawModel(draw: Draws, small: boolean): ModelChoice {
   if (draw.chance(0.1)) return { architecture: own, change: {}, file: 'F16' }
   const architecture = draw.pick(architectureNames)
   const ownHeads = /^(gemma|llama|mistral|qwen3)/.test(architecture)
@@ -39,8 +39,8 @@ export function drawModel(draw: Draws): ModelChoice {
       num_key_value_heads: kvHeads,
       num_attention_heads: kvHeads * draw.pick(ownHeads ? [1, 2, 3] : [1, 2]),
     }),
-    ...(draw.chance(0.3) && { intermediate_size: draw.pick([32, 80, 160, 256]) }),
-    ...(draw.chance(0.2) && { hidden_size: draw.pick([32, 128, 256]) }),
+    ...(draw.chance(0.3) && { intermediate_size: draw.pick(small ? [32, 48] : [32, 80, 160, 256]) }),
+    ...(draw.chance(small ? 0.8 : 0.2) && { hidden_size: small ? 32 : draw.pick([32, 128, 256]) }),
   }
   // Sizes of heads follow from these in some architectures, and rope's factors count them.
   const keepsHeads = architecture.startsWith('phi3')

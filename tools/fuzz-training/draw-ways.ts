@@ -92,8 +92,10 @@ export function drawGpuWays(draw: Draws, settings: Settings): Comparison[] {
     training: { shardBase: adapter !== undefined && draw.chance(0.3) },
   }
   const even = microBatches % 2 === 0
+  // What is written beside the passes, which cannot be taken anew.
+  const writes = adapter?.frozen !== undefined || training.averageDecay !== undefined
   // Smaller micro-batches have other random numbers, and the strict order takes none.
-  const cuts = training.batchSize > 1 && deterministic !== 'strict' && !isRandom(adapter, training)
+  const cuts = training.batchSize > 1 && deterministic !== 'strict' && !isRandom(adapter, training) && !writes
   const shared = { ...sharing(draw, settings), ...gpu }
   return chosen(draw, [
     [0.8, () => [alone, { ...gpu, training: less }], 'rounding'],
@@ -123,7 +125,8 @@ export function drawGpuWays(draw: Draws, settings: Settings): Comparison[] {
 }
 
 const stop = (draw: Draws, ranks: number, then: number): Stop => ({
-  events: draw.whole(1, 12),
+  // Before the first there is nothing yet that others would hear of it by.
+  events: draw.whole(ranks === 1 ? 0 : 1, 12),
   how: draw.pick(['told', 'killed']),
   rank: draw.whole(0, ranks - 1),
   then,

@@ -8,7 +8,7 @@ import type { Crew, Ending } from './crew.js'
 import type { Stop, Way } from './draw-ways.js'
 import type { Order, Report } from './messages.js'
 
-const patience = 150_000
+const patience = 300_000
 const runner = fileURLToPath(new URL('runner.ts', import.meta.url))
 
 export interface Turn {
@@ -29,7 +29,9 @@ export async function inProcesses({ processes, config, resume, stop, way }: Turn
   const full = `${config.output}.full`
   const onEvent = async () => {
     if (++events === way.full) await writeFile(full, '')
-    if (events !== stop?.events) return
+    if (events === stop?.events) await end(stop)
+  }
+  const end = async (stop: Stop) => {
     await wait(stop.delay)
     if (over) return
     const rank = Math.min(stop.rank, processes - 1)
@@ -40,17 +42,15 @@ export async function inProcesses({ processes, config, resume, stop, way }: Turn
     late = true
     for (const rank of ranks) crew.kill(rank)
   }, patience)
-  const endings = await Promise.all(
+  const ended = Promise.all(
     ranks.map((rank) => {
-      const order = {
-        type: 'train',
-        config,
-        resume,
-        env: { ...environment(rank, processes, port, way), QT_EMULATED_GPU_FULL: way.full === undefined ? null : full },
-      } as const
+      const env = { ...environment(rank, processes, port, way), QT_EMULATED_GPU_FULL: way.full === undefined ? null : full }
+      const order = { type: 'train', config, resume, env } as const
       return crew.train(rank, order, rank === 0 ? onEvent : () => {})
     }),
   )
+  if (stop?.events === 0) await end(stop)
+  const endings = await ended
   clearTimeout(timer)
   over = true
   return late ? endings.map(() => ({ how: 'died', why: `nothing for ${patience / 1000} s` })) : endings

@@ -16,7 +16,7 @@ export interface Job {
 /** An emulated GPU takes seconds for a few tokens, so that jobs for it are small. */
 export function drawJob(draw: Draws, device?: 'cpu' | 'cuda'): Job {
   const onGpu = draw.chance(0.3) ? device !== 'cpu' : device === 'cuda'
-  const model = draw.chance(0.9) ? drawModel(draw) : undefined
+  const model = draw.chance(0.9) ? drawModel(draw, onGpu) : undefined
   const config = drawConfig(draw, model, onGpu)
   const rows = drawRows(draw, config, { small: onGpu, texts: hasTokenizer(model) })
   return { ...(model && { model }), rows, config, comparisons: onGpu ? drawGpuWays(draw, config) : drawWays(draw, config) }
