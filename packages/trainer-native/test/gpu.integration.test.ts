@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig, type RunEvent, type StepEvent, type TrainingConfigInput } from '@qt/core'
@@ -326,6 +326,21 @@ describe.skipIf(!there)('on a GPU or an emulated one', { timeout: 60_000 }, () =
       trainer.close()
       vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
     }
+  })
+
+  test.skipIf(!isEmulated)('moving averages that a GPU has no memory to take at the end are written all the same', async () => {
+    const averaged = { device: 'cuda', training: { averageDecay: 0.5 } } as const
+    const numbers = ({ adapter }: Awaited<ReturnType<typeof train>>) =>
+      numbersOf(join(adapter!.path, 'adapter_model.safetensors'))
+    const plain = await train(config('averaged', averaged))
+    const full = join(folder, 'full at the end')
+    vi.stubEnv('QT_EMULATED_GPU_FULL', full)
+    const run = train(config('averaged-crowded', averaged))
+    // After its last step it writes a checkpoint, and only then the averages.
+    for await (const event of run) if (event.type === 'step' && event.step === 4) writeFileSync(full, '')
+    vi.stubEnv('QT_EMULATED_GPU_FULL', undefined)
+    expect(existsSync(full)).toBe(false)
+    expect(await numbers(await run)).toEqual(await numbers(plain))
   })
 
   test('a GPU that is not there is refused by name', async () => {

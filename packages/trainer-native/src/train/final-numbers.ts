@@ -1,4 +1,5 @@
 import type { NativeTrainer, OriginTensor, TrainedTensor } from '../binding.js'
+import { isOutOfMemory } from '../engine-errors.js'
 import type { AdapterPlan } from './adapter-plan.js'
 import { frozenNames } from './frozen-modules.js'
 import { isPart } from './tensor-part.js'
@@ -33,8 +34,7 @@ export async function finalNumbers(
         ? await trainer.gatherTensor('parameters', index, 0)
         : new Float32Array((await trainer.gatherState(index, average, 0)).buffer)
     if (rank > 0) continue
-    if (isPart(tensor)) gathered.parameters.set(trainedName(tensor), numbers)
-    else trainer.write('parameters', tensor.offset, numbers)
+    if (isPart(tensor) || !taken(trainer, tensor, numbers)) gathered.parameters.set(trainedName(tensor), numbers)
   }
   for (const [index, tensor] of trainer.origins().entries()) {
     if (!isPart(tensor)) continue
@@ -44,4 +44,15 @@ export async function finalNumbers(
   const whole = (region: keyof typeof gathered, tensor: OriginTensor) =>
     gathered[region].get(trainedName(tensor)) ?? trainer.read(region, tensor.offset, tensor.rows * tensor.columns)
   return { of: (tensor) => whole('parameters', tensor), origin: (tensor) => whole('origins', tensor) }
+}
+
+/** Puts numbers where the trained ones are, which takes no memory here; false where a GPU has none to take them. */
+function taken(trainer: NativeTrainer, { offset }: TrainedTensor, numbers: Float32Array): boolean {
+  try {
+    trainer.write('parameters', offset, numbers)
+    return true
+  } catch (error) {
+    if (isOutOfMemory(error)) return false
+    throw error
+  }
 }
