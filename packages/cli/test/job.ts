@@ -1,9 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { freePort } from './free-port.js'
-import { heard, type Outcome } from './qt.js'
-
-const bin = fileURLToPath(new URL('../bin/qt.js', import.meta.url))
+import { bin, heard, type Outcome } from './qt.js'
 
 /** True where mpirun is; else one line says what is skipped. */
 export function mpirunHere(): boolean {

@@ -31,6 +31,13 @@ test('as JSON an error has every finding, and its commands can be pasted', async
   expect(command).toContain(` '${join(game, 'scenarios')}'`)
 })
 
+test('a pipeline that mpirun starts several times is refused by each of them, and not by what the first has locked', async () => {
+  await cp(join(projects, 'tiny'), game, { recursive: true })
+  const env = { OMPI_COMM_WORLD_RANK: '1', OMPI_COMM_WORLD_SIZE: '2' }
+  const { code, stderr } = await qt(['pipeline', game, '--base', fixture('tiny.gguf')], '', { env })
+  expect([code, stderr]).toEqual([2, expect.stringContaining('qt pipeline is one process, and this is one of 2')])
+})
+
 test('tools that cannot be read are told with what is wrong in their file', async () => {
   await cp(join(projects, 'tiny'), game, { recursive: true })
   await writeFile(join(game, 'pipeline.yaml'), 'data: { tools: tools.json }\n')

@@ -1,11 +1,12 @@
+import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseEvent } from '@qt/core'
+import { parseEvent, shellWord } from '@qt/core'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { until } from './job.js'
-import { fixture, qt, start } from './qt.js'
+import { bin, fixture, qt, start } from './qt.js'
 
 // Processes on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -83,6 +84,33 @@ describe('qt train', () => {
     expect([resumed.code, resumed.stderr]).toEqual([0, expect.stringContaining('Resuming after step')])
     const adapter = (run: string) => readFile(join(run, 'adapter', 'adapter_model.safetensors'))
     expect((await adapter(stopped)).equals(await adapter(whole))).toBe(true)
+  })
+
+  test('Ctrl-C saves, also where what reads the output is gone before', async () => {
+    const output = join(folder, 'unread')
+    const { child, ended } = start(lora(output, '--steps', '100000', '--save-every', '100000'))
+    await until(async () => (await stepsOf(output)).length >= 5)
+    child.stderr.destroy()
+    child.kill('SIGINT')
+    expect((await ended).code).toBe(130)
+    expect(await readFile(join(output, 'run.log'), 'utf8')).toMatch(/paused after step \d+\n$/)
+  })
+
+  test.runIf(process.platform === 'linux')('a closed terminal pauses a run, one of nohup goes on', async () => {
+    const [closed, kept] = [join(folder, 'closed'), join(folder, 'kept')]
+    const command = (output: string, steps: number) =>
+      [process.execPath, bin, ...lora(output, '--steps', String(steps))].map(shellWord).join(' ')
+    // script gives it a terminal, which goes with script.
+    const terminal = spawn('script', ['-qfc', command(closed, 1_000_000), '/dev/null'], { stdio: 'ignore' })
+    await until(async () => (await stepsOf(closed)).length >= 5)
+    terminal.kill('SIGKILL')
+    await until(async () => /paused after step \d+\n$/.test(await readFile(join(closed, 'run.log'), 'utf8')))
+
+    const { child, ended } = start(lora(kept, '--steps', '2000'))
+    await until(async () => (await stepsOf(kept)).length >= 5)
+    child.kill('SIGHUP')
+    expect((await ended).code).toBe(0)
+    expect(await stepsOf(kept)).toHaveLength(2000)
   })
 
   test('an id beyond the vocabulary is bad input with file and line', async () => {

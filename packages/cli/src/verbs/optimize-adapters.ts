@@ -21,6 +21,7 @@ import { need } from '../need.js'
 import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { countText, fields } from '../print/units.js'
+import { requireAlone } from '../require-alone.js'
 import { localPath } from '../resolve.js'
 import { decideOptions, readMeasurements } from './optimize-options.js'
 import { decisionDocument, decisionFlags, printDecision } from './optimize-report.js'
@@ -67,6 +68,7 @@ export const optimizeAdapters = defineVerb({
     const [file] = positionals
     const { base, data, parameters, steps, output } = flags
     const measures = base !== undefined && data !== undefined
+    if (measures) await requireAlone('optimize adapters')
     if (file !== undefined && output !== undefined)
       throw usageError(
         'USAGE_BAD_VALUE',

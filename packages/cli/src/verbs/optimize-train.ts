@@ -8,6 +8,7 @@ import { need } from '../need.js'
 import { status } from '../print/status.js'
 import { trainProgress } from '../print/train-progress.js'
 import { numbers } from '../print/units.js'
+import { requireAlone } from '../require-alone.js'
 import { stagedTrainer } from '../staged-training.js'
 import { overridesFromFlags, trainFlags } from '../train-flags.js'
 import { decideOptions } from './optimize-options.js'
@@ -36,6 +37,7 @@ export const optimizeTrain = defineVerb({
     'qt optimize train --base model.gguf --data examples.jsonl --adapter lora --steps 200 --group-by category --json',
   ],
   async run({ flags, io }) {
+    await requireAlone('optimize train')
     const { config: file } = flags
     const overrides = overridesFromFlags(flags)
     const config = typeof file === 'string' ? await loadConfig(file, overrides) : parseConfig({}, { overrides })

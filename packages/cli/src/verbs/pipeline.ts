@@ -11,6 +11,7 @@ import { printError } from '../print/error.js'
 import { pipelineProgress } from '../print/pipeline-progress.js'
 import { status } from '../print/status.js'
 import { fields } from '../print/units.js'
+import { requireAlone } from '../require-alone.js'
 
 export const pipeline = defineVerb({
   name: 'pipeline',
@@ -33,6 +34,7 @@ export const pipeline = defineVerb({
     'qt pipeline my-game --device cuda',
   ],
   async run({ flags, positionals, argv, io }) {
+    await requireAlone('pipeline')
     const { device } = engineOptions({ device: flags.device })
     const { pipeline: start } = await need('@qt/pipeline', () => import('@qt/pipeline'))
     const progress = status(io)

@@ -8,6 +8,7 @@ import { need } from '../need.js'
 import { prepareOutput } from '../prepare-output.js'
 import { status } from '../print/status.js'
 import { bytesText, fields } from '../print/units.js'
+import { requireAlone } from '../require-alone.js'
 import { withModel } from '../variants.js'
 
 export const prune = defineVerb({
@@ -50,6 +51,7 @@ export const prune = defineVerb({
   async run({ flags, positionals, io }) {
     const [input, output] = [positionals[0]!, positionals[1]!]
     requireText('prune', flags)
+    if (flags.heal !== undefined) await requireAlone('prune --heal')
     const { 'drop-layers': dropLayers, 'keep-channels': keepChannels, 'keep-key-heads': keepKeyHeads } = flags
     if (dropLayers === undefined && keepChannels === undefined && keepKeyHeads === undefined)
       throw usageError('USAGE_MISSING_FLAG', 'qt prune needs to know what to take out.', {

@@ -13,6 +13,11 @@ export function checkGpu({ gpus, driver, system, engine }: HardwareProfile): Fin
   const usable = part?.state === 'usable' ? part : undefined
   // In some containers nvidia-smi is not there, and the devices are.
   const cards: readonly Gpu[] = gpus.length > 0 ? gpus : (usable?.devices ?? [])
+  if (cards.length === 0 && part?.state === 'unusable')
+    return finding('gpu', 'advice', 'none (no nvidia-smi on the path)', `The engine cannot use one: ${part.why}. ${without}`, {
+      label:
+        'See that the driver (580 or newer) is there, in a container too, and that QT_CUDA_LIBRARY is right where it is set.',
+    })
   if (cards.length === 0)
     return finding(
       'gpu',

@@ -112,6 +112,9 @@ test('what to install for a GPU is a command', () => {
   expect(actions).toMatchObject([{ command: 'npm install it' }])
   expect(why).toContain('processor')
   expect(about('gpu', withGpu({ state: 'unusable', why: 'the driver is too old' })).why).toContain('the driver is too old')
+  // Where nothing else sees a GPU either: in a container without NVIDIA's tools, or with a library that is not what it is called.
+  const unseen = { gpus: [], driver: undefined, ...withGpu({ state: 'unusable', why: 'QT_CUDA_LIBRARY names nothing' }) }
+  expect(about('gpu', unseen).why).toContain('QT_CUDA_LIBRARY names nothing')
 })
 
 test('says of a GPU what was found, and what is missing of what it could use', () => {

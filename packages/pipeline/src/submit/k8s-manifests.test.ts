@@ -165,3 +165,12 @@ test('pods are not asked to share blocks, which they would over a network', () =
   const groups = parseConfig({ base: 'owner/model', data: { path: 'rows.jsonl' }, training: { tensorParallel: 2 } })
   expect(() => k8sManifests(groups, { ...plain, nodes: 2 })).toThrow('Each machine has 1 process, which cannot be groups of 2.')
 })
+
+test.each([
+  [{ claims: ['training:/data', 'models:/data/'] }, 'Two claims appear at /data.'],
+  [{ secrets: ['HF_TOKEN=hub/token', 'HF_TOKEN=other/token'] }, 'Two secrets appear at HF_TOKEN.'],
+  [{ memory: '0Gi' }, '--memory cannot be "0Gi".'],
+  [{ cpu: '0.0' }, '--cpu cannot be "0.0".'],
+])('what the cluster would refuse, or take for something else, is said before: %j', (options, message) => {
+  expect(() => k8sManifests(config(), { ...plain, ...options })).toThrow(message)
+})

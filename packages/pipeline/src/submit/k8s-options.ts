@@ -53,7 +53,8 @@ export interface K8sSettings {
 
 const label = /^[a-z]([a-z0-9-]*[a-z0-9])?$/
 const subdomain = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/
-const quantity = /^\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?$/
+/** Above nothing, which Kubernetes takes for no limit at all. */
+const quantity = /^(?=.*[1-9])\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?$/
 
 /** Pods are called after it, with numbers, and a host's name has 63 characters. */
 const longestName = 40
@@ -71,6 +72,17 @@ export function k8sSettings(config: TrainingConfig, options: K8sOptions): K8sSet
       'The run has nowhere to stay: a pod loses its files when it ends.',
       'Name a claim of a volume and where it appears: --claim training-data:/data',
     )
+  requireDifferent(
+    'claim',
+    'Two claims appear',
+    claims.map(({ mount }) => mount),
+  )
+  const secrets = (options.secrets ?? []).map(parseSecret)
+  requireDifferent(
+    'secret',
+    'Two secrets appear',
+    secrets.map(({ variable }) => variable),
+  )
   const output = posix.resolve(first.mount, config.output)
   const holder = claims.find(({ mount, readOnly }) => !readOnly && (output === mount || output.startsWith(`${mount}/`)))
   if (!holder)
@@ -96,7 +108,7 @@ export function k8sSettings(config: TrainingConfig, options: K8sOptions): K8sSet
     memory: named('memory', options.memory, quantity),
     claims,
     workingFolder: first.mount,
-    secrets: (options.secrets ?? []).map(parseSecret),
+    secrets,
     serviceAccount: named('service-account', options.serviceAccount, subdomain),
     jobSet: options.jobSet ?? false,
     backoff: whole('backoff', options.backoff ?? 6, 0),
@@ -120,6 +132,12 @@ function parseClaim(text: string): Claim {
   )
     throw badValue('claim', `A claim cannot be "${text}".`, 'Write CLAIM:/mount, or CLAIM:/mount:ro for one that is only read.')
   return { claim, mount: posix.normalize(mount).replace(/\/$/, ''), readOnly: mode === 'ro' }
+}
+
+/** Kubernetes would refuse them, or take one and say nothing. */
+function requireDifferent(field: string, what: string, names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw badValue(field, `${what} at ${twice}.`, 'Give each a place of its own.')
 }
 
 function parseSecret(text: string): K8sSettings['secrets'][number] {

@@ -18,6 +18,8 @@ test('bad input of one process is the error of all, with the code, the place and
   expect(theirs.actions.slice(0, 2)).toEqual(mine.actions)
   expect(theirs.actions.at(-1)!.label).toContain('Rank 1 of 4')
   expect(JSON.stringify(theirs)).not.toContain('--resume')
+  // Found here as well, it has nothing to do with another machine's files.
+  expect(failureError(heard(mine), job, mine)).toBe(mine)
   expect(reasonText(heard(mine))).toBe('There is no data at rows.jsonl.')
 })
 

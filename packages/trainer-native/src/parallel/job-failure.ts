@@ -50,6 +50,8 @@ export function failureError(failure: JobFailure, { size }: Pick<Launch, 'size'>
   const usage = spoke ? usageIn(why) : undefined
   if (usage) {
     const { code, message, where = {}, actions, help } = usage
+    // What this process has found by itself, too, is not another machine's.
+    if (QtError.isInstance(cause) && cause.code === code && cause.message === message) return cause
     const known = Object.fromEntries(Object.entries(where).filter(([, value]) => value !== undefined))
     return usageError(code, message, {
       where: known,

@@ -36,6 +36,8 @@ test.each([
   ['a size without a rank', { ...torch, RANK: undefined }, /WORLD_SIZE is 8, and RANK is not set/],
   ['a size alone', { WORLD_SIZE: '2' }, /RANK, MASTER_ADDR and MASTER_PORT are not set/],
   ['a size that is no number', { ...torch, WORLD_SIZE: 'many' }, /WORLD_SIZE is "many"/],
+  ['a port that no machine has', { ...torch, MASTER_PORT: '70000' }, /MASTER_PORT is 70000, and must be a number from 1 to/],
+  ['an address that a script left empty', { ...torch, MASTER_ADDR: ' ' }, /MASTER_ADDR is empty/],
 ])('%s is refused with what to do', (_, environment, message) => {
   expect(() => launchOf(environment)).toThrow(
     expect.objectContaining({ code: 'JOB_LAUNCH', kind: 'usage', message: expect.stringMatching(message) }),

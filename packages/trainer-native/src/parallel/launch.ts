@@ -30,6 +30,16 @@ export function launchOf(environment: Environment = process.env): Launch | undef
   }
   const optional = (name: string): number => (environment[name] === undefined ? 1 : count(name, 1))
   const local = (name: string): number => (environment[name] === undefined ? 0 : count(name, 0))
+  const host = (): string => {
+    const name = environment.MASTER_ADDR?.trim()
+    if (name) return name
+    throw launchError('MASTER_ADDR is empty, and must be the name or address of the machine of rank 0.')
+  }
+  const port = (): number => {
+    const number = count('MASTER_PORT', 1)
+    if (number < 65_535) return number
+    throw launchError(`MASTER_PORT is ${number}, and must be a number from 1 to 65534.`)
+  }
   const launched = (): Launch | undefined => {
     if (torch.every((name) => environment[name] !== undefined)) {
       // torchrun keeps the port for a store of its own, and says so.
@@ -42,8 +52,8 @@ export function launchOf(environment: Environment = process.env): Launch | undef
         localRank: local('LOCAL_RANK'),
         // srun has bound each task; what torchrun starts shares what torchrun was given.
         bound: environment.SLURM_CPU_BIND !== undefined && environment.TORCHELASTIC_RUN_ID === undefined,
-        host: environment.MASTER_ADDR ?? '',
-        port: count('MASTER_PORT', 1) + taken,
+        host: host(),
+        port: port() + taken,
       }
     }
     const mpi = { kind: 'mpi', host: '', port: 0 } as const

@@ -96,6 +96,21 @@ test('what is left of an earlier job writes into no folder of this one, and goes
   expect((await findCheckpoint(run))?.state.step).toBe(3)
 })
 
+test('what a full disk has left of an attempt makes room for the next one before it is written', async () => {
+  const run = join(folder, 'room')
+  const left = join(run, '.step-000003.0.tmp')
+  await mkdir(left, { recursive: true })
+  const there: string[][] = []
+  // Asked for the first time when its folder is named, then when there is one.
+  const gatherText = async (mine: string) => {
+    there.push(await readdir(run))
+    return [mine]
+  }
+  await writeCheckpoint(run, trainer, state(3), { ...alone, gatherText })
+  expect(there[0]).toContain('.step-000003.0.tmp')
+  expect(there[1]).not.toContain('.step-000003.0.tmp')
+})
+
 test('what breaks off while numbers are handed on is not the checkpoint’s fault', async () => {
   const run = join(folder, 'broken-off')
   await writeCheckpoint(run, trainer, state(3))

@@ -62,7 +62,11 @@ export async function writeCheckpoint(
   // A name of its own: a process that is left of an earlier job may still be writing the same step.
   const [token = ''] = await team.gatherText(rank === 0 ? randomUUID() : '')
   const temporary = join(folder, `.${folderName(state.step)}.${token}.tmp`)
-  if (rank === 0) await mkdir(temporary, { recursive: true })
+  if (rank === 0) {
+    // Of one that was never finished there may be as much as this one takes: on a disk that was full for it, this one needs the room.
+    await removeAside(folder, 'tmp')
+    await mkdir(temporary, { recursive: true })
+  }
   const arrays = storedArrays(trainer)
   const together = team.size > 1 && (await allSee(temporary, team))
   const own: Record<string, WrittenFile> = {}
@@ -96,10 +100,15 @@ export async function writeCheckpoint(
   // Of later steps there may be some that cannot be used: this one does not make room for them.
   const upToHere = (await steps(folder)).filter((step) => step <= state.step)
   for (const step of upToHere.slice(kept)) await rm(join(folder, folderName(step)), { recursive: true, force: true })
-  // Those that were never finished, or have stepped aside.
-  for (const name of await readdir(folder))
-    if (/^\.step-.*\.(tmp|old)$/.test(name)) await rm(join(folder, name), { recursive: true, force: true })
+  await removeAside(folder, 'tmp', 'old')
   return path
+}
+
+/** Removes checkpoints that were never finished (tmp), or have stepped aside (old). */
+async function removeAside(folder: string, ...kinds: readonly ('tmp' | 'old')[]): Promise<void> {
+  for (const name of await readdir(folder).catch(() => []))
+    if (name.startsWith('.step-') && kinds.some((kind) => name.endsWith(`.${kind}`)))
+      await rm(join(folder, name), { recursive: true, force: true })
 }
 
 /**

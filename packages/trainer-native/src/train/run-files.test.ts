@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseConfig, type TrainingConfigInput } from '@qt/core'
 import { readAdapter, writeAdapter } from '@qt/weights'
@@ -6,7 +6,15 @@ import { expect, test } from 'vitest'
 import { fixture, temporaryFolder } from '../../test/support.js'
 import { tinyRun } from '../../test/tiny-run.js'
 import { prepare } from './prepare.js'
-import { fingerprint, requireFresh, resolvedConfig, runFiles } from './run-files.js'
+import {
+  changedSettings,
+  fingerprint,
+  requireFresh,
+  requireOwnFolder,
+  resolvedConfig,
+  runFiles,
+  saveConfig,
+} from './run-files.js'
 
 const folder = await temporaryFolder()
 
@@ -62,4 +70,36 @@ test('a new run begins neither over the log of another nor among its checkpoints
   await expect(requireFresh(output)).rejects.toMatchObject({ code: 'RUN_EXISTS', where: { file: checkpoints } })
   await writeFile(events, '')
   await expect(requireFresh(output)).rejects.toMatchObject({ code: 'RUN_EXISTS', where: { file: events } })
+})
+
+test('a run writes over no configuration and no adapter that somebody keeps in its folder', async () => {
+  const output = join(folder, 'own')
+  const { config, events } = runFiles(output)
+  const run = await tinyRun({})
+  await mkdir(output)
+  await requireOwnFolder(output, run)
+  await writeFile(config, '# What I found out so far\nbase: model.gguf\n')
+  await expect(requireOwnFolder(output, run)).rejects.toMatchObject({
+    code: 'RUN_EXISTS',
+    kind: 'usage',
+    where: { file: config },
+  })
+  // One that was stopped before anything else left its own.
+  await saveConfig(output, run)
+  await requireOwnFolder(output, run)
+  await mkdir(join(output, run.config.adapter ? 'adapter' : 'model'))
+  await expect(requireOwnFolder(output, run)).rejects.toMatchObject({ code: 'RUN_EXISTS' })
+  await writeFile(events, '')
+  await requireOwnFolder(output, run)
+})
+
+test('settings that have changed since a run began are named, but not those that may change', async () => {
+  const output = join(folder, 'changed')
+  const run = await tinyRun({ training: { learningRate: 1e-3, saveEvery: 5 } })
+  expect(await changedSettings(output, run)).toEqual([])
+  await saveConfig(output, run)
+  const { training, ...config } = run.config
+  const now = { ...run, config: { ...config, threads: 7, training: { ...training, learningRate: 2e-3, saveEvery: 9 } } }
+  expect(await changedSettings(output, now)).toEqual(['training.learningRate was 0.001, and is 0.002.'])
+  expect(await readFile(runFiles(output).config, 'utf8')).toContain('learningRate: 0.001')
 })

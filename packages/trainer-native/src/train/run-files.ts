@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
-import { access, readdir } from 'node:fs/promises'
+import { access, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type TrainingConfig, usageError } from '@qt/core'
 import { makeFolder, writeFileAtomic } from '@qt/core/node'
-import { stringify } from 'yaml'
+import { parse, stringify } from 'yaml'
 import { storageOf } from '../supported.js'
 import { contentSample } from './content-sample.js'
 import { parameterGroups } from './parameter-groups.js'
@@ -23,11 +23,7 @@ export const runFiles = (output: string) => ({
 export async function requireFresh(output: string): Promise<void> {
   const { events, checkpoints } = runFiles(output)
   const elsewhere = ['Choose another "output".', `Delete ${output} to start over.`]
-  const there = await access(events).then(
-    () => true,
-    () => false,
-  )
-  if (there)
+  if (await isThere(events))
     throw usageError('RUN_EXISTS', `There is a run in ${output} already.`, {
       where: { file: events },
       actions: ['Go on with it: add --resume.', ...elsewhere],
@@ -41,10 +37,61 @@ export async function requireFresh(output: string): Promise<void> {
     })
 }
 
+const isThere = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  )
+
+/** Nor over what is no run's and lies where its files will be: a configuration that somebody keeps there, or a model. */
+export async function requireOwnFolder(output: string, prepared: Pick<Prepared, 'config' | 'adapter'>): Promise<void> {
+  const { events, config } = runFiles(output)
+  if (await isThere(events)) return
+  const own = configText(prepared)
+  // What was left by a run that began nothing else is the same.
+  const isOther = (await isThere(config)) && (await readFile(config, 'utf8')) !== own
+  const result = join(output, prepared.config.adapter ? 'adapter' : 'model')
+  const lost = isOther ? config : (await isThere(result)) ? result : undefined
+  if (lost !== undefined)
+    throw usageError('RUN_EXISTS', `The run would write over ${lost}, which is no run's.`, {
+      where: { file: lost },
+      actions: ['Choose an "output" of its own for the run.', `Or move or rename ${lost}.`],
+    })
+}
+
 /** What the run was really configured with, defaults and adapter included. */
-export async function saveConfig(output: string, { config, adapter }: Prepared): Promise<void> {
+export async function saveConfig(output: string, prepared: Pick<Prepared, 'config' | 'adapter'>): Promise<void> {
   await makeFolder(output)
-  await writeFileAtomic(runFiles(output).config, stringify(resolvedConfig(config, adapter)))
+  await writeFileAtomic(runFiles(output).config, configText(prepared))
+}
+
+const configText = ({ config, adapter }: Pick<Prepared, 'config' | 'adapter'>): string =>
+  stringify(resolvedConfig(config, adapter))
+
+/** Settings that another start of a run may change: they follow from the machine, or change no number. */
+const free: readonly string[] = [
+  ...['output', 'threads', 'device', 'target'],
+  ...['saveEvery', 'shardBase', 'shardGradients', 'tensorParallel', 'feedForwardChunk', 'offload', 'checkpointing'].map(
+    (name) => `training.${name}`,
+  ),
+]
+
+/** In a sentence each: how the configuration differs from that in the run's folder, where that can be read. */
+export async function changedSettings(output: string, prepared: Pick<Prepared, 'config' | 'adapter'>): Promise<string[]> {
+  const saved = await readFile(runFiles(output).config, 'utf8').catch(() => undefined)
+  if (saved === undefined) return []
+  const [before, now] = [leaves(parse(saved)), leaves(parse(configText(prepared)))]
+  const shown = (value: string | undefined) => value ?? 'left out'
+  return [...new Set([...before.keys(), ...now.keys()])]
+    .filter((key) => !free.includes(key) && before.get(key) !== now.get(key))
+    .map((key) => `${key} was ${shown(before.get(key))}, and is ${shown(now.get(key))}.`)
+}
+
+/** Each single value by the path of its keys. */
+function leaves(value: unknown, path = ''): Map<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return new Map([[path, JSON.stringify(value)]])
+  const prefix = path === '' ? '' : `${path}.`
+  return new Map(Object.entries(value).flatMap(([key, inner]) => [...leaves(inner, `${prefix}${key}`)]))
 }
 
 export function resolvedConfig(config: TrainingConfig, adapter: Prepared['adapter']): Record<string, unknown> {

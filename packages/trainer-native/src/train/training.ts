@@ -15,6 +15,7 @@ import { tensorSources } from './base.js'
 import {
   type CheckpointState,
   checkpointPath,
+  type FoundCheckpoint,
   forgetAfter,
   requireNewest,
   restoreCheckpoint,
@@ -29,7 +30,15 @@ import type { PlanChange, Prepared } from './prepare.js'
 import { openRecorder, type Recorder, silent } from './recorder.js'
 import { writeReport } from './report.js'
 import { requireMemory } from './require-memory.js'
-import { fingerprint, requireFresh, resolvedConfig, runFiles, saveConfig } from './run-files.js'
+import {
+  changedSettings,
+  fingerprint,
+  requireFresh,
+  requireOwnFolder,
+  resolvedConfig,
+  runFiles,
+  saveConfig,
+} from './run-files.js'
 import { learningRateAt } from './schedule.js'
 import { startParameters } from './start-parameters.js'
 import { oneStep, type StepResult, validate } from './steps.js'
@@ -54,11 +63,14 @@ export async function training(
   const first = team.rank === 0
   if (first && !resume) await requireFresh(config.output)
   const found = resume ? await sharedCheckpoint(files.checkpoints, team) : undefined
+  if (first && !found) await requireOwnFolder(config.output, given)
+  const changed = async ({ path, state: { step } }: FoundCheckpoint) =>
+    changedSince(step, path, await changedSettings(config.output, given))
   const microBatches = microBatchesOf(config, placeOf(team, team.tensorParallel).rows.size, found?.state)
   const batchSize = found?.state.batchSize ?? config.training.batchSize
   const factor = config.training.batchSize / batchSize
   // Memory cuts micro-batches of the configuration into whole parts: others are of another configuration.
-  if (found && !Number.isInteger(factor)) throw changedSince(found.state.step, found.path)
+  if (found && !Number.isInteger(factor)) throw await changed(found)
   const stored = found?.state.feedForwardChunk
   const savings = await agreedSavings(given, { microBatches: microBatches * factor, batchSize }, stored, team)
   const change: PlanChange = { microBatches, ...savings }
@@ -67,7 +79,7 @@ export async function training(
     plan: windows(rows.train, rows.shuffle, config.training, microBatches),
   }
   const { configuration, earlier } = await fingerprint(configured.prepared, configured.plan)
-  if (found && ![configuration, ...earlier].includes(found.state.configuration)) throw changedSince(found.state.step, found.path)
+  if (found && ![configuration, ...earlier].includes(found.state.configuration)) throw await changed(found)
   requireAlike(await team.gatherText(configuration))
   const cut = factor === 1 ? configured : cutInto(configured, batchSize, change)
   requireMemory(cut.prepared)
