@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseConfig } from '@qt/core'
-import { prepareRows } from '@qt/data'
+import { prepareRows, prepareShards } from '@qt/data'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { judgePlacements } from './measure-adapters.js'
 import { withModel } from './variants.js'
@@ -37,4 +37,21 @@ test('placements are judged on the tokens that are trained on, each with its wei
   expect([none, Math.min(once, twice) > 0]).toEqual([0, true])
   expect(judged!.loss.items).toBe(once + twice)
   expect(judged!.loss.value).toBeCloseTo(-(once * logs[2]! + 2 * twice * logs[4]!) / (once + 2 * twice), 5)
+})
+
+test('a piece that learns nothing but what begins the next one is not judged', async () => {
+  const ids = [5, 9, 2, 7, 11, 3]
+  const row = (place: number) => JSON.stringify({ input_ids: ids, labels: ids.map((id, k) => (k === place ? id : -100)) })
+  const file = join(folder, 'pieces.jsonl')
+  await writeFile(file, Array.from({ length: 40 }, (_, i) => row(i % 2 === 0 ? 2 : 4)).join('\n'))
+  const shards = { path: file, validation: 0.4, tooLong: 'split' as const }
+  const data = join(folder, 'pieces')
+  const { parts } = await prepareShards(parseConfig({ base, data: shards, training: { sequenceLength: 4 } }), undefined, {
+    out: data,
+  })
+  const given = { base, data, folder, signal, sequenceLength: 4, engine: { threads: 1 }, onProgress: () => {} }
+  const [judged] = await judgePlacements([{ name: 'none', ranks: new Map() }], [], 1, given)
+  const logs = await withModel(base, { threads: 1, signal }, ({ scoring }) => scoring.score(Uint32Array.from(ids)))
+  expect(judged!.loss.items).toBeLessThan(parts.validation!.rows)
+  expect(judged!.loss.value).toBeCloseTo(-logs[2]!, 5)
 })
