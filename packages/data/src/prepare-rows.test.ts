@@ -162,6 +162,7 @@ test('trains on the assistant only, whichever shape a conversation has', async (
     },
     { instruction: 'Hi', input: '', output: 'Hello' },
     { prompt: 'Hi', completion: 'Hello' },
+    { prompt: [{ role: 'user', content: 'Hi' }], completion: [{ role: 'assistant', content: 'Hello' }] },
   ]
   const hashes = new Set<string>()
   for (const [index, shape] of shapes.entries()) {
@@ -172,6 +173,23 @@ test('trains on the assistant only, whichever shape a conversation has', async (
     hashes.add(rows.hash)
   }
   expect(hashes.size).toBe(1)
+})
+
+test('of messages that are answered by messages only the answer is trained on, and tools are shown', async () => {
+  const record = {
+    prompt: [...chat('Hi', 'Hello').messages, { role: 'user', content: 'Roll' }],
+    completion: [{ role: 'assistant', content: 'Five' }],
+    tools: [{ name: 'roll' }],
+  }
+  const template =
+    '{% for t in tools or [] %}<{{ t.function.name }}>{% endfor %}{% for m in messages %}{{ m.content }}<|im_end|>{% endfor %}'
+  const path = await file('answered.jsonl', lines(record))
+  const shown = byteTokenizer(undefined, { chatTemplate: template })
+  const { ids, labels } = (await prepareRows(config(path, {}, { validation: 0 }), shown)).train.row(0)
+  expect(shown.decode([...labels].filter((label) => label !== -100))).toBe('Five<|im_end|>')
+  expect(shown.decode(ids)).toBe('<roll>Hi<|im_end|>Hello<|im_end|>Roll<|im_end|>Five<|im_end|>')
+  const empty = await file('unanswered.jsonl', lines({ ...record, completion: [] }))
+  expect(await failure(prepareRows(config(empty), shown))).toMatchObject({ where: { field: 'completion', line: 1 } })
 })
 
 test('the hash tells apart what is trained on and nothing else', async () => {

@@ -1,6 +1,6 @@
 import type { ChatExample, ChatMessage } from '@qt/core'
 import { answerKeys, firstKey, instructionKeys, questionAnswer } from './layouts.js'
-import { readMessage } from './read-chat.js'
+import { readMessage, readTools } from './read-chat.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
 import { parseStructuredOutput } from './structured-output.js'
@@ -9,10 +9,12 @@ type Plain = Readonly<Record<string, unknown>>
 
 /**
  * An instruction with its answer (`instruction`, `input`, `output`; `prompt`, `completion`; `question`, `answer` …) as a conversation of
- * one turn. An answer with a context window brings its system prompt, rules and earlier turns along.
+ * one turn, or of as many as they have where both are lists of messages. An answer with a context window brings its system prompt, rules and
+ * earlier turns along.
  */
 export function readInstruction({ value, where }: DataRecord): ChatExample {
   const { ask: askKey, more: moreKey, answer: answerKey } = instructionFields(value)
+  if (isConversational(value)) return conversation(value, where)
   const texts = { ask: value[askKey], more: moreKey === undefined ? '' : (value[moreKey] ?? ''), system: value.system ?? '' }
   for (const [field, text] of [
     [askKey, texts.ask],
@@ -38,6 +40,31 @@ export function readInstruction({ value, where }: DataRecord): ChatExample {
     { role: 'assistant', content: structured ? structured.content : String(output) },
   ]
   return { messages }
+}
+
+/** Whether question and answer are lists of messages, as TRL has them. */
+export function isConversational(value: Plain): boolean {
+  const { ask, answer } = instructionFields(value)
+  return Array.isArray(value[ask]) && Array.isArray(value[answer])
+}
+
+/** Messages that are answered by messages: only the latter are trained on. */
+function conversation(value: Plain, where: DataRecord['where']): ChatExample {
+  const { ask, answer } = instructionFields(value)
+  const read = (field: string): ChatMessage[] => {
+    const list = value[field]
+    if (!Array.isArray(list) || list.length === 0)
+      throw recordError(where, field, `"${field}" has no message.`, 'Write {"role": "user", "content": "…"} there.')
+    return list.map((item: unknown, index) => readMessage(item, where, `${field}[${index}]`))
+  }
+  const asked = read(ask).map((message): ChatMessage => ({ ...message, weight: 0 }))
+  const { system } = value
+  const told = typeof system === 'string' && system !== '' && asked[0]!.role !== 'system'
+  const tools = readTools(value.tools, where)
+  return {
+    messages: [...(told ? [{ role: 'system' as const, content: system }] : []), ...asked, ...read(answer)],
+    ...(tools.length > 0 ? { tools } : {}),
+  }
 }
 
 /** Which fields of a record hold the instruction, what comes with it, and the answer. */

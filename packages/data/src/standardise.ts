@@ -3,7 +3,7 @@ import { usageError } from '@qt/core'
 import { unknownShape } from './detect-format.js'
 import { codeKeys, type Layout, layoutOf, opened, promptKeys } from './layouts.js'
 import { readChat } from './read-chat.js'
-import { instructionFields, readInstruction } from './read-instruction.js'
+import { instructionFields, isConversational, readInstruction } from './read-instruction.js'
 import { readPreference } from './read-preference.js'
 import type { DataRecord } from './read-records.js'
 import { readText } from './read-text.js'
@@ -84,7 +84,8 @@ export function standardise(record: DataRecord): StandardExample {
 
 function aboutOf(value: Plain, layout: Layout): Provenance {
   const fields = spent[layout] === undefined ? instructionFields(value) : undefined
-  const own = fields ? [fields.ask, fields.more, fields.answer, 'system'] : spent[layout]
+  const spoken = fields && isConversational(value) ? ['tools'] : []
+  const own = fields ? [fields.ask, fields.more, fields.answer, 'system', ...spoken] : spent[layout]
   const out: { id?: string; source?: string; category?: string } = {}
   for (const key of provenance) {
     const one = value[key]

@@ -34,6 +34,11 @@ test.each<[string, Record<string, unknown>, string[]]>([
   ['an empty answer', asked('Hi', ' '), ['empty-turn messages[1].content']],
   ['no answer', chat(['user', 'Hi']), ['missing-output messages']],
   ['no output', { instruction: 'Add', input: '', output: '' }, ['missing-output output']],
+  [
+    'messages that are answered by messages',
+    { prompt: asked('Hi', 'Hello').messages.slice(0, 1), completion: asked('Hi', 'Hello').messages.slice(1) },
+    [],
+  ],
   ['an output that is no text', { instruction: 'Add', output: 4 }, ['not-text output']],
   ['two users in a row', chat(['user', 'Hi'], ['user', 'You?'], ['assistant', 'Yes']), ['role-order messages[1].content']],
   [

@@ -1,7 +1,7 @@
 import { nearest } from '@qt/core'
 import { codeKeys, firstKey, type Layout, promptKeys } from '../layouts.js'
 import { roles } from '../read-chat.js'
-import { instructionFields } from '../read-instruction.js'
+import { instructionFields, isConversational } from '../read-instruction.js'
 import type { Path, Report } from './dataset-finding.js'
 
 export type Role = 'system' | 'user' | 'assistant' | 'tool'
@@ -80,6 +80,8 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
   }
   if (layout === 'tokens') return view('tokens', [])
   const { ask, more, answer } = instructionFields(value)
+  if (isConversational(value))
+    return view('instruction', [...conversation(value[ask], [ask], report), ...conversation(value[answer], [answer], report)])
   const output = value[answer]
   const told = isPlain(output) && isPlain(output.context_window) ? output.context_window.system_prompt : undefined
   const [text, path] = isPlain(output) ? [output.content, [answer, 'content']] : [output, [answer]]
