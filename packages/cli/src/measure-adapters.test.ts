@@ -46,7 +46,9 @@ test('a piece that learns nothing but what begins the next one is not judged', a
   await writeFile(file, Array.from({ length: 40 }, (_, i) => row(i % 2 === 0 ? 2 : 4)).join('\n'))
   const shards = { path: file, validation: 0.4, tooLong: 'split' as const }
   const data = join(folder, 'pieces')
-  const { parts } = await prepareShards(parseConfig({ base, data: shards, training: { sequenceLength: 4 } }), undefined, { out: data })
+  const { parts } = await prepareShards(parseConfig({ base, data: shards, training: { sequenceLength: 4 } }), undefined, {
+    out: data,
+  })
   const given = { base, data, folder, signal, sequenceLength: 4, engine: { threads: 1 }, onProgress: () => {} }
   const [judged] = await judgePlacements([{ name: 'none', ranks: new Map() }], [], 1, given)
   const logs = await withModel(base, { threads: 1, signal }, ({ scoring }) => scoring.score(Uint32Array.from(ids)))
