@@ -285,3 +285,11 @@ test.skipIf(!there)('where one process has no library for GPUs, none uses it', a
   for (const { ended } of job) expect((await ended).code).toBe(0)
   await expectWay(output, 'memory')
 })
+
+test.skipIf(!there)('a library that is named wrongly is told of, as gradients go another way without it', async () => {
+  const output = join(folder, 'named wrongly')
+  const wrong = join(folder, 'libnccl.so')
+  await run(2, trained(output, { ...lora, ...gpu }), { QT_NCCL_LIBRARY: wrong })
+  await expectWay(output, 'memory')
+  expect(await readFile(join(output, 'run.log'), 'utf8')).toContain(`without NCCL (${wrong}: `)
+})

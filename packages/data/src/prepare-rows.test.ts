@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { dataSchema, QtError, trainingSchema } from '@qt/core'
+import { dataSchema, QtError, trainingSchema, uniform } from '@qt/core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { byteTokenizer } from '../test/byte-tokenizer.js'
 import { prepareRows, type RowsConfig } from './prepare-rows.js'
@@ -253,4 +253,17 @@ test('refuses pre-tokenised rows beside other examples, and text without a token
 test('stops when asked to', async () => {
   const path = await file('abort.jsonl', lines({ text: 'a' }))
   await expect(prepareRows(config(path), tokenizer, { signal: AbortSignal.abort() })).rejects.toThrow('aborted')
+})
+
+test('what is held out is not trained on where nothing else can be: that is told', async () => {
+  const share = 0.5
+  const settings = config('', {}, { validation: share })
+  const isHeld = (i: number) => uniform(settings.training.seed, 'split', 0, i) < share
+  // The answers to long questions are cut off.
+  const rows = Array.from({ length: 10 }, (_, i) => chat(isHeld(i) ? 'a' : 'a'.repeat(90), 'b'))
+  const left = rows.filter((_, i) => !isHeld(i)).length
+  const path = await file('only-held.jsonl', lines(...rows))
+  const { code, actions } = await failure(prepareRows(config(path, {}, { validation: share }), tokenizer))
+  expect(code).toBe('DATA_NOTHING_TO_TRAIN')
+  expect(actions.map(({ label }) => label)).toContainEqual(expect.stringContaining(`${left} examples left out`))
 })

@@ -110,7 +110,7 @@ export async function prepareRows(
     held.add(record, format)
   }
   const counts = new Map<RowFormat, number>()
-  let index = 0
+  let [index, offered] = [0, 0]
   for await (const record of records(files, { signal, onUnreadable })) {
     const format = formatOf(record, data.format)
     twice(record, format, 'training')
@@ -118,13 +118,14 @@ export async function prepareRows(
     if (counts.size > 1 && counts.has('tokens')) throw mixed(record)
     const share = data.validation ?? (format === 'tokens' ? 0 : 0.2)
     const aside = typeof share === 'number' && uniform(training.seed, 'split', 0, index++) < share
+    if (!aside) offered++
     ;(aside ? held : train).add(record, format)
   }
 
   const format = counts.size === 1 ? [...counts.keys()][0]! : 'mixed'
   const packing = training.packing ?? format !== 'tokens'
-  // A share can take every document of a little data; then there is nothing to hold out.
-  const swapped = train.documents === 0 && !fixed
+  // A share can take every example of a little data; then there is nothing to hold out. What was offered and cannot be trained on is told.
+  const swapped = offered === 0 && !fixed
   const source = swapped ? held : train
   const { rows, without } = rowSet(source.store, { packing, sequenceLength })
   const { hash, ...statistics } = measureRows(rows)

@@ -2,7 +2,7 @@ import { specForLength, type TrainingConfig } from '@qt/core'
 import { lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
-import { gpuPlace } from '../gpu.js'
+import { gpuLibraries, gpuPlace } from '../gpu.js'
 import { placeOf } from '../parallel/groups.js'
 import { reasonText, tellFailure } from '../parallel/job-failure.js'
 import { microBatchesOf, requireAlike, sharedCheckpoint, shareWarnings } from '../parallel/share.js'
@@ -163,8 +163,10 @@ type Libraries = Awaited<ReturnType<NativeTrainer['shareParameters']>>
 
 function wayOf({ gradients, blocks }: Libraries, { device }: TrainingConfig, { size, tensorParallel }: Team): string | undefined {
   if (size === 1 || device === 'cpu') return undefined
+  const missing = gpuLibraries().find(({ name }) => name === 'NCCL')?.why
+  const without = missing === undefined ? '' : `, without NCCL (${missing})`
   const way = (library: string | null) =>
-    library === null ? 'through the memory of the processes' : `from GPU to GPU by ${library}`
+    library === null ? `through the memory of the processes${without}` : `from GPU to GPU by ${library}`
   return `Gradients go ${way(gradients)}.${tensorParallel > 1 ? ` What blocks add up goes ${way(blocks)}.` : ''}`
 }
 
