@@ -8,6 +8,7 @@ test('a process that nothing started as part of a job is alone', () => {
   // As in a batch script, before any srun.
   expect(launchOf({ SLURM_PROCID: '0', SLURM_NTASKS: '4' })).toBeUndefined()
   expect(launchOf({ ...torch, RANK: '0', WORLD_SIZE: '1' })).toBeUndefined()
+  expect(launchOf({ ...torch, RANK: '0', WORLD_SIZE: '1', MASTER_ADDR: '', MASTER_PORT: '65536' })).toBeUndefined()
   expect(launchOf({ WORLD_SIZE: '1' })).toBeUndefined()
   expect(launchOf({ RANK: '1', MASTER_ADDR: 'first', MASTER_PORT: '29500' })).toBeUndefined()
 })
@@ -16,6 +17,8 @@ test('the variables of torchrun, whose own store has the port already', () => {
   const found = { kind: 'tcp', rank: 3, size: 8, localSize: 2, localRank: 1, bound: false, host: 'first', port: 29500 }
   expect(launchOf(torch)).toEqual(found)
   expect(launchOf({ ...torch, TORCHELASTIC_USE_AGENT_STORE: 'True' })).toEqual({ ...found, port: 29501 })
+  expect(launchOf({ ...torch, MASTER_PORT: '65535' })).toEqual({ ...found, port: 65535 })
+  expect(() => launchOf({ ...torch, MASTER_PORT: '65535', TORCHELASTIC_USE_AGENT_STORE: 'True' })).toThrow(/from 1 to 65534/)
 })
 
 test('mpirun, and srun with PMIx', () => {

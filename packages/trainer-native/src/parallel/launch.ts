@@ -37,23 +37,25 @@ export function launchOf(environment: Environment = process.env): Launch | undef
   }
   const port = (): number => {
     const number = count('MASTER_PORT', 1)
-    if (number < 65_535) return number
-    throw launchError(`MASTER_PORT is ${number}, and must be a number from 1 to 65534.`)
+    // torchrun keeps the port for a store of its own, and says so.
+    const taken = environment.TORCHELASTIC_USE_AGENT_STORE === 'True' ? 1 : 0
+    if (number + taken <= 65_535) return number + taken
+    throw launchError(`MASTER_PORT is ${number}, and must be a number from 1 to ${65_535 - taken}.`)
   }
   const launched = (): Launch | undefined => {
     if (torch.every((name) => environment[name] !== undefined)) {
-      // torchrun keeps the port for a store of its own, and says so.
-      const taken = environment.TORCHELASTIC_USE_AGENT_STORE === 'True' ? 1 : 0
+      // Who is alone listens nowhere.
+      const size = count('WORLD_SIZE', 1)
       return {
         kind: 'tcp',
         rank: count('RANK', 0),
-        size: count('WORLD_SIZE', 1),
+        size,
         localSize: optional('LOCAL_WORLD_SIZE'),
         localRank: local('LOCAL_RANK'),
         // srun has bound each task; what torchrun starts shares what torchrun was given.
         bound: environment.SLURM_CPU_BIND !== undefined && environment.TORCHELASTIC_RUN_ID === undefined,
-        host: host(),
-        port: port() + taken,
+        host: size === 1 ? '' : host(),
+        port: size === 1 ? 0 : port(),
       }
     }
     const mpi = { kind: 'mpi', host: '', port: 0 } as const

@@ -91,7 +91,7 @@ async function join(communicator: NativeCommunicator, { kind, rank, size, host, 
               `Rank 0 must be reachable from all machines at MASTER_ADDR ${host}, port ${port}, and all machines from each other.`,
             ]
           : [
-              'Start all processes with one mpirun or srun, of the same OpenMPI.',
+              'Start all processes with one mpirun or srun, of the same OpenMPI, and for one job only.',
               'Or set the variables of torchrun: docs/many-machines.md.',
             ],
       cause: error,

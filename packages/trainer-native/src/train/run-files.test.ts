@@ -102,4 +102,8 @@ test('settings that have changed since a run began are named, but not those that
   const now = { ...run, config: { ...config, threads: 7, training: { ...training, learningRate: 2e-3, saveEvery: 9 } } }
   expect(await changedSettings(output, now)).toEqual(['training.learningRate was 0.001, and is 0.002.'])
   expect(await readFile(runFiles(output).config, 'utf8')).toContain('learningRate: 0.001')
+  for (const unreadable of ['training: [1', '']) {
+    await writeFile(runFiles(output).config, unreadable)
+    expect(await changedSettings(output, now)).toEqual([])
+  }
 })

@@ -53,7 +53,7 @@ export async function requireOwnFolder(output: string, prepared: Pick<Prepared, 
   const result = join(output, prepared.config.adapter ? 'adapter' : 'model')
   const lost = isOther ? config : (await isThere(result)) ? result : undefined
   if (lost !== undefined)
-    throw usageError('RUN_EXISTS', `The run would write over ${lost}, which is no run's.`, {
+    throw usageError('RUN_EXISTS', `The run would write over ${lost}, and there is no events.jsonl that makes it a run's.`, {
       where: { file: lost },
       actions: ['Choose an "output" of its own for the run.', `Or move or rename ${lost}.`],
     })
@@ -78,9 +78,11 @@ const free: readonly string[] = [
 
 /** In a sentence each: how the configuration differs from that in the run's folder, where that can be read. */
 export async function changedSettings(output: string, prepared: Pick<Prepared, 'config' | 'adapter'>): Promise<string[]> {
-  const saved = await readFile(runFiles(output).config, 'utf8').catch(() => undefined)
-  if (saved === undefined) return []
-  const [before, now] = [leaves(parse(saved)), leaves(parse(configText(prepared)))]
+  const saved: unknown = await readFile(runFiles(output).config, 'utf8')
+    .then((text) => parse(text))
+    .catch(() => undefined)
+  if (typeof saved !== 'object' || saved === null) return []
+  const [before, now] = [leaves(saved), leaves(parse(configText(prepared)))]
   const shown = (value: string | undefined) => value ?? 'left out'
   return [...new Set([...before.keys(), ...now.keys()])]
     .filter((key) => !free.includes(key) && before.get(key) !== now.get(key))

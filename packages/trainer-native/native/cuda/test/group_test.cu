@@ -170,7 +170,7 @@ void unreached() {
 // Nothing is taken from under what NCCL is being asked for, and nothing goes away while the watch breaks it off.
 void brokenOff() {
   const auto statuses = inProcesses(2, [](int rank, std::uint16_t port) {
-    setenv("QT_EMULATED_NCCL_SLOW", "400", 1);
+    setenv("QT_EMULATED_NCCL_SLOW", "800", 1);
     Joined here(rank, port);
     here.together();
     if (rank == 1) {
@@ -180,7 +180,7 @@ void brokenOff() {
       here.group->reduce(here.array, here.piece, halves);
       const auto ended = Clock::now();
       here.group.reset();
-      CHECK(here.all.failure().has_value() && Clock::now() - ended > std::chrono::milliseconds(200));
+      CHECK(here.all.failure().has_value() && Clock::now() - ended > std::chrono::milliseconds(400));
     }
     here.group.reset();
     return failures;

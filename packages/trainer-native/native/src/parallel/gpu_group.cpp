@@ -108,7 +108,15 @@ std::shared_ptr<DeviceGroup> joinGpus(Device& device, Communicator& job, Process
     }
     delete gone;
   });
-  if (!allJoin(job, members, group.get())) {
+  bool joined = false;
+  try {
+    joined = allJoin(job, members, group.get());
+  } catch (...) {
+    // One that has all its connections would say farewell, and wait for those that are gone.
+    if (group) group->abort();
+    throw;
+  }
+  if (!joined) {
     if (group) group->abort();
     return nullptr;
   }

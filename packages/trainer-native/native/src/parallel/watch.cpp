@@ -13,7 +13,7 @@
 namespace qt {
 namespace {
 
-constexpr std::uint32_t magic = 0x336a7471;  // "qtj3": the number of what processes say to each other
+constexpr std::uint32_t magic = 0x346a7471;  // "qtj4": the number of what processes say to each other
 constexpr std::size_t longestText = 1 << 16;
 constexpr auto tellPatience = std::chrono::milliseconds(500);
 // That rank 0 tells of when not all have come.
