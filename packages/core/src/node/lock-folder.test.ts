@@ -50,3 +50,30 @@ test.skipIf(process.platform !== 'linux')(
     expect(await readdir(folder)).toEqual([])
   },
 )
+
+test('a lock of another machine counts as long as it changes, and is none once it no longer does', async () => {
+  const watched = { beat: 20, silence: 600 }
+  const release = await lockFolder(folder, watched)
+  const own = await readFile(lock(), 'utf8')
+  const elsewhere = own.replace(/^(\d+ \d*) [^ ]+/, '$1 elsewhere/0/0')
+  await release()
+
+  await writeFile(lock(), elsewhere)
+  let beats = 0
+  const beating = setInterval(() => void writeFile(lock(), `${elsewhere}${beats++}`), 50)
+  await expect(lockFolder(folder, watched)).rejects.toMatchObject({
+    code: 'RUN_LOCKED',
+    kind: 'failure',
+    message: expect.stringContaining('another machine or container'),
+  })
+  clearInterval(beating)
+  const mine = await lockFolder(folder, watched)
+  expect(await readFile(lock(), 'utf8')).toMatch(new RegExp(`^${process.pid} `))
+  const first = await readFile(lock(), 'utf8')
+  await expect.poll(() => readFile(lock(), 'utf8')).not.toBe(first)
+
+  // Taken for dead, it leaves the lock to who took it.
+  await writeFile(lock(), elsewhere)
+  await mine()
+  expect(await readdir(folder)).toEqual(['run.lock'])
+})

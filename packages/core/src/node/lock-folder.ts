@@ -1,46 +1,104 @@
 import { randomUUID } from 'node:crypto'
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { link, open, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { usageError } from '../errors.js'
+import { QtError, usageError } from '../errors.js'
 import { makeFolder } from './make-folder.js'
 
 /** Locks that this process holds, for platforms that do not say when a process began: its number may be that of an earlier one. */
 const held = new Set<string>()
 
-/** Lets one run at a time work in a folder; a lock whose process is gone does not count. Returns the release. */
-export async function lockFolder(folder: string): Promise<() => Promise<void>> {
+/** A lock that counts says so as often, in milliseconds; one of another machine that says nothing for so long does not count. */
+const patience = { beat: 5000, silence: 30_000 }
+
+/**
+ * Lets one run at a time work in a folder; a lock whose process is gone does not count. Of a process on another machine, or in another container,
+ * only the lock itself tells: it is watched for half a minute. Returns the release.
+ */
+export async function lockFolder(folder: string, { beat, silence } = patience): Promise<() => Promise<void>> {
   const file = resolve(folder, 'run.lock')
   await makeFolder(folder)
-  const mine = `${process.pid} ${(await startOf(process.pid)) ?? ''}`
+  const here = await machine()
+  const mine = `${process.pid} ${(await startOf(process.pid)) ?? ''} ${here}`
   for (;;) {
-    if (await create(file, mine)) {
+    if (await create(file, beatOf(mine, 0))) {
       held.add(file)
+      const stop = await keepBeating(file, mine, beat)
       return async () => {
-        await rm(file, { force: true })
+        await stop()
+        // Whoever took this process for dead has put another one there.
+        const found = await readFile(file, 'utf8').catch(() => mine)
+        if (found.startsWith(mine)) await rm(file, { force: true })
         held.delete(file)
       }
     }
-    const found = await readFile(file, 'utf8').catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined
-      throw error
-    })
+    const found = await contentOf(file)
     if (found === undefined) continue
-    const [pid = '', start = ''] = found.split(' ')
+    const [pid = '', start = '', where = here] = found.split(' ')
     const owner = Number(pid)
-    if (owner > 0 && (await isWorking(owner, start, file))) throw locked(folder, owner, file)
+    const isAlive = () => (where === here ? isWorking(owner, start, file) : isBeating(file, found, silence))
+    if (owner > 0 && (await isAlive())) throw locked(folder, owner, { file, isHere: where === here })
     await removeStale(file, found)
   }
 }
 
-const locked = (folder: string, owner: number, file: string) =>
-  usageError(
-    'RUN_LOCKED',
-    `${owner === process.pid ? 'Another run of this process' : `Process ${owner}`} is working in ${folder}.`,
-    {
-      where: { file },
-      actions: ['Wait until it ends, or stop it.', 'Choose another "output".'],
-    },
-  )
+const contentOf = (file: string): Promise<string | undefined> =>
+  readFile(file, 'utf8').catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  })
+
+/** Where numbers of processes mean the same: a machine since it started, and of it a container. */
+async function machine(): Promise<string> {
+  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')
+  const container = await readlink('/proc/self/ns/pid').catch(() => '')
+  return `${hostname()}/${boot.trim()}/${container}`.replace(/\s/g, '')
+}
+
+/** Always as long, so that it replaces another one. */
+const beatOf = (mine: string, count: number): string => `${mine} ${String(count).padStart(10, '0')}`
+
+/** Writes into the file that was made, whatever lies in its place by then. */
+async function keepBeating(file: string, mine: string, every: number): Promise<() => Promise<void>> {
+  const handle = await open(file, 'r+')
+  let count = 0
+  const timer = setInterval(() => {
+    // A disk that fails is told of by what the run itself writes.
+    handle.write(beatOf(mine, ++count), 0).catch(() => {})
+  }, every)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await handle.close()
+  }
+}
+
+/** Whether a lock changes while it is watched. */
+async function isBeating(file: string, seen: string, silence: number): Promise<boolean> {
+  const until = performance.now() + silence
+  while (performance.now() < until) {
+    await new Promise((resume) => setTimeout(resume, silence / 30))
+    const now = await contentOf(file)
+    if (now !== seen) return now !== undefined
+  }
+  return false
+}
+
+function locked(folder: string, owner: number, { file, isHere }: { file: string; isHere: boolean }): QtError {
+  const details = { where: { file }, actions: ['Wait until it ends, or stop it.', 'Choose another "output".'] }
+  if (isHere)
+    return usageError(
+      'RUN_LOCKED',
+      `${owner === process.pid ? 'Another run of this process' : `Process ${owner}`} is working in ${folder}.`,
+      details,
+    )
+  // A cluster may have taken a machine for lost that is not, and does right to start it once more.
+  return new QtError({
+    code: 'RUN_LOCKED',
+    message: `A process of another machine or container is working in ${folder}.`,
+    ...details,
+  })
+}
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 
