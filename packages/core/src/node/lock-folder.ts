@@ -63,8 +63,9 @@ async function keepBeating(file: string, mine: string, every: number): Promise<(
   const handle = await open(file, 'r+')
   let count = 0
   const timer = setInterval(() => {
-    // A disk that fails is told of by what the run itself writes.
-    handle.write(beatOf(mine, ++count), 0).catch(() => {})
+    // A file system of the network keeps what is written for itself until it is asked. A disk that fails is told of by what the run itself writes.
+    const told = handle.write(beatOf(mine, ++count), 0).then(() => handle.datasync())
+    told.catch(() => {})
   }, every)
   timer.unref()
   return async () => {
