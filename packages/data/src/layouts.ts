@@ -24,8 +24,11 @@ type Has = (...keys: readonly string[]) => boolean
 export const instructionKeys = ['instruction', 'instructions'] as const
 export const answerKeys = ['output', 'response', 'completion', 'answer', 'target'] as const
 const questionKeys = ['question', 'query', 'input', 'problem'] as const
+/** The keys of a conversation. */
+export const talkKeys = ['messages', 'conversations', 'conversation'] as const
 /** Of a preference pair: what both answers answer. */
-export const promptKeys = ['prompt', 'question', 'instruction', 'input', 'messages', 'conversations', 'conversation'] as const
+export const askKeys = ['prompt', 'question', 'instruction', 'input'] as const
+export const promptKeys = [...askKeys, ...talkKeys] as const
 
 const signs: readonly (readonly [Layout, (has: Has, value: Plain) => boolean])[] = [
   ['tokens', (has) => has('input_ids')],
@@ -54,6 +57,14 @@ const stackKeys = ['max_stars_repo_path', 'max_stars_repo_name', 'hexsha', 'blob
 /** The first key of some that a record has. */
 export const firstKey = (value: Plain, keys: readonly string[]): string | undefined =>
   keys.find((key) => Object.hasOwn(value, key))
+
+/** Of a preference pair: the key of what both answers answer. A conversation is that only where it is a list of messages: others have its number there. */
+export const promptKeyOf = (value: Plain): (typeof promptKeys)[number] | undefined =>
+  promptKeys.find((key) => Object.hasOwn(value, key) && (!isTalkKey(key) || isTalk(value[key])))
+
+export const isTalkKey = (key: string | undefined): boolean => talkKeys.some((one) => one === key)
+
+const isTalk = (list: unknown): boolean => firstHas(list, 'role') || firstHas(list, 'from')
 
 /** The keys of a question and its answer. */
 export const questionAnswer = (value: Plain): readonly [string, string] | undefined => {
@@ -103,7 +114,7 @@ export function opened(value: Plain): Plain {
   return copy ?? known
 }
 
-const nested = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'input_ids', 'labels', 'tools'] as const
+const nested = [...talkKeys, 'chosen', 'rejected', 'input_ids', 'labels', 'tools'] as const
 
 function parsedJson(text: string): unknown {
   try {
