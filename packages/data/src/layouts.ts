@@ -96,7 +96,7 @@ function firstHas(list: unknown, key: string): boolean {
 
 /**
  * A record with what files of cells hide brought to light: keys in small letters where only so they are known ("Question"), and lists
- * and objects that stand as JSON in a text.
+ * and objects that stand as JSON in a text. A prompt and its answer are that only where both are messages: other JSON is what was said.
  */
 export function opened(value: Plain): Plain {
   let known = value
@@ -111,7 +111,16 @@ export function opened(value: Plain): Plain {
     const parsed = parsedJson(text)
     if (parsed !== undefined) copy = { ...(copy ?? known), [key]: parsed }
   }
-  return copy ?? known
+  const answerKey = firstKey(known, ['chosen', 'completion', 'response'])
+  if (answerKey === undefined || (typeof known.prompt !== 'string' && typeof known[answerKey] !== 'string')) return copy ?? known
+  const [prompt, answer] = [talkIn(known.prompt), talkIn(known[answerKey])]
+  return prompt && answer ? { ...(copy ?? known), prompt, [answerKey]: answer } : (copy ?? known)
+}
+
+/** A list of messages, as it is or as JSON in a text. */
+function talkIn(value: unknown): unknown {
+  const list = typeof value === 'string' && /^\s*\[/.test(value) ? parsedJson(value) : value
+  return isTalk(list) ? list : undefined
 }
 
 const nested = [...talkKeys, 'chosen', 'rejected', 'input_ids', 'labels', 'tools'] as const

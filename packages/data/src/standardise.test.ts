@@ -141,6 +141,14 @@ test.each<[string, { readonly [key: string]: unknown }, readonly string[]]>([
   expect([messages.map(({ text }) => text), findings]).toEqual([[...prompt, 'x'], []])
 })
 
+test('the prompt of a pair can be messages in a cell', () => {
+  const said = (role: string, content: string) => [{ role, content }]
+  const [prompt, chosen, rejected] = [said('user', 'q'), said('assistant', 'x'), said('assistant', 'y')]
+  const value = { prompt: JSON.stringify(prompt), chosen: JSON.stringify(chosen), rejected: JSON.stringify(rejected) }
+  expect(standard(value)).toEqual({ kind: 'preference', prompt, chosen, rejected })
+  expect(standard({ ...value, chosen: 'x' })).toMatchObject({ prompt: said('user', value.prompt) })
+})
+
 test('a pair whose answers begin with the prompt is not reported for what stands beside it', () => {
   const side = (content: string) => [
     { role: 'user', content: 'q' },
