@@ -90,6 +90,8 @@ test('held-out losses are of what is trained on: the validation loss of qt train
     category: i % 2 === 0 ? 'rain' : 'sand',
     instruction: 'Say it again, and then again, as it was said before. '.repeat(1 + (i % 2)),
     output: i % 2 === 0 ? 'rain' : 'another sand',
+    // One of the two that are held out.
+    ...(i === 9 ? { weight: 9 } : {}),
   })
   await writeFile(answers, Array.from({ length: 10 }, (_, i) => JSON.stringify(example(i))).join('\n'))
   const common = ['--base', fixture('tiny.gguf'), '--adapter', 'lora', '--precision', 'float32', '--threads', '1', '--steps', '1']

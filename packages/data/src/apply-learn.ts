@@ -8,6 +8,9 @@ export interface LearnedMessages {
   readonly roles: ReadonlySet<Role>
 }
 
+/** What is learned where nothing is said: every answer. */
+export const usualLearn = 'assistant' satisfies Learn
+
 const assistant: ReadonlySet<Role> = new Set(['assistant'])
 
 /**
@@ -18,7 +21,7 @@ const assistant: ReadonlySet<Role> = new Set(['assistant'])
  * applyLearn([{ role: 'assistant', content: 'I look. [roll: 1d20]' }], { pattern: '\\[.*?\\]' }).messages[0].learn // [[8, 20]]
  * ```
  */
-export function applyLearn(messages: readonly ChatMessage[], learn: Learn = 'assistant'): LearnedMessages {
+export function applyLearn(messages: readonly ChatMessage[], learn: Learn = usualLearn): LearnedMessages {
   if (learn === 'assistant') return { messages, roles: assistant }
   if (learn === 'last-turn') {
     const last = messages.findLastIndex(({ role }) => role === 'assistant')

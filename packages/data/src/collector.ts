@@ -43,13 +43,11 @@ export class Collector {
     if (trainable > 0 || format === 'tokens') this.documents++
   }
 
-  /** A conversation keeps its beginning unless told otherwise: the rest would be an answer to something unseen. */
   private policy(format: RowFormat): keyof Collector['tooLong'] {
     const { tooLong } = this.options
-    const turns = format === 'chat' || format === 'instructions' || format === 'scenarios'
     // What is too long with its last exchange alone has nothing left to drop.
-    if (tooLong === 'last-turns') return turns ? 'drop' : 'split'
-    return tooLong ?? (turns ? 'cut-end' : 'split')
+    if (tooLong === 'last-turns') return hasTurns(format) ? 'drop' : 'split'
+    return tooLong ?? usualTooLong(format)
   }
 
   warnings(): string[] {
@@ -81,6 +79,11 @@ export class Collector {
     ]
   }
 }
+
+const hasTurns = (format: RowFormat): boolean => format === 'chat' || format === 'instructions' || format === 'scenarios'
+
+/** A conversation keeps its beginning unless told otherwise: the rest would be an answer to something unseen. */
+export const usualTooLong = (format: RowFormat): 'cut-end' | 'split' => (hasTurns(format) ? 'cut-end' : 'split')
 
 function cut(
   { ids, labels, endsTurns }: EncodedRecord,

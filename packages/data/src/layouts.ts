@@ -24,8 +24,11 @@ type Has = (...keys: readonly string[]) => boolean
 export const instructionKeys = ['instruction', 'instructions'] as const
 export const answerKeys = ['output', 'response', 'completion', 'answer', 'target'] as const
 const questionKeys = ['question', 'query', 'input', 'problem'] as const
+/** The keys of a conversation. */
+export const talkKeys = ['messages', 'conversations', 'conversation'] as const
 /** Of a preference pair: what both answers answer. */
-export const promptKeys = ['prompt', 'question', 'instruction', 'input', 'messages', 'conversations', 'conversation'] as const
+export const askKeys = ['prompt', 'question', 'instruction', 'input'] as const
+export const promptKeys = [...askKeys, ...talkKeys] as const
 
 const signs: readonly (readonly [Layout, (has: Has, value: Plain) => boolean])[] = [
   ['tokens', (has) => has('input_ids')],
@@ -54,6 +57,14 @@ const stackKeys = ['max_stars_repo_path', 'max_stars_repo_name', 'hexsha', 'blob
 /** The first key of some that a record has. */
 export const firstKey = (value: Plain, keys: readonly string[]): string | undefined =>
   keys.find((key) => Object.hasOwn(value, key))
+
+/** Of a preference pair: the key of what both answers answer. A conversation is that only where it is a list of messages: others have its number there. */
+export const promptKeyOf = (value: Plain): (typeof promptKeys)[number] | undefined =>
+  promptKeys.find((key) => Object.hasOwn(value, key) && (!isTalkKey(key) || isTalk(value[key])))
+
+export const isTalkKey = (key: string | undefined): boolean => talkKeys.some((one) => one === key)
+
+const isTalk = (list: unknown): boolean => firstHas(list, 'role') || firstHas(list, 'from')
 
 /** The keys of a question and its answer. */
 export const questionAnswer = (value: Plain): readonly [string, string] | undefined => {
@@ -85,7 +96,7 @@ function firstHas(list: unknown, key: string): boolean {
 
 /**
  * A record with what files of cells hide brought to light: keys in small letters where only so they are known ("Question"), and lists
- * and objects that stand as JSON in a text.
+ * and objects that stand as JSON in a text. A prompt and its answer are that only where both are messages: other JSON is what was said.
  */
 export function opened(value: Plain): Plain {
   let known = value
@@ -100,10 +111,19 @@ export function opened(value: Plain): Plain {
     const parsed = parsedJson(text)
     if (parsed !== undefined) copy = { ...(copy ?? known), [key]: parsed }
   }
-  return copy ?? known
+  const answerKey = firstKey(known, ['chosen', 'completion', 'response'])
+  if (answerKey === undefined || (typeof known.prompt !== 'string' && typeof known[answerKey] !== 'string')) return copy ?? known
+  const [prompt, answer] = [talkIn(known.prompt), talkIn(known[answerKey])]
+  return prompt && answer ? { ...(copy ?? known), prompt, [answerKey]: answer } : (copy ?? known)
 }
 
-const nested = ['messages', 'conversations', 'conversation', 'chosen', 'rejected', 'input_ids', 'labels', 'tools'] as const
+/** A list of messages, as it is or as JSON in a text. */
+function talkIn(value: unknown): unknown {
+  const list = typeof value === 'string' && /^\s*\[/.test(value) ? parsedJson(value) : value
+  return isTalk(list) ? list : undefined
+}
+
+const nested = [...talkKeys, 'chosen', 'rejected', 'input_ids', 'labels', 'tools'] as const
 
 function parsedJson(text: string): unknown {
   try {

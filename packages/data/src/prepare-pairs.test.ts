@@ -109,7 +109,11 @@ test('a weight beside an example weighs its tokens, and is part of what the data
 test('a pair weighs what it says beside its answers, and one that weighs nothing is left out', async () => {
   const pair = (weight?: unknown) => ({ prompt: 'q', chosen: 'x', rejected: 'y', weight })
   const pairs = await preparePairs(await config('weighed-pairs.jsonl', [pair(), pair(0.25), pair(0)]), tokenizer)
-  expect([pairs.train.length, pairs.warnings[0]]).toEqual([2, expect.stringContaining('1 pair left out')])
+  expect([pairs.train.length, pairs.warnings]).toEqual([2, [expect.stringMatching(/^1 pair left out: .* weighs nothing\.$/)]])
+  await expect(preparePairs(await config('weightless.jsonl', [pair(0)]), tokenizer)).rejects.toMatchObject({
+    code: 'DATA_NOTHING_TO_TRAIN',
+    actions: expect.arrayContaining([{ label: 'Give pairs a "weight" above 0.' }]),
+  })
   const { weights, ids } = pairs.train.row(1)
   expect(pairs.train.row(0).weights).toBeUndefined()
   expect(weights).toEqual(new Float32Array(ids.length).fill(0.25))
@@ -194,6 +198,7 @@ test.each([
   await expect(prepare(given, tokenizer, { vocabularySize: 256 })).rejects.toMatchObject({
     code: 'DATA_TOKEN_OUT_OF_RANGE',
     where: { line: 1 },
+    actions: [{ label: 'Where "tokenizer" is set, remove it: the base brings its own.' }, {}],
   })
   expect((await prepare(given, tokenizer, { vocabularySize: 259 })).train.length).toBe(1)
 })

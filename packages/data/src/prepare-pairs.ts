@@ -77,6 +77,7 @@ export async function preparePairs(
       actions: [
         'Write lines of {"prompt": "…", "chosen": "…", "rejected": "…"}.',
         `Raise training.sequenceLength (${sequenceLength}).`,
+        'Give pairs a "weight" above 0.',
       ],
     })
   const { hash, ...statistics } = measureRows(train)
@@ -96,7 +97,7 @@ export async function preparePairs(
       ...(leftOut === 0
         ? []
         : [
-            `${leftOut} ${leftOut === 1 ? 'pair' : 'pairs'} left out: an answer has nothing to learn, or is longer than training.sequenceLength (${sequenceLength}).`,
+            `${leftOut} ${leftOut === 1 ? 'pair' : 'pairs'} left out: an answer has nothing to learn or is longer than training.sequenceLength (${sequenceLength}), or the pair weighs nothing.`,
           ]),
       ...findings.map(String),
     ],

@@ -192,6 +192,27 @@ test('of messages that are answered by messages only the answer is trained on, a
   expect(await failure(prepareRows(config(empty), shown))).toMatchObject({ where: { field: 'completion', line: 1 } })
 })
 
+test('in cells prompts and completions are messages only together, and text beside messages is refused', async () => {
+  const [prompt, completion] = [chat('Hi', 'Hello').messages.slice(0, 1), chat('Hi', 'Hello').messages.slice(1)]
+  const cell = (value: unknown) => `"${JSON.stringify(value).replaceAll('"', '""')}"`
+  const trained = async (name: string, header: string, ...cells: string[]) => {
+    const path = await file(`cells/${name}.csv`, `${header}\n${cells.join()}\n`)
+    const { train } = await prepareRows(config(path, { sequenceLength: 256 }, { validation: 0 }), tokenizer)
+    return tokenizer.decode([...train.row(0).labels].filter((label) => label !== -100))
+  }
+  expect(await trained('both', 'prompt,completion', cell(prompt), cell(completion))).toMatch(/^Hello<\|im_end\|>/)
+  expect(await trained('response', 'prompt,response', cell(prompt), cell(completion))).toMatch(/^Hello<\|im_end\|>/)
+  expect(await trained('about', 'prompt,completion', cell(prompt), 'A greeting')).toMatch(/^A greeting<\|im_end\|>/)
+  expect(await trained('writes', 'prompt,completion', 'Greet', cell(completion))).toMatch(/^\[{"role":"assistant"/)
+  expect(await trained('data', 'prompt,completion', cell([1]), cell([2]))).toMatch(/^\[2\]<\|im_end\|>/)
+  expect(await trained('empty', 'prompt,input,completion', cell(prompt), '', cell(completion))).toMatch(/^Hello/)
+  const path = await file('beside.jsonl', lines({ prompt, input: 'More', completion }))
+  expect(await failure(prepareRows(config(path), tokenizer))).toMatchObject({
+    code: 'DATA_RECORD_INVALID',
+    where: { field: 'input', line: 1 },
+  })
+})
+
 test('the hash tells apart what is trained on and nothing else', async () => {
   const one = await file('hash/one.jsonl', lines({ input_ids: [1, 2, 3] }))
   const spaced = await file('hash/spaced.jsonl', '\n{ "labels": [1, 2, 3],\t"input_ids": [1, 2, 3] }\r\n')

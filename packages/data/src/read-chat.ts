@@ -1,4 +1,5 @@
 import type { ChatExample, ChatMessage, ErrorLocation, ToolCall, ToolDefinition } from '@qt/core'
+import { talkKeys } from './layouts.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
 
@@ -24,7 +25,7 @@ export const roles: Readonly<Record<string, ChatMessage['role']>> = {
 
 /** A conversation from OpenAI's shape (`messages`) or ShareGPT's (`conversations` of `from` and `value`). */
 export function readChat({ value, where }: DataRecord): ChatExample {
-  const key = ['messages', 'conversations', 'conversation'].find((one) => Array.isArray(value[one])) ?? 'messages'
+  const key = talkKeys.find((one) => Array.isArray(value[one])) ?? 'messages'
   const list = value[key]
   if (!Array.isArray(list) || list.length === 0)
     throw recordError(

@@ -50,7 +50,9 @@ export function isConversational(value: Plain): boolean {
 
 /** Messages that are answered by messages: only the latter are trained on. */
 function conversation(value: Plain, where: DataRecord['where']): ChatExample {
-  const { ask, answer } = instructionFields(value)
+  const { ask, more, answer } = instructionFields(value)
+  if (more !== undefined && (value[more] ?? '') !== '')
+    throw recordError(where, more, `"${more}" has no place beside "${ask}" as messages.`, `Write it into a message of "${ask}".`)
   const read = (field: string): ChatMessage[] => {
     const list = value[field]
     if (!Array.isArray(list) || list.length === 0)

@@ -1,5 +1,5 @@
 import type { ChatMessage, ToolDefinition } from '@qt/core'
-import { firstKey, promptKeys } from './layouts.js'
+import { isTalkKey, promptKeyOf } from './layouts.js'
 import { readMessage, readTools } from './read-chat.js'
 import type { DataRecord } from './read-records.js'
 import { recordError } from './record-error.js'
@@ -15,7 +15,8 @@ type Side = 'chosen' | 'rejected'
 
 /**
  * A pair of answers to one prompt, each text or a list of messages. Lists that begin with the prompt, as UltraFeedback has them, give it:
- * what both have in common before they part. A `system` prompt comes first, and an `input` after an `instruction`; `tools` are those of both.
+ * what both have in common before they part. So does a conversation in `messages`, without one of the answers at its end. A `system` prompt
+ * comes first, and an `input` after an `instruction`; `tools` are those of both.
  */
 export function readPreference({ value, where }: DataRecord): PreferencePair {
   const read = (field: string, role: 'user' | 'assistant'): ChatMessage[] => {
@@ -38,18 +39,22 @@ export function readPreference({ value, where }: DataRecord): PreferencePair {
   const shared = commonStart(chosen, rejected)
   if (shared > 0 && chosen[0]!.role !== 'assistant')
     return { prompt: told(chosen.slice(0, shared)), chosen: chosen.slice(shared), rejected: rejected.slice(shared), ...declared }
-  const promptKey = firstKey(value, promptKeys)
+  const promptKey = promptKeyOf(value)
   const prompt = promptKey === undefined ? [] : read(promptKey, 'user')
+  const last = prompt.at(-1)
+  if (isTalkKey(promptKey) && [chosen, rejected].some(([answer]) => same(last, answer))) prompt.pop()
   const [first] = prompt
   if (promptKey === 'instruction' && first && typeof value.input === 'string' && value.input !== '')
     prompt[0] = { ...first, content: `${first.content}\n\n${value.input}` }
   return { prompt: told(prompt), chosen, rejected, ...declared }
 }
 
+const same = (a: ChatMessage | undefined, b: ChatMessage | undefined): boolean => JSON.stringify(a) === JSON.stringify(b)
+
 /** How many messages two conversations begin with in common, the last of each left to be an answer. */
 function commonStart(a: readonly ChatMessage[], b: readonly ChatMessage[]): number {
   const most = Math.min(a.length, b.length) - 1
   let n = 0
-  while (n < most && JSON.stringify(a[n]) === JSON.stringify(b[n])) n++
+  while (n < most && same(a[n], b[n])) n++
   return n
 }

@@ -11,7 +11,7 @@ export function requireKnown(ids: ArrayLike<number>, vocabularySize: number | un
         {
           where,
           actions: [
-            'Remove "tokenizer", so that the base brings its own.',
+            'Where "tokenizer" is set, remove it: the base brings its own.',
             'Or use a model that has an embedding for each token of the tokenizer.',
           ],
         },

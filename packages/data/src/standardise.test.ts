@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { recordsOf } from '../test/record-arbitrary.js'
+import { checkRecord } from './checks/check-record.js'
+import { viewRecord } from './checks/record-view.js'
 import { standardise, toRecord } from './standardise.js'
 
 const standard = (value: Readonly<Record<string, unknown>>) => standardise({ value, where: {} })
@@ -89,4 +91,69 @@ test('a preference pair keeps its tools, and the conversation before its answers
     tools: [{ name: 'roll' }],
   })
   expect(standardise({ value: toRecord(pair), where: {} })).toEqual(pair)
+})
+
+test.each<[string, { readonly [key: string]: unknown }, readonly string[]]>([
+  ['its number', { conversation: 'abc-12' }, []],
+  ['nothing', { messages: null }, []],
+  ['a list of something else', { conversations: [{ input: 'q', output: 'x' }] }, []],
+  ['a prompt, and the conversation that it is of', { prompt: 'p', messages: [{ role: 'user', content: 'q' }] }, ['p']],
+  ['messages', { messages: [{ role: 'user', content: 'q' }] }, ['q']],
+  [
+    'messages that end with the answer',
+    {
+      messages: [
+        { role: 'user', content: 'q' },
+        { role: 'assistant', content: 'x' },
+      ],
+    },
+    ['q'],
+  ],
+  [
+    'turns of ShareGPT that end with the other answer',
+    {
+      conversations: [
+        { from: 'human', value: 'q' },
+        { from: 'gpt', value: 'y' },
+      ],
+    },
+    ['q'],
+  ],
+  [
+    'messages that end with another answer',
+    {
+      messages: [
+        { role: 'user', content: 'q' },
+        { role: 'assistant', content: 'z' },
+      ],
+    },
+    ['q', 'z'],
+  ],
+])('beside preference pairs only a conversation of messages is their prompt: %s', (_, beside, prompt) => {
+  const value = { chosen: 'x', rejected: 'y', ...beside }
+  const pair = standardise({ value, where: {} })
+  expect(pair.kind === 'preference' && pair.prompt.map(({ content }) => content)).toEqual(prompt)
+  // What is no prompt is kept as what a record says besides.
+  const kept = prompt.length === 0 && Object.values(beside)[0] !== null
+  expect(pair.metadata).toEqual(kept ? beside : 'prompt' in beside ? { messages: beside.messages } : undefined)
+  const findings: unknown[] = []
+  const { messages } = viewRecord(value, 'preference', (problem) => findings.push(problem))
+  expect([messages.map(({ text }) => text), findings]).toEqual([[...prompt, 'x'], []])
+})
+
+test('the prompt of a pair can be messages in a cell', () => {
+  const said = (role: string, content: string) => [{ role, content }]
+  const [prompt, chosen, rejected] = [said('user', 'q'), said('assistant', 'x'), said('assistant', 'y')]
+  const value = { prompt: JSON.stringify(prompt), chosen: JSON.stringify(chosen), rejected: JSON.stringify(rejected) }
+  expect(standard(value)).toEqual({ kind: 'preference', prompt, chosen, rejected })
+  expect(standard({ ...value, chosen: 'x' })).toMatchObject({ prompt: said('user', value.prompt) })
+})
+
+test('a pair whose answers begin with the prompt is not reported for what stands beside it', () => {
+  const side = (content: string) => [
+    { role: 'user', content: 'q' },
+    { role: 'assistant', content },
+  ]
+  const value = { chosen: side('x'), rejected: side('y'), conversation: [{ input: 'q', output: 'x' }] }
+  expect(checkRecord(value, {}, {}).findings).toEqual([])
 })

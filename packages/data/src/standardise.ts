@@ -1,7 +1,7 @@
 import type { ChatMessage, ToolDefinition } from '@qt/core'
 import { usageError } from '@qt/core'
 import { unknownShape } from './detect-format.js'
-import { codeKeys, type Layout, layoutOf, opened, promptKeys } from './layouts.js'
+import { askKeys, codeKeys, type Layout, layoutOf, opened, promptKeyOf } from './layouts.js'
 import { readChat } from './read-chat.js'
 import { instructionFields, isConversational, readInstruction } from './read-instruction.js'
 import { readPreference } from './read-preference.js'
@@ -41,7 +41,7 @@ export type StandardExample =
 const spent: Readonly<Partial<Record<Layout, readonly string[]>>> = {
   openai: ['messages', 'conversation', 'tools', 'system'],
   sharegpt: ['conversations', 'conversation', 'tools', 'system'],
-  preference: [...promptKeys, 'chosen', 'rejected', 'tools', 'system'],
+  preference: [...askKeys, 'chosen', 'rejected', 'tools', 'system'],
   text: ['text', 'content'],
   scenario: ['text'],
   'the-stack': ['content'],
@@ -85,7 +85,8 @@ export function standardise(record: DataRecord): StandardExample {
 function aboutOf(value: Plain, layout: Layout): Provenance {
   const fields = spent[layout] === undefined ? instructionFields(value) : undefined
   const spoken = fields && isConversational(value) ? ['tools'] : []
-  const own = fields ? [fields.ask, fields.more, fields.answer, 'system', ...spoken] : spent[layout]
+  const prompt = layout === 'preference' ? promptKeyOf(value) : undefined
+  const own = fields ? [fields.ask, fields.more, fields.answer, 'system', ...spoken] : [...(spent[layout] ?? []), prompt]
   const out: { id?: string; source?: string; category?: string } = {}
   for (const key of provenance) {
     const one = value[key]
@@ -94,7 +95,7 @@ function aboutOf(value: Plain, layout: Layout): Provenance {
   const rest: Record<string, unknown> = {}
   for (const [key, one] of Object.entries(value))
     if (key === 'metadata' && layout !== 'structured-instruction' && isPlain(one)) Object.assign(rest, one)
-    else if (!own?.includes(key) && one !== null && !Object.hasOwn(out, key)) rest[key] = one
+    else if (!own.includes(key) && one !== null && !Object.hasOwn(out, key)) rest[key] = one
   const structured = fields ? parseStructuredOutput(value[fields.answer]) : undefined
   if (structured?.contextWindow) rest.context_window = structured.contextWindow
   if (structured?.metadata) rest.metadata = structured.metadata

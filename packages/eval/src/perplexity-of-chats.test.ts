@@ -38,6 +38,20 @@ test('a mean over all rows is one over tokens, not over rows', async () => {
   expect(loss).toBeCloseTo(-(3 * Math.log(3 / 4) + Math.log(1 / 4)) / 4, 6)
 })
 
+test('tokens count by their weights, and those that weigh nothing are not asked for', async () => {
+  const table = model()
+  const packed = {
+    ...row([0, 1, 0, 0, 1, 1], [1, none, 0, none, 1, none], [0, 2, 4, 6]),
+    weights: Float32Array.of(9, 9, 1, 1, 0, 0),
+  }
+  const { loss, perplexity, tokens } = await perplexityOfChats(table, rows(packed, row([0, 1], [1, none])))
+  const expected = -(10 * Math.log(3 / 4) + Math.log(1 / 4)) / 11
+  expect([loss, perplexity]).toEqual([expect.closeTo(expected, 6), expect.closeTo(Math.exp(expected), 6)])
+  expect([tokens, table.calls.length]).toEqual([3, 3])
+  const nothing = { ...row([0, 1], [1, none]), weights: Float32Array.of(0, 0) }
+  await expect(perplexityOfChats(table, rows(nothing))).rejects.toMatchObject({ code: 'EVAL_NO_ITEMS' })
+})
+
 test('the pieces of a text that was cut count, but for what begins the next one', async () => {
   const { tokens, loss } = await perplexityOfChats(model(), rows(row([0, 1, 1], [1, 1, 0]), row([0, 0], [0, none])))
   expect(tokens).toBe(3)

@@ -1,5 +1,5 @@
 import type { Report } from './dataset-finding.js'
-import type { CallView, MessageView, RecordView } from './record-view.js'
+import { type MessageView, type RecordView, saidCalls } from './record-view.js'
 
 const squeezed = (text: string): string =>
   text
@@ -43,7 +43,7 @@ function reportEmpty({ role, path }: MessageView, kind: RecordView['kind'], repo
 
 /** A pair that prefers nothing: the answer that is wanted is the other one. */
 function checkPair(messages: readonly MessageView[], rejected: readonly MessageView[], report: Report): void {
-  const said = (turns: readonly MessageView[]) => JSON.stringify(turns.map(({ text, calls }) => [text, calls.map(callText)]))
+  const said = (turns: readonly MessageView[]) => JSON.stringify(turns.map((turn) => [turn.text, saidCalls(turn)]))
   const chosen = messages.filter(({ path }) => path[0] === 'chosen')
   if (said(chosen) === said(rejected))
     report({
@@ -54,8 +54,6 @@ function checkPair(messages: readonly MessageView[], rejected: readonly MessageV
       fix: { label: 'Write another answer, or leave the example out.', drop: true },
     })
 }
-
-const callText = ({ name, arguments: given }: CallView): string => `${name}${JSON.stringify(given)}`
 
 function checkOrder(messages: readonly MessageView[], report: Report): void {
   if (messages.length === 0 || messages.some(({ role }) => role === undefined)) return

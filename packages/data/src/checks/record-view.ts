@@ -1,5 +1,5 @@
 import { nearest } from '@qt/core'
-import { codeKeys, firstKey, type Layout, promptKeys } from '../layouts.js'
+import { codeKeys, firstKey, isTalkKey, type Layout, promptKeyOf, talkKeys } from '../layouts.js'
 import { roles } from '../read-chat.js'
 import { instructionFields, isConversational } from '../read-instruction.js'
 import type { Path, Report } from './dataset-finding.js'
@@ -55,23 +55,27 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
     tools: value.tools === undefined ? undefined : declared(value.tools, report),
   })
   if (layout === 'openai' || layout === 'sharegpt') {
-    const key = ['messages', 'conversations', 'conversation'].find((one) => Array.isArray(value[one])) ?? 'messages'
+    const key = talkKeys.find((one) => Array.isArray(value[one])) ?? 'messages'
     return view('chat', conversation(value[key], [key], report))
   }
   if (layout === 'preference') {
     if (isPlain(value.chosen) && Object.hasOwn(value.chosen, 'input_ids')) return view('tokens', [])
-    const promptKey = firstKey(value, promptKeys)
+    const promptKey = promptKeyOf(value)
+    const system = typeof value.system === 'string' && value.system !== '' ? said(value.system, 'system', ['system'], report) : []
+    const prompt = side(value, promptKey, 'user', report)
+    const [chosen, rejected] = [side(value, 'chosen', 'assistant', report), side(value, 'rejected', 'assistant', report)]
+    const repeated = isTalkKey(promptKey) && [chosen, rejected].some(([answer]) => same(prompt.at(-1), answer))
     return view(
       'preference',
       [
-        ...(typeof value.system === 'string' && value.system !== '' ? said(value.system, 'system', ['system'], report) : []),
-        ...side(value, promptKey, 'user', report),
+        ...system,
+        ...(repeated ? prompt.slice(0, -1) : prompt),
         ...(promptKey === 'instruction' && typeof value.input === 'string' && value.input !== ''
           ? said(value.input, 'user', ['input'], report)
           : []),
-        ...side(value, 'chosen', 'assistant', report),
+        ...chosen,
       ],
-      side(value, 'rejected', 'assistant', report),
+      rejected,
     )
   }
   if (layout === 'text' || layout === 'the-stack' || layout === 'codesearchnet' || layout === 'scenario') {
@@ -93,6 +97,16 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
     ...answered(text, path, report),
   ])
 }
+
+/** Whether two turns say the same. */
+function same(a: MessageView | undefined, b: MessageView | undefined): boolean {
+  const [one, other] = [a, b].map((turn) => turn && JSON.stringify([turn.role, turn.text, saidCalls(turn)]))
+  return one !== undefined && one === other
+}
+
+/** The calls of a turn without their places. */
+export const saidCalls = ({ calls }: MessageView): string[] =>
+  calls.map(({ name, arguments: given }) => `${name}${JSON.stringify(given)}`)
 
 /** A text of a record, empty or of another type: then there is none to check. */
 function said(text: unknown, role: Role | undefined, path: Path, report: Report): MessageView[] {

@@ -1,5 +1,5 @@
 import { hashText } from '../hash-text.js'
-import { firstKey, instructionKeys, promptKeys } from '../layouts.js'
+import { firstKey, instructionKeys, promptKeys, talkKeys } from '../layouts.js'
 import type { SynthesisTask } from './synthesise.js'
 
 type Plain = Readonly<Record<string, unknown>>
@@ -63,7 +63,7 @@ const fixedParts = (text: string): string[] => text.match(/\[[^\]\n]*\]|`[^`\n]+
 
 /** The question of a record and how another is put in its place. */
 function questionOf(record: Plain): { readonly text: string; readonly put: (text: string) => Plain } | undefined {
-  const turns = firstKey(record, ['messages', 'conversations', 'conversation'])
+  const turns = firstKey(record, talkKeys)
   if (turns !== undefined) {
     const list: unknown = record[turns]
     if (!Array.isArray(list)) return undefined

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ignoreLabel, type RowSource, type Tokenizer, usageError } from '@qt/core'
+import { usualLearn } from '../apply-learn.js'
+import { usualTooLong } from '../collector.js'
 import { describeRows } from '../describe-rows.js'
 import type { PreparedRows, PrepareRowsOptions, RowsConfig } from '../prepare-rows.js'
 import { manifestName, type TokenShards, type TokenShardsPart, tokenizerIdentity } from './manifest.js'
@@ -35,9 +37,10 @@ export function rowsOfShards(
     )
   if (typeof data.validation === 'string' || (data.validation !== undefined && data.validation > 0 && !parts.validation))
     throw conflict('data.validation', 'What is held out was decided when the shards were prepared.', 'Leave it out.', again)
+  const made = manifest.choices && { ...usual(manifest.data), ...manifest.choices }
   for (const field of ['learn', 'tooLong', 'overlap'] as const) {
     const asked = data[field]
-    if (asked !== undefined && manifest.choices && JSON.stringify(asked) !== JSON.stringify(manifest.choices[field]))
+    if (asked !== undefined && made && JSON.stringify(asked) !== JSON.stringify(made[field]))
       throw conflict(`data.${field}`, 'The shards were prepared with another setting of this.', 'Leave it out.', again)
   }
   const whose = manifest.tokenizer
@@ -77,6 +80,13 @@ export function rowsOfShards(
     description: describeRows(result, sequenceLength),
   }
 }
+
+/** What settings that nothing was said of came to; of mixed data what is too long was not treated alike. */
+const usual = (format: TokenShards['data']): NonNullable<TokenShards['choices']> => ({
+  learn: usualLearn,
+  overlap: 0,
+  tooLong: format === 'mixed' ? undefined : usualTooLong(format),
+})
 
 function opened(
   folder: string,

@@ -135,6 +135,16 @@ test('a training that does not fit the shards is refused by the setting', async 
   await refused('data.learn', config(last, {}, { learn: { roles: ['user'] } }))
   const same = await prepareRows(config(last, {}, { learn: 'last-turn', tooLong: 'drop' }), tokenizer)
   expect(same.hash).toBe((await prepareRows(config(last), tokenizer)).hash)
+  // What shards of chats were made with where nothing was said.
+  for (const said of [{ learn: 'assistant' }, { tooLong: 'cut-end' }, { overlap: 0 }])
+    expect((await prepareRows(config(out, {}, said), tokenizer)).train.length).toBeGreaterThan(0)
+  await refused('data.tooLong', config(out, {}, { tooLong: 'split' }))
+  const [text, mixed] = [join(folder, 'text'), join(folder, 'mixed')]
+  await writeFile(`${text}.jsonl`, '{"text":"a"}\n{"text":"b"}')
+  await writeFile(`${mixed}.jsonl`, '{"text":"a"}\n{"prompt":"b","completion":"c"}')
+  for (const shards of [text, mixed]) await prepareShards(config(`${shards}.jsonl`), tokenizer, { out: shards })
+  expect((await prepareRows(config(text, {}, { tooLong: 'split' }), tokenizer)).train.length).toBe(1)
+  for (const tooLong of ['split', 'cut-end']) await refused('data.tooLong', config(mixed, {}, { tooLong }))
   expect((await prepareRows(config(out, {}, { validation: 0 }), tokenizer)).validation).toBeUndefined()
   await expect(prepareShards(config(data), tokenizer, { out: folder })).rejects.toMatchObject({ code: 'DATA_SHARD' })
   await expect(prepareShards(config(out), tokenizer, { out: join(folder, 'twice') })).rejects.toMatchObject({
