@@ -86,7 +86,8 @@ async function underMpirun(processes: number, order: Extract<Order, { type: 'tra
   await writeFile(file, JSON.stringify(order))
   const program = [process.execPath, '--import', 'tsx', runner, file]
   const env = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
-  const ended = await command('mpirun', ['--oversubscribe', '-n', String(processes), ...program], { env })
+  const limit = ['-k', '10', String(patience / 1000)]
+  const ended = await command('timeout', [...limit, 'mpirun', '--oversubscribe', '-n', String(processes), ...program], { env })
   return Promise.all(
     Array.from({ length: processes }, async (_, rank): Promise<Ending> => {
       const text = await readFile(`${file}.${rank}`, 'utf8').catch(() => undefined)

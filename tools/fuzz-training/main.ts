@@ -21,12 +21,27 @@ const { values } = parseArgs({
   },
 })
 
+function whole(name: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new Error(`--${name} is "${text}", and must be a whole number.`)
+}
+
+function deviceOf(text: string | undefined): 'cpu' | 'cuda' | undefined {
+  if (text === undefined || text === 'cpu' || text === 'cuda') return text
+  throw new Error(`--device is "${text}", and must be cpu or cuda; left out, it is both.`)
+}
+
 const place = { folder: await mkdtemp(join(tmpdir(), 'qt-fuzz-')), crew: crew() }
 try {
   if (values.job === undefined) {
     const { seed, first, count } = values
-    const device: 'cpu' | 'cuda' | undefined = values.device === 'cpu' || values.device === 'cuda' ? values.device : undefined
-    const options = { device, seed: Number(seed), first: Number(first), count: Number(count), shrink: !values['no-shrink'] }
+    const options = {
+      device: deviceOf(values.device),
+      seed: whole('seed', seed),
+      first: whole('first', first),
+      count: whole('count', count),
+      shrink: !values['no-shrink'],
+    }
     const failures = await fuzz({ ...options, say: console.log }, place)
     console.log(`${failures.length} of ${count} jobs with seed ${seed} differ.`)
     if (failures.length > 0) process.exitCode = 1

@@ -14,12 +14,9 @@ test.each(devices)('random configurations train alike however they are carried o
   const folder = await mkdtemp(join(tmpdir(), 'qt-fuzz-'))
   const place = { folder, crew: crew() }
   try {
-    const said: string[] = []
-    const failures = await fuzz(
-      { seed: 20_261_123, count: device === 'cpu' ? 60 : 12, device, say: (line) => said.push(line) },
-      place,
-    )
-    expect(failures, said.join('\n')).toEqual([])
+    // Said at once, since a limit of time would take it along; `--seed 20261123 --first N --count 1` makes one that differs smaller.
+    const options = { seed: 20_261_123, count: device === 'cpu' ? 60 : 12, device, shrink: false, say: console.log }
+    expect(await fuzz(options, place)).toEqual([])
   } finally {
     place.crew.close()
     await rm(folder, { recursive: true, force: true })

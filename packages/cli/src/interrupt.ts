@@ -1,9 +1,13 @@
+import { isatty } from 'node:tty'
+
 /**
  * Ctrl-C (or a termination request) once: the signal aborts and work ends in order; twice: the process ends at once. So does a terminal that
  * is closed, which may tell it more than once.
  */
 export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>, onFirst?: () => void): Promise<T> {
   const controller = new AbortController()
+  // Asked now: of a terminal that is gone nobody can tell that it was one.
+  const isOnTerminal = [0, 1, 2].some((stream) => isatty(stream))
   const begin = () => {
     controller.abort()
     onFirst?.()
@@ -13,7 +17,6 @@ export async function withInterrupt<T>(work: (signal: AbortSignal) => Promise<T>
     begin()
   }
   const hangUp = () => {
-    const isOnTerminal = [process.stdin, process.stdout, process.stderr].some(({ isTTY }) => isTTY)
     // Node takes back what nohup has set; what is left of it is that no stream is a terminal. Nor has what torchrun tells to end so.
     const isDetached = !isOnTerminal && process.env.TORCHELASTIC_RUN_ID === undefined
     if (controller.signal.aborted || isDetached) return

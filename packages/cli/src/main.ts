@@ -5,7 +5,7 @@ process.stderr.on('error', () => {})
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // `qt … | head` closes the pipe early, somebody the terminal: that is no error.
-  if (error.code === 'EPIPE' || error.code === 'EIO') process.exit(0)
+  if (error.code === 'EPIPE' || (error.code === 'EIO' && process.stdout.isTTY)) process.exit(0)
   process.stderr.write(`error: standard output cannot be written: ${error.message}.\n`)
   process.exit(1)
 })

@@ -97,14 +97,17 @@ describe('qt train', () => {
   })
 
   test.runIf(process.platform === 'linux')('a closed terminal pauses a run, one of nohup goes on', async () => {
-    const [closed, kept] = [join(folder, 'closed'), join(folder, 'kept')]
+    const kept = join(folder, 'kept')
     const command = (output: string, steps: number) =>
       [process.execPath, bin, ...lora(output, '--steps', String(steps))].map(shellWord).join(' ')
     // script gives it a terminal, which goes with script.
-    const terminal = spawn('script', ['-qfc', command(closed, 1_000_000), '/dev/null'], { stdio: 'ignore' })
-    await until(async () => (await stepsOf(closed)).length >= 5)
-    terminal.kill('SIGKILL')
-    await until(async () => /paused after step \d+\n$/.test(await readFile(join(closed, 'run.log'), 'utf8')))
+    for (const redirected of ['', ' > /dev/null 2>&1']) {
+      const closed = join(folder, `closed${redirected.length}`)
+      const terminal = spawn('script', ['-qfc', command(closed, 1_000_000) + redirected, '/dev/null'], { stdio: 'ignore' })
+      await until(async () => (await stepsOf(closed)).length >= 5)
+      terminal.kill('SIGKILL')
+      await until(async () => /paused after step \d+\n$/.test(await readFile(join(closed, 'run.log'), 'utf8')))
+    }
 
     const { child, ended } = start(lora(kept, '--steps', '2000'))
     await until(async () => (await stepsOf(kept)).length >= 5)

@@ -190,6 +190,20 @@ test('of messages that are answered by messages only the answer is trained on, a
   expect(shown.decode(ids)).toBe('<roll>Hi<|im_end|>Hello<|im_end|>Roll<|im_end|>Five<|im_end|>')
   const empty = await file('unanswered.jsonl', lines({ ...record, completion: [] }))
   expect(await failure(prepareRows(config(empty), shown))).toMatchObject({ where: { field: 'completion', line: 1 } })
+  const begun = [{ role: 'system', content: 'Be short.' }, ...record.prompt]
+  const told = '<roll>Be short.<|im_end|>Hi<|im_end|>Hello<|im_end|>Roll<|im_end|>Five<|im_end|>'
+  for (const [name, value] of Object.entries({ beside: record, repeated: { ...record, prompt: begun } })) {
+    const path = await file(`${name}.jsonl`, lines({ ...value, system: 'Be short.' }))
+    const { train } = await prepareRows(config(path, {}, { validation: 0 }), shown)
+    expect(shown.decode(train.row(0).ids)).toBe(told)
+  }
+  for (const value of [
+    { ...record, system: 4 },
+    { ...record, prompt: begun, system: 'Be long.' },
+  ]) {
+    const path = await file('systems.jsonl', lines(value))
+    expect(await failure(prepareRows(config(path), shown))).toMatchObject({ where: { field: 'system', line: 1 } })
+  }
 })
 
 test('in cells prompts and completions are messages only together, and text beside messages is refused', async () => {

@@ -60,11 +60,16 @@ function conversation(value: Plain, where: DataRecord['where']): ChatExample {
     return list.map((item: unknown, index) => readMessage(item, where, `${field}[${index}]`))
   }
   const asked = read(ask).map((message): ChatMessage => ({ ...message, weight: 0 }))
-  const { system } = value
-  const told = typeof system === 'string' && system !== '' && asked[0]!.role !== 'system'
+  const system = value.system ?? ''
+  if (typeof system !== 'string')
+    throw recordError(where, 'system', '"system" is not text.', 'Write it as a string, or leave it out.')
+  const [begin] = asked
+  const isTold = begin!.role === 'system'
+  if (system !== '' && isTold && begin!.content !== system)
+    throw recordError(where, 'system', `"system" is another than that which "${ask}" begins with.`, 'Leave one of them out.')
   const tools = readTools(value.tools, where)
   return {
-    messages: [...(told ? [{ role: 'system' as const, content: system }] : []), ...asked, ...read(answer)],
+    messages: [...(system === '' || isTold ? [] : [{ role: 'system' as const, content: system }]), ...asked, ...read(answer)],
     ...(tools.length > 0 ? { tools } : {}),
   }
 }

@@ -135,6 +135,15 @@ test.each<[string, Record<string, unknown>, string[]]>([
     ['refused messages[1].weight'],
   ],
   ['columns that are empty', { instruction: 'Add', input: null, system: null, output: '4' }, []],
+  [
+    'a system prompt beside messages',
+    {
+      system: `Use AKIA${'ABCDEFGH'}IJKLMNOP`,
+      prompt: asked('Hi', 'Hello').messages.slice(0, 1),
+      completion: asked('Hi', 'Hello').messages.slice(1),
+    },
+    ['secret system'],
+  ],
   ['a pair', { prompt: 'Hi', chosen: 'Hello', rejected: 'Go' }, []],
   ['a pair of one answer', { prompt: 'Hi', chosen: 'Hello', rejected: 'Hello' }, ['same-answers rejected']],
   ['a pair without its other answer', { prompt: 'Hi', chosen: 'Hello', rejected: '' }, ['missing-output rejected']],

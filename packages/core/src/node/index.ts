@@ -1,5 +1,5 @@
 export { loadConfig, placed } from './load-config.js'
-export { lockFolder } from './lock-folder.js'
+export { type FolderLock, lockFolder } from './lock-folder.js'
 export { makeFolder } from './make-folder.js'
 export { namingFile } from './naming-file.js'
 export { type ParsedYaml, parseYaml } from './parse-yaml.js'

@@ -1,9 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, readFile, readlink, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, link, open, readFile, readlink, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { QtError, usageError } from '../errors.js'
 import { makeFolder } from './make-folder.js'
+
+export interface FolderLock {
+  /** Throws where another machine has taken this process for dead and the folder for its own, as after a pause of the whole machine. */
+  requireHeld(): void
+  release(): Promise<void>
+}
 
 /** Locks that this process holds, for platforms that do not say when a process began: its number may be that of an earlier one. */
 const held = new Set<string>()
@@ -13,9 +19,9 @@ const patience = { beat: 5000, silence: 30_000 }
 
 /**
  * Lets one run at a time work in a folder; a lock whose process is gone does not count. Of a process on another machine, or in another container,
- * only the lock itself tells: it is watched for half a minute. Returns the release.
+ * only the lock itself tells: it is watched for half a minute.
  */
-export async function lockFolder(folder: string, { beat, silence } = patience): Promise<() => Promise<void>> {
+export async function lockFolder(folder: string, { beat, silence } = patience): Promise<FolderLock> {
   const file = resolve(folder, 'run.lock')
   await makeFolder(folder)
   const here = await machine()
@@ -23,13 +29,18 @@ export async function lockFolder(folder: string, { beat, silence } = patience): 
   for (;;) {
     if (await create(file, beatOf(mine, 0))) {
       held.add(file)
-      const stop = await keepBeating(file, mine, beat)
-      return async () => {
-        await stop()
-        // Whoever took this process for dead has put another one there.
-        const found = await readFile(file, 'utf8').catch(() => mine)
-        if (found.startsWith(mine)) await rm(file, { force: true })
-        held.delete(file)
+      const { stop, isLost } = await keepBeating(file, mine, beat)
+      return {
+        requireHeld() {
+          if (isLost()) throw lockedElsewhere(folder, file)
+        },
+        async release() {
+          await stop()
+          // Whoever took this process for dead has put another one there.
+          const found = await readFile(file, 'utf8').catch(() => mine)
+          if (found.startsWith(mine)) await rm(file, { force: true })
+          held.delete(file)
+        },
       }
     }
     const found = await contentOf(file)
@@ -37,7 +48,7 @@ export async function lockFolder(folder: string, { beat, silence } = patience): 
     const [pid = '', start = '', where = here] = found.split(' ')
     const owner = Number(pid)
     const isAlive = () => (where === here ? isWorking(owner, start, file) : isBeating(file, found, silence))
-    if (owner > 0 && (await isAlive())) throw locked(folder, owner, { file, isHere: where === here })
+    if (owner > 0 && (await isAlive())) throw where === here ? locked(folder, owner, file) : lockedElsewhere(folder, file)
     await removeStale(file, found)
   }
 }
@@ -58,20 +69,33 @@ async function machine(): Promise<string> {
 /** Always as long, so that it replaces another one. */
 const beatOf = (mine: string, count: number): string => `${mine} ${String(count).padStart(10, '0')}`
 
-/** Writes into the file that was made, whatever lies in its place by then. */
-async function keepBeating(file: string, mine: string, every: number): Promise<() => Promise<void>> {
+/** Writes into the file that was made, and looks whether another lies in its place. A disk that fails is told of by what the run itself writes. */
+async function keepBeating(file: string, mine: string, every: number) {
   const handle = await open(file, 'r+')
-  let count = 0
-  const timer = setInterval(() => {
-    // A file system of the network keeps what is written for itself until it is asked. A disk that fails is told of by what the run itself writes.
-    const told = handle.write(beatOf(mine, ++count), 0).then(() => handle.datasync())
-    told.catch(() => {})
+  let [count, isLost, isTelling] = [0, false, false]
+  const tell = async () => {
+    await handle.write(beatOf(mine, ++count), 0)
+    // A file system of the network keeps what is written for itself until it is asked.
+    await handle.datasync()
+    isLost ||= await isOther(file, handle)
+  }
+  const timer = setInterval(async () => {
+    if (isTelling) return
+    isTelling = true
+    await tell().catch(() => {})
+    isTelling = false
   }, every)
   timer.unref()
-  return async () => {
+  const stop = async () => {
     clearInterval(timer)
-    await handle.close()
+    await handle.close().catch(() => {})
   }
+  return { stop, isLost: () => isLost }
+}
+
+async function isOther(file: string, handle: FileHandle): Promise<boolean> {
+  const [there, own] = await Promise.all([stat(file).catch(() => undefined), handle.stat()])
+  return there !== undefined && there.ino !== own.ino
 }
 
 /** Whether a lock changes while it is watched. */
@@ -85,21 +109,23 @@ async function isBeating(file: string, seen: string, silence: number): Promise<b
   return false
 }
 
-function locked(folder: string, owner: number, { file, isHere }: { file: string; isHere: boolean }): QtError {
-  const details = { where: { file }, actions: ['Wait until it ends, or stop it.', 'Choose another "output".'] }
-  if (isHere)
-    return usageError(
-      'RUN_LOCKED',
-      `${owner === process.pid ? 'Another run of this process' : `Process ${owner}`} is working in ${folder}.`,
-      details,
-    )
-  // A cluster may have taken a machine for lost that is not, and does right to start it once more.
-  return new QtError({
+const whatToDo = ['Wait until it ends, or stop it.', 'Choose another "output".']
+
+const locked = (folder: string, owner: number, file: string): QtError =>
+  usageError(
+    'RUN_LOCKED',
+    `${owner === process.pid ? 'Another run of this process' : `Process ${owner}`} is working in ${folder}.`,
+    { where: { file }, actions: whatToDo },
+  )
+
+/** No usage error: a cluster may have taken a machine for lost that is not, and does right to start it once more. */
+const lockedElsewhere = (folder: string, file: string): QtError =>
+  new QtError({
     code: 'RUN_LOCKED',
     message: `A process of another machine or container is working in ${folder}.`,
-    ...details,
+    where: { file },
+    actions: whatToDo,
   })
-}
 
 const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
 

@@ -85,7 +85,11 @@ export function viewRecord(value: Plain, layout: Layout, report: Report): Record
   if (layout === 'tokens') return view('tokens', [])
   const { ask, more, answer } = instructionFields(value)
   if (isConversational(value))
-    return view('instruction', [...conversation(value[ask], [ask], report), ...conversation(value[answer], [answer], report)])
+    return view('instruction', [
+      ...((value.system ?? '') === '' ? [] : said(value.system, 'system', ['system'], report)),
+      ...conversation(value[ask], [ask], report),
+      ...conversation(value[answer], [answer], report),
+    ])
   const output = value[answer]
   const told = isPlain(output) && isPlain(output.context_window) ? output.context_window.system_prompt : undefined
   const [text, path] = isPlain(output) ? [output.content, [answer, 'content']] : [output, [answer]]

@@ -50,10 +50,10 @@ test('a folder that was emptied by half, or begun by half, is ours, and nobody g
 test('a folder in which somebody trains by hand is not emptied', async () => {
   await claimFolder(train, 'a')
   await writeFile(join(train, 'events.jsonl'), 'x')
-  const unlock = await lockFolder(train)
+  const lock = await lockFolder(train)
   await expect(claimFolder(train, 'b')).rejects.toMatchObject({ code: 'RUN_LOCKED' })
   expect(await readFile(join(train, 'events.jsonl'), 'utf8')).toBe('x')
-  await unlock()
+  await lock.release()
   expect(await claimFolder(train, 'b')).toBe(false)
 })
 

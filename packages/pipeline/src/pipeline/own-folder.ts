@@ -24,14 +24,14 @@ export async function emptyFolder(folder: string, key: string): Promise<void> {
       actions: ['Move them away, or name another "output" in pipeline.yaml.'],
     })
   // Somebody may be training there by hand.
-  const unlock = await lockFolder(folder)
+  const lock = await lockFolder(folder)
   try {
     // First, so that a folder that is emptied by half is nobody's work.
     await writeFileAtomic(join(folder, mark), 'emptied')
     for (const name of names) await rm(join(folder, name), { recursive: true, force: true })
     await writeFileAtomic(join(folder, mark), key)
   } finally {
-    await unlock()
+    await lock.release()
   }
 }
 

@@ -51,7 +51,7 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
     const settings = await loadPipelineConfig(dir, { base: options.base, device: options.device })
     requireDevice(settings.device, (other) => `Compute elsewhere: --device ${other}, or device: ${other} in pipeline.yaml.`)
     await requireOwnOutput(settings)
-    const unlock = await lockFolder(settings.output)
+    const lock = await lockFolder(settings.output)
     try {
       return await run(dir, options.command ?? 'qt', await openWorkshop(context, settings, options))
     } catch (error) {
@@ -59,7 +59,7 @@ export function pipeline(dir: string, options: PipelineOptions = {}): Run<Pipeli
       if (context.signal.aborted) throw interrupted(error)
       throw error
     } finally {
-      await unlock()
+      await lock.release()
     }
   }, options)
 }

@@ -1,5 +1,5 @@
 import { specForLength, type TrainingConfig } from '@qt/core'
-import { lockFolder } from '@qt/core/node'
+import { type FolderLock, lockFolder } from '@qt/core/node'
 import { binding, forcedKernels, type NativeTrainer } from '../binding.js'
 import { isOutOfMemory } from '../engine-errors.js'
 import { gpuLibraries, gpuPlace } from '../gpu.js'
@@ -84,7 +84,7 @@ export async function training(
   const cut = factor === 1 ? configured : cutInto(configured, batchSize, change)
   requireMemory(cut.prepared)
 
-  const unlock = first ? await lockFolder(config.output) : async () => {}
+  const lock = first ? await lockFolder(config.output) : undefined
   let trainer: NativeTrainer | undefined
   let run: OpenRun | undefined
   let recorder: Recorder | undefined
@@ -93,6 +93,7 @@ export async function training(
   try {
     // What was true before the folder was this run's.
     if (first) await (resume ? requireNewest(files.checkpoints, found) : requireFresh(config.output))
+    if (first && !found) await requireOwnFolder(config.output, given)
     const opened = await openCut(cut, team, openTrainer)
     const { prepared, plan } = opened
     trainer = opened.trainer
@@ -109,6 +110,7 @@ export async function training(
       configured,
       prepared,
       team,
+      lock,
       plan,
       configuration,
       trainer,
@@ -140,7 +142,7 @@ export async function training(
     signal.removeEventListener('abort', stop)
     await recorder?.close()
     ;(run?.trainer ?? trainer)?.close()
-    await unlock()
+    await lock?.release()
   }
 }
 
@@ -183,6 +185,8 @@ interface OpenRun {
   way: string | undefined
   frozen: FrozenModules | undefined
   readonly team: Team
+  /** Of the one process that writes. */
+  readonly lock: FolderLock | undefined
   readonly configuration: string
   readonly recorder: Recorder
   readonly patience: EarlyStopping
@@ -233,6 +237,7 @@ async function toTheEnd(run: OpenRun, signal: AbortSignal): Promise<NativeTrainR
   const last = () => position.step === plan.totalSteps || patience.exhausted()
   const due = (every: number) => position.step % every === 0 || last()
   for (;;) {
+    run.lock?.requireHeld()
     if (position.stage === 'stepped') {
       if (prepared.rows.validation && due(settings.validateEvery) && !(await withRoom(run, () => validated(run))))
         return pause(run)
